@@ -1,0 +1,75 @@
+# Type `make` to see what there is. The first target that needs them installs the packages into .venv, once.
+# ARGS="…" goes to the command, as in `make train ARGS="seed=1"` or `make test ARGS="-k r1"`;
+# PYTHON=… is the Python that .venv is made with (3.11 to 3.13).
+
+PYTHON ?=
+ARGS ?=
+
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+SUITS := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+TELL := import sys; print("%d.%d.%d, %s" % (sys.version_info[:3] + (sys.executable,)))
+RUN := .venv/bin/python
+INSTALL := -c constraints.txt -e ".[dev]"
+# uv is faster, but does not read where pip was told to look for packages: then pip it is.
+UV_READS_THE_SAME_INDEX = command -v uv >/dev/null && ! $(RUN) -m pip config list | grep -qE 'index|find-links'
+
+# The packages' bytecode is written when a module is first imported: that costs seconds, and compiling all of them
+# while installing more than a minute. Where bytecode is forbidden, each start would pay for it again.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_NO_INPUT := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_USER := 0
+# What packages are built with is pinned, too (pip before 25.3 does not know this and ignores it).
+export PIP_BUILD_CONSTRAINT := constraints.txt
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint format bench clean distclean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.installed  ## make .venv and install everything into it
+
+train: setup  ## train a regularized GAN on handwritten digits
+	@$(RUN) src/train.py regularizer=l2 lambda_g=0.1 $(ARGS)
+
+test: setup  ## run the tests
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest $(ARGS)
+
+lint: setup  ## check the code's style
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+
+format: setup  ## put the code into that style
+	@$(RUN) -m ruff check --fix
+	@$(RUN) -m ruff format
+
+bench: setup  ## compare the speed of training with a bare loop's
+	@$(RUN) src/benchmark.py $(ARGS)
+
+clean:  ## remove caches and what building left, never outputs/
+	@rm -rf build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache
+	@find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## remove .venv as well
+	@rm -rf .venv
+
+.venv/.installed: pyproject.toml constraints.txt .venv/bin/python
+	@echo "Installing the packages into .venv, once: some minutes, 6 GB on Linux."
+	@$(UV_READS_THE_SAME_INDEX) && uv pip install --python $(RUN) $(INSTALL) || { \
+		$(RUN) -m pip install --quiet --upgrade pip && $(RUN) -m pip install --no-compile $(INSTALL); }
+	@touch $@
+
+.venv/bin/python:
+	@for python in $(CANDIDATES); do \
+		if "$$python" -c '$(SUITS)' 2>/dev/null; then \
+			echo "Making .venv with $$("$$python" -V)."; exec "$$python" -m venv --clear .venv; \
+		fi; \
+	done; \
+	{ echo "regen needs Python 3.11, 3.12 or 3.13 with its venv module. Found:"; \
+	for python in $(CANDIDATES); do \
+		echo "  $$python: $$("$$python" -c '$(TELL)' 2>/dev/null || echo 'no such program, or it does not run')"; \
+	done; \
+	echo "Install one (Debian, Ubuntu: apt install python3.12-venv; macOS: brew install python@3.12),"; \
+	echo "or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; } >&2; exit 1

@@ -1,0 +1,3 @@
+"""regen: a lab for regularized generative models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,103 @@
+"""Checkpoints that survive a kill at any moment, and that are read only when they are whole.
+
+A checkpoint holds plain types and tensors (torch.load with weights_only=True reads it): nets, averaged net, regularizers'
+state, optimizers, iteration, what is not yet logged, and how many rows of the log belong to it. Randomness is keyed, so
+nothing else is needed to go on bit for bit.
+"""
+
+import hashlib
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from regen.errors import ConfigError
+from regen.gan import GAN
+from regen.runs import write_safely
+
+KEPT = 3  # newest ones, beside the best
+log = logging.getLogger(__name__)
+
+
+def save(path: Path, model: GAN, **more: object) -> None:
+    """Write the model's whole state, and `more`, safely. Raises ValueError rather than save a weight that is not finite."""
+    state, buffer = model.state(), io.BytesIO()
+    bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
+    if bad:
+        raise ValueError(f"{bad[0]} is not finite: not saved")
+    state |= more
+    torch.save(state | {"digest": digest(state)}, buffer)
+    write_safely(path, buffer.getvalue())
+
+
+def save_iteration(folder: Path, model: GAN, **more: object) -> Path:
+    """Write iteration_<number>.ckpt into the folder and drop all but the newest KEPT of these."""
+    path = folder / f"iteration_{model.iteration:09d}.ckpt"
+    save(path, model, **more)
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load(path: Path) -> dict:
+    """The checkpoint at `path`. Raises ValueError if it is damaged: torch would load a flipped byte without a word."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state.pop("digest") == digest(state):
+            return state
+    except Exception as error:  # noqa: BLE001 - a damaged file can fail anywhere in zip, pickle or torch
+        raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
+    raise ValueError(f"{path} is damaged")
+
+
+def digest(state: object) -> str:
+    """A hash of everything in a state, so that what is read can be held against what was written."""
+    hashed = hashlib.blake2b(digest_size=16)
+    _feed(hashed.update, state)
+    return hashed.hexdigest()
+
+
+def _feed(update: Callable[[object], None], value: object) -> None:
+    if isinstance(value, Tensor):
+        update(repr((value.dtype, value.shape)).encode())
+        update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            update(repr(key).encode())
+            _feed(update, item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _feed(update, item)
+    else:
+        update(repr(value).encode())
+
+
+def newest(folder: Path) -> dict | None:
+    """The newest checkpoint of the folder that is whole, None if there has been none yet.
+
+    Raises ConfigError if there are some and all are damaged.
+    """
+    for leftover in folder.glob("*.tmp"):
+        leftover.unlink()
+    paths = _newest_first(folder)
+    for path in paths:
+        try:
+            return load(path)
+        except ValueError as error:
+            log.warning("%s; trying the one before it", error)
+    if paths:
+        raise ConfigError(
+            f"every checkpoint in {folder} is damaged ({', '.join(p.name for p in paths)}): start a new run"
+        )
+    return None
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("iteration_*.ckpt"), reverse=True)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())

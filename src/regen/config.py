@@ -1,0 +1,153 @@
+"""The typed schema of the configuration and the checks that need no data: they run before torch is imported."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from regen.errors import ConfigError
+
+
+@dataclass
+class Data:
+    """conf/data: a group has those of these keys that it needs."""
+
+    _target_: str = MISSING
+    image_size: int = MISSING
+    root: str = MISSING
+    channels: int | None = None
+    batch_size: int = MISSING
+    workers: int = MISSING
+    train: int = MISSING  # points
+    validation: float = MISSING  # share of the images, or points
+    test: float = MISSING
+    subset: float | None = None
+    folds: int | None = None
+    fold: int | None = None
+    monitor: str = MISSING
+    in_memory_bytes: int = MISSING
+
+
+@dataclass
+class Model:
+    """conf/model"""
+
+    _target_: str = MISSING
+    z_size: int = MISSING
+    d_steps: int = MISSING
+    order: list[str] = MISSING
+    reuse_fake: bool = MISSING
+    ema_decay: float = MISSING
+    optimizer_g: dict[str, Any] = MISSING
+    optimizer_d: dict[str, Any] = MISSING
+
+
+@dataclass
+class Trainer:
+    """conf/trainer: Lightning's Trainer, as far as a run may choose."""
+
+    accelerator: str = MISSING
+    devices: Any = MISSING
+    num_nodes: int = MISSING
+    strategy: str = MISSING
+    precision: str = MISSING
+    threads: int | None = None
+    progress_bar: bool = MISSING
+
+
+@dataclass
+class Logger:
+    """conf/logger"""
+
+    project: str = MISSING
+    offline: bool | None = None
+    timeout_seconds: int = MISSING
+
+
+@dataclass
+class Train:
+    """conf/train.yaml"""
+
+    data: Data = MISSING
+    model: Model = MISSING
+    network: Any = MISSING
+    loss: Any = MISSING
+    regularizer: Any = MISSING
+    trainer: Trainer = MISSING
+    logger: Any = MISSING
+    seed: int = MISSING
+    lambda_g: float | None = None
+    lambda_d: float | None = None
+    max_iterations: int | None = None
+    max_images: int | None = None
+    log_every: int = MISSING
+    save_every: int = MISSING
+    evaluate_every: int = MISSING
+    evaluation_samples: int = MISSING
+    chunk: int | None = None
+    monitor: str = MISSING
+    name: str | None = None
+    group: str | None = None
+    tags: list[str] = MISSING
+    resume: str | None = None
+
+
+AT_LEAST_ONE = (
+    "max_iterations max_images log_every save_every evaluate_every chunk data.batch_size data.image_size "
+    "model.z_size model.d_steps trainer.threads trainer.num_nodes"
+)
+
+
+def check(cfg: DictConfig) -> None:
+    """Give lambda_g and lambda_d to the regularizer that has them, and refuse what cannot be run.
+
+    Raises ConfigError on a wrong type or name, a value outside its range, and a strength that no chosen regularizer has or
+    several have.
+    """
+    try:
+        OmegaConf.merge(OmegaConf.structured(Train), OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
+        if cfg.logger:
+            OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
+    except ConfigKeyError:
+        raise  # the command line knows the nearest name
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key or error.key}: {str(error).splitlines()[0]}") from error
+    for key in AT_LEAST_ONE.split():
+        value = OmegaConf.select(cfg, key)
+        if value is not None and value < 1:
+            raise ConfigError(f"{key} must be at least 1, got {value}")
+    if cfg.max_iterations is None and cfg.max_images is None:
+        raise ConfigError("how long? Type max_iterations=10000 (updates of G) or max_images=640000 (real images shown)")
+    for player in "gd":
+        _hand_over(cfg, f"lambda_{player}")
+    _check_strengths(cfg.regularizer, "regularizer")
+
+
+def _hand_over(cfg: DictConfig, knob: str) -> None:
+    strength = cfg[knob]
+    owners = [name for name, node in cfg.regularizer.items() if isinstance(node, DictConfig) and knob in node]
+    if strength is None:
+        return
+    if len(owners) == 1:
+        cfg.regularizer[owners[0]][knob] = strength
+        return
+    chosen = ", ".join(cfg.regularizer) or "none"
+    if owners:
+        instead = " or ".join(f"regularizer.{owner}.{knob}={strength}" for owner in owners)
+        raise ConfigError(f"{knob}={strength}: {' and '.join(owners)} all have it. Type {instead}")
+    raise ConfigError(
+        f"{knob}={strength}: no chosen regularizer has that strength (regularizer={chosen}). "
+        "Type regularizer=l2, say, or leave it out"
+    )
+
+
+def _check_strengths(node: Any, where: str) -> None:
+    for key, value in node.items():
+        if isinstance(value, DictConfig):
+            _check_strengths(value, f"{where}.{key}")
+        elif str(key).startswith("lambda_"):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or value < 0:
+                raise ConfigError(f"{where}.{key} must be a finite number >= 0, got {value}")

@@ -1,0 +1,121 @@
+"""The training stream: which images each iteration shows, and the chunks of iterations that training asks for.
+
+Iteration i shows the same images whether the run was interrupted before it or not, with any number of workers: what it
+shows is a function of (seed, i, rank), and nothing is stored.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from regen.data.split import Files, Split
+from regen.randomness import permutation
+
+PREFETCH = 2  # chunks that each worker prepares ahead
+
+
+class Chunk(NamedTuple):
+    """k iterations of n D steps each, starting with number `iteration`; images as stored (uint8, or float32 points)."""
+
+    iteration: int
+    images: Tensor  # (k, n, B, C, H, W)
+    labels: Tensor | None  # (k, n, B)
+
+
+class Stream:
+    """An endless concatenation of passes, each a permutation of the images keyed by (seed, pass).
+
+    Draw j of iteration i is global batch number i * draws + j, of world * batch positions, of which every rank has its
+    own `batch`: two processes with B images see what one with 2B sees, in the same order. Batches straddle passes, so
+    every pass shows every image exactly once.
+
+    Args:
+        size: number of images.
+        batch: images a process and draw.
+        draws: batches an iteration, one for each D step.
+    """
+
+    def __init__(self, size: int, batch: int, draws: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.size, self.seed = size, seed
+        self.iteration_length = draws * world * batch  # positions that one iteration takes up
+        starts = (torch.arange(draws) * world + rank) * batch
+        self._own = starts[:, None] + torch.arange(batch)  # (draws, batch) positions within an iteration
+        self._orders: dict[int, Tensor] = {}
+
+    def indices(self, iteration: int, k: int) -> Tensor:
+        """(k, draws, batch) int64: the images of iterations iteration .. iteration + k - 1."""
+        start = iteration * self.iteration_length
+        first, offset = divmod(start, self.size)
+        last = (start + k * self.iteration_length - 1) // self.size
+        iterations = torch.arange(k)[:, None, None]
+        positions = offset + iterations * self.iteration_length + self._own
+        return self._passes(first, last)[positions]
+
+    def _passes(self, first: int, last: int) -> Tensor:
+        """The orders of passes first .. last, one after the other; those that lie ahead are kept."""
+        self._orders = {n: order for n, order in self._orders.items() if n >= first}
+        for n in range(first, last + 1):
+            if n not in self._orders:
+                self._orders[n] = permutation(self.size, self.seed, "order", n)
+        orders = [self._orders[n] for n in range(first, last + 1)]
+        return orders[0] if first == last else torch.cat(orders)
+
+
+class _Gather(Dataset):
+    """(iteration, indices) -> Chunk."""
+
+    def __init__(self, split: Split | Files) -> None:
+        self.split = split
+
+    def __getitem__(self, plan: tuple[int, Tensor]) -> Chunk:
+        iteration, indices = plan
+        return Chunk(iteration, *self.split[indices])
+
+
+class Chunks:
+    """Iterations first <= i < last, `k` at a time; no chunk crosses a multiple of any of `stops`.
+
+    `k` may be changed at any time, also during iteration: chunks then hold more or fewer iterations, and the same
+    images in the same order. Workers prepare chunks ahead, so there a new k shows a few chunks later. With workers = 0,
+    or a split that lies on an accelerator, this process gathers the chunks where the split lies.
+    """
+
+    def __init__(
+        self, split: Split | Files, stream: Stream, first: int, last: int, stops: Sequence[int], workers: int = 0
+    ) -> None:
+        self.split, self.stream, self.first, self.last, self.stops = split, stream, first, last, tuple(stops)
+        on_accelerator = isinstance(split, Split) and split.images.device.type != "cpu"
+        self.workers = 0 if on_accelerator else workers
+        self.k = 1
+
+    def __iter__(self) -> Iterator[Chunk]:
+        gather = _Gather(self.split)
+        return self._from_workers(gather) if self.workers else map(gather.__getitem__, self._plans())
+
+    def _plans(self) -> Iterator[tuple[int, Tensor]]:
+        iteration = self.first
+        while iteration < self.last:
+            to_stops = (stop - iteration % stop for stop in self.stops)
+            k = min(self.k, self.last - iteration, *to_stops)
+            yield iteration, self.stream.indices(iteration, k)
+            iteration += k
+
+    def _from_workers(self, gather: _Gather) -> Iterator[Chunk]:
+        with warnings.catch_warnings():
+            # More workers than cores are the user's wish; that they are forked from a process with threads is harmless
+            # to workers that only decode and copy.
+            warnings.simplefilter("ignore")
+            loader = DataLoader(
+                gather,
+                batch_size=None,
+                sampler=self._plans(),
+                num_workers=self.workers,
+                prefetch_factor=PREFETCH,
+                generator=torch.Generator(),  # else the loader draws from the global one
+            )
+            chunks = iter(loader)
+        yield from chunks

@@ -1,0 +1,29 @@
+"""The 1,797 handwritten digits that come with scikit-learn: real images with no download."""
+
+from typing import Unpack
+
+import torch
+
+from regen.data.images import Images, Use, check_size, hold_out
+from regen.data.pixels import resize
+from regen.data.split import Split
+
+INK = 16  # their pixels count ink in 0..16
+
+
+def digits(*, image_size: int, validation: float, test: float, **use: Unpack[Use]) -> Images:
+    """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998, UCI), 8x8 grey, resized to image_size.
+
+    Args:
+        image_size: pixels a side.
+        validation, test: fractions of the images that are held out.
+    """
+    from sklearn.datasets import load_digits
+
+    check_size(image_size)
+    bunch = load_digits()
+    grey = torch.from_numpy(bunch.images)[:, None] * (255 / INK)
+    everything = Split(resize(grey, image_size), torch.from_numpy(bunch.target).long())
+    validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
+    held_out = everything.take(test_part)
+    return Images.select("digits", everything, train_part, validation_part, test=held_out, **use)

@@ -1,0 +1,119 @@
+"""A part of a data set (training, validation or test): indexed by a tensor of any shape, in memory or in files."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from regen.data.pixels import read
+
+THREADS = min(16, os.cpu_count() or 1)
+FILES_A_TASK = 64  # a thread's task: long enough to make its bookkeeping free, short enough to stop soon after an error
+
+
+def as_float(images: Tensor) -> Tensor:
+    """uint8 in 0..255 -> float32 in [-1, 1]; float images (points in the plane) pass unchanged."""
+    return images.to(torch.float32).div_(127.5).sub_(1) if images.dtype == torch.uint8 else images
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images in memory: (N, C, H, W), uint8 in 0..255 or float32 in [-1, 1], with (N,) int64 labels or None."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype not in (torch.uint8, torch.float32):
+            found = f"{tuple(self.images.shape)} {self.images.dtype}"
+            raise ValueError(f"expected images (N, C, H, W) of uint8 or float32, got {found}")
+        if self.labels is not None and (self.labels.shape != (len(self),) or self.labels.dtype != torch.int64):
+            found = f"{tuple(self.labels.shape)} {self.labels.dtype}"
+            raise ValueError(f"expected labels ({len(self)},) of int64, got {found}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return tuple(self.images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Indices (...) -> images (..., C, H, W) as stored, and labels (...), on the split's device."""
+        indices = indices.to(self.images.device)
+        rows = indices.flatten()
+        images = self.images.index_select(0, rows).view(*indices.shape, *self.shape)  # faster than images[indices]
+        return images, None if self.labels is None else self.labels.index_select(0, rows).view(indices.shape)
+
+    def take(self, indices: Tensor) -> "Split":
+        """The part that holds the images of the indices (n,), in their order."""
+        return Split(*self[indices])
+
+    def to(self, device: torch.device | str) -> "Split":
+        return Split(self.images.to(device), None if self.labels is None else self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Images in files, decoded whenever they are asked for, to (channels, size, size) uint8 in 0..255."""
+
+    paths: Sequence[Path]
+    labels: Tensor | None
+    size: int
+    channels: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return self.channels, self.size, self.size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Indices (...) -> images (..., C, H, W) uint8 and labels (...) on the CPU; ConfigError on a bad file."""
+        indices = indices.cpu()
+        images = self._decoded(indices.flatten().tolist()).view(*indices.shape, *self.shape)
+        return images, None if self.labels is None else self.labels[indices]
+
+    def take(self, indices: Tensor) -> "Files":
+        """The part that holds the images of the indices (n,), in their order."""
+        paths = [self.paths[index] for index in indices.tolist()]
+        return Files(paths, None if self.labels is None else self.labels[indices], self.size, self.channels)
+
+    def to(self, device: torch.device | str) -> "Files":
+        """Itself: files have no device, and a batch of them always starts on the CPU."""
+        return self
+
+    def decode(self) -> Split:
+        """All of them, in memory. Raises ConfigError on a bad file."""
+        return Split(self._decoded(range(len(self))), self.labels)
+
+    def _decoded(self, indices: Sequence[int]) -> Tensor:
+        images = torch.empty(len(indices), *self.shape, dtype=torch.uint8)
+        rows = images.numpy()
+
+        # In the order of the files, which is likelier to be the disk's than the order in which the images are wanted.
+        jobs = sorted((str(self.paths[index]), row) for row, index in enumerate(indices))
+
+        def fill(start: int) -> None:
+            for path, row in jobs[start : start + FILES_A_TASK]:
+                rows[row] = read(path, self.size, self.channels)
+
+        starts = range(0, len(indices), FILES_A_TASK)
+        if len(starts) == 1 or get_worker_info() is not None:  # a loader's workers are the parallelism already
+            for start in starts:
+                fill(start)
+            return images
+        threads = ThreadPoolExecutor(THREADS)
+        try:
+            list(threads.map(fill, starts))
+        finally:
+            threads.shutdown(cancel_futures=True)
+        return images

@@ -1,0 +1,85 @@
+"""Several processes: one flat all-reduce a network, which is exact and up to 1.7 times as fast as wrapping the module.
+
+Lightning's strategy launches the processes and sets up their group; its wrapper is left out, because it fails when G and D
+take turns.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+from torch import Tensor
+
+from regen.errors import ConfigError
+
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+def is_first() -> bool:
+    """Whether this is process 0, or the only one; known before any group of processes exists."""
+    return rank_zero_only.rank == 0
+
+
+def processes(choice: DictConfig) -> int:
+    """How many processes a trainer config asks for; devices of -1 or auto are all GPUs, or one CPU process.
+
+    Raises ConfigError on more GPUs than there are, on an accelerator other than cpu and gpu, and on a precision other than
+    32-true and bf16-mixed (in half precision second-order penalties overflow).
+    """
+    if choice.accelerator not in ("cpu", "gpu"):
+        raise ConfigError(f"trainer.accelerator must be cpu or gpu, got {choice.accelerator}")
+    if choice.precision not in PRECISIONS:
+        raise ConfigError(f"trainer.precision must be one of {', '.join(PRECISIONS)}, got {choice.precision}")
+    there = torch.cuda.device_count() if choice.accelerator == "gpu" else None
+    if there == 0:
+        raise ConfigError("trainer.accelerator=gpu, but torch finds no GPU here: type trainer=cpu")
+    devices = (there or 1) if choice.devices in (-1, "-1", "auto") else choice.devices
+    if not isinstance(devices, int) or devices < 1:
+        raise ConfigError(f"trainer.devices must be a number of devices or -1 for all, got {choice.devices}")
+    if there is not None and devices > there:
+        raise ConfigError(f"trainer.devices={devices}, but torch finds {there} GPUs here")
+    return devices * choice.num_nodes
+
+
+class Replicas(DDPStrategy):
+    """Every process holds the same nets; the modules average their own gradients (`average_`)."""
+
+    def configure_ddp(self) -> None:
+        pass
+
+
+StrategyRegistry.register("replicas", Replicas, override=True)
+
+
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Average tensors over all processes, in place, with one all-reduce; nothing happens in a single process."""
+    if not tensors or not dist.is_initialized():
+        return
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    pieces = flat.split([tensor.numel() for tensor in tensors])
+    torch._foreach_copy_(
+        list(tensors), [piece.view(tensor.shape) for piece, tensor in zip(pieces, tensors, strict=True)]
+    )
+
+
+def most(value: float, device: torch.device) -> float:
+    """The largest of the processes' values."""
+    if not dist.is_initialized():
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+    return shared.item()
+
+
+def from_first(value: object) -> object:
+    """Process 0's value, on every process."""
+    if not dist.is_initialized():
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, 0)
+    return box[0]

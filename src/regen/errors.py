@@ -1,0 +1,9 @@
+"""What a user is told: errors that name what was expected, what came and what to type instead."""
+
+
+class ConfigError(ValueError):
+    """The request cannot be run as it stands; found before training, exit status 78."""
+
+
+class Diverged(Exception):
+    """A loss stopped being finite; the run ends with status `diverged`, its results so far kept, exit status 70."""

@@ -1,0 +1,223 @@
+"""GAN: a discriminator and a generator trained in turn under regularized losses."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen import distributed
+from regen.data.batches import Chunk
+from regen.data.split import as_float
+from regen.errors import ConfigError
+from regen.objective import Objective
+from regen.randomness import Draws
+from regen.record import Record, Watch
+from regen.step import GANStep
+
+BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
+
+
+class GAN(LightningModule):
+    """An iteration is `d_steps` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
+
+    generator, discriminator     z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> logits (B,)
+    objective                    the data term and the regularizers
+    optimizer_g, optimizer_d     from parameters to an optimizer
+    reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
+    ema_decay                    of the moving average of G (`ema`), buffers included; it starts as (1 + t) / (10 + t)
+    seed                         the key of every draw
+
+    Raises ConfigError on an order that is not of d and g, and on reuse_fake with more than one D step or with G first.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        optimizer_d: Callable[..., Optimizer],
+        z_size: int = 100,
+        d_steps: int = 1,
+        order: Sequence[str] = ("d", "g"),
+        reuse_fake: bool = False,
+        ema_decay: float = 0.999,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check(d_steps, order, reuse_fake, ema_decay)
+        self.automatic_optimization = False
+        objective.attach(generator, discriminator)
+        self.generator, self.discriminator, self.objective = generator, discriminator, objective
+        self.ema = copy.deepcopy(generator).eval().requires_grad_(False)
+        self._make = {"g": optimizer_g, "d": optimizer_d}
+        self.z_size, self.d_steps, self.order = z_size, d_steps, tuple(order)
+        self.reuse_fake, self.ema_decay, self.seed = reuse_fake, ema_decay, seed
+        self.rank, self.world = 0, 1
+        self.iteration, self.images_seen = 0, 0
+        self.start: dict | None = None  # a state to go on from when training starts
+        self.record, self.alarm = Record(), False
+
+    # What others ask of a model
+
+    def sample(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
+        blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
+        z = torch.cat([Draws(self.seed, "samples", b, device=self.device).normal(BLOCK, self.z_size) for b in blocks])
+        with torch.inference_mode():
+            return self.ema(z[first % BLOCK : first % BLOCK + n]).float()
+
+    # Training
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [self._make["g"](self.generator.parameters()), self._make["d"](self.discriminator.parameters())]
+
+    def on_fit_start(self) -> None:
+        self.prepare(self.optimizers(use_pl_optimizer=False), self.global_rank, self.trainer.world_size)
+        if self.start is not None:
+            self.restore(self.start)
+
+    def prepare(self, optimizers: Sequence[Optimizer], rank: int = 0, world: int = 1) -> None:
+        """Collect once what every update needs: the lists of parameters, the optimizers, the place among the processes."""
+        self.rank, self.world, self.watch = rank, world, Watch(self.device)
+        self.optimizer = dict(zip("gd", optimizers, strict=True))
+        self.parameters_of = {"g": list(self.generator.parameters()), "d": list(self.discriminator.parameters())}
+        self.running = [
+            b for net in (self.generator, self.discriminator) for b in net.buffers() if b.is_floating_point()
+        ]
+        pairs = list(zip(_tensors(self.ema), _tensors(self.generator), strict=True))
+        self._averaged = list(zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True))
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self.train()
+        self.ema.eval()
+
+    def training_step(self, chunk: Chunk, _: int = 0) -> None:
+        images, losses = as_float(chunk.images), []
+        for i in range(len(images)):
+            losses += self.iterate(images[i], None if chunk.labels is None else chunk.labels[i])
+        self.alarm = self.watch.alarmed(losses)
+
+    def iterate(self, real: Tensor, labels: Tensor | None = None) -> list[Tensor]:
+        """One iteration on images (d_steps, B, C, H, W) in [-1, 1] with labels (d_steps, B); G plays the last batch.
+
+        Returns the losses () of its updates.
+        """
+        before, losses = None, []
+        for player in self.order:
+            for draw in range(self.d_steps if player == "d" else 1):
+                batch = draw if player == "d" else -1
+                step = self.step(player, draw, real[batch], None if labels is None else labels[batch])
+                if self.reuse_fake:
+                    before = self._share(step, before)
+                losses.append(self.update(step))
+        self.average_generator()
+        self.iteration += 1
+        self.images_seen += real.shape[0] * real.shape[1] * self.world
+        return losses
+
+    def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
+        """The step of `player` in this iteration; `draw` counts D's updates in it."""
+
+        def rng(purpose: str) -> Draws:
+            parts = (self.seed, self.iteration, player, draw, purpose)
+            return Draws(*parts, device=real.device, rank=self.rank, world=self.world)
+
+        return GANStep(
+            player=player,
+            index=self.iteration * (self.d_steps if player == "d" else 1) + draw,
+            generator=self.generator,
+            discriminator=self.discriminator,
+            real=real.detach(),
+            z_size=self.z_size,
+            rng=rng,
+            augment=self.objective.augment,
+            labels=labels,
+            lr=self.optimizer[player].param_groups[0]["lr"],
+        )
+
+    def _share(self, step: GANStep, before: GANStep | None) -> GANStep:
+        """D's step makes the fakes with their graph and sees them cut from it; G's step goes on from there."""
+        if before is None:
+            step.graph = self.generator(step.z)
+            step.fake = step.graph.detach()
+        else:
+            step.z, step.fake = before.z, before.graph
+        return step
+
+    def update(self, step: GANStep) -> Tensor:
+        """One optimizer step of step.player; the other net takes no gradients. Returns the loss ()."""
+        player, optimizer = step.player, self.optimizer[step.player]
+        parameters = self.parameters_of[player]
+        for parameter in self.parameters_of["d"]:
+            parameter.requires_grad_(player == "d")
+        total, values = self.objective(step)
+        optimizer.zero_grad(set_to_none=True)
+        total.backward(inputs=parameters)
+        if self.world > 1:
+            distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)
+        optimizer.step()
+        self.objective.after_update(step)
+        if player == "d":
+            values |= {"d/real_score": step.real_scores.detach(), "d/fake_score": step.fake_scores.detach()}
+        self.record.add(self.iteration + 1, values)
+        return values[f"{player}/loss"]
+
+    # What a checkpoint holds
+
+    def state(self) -> dict[str, object]:
+        """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
+        return {
+            "model": self.state_dict(),
+            "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizer.items()},
+            "iteration": self.iteration,
+            "images_seen": self.images_seen,
+            "record": self.record.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state; learning rates and the like stay those of the configuration.
+
+        Raises ConfigError if the state is of other nets or regularizers.
+        """
+        try:
+            self.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ConfigError(f"the checkpoint is of another model, network or regularizer: {error}") from error
+        for player, optimizer in self.optimizer.items():
+            chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
+            optimizer.load_state_dict(state["optimizers"][player])
+            for group, values in zip(optimizer.param_groups, chosen, strict=True):
+                group.update(values)
+        self.iteration, self.images_seen = state["iteration"], state["images_seen"]
+        self.record.load(state["record"], self.device)
+
+    @torch.no_grad()
+    def average_generator(self) -> None:
+        """ema <- decay * ema + (1 - decay) * G, buffers included; counters are copied."""
+        decay = min(self.ema_decay, (1 + self.iteration) / (10 + self.iteration))
+        torch._foreach_lerp_(*self._averaged, 1 - decay)
+        for averaged, counter in self._counters:
+            averaged.copy_(counter)
+
+
+def _tensors(net: nn.Module) -> list[Tensor]:
+    return [*net.parameters(), *net.buffers()]
+
+
+def _check(d_steps: int, order: Sequence[str], reuse_fake: bool, ema_decay: float) -> None:
+    if sorted(order) != ["d", "g"]:
+        raise ConfigError(
+            f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.d_steps repeats D's update"
+        )
+    if d_steps < 1:
+        raise ConfigError(f"model.d_steps must be an integer >= 1, got {d_steps}")
+    if reuse_fake and (d_steps > 1 or order[0] == "g"):
+        raise ConfigError(
+            "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
+            f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
+        )
+    if not 0 <= ema_decay < 1:
+        raise ConfigError(f"model.ema_decay must be in [0, 1), got {ema_decay}")

@@ -1,0 +1,1 @@
+"""Metrics: what judges a generator, on held-out data first."""

@@ -1,0 +1,128 @@
+"""The space in which Fréchet distances between images are measured: features of a small classifier of our own.
+
+It is trained once per data set and kept. With labels it learns to tell the classes; without, by how many quarters of a
+turn an image was rotated (Gidaris et al. 2018). Distances in it compare generators of the same data set only.
+"""
+
+import hashlib
+import io
+import logging
+import os
+import uuid
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from regen.data.images import Images
+from regen.data.split import Files, Split
+from regen.metrics.learning import Task, learn, task_of
+from regen.randomness import seeded
+from regen.runs import write_safely
+
+VERSION = 1  # raise it with any change, here or in learning.py, that changes the features: they are then learnt anew
+FEATURES = 64
+LARGEST = 32  # pixels a side of what the three blocks see; larger images are halved before, a convolution a time
+CHECKSUM = 16  # bytes at the end of a file
+
+log = logging.getLogger(__name__)
+
+
+def feature_network(data: Images, cache: Path, device: torch.device | str) -> "FeatureNet":
+    """The frozen feature network of a data set, from `cache/<data.name>-<digest>.pt`, or learnt from `data.full_train`.
+
+    The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is
+    learnt from and judged on; a damaged file is replaced.
+
+    Raises:
+        ConfigError: the data have no labels and are not square.
+    """
+    task = task_of(data)
+    with seeded("features", data.name):
+        net = FeatureNet(data.shape, task.classes)
+    net = net.to(device, memory_format=torch.channels_last)
+    path = Path(cache) / f"{data.name}-{_digest(data, task)}.pt"
+    kept = _read(path)
+    if kept is None:
+        kept = learn(net, task, data, device)
+        _write(path, kept)
+    net.load_state_dict(kept["weights"])
+    net.accuracy = kept["accuracy"]
+    return net.eval().requires_grad_(False)
+
+
+class FeatureNet(nn.Module):
+    """Images (B, C, H, W) in [-1, 1] -> features (B, 64), each with mean 0 and variance 1 over the training images.
+
+    The features are a linear map of the last convolution's whole grid, before any nonlinearity: sums of many terms are
+    closer to the Gaussian that the Fréchet distance supposes than rectified or squashed ones, none is dead, they know
+    where in the image something is, and they do not saturate on images unlike any real one. Their unit variance gives
+    the distance a scale: a generator that always draws the same image, of average features, is about 64 away.
+
+    accuracy: the share of held-out validation images that it tells right, in 0..1.
+    """
+
+    accuracy: float
+
+    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        channels, *size = shape
+        blocks, width = [], 16
+        while max(size) > LARGEST:
+            blocks, channels, size = [*blocks, _halve(channels, width)], width, [-(-side // 2) for side in size]
+        for width in (32, 64, 64):
+            blocks, channels, size = [*blocks, _halve(channels, width)], width, [-(-side // 2) for side in size]
+        self.grid = nn.Sequential(*blocks, nn.Flatten())
+        self.project = nn.Linear(channels * size[0] * size[1], FEATURES, bias=False)
+        self.standardize = nn.BatchNorm1d(FEATURES, affine=False)
+        self.classify = nn.Sequential(nn.ReLU(), nn.Linear(FEATURES, classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.standardize(self.project(self.grid(images.contiguous(memory_format=torch.channels_last))))
+
+
+def _halve(channels: int, width: int) -> nn.Module:
+    """(B, channels, H, W) -> (B, width, H/2, W/2), rounded up."""
+    convolution = nn.Conv2d(channels, width, kernel_size=3, stride=2, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+def _digest(data: Images, task: Task) -> str:
+    """Of all that determines the network: the images, labels, task and recipe."""
+    digest = hashlib.blake2b(repr((VERSION, data.shape, task)).encode(), digest_size=8)
+    for part in (data.full_train, data.validation):
+        digest.update(_content(part))
+        digest.update(b"" if part.labels is None else part.labels.cpu().numpy())
+    return digest.hexdigest()
+
+
+def _content(part: Split | Files) -> memoryview | bytes:
+    """The images' bytes; of images in files, which may be many, the files' names and sizes."""
+    if isinstance(part, Files):
+        return repr([(*path.parts[-2:], path.stat().st_size) for path in part.paths]).encode()
+    return part.images.cpu().contiguous().numpy().data
+
+
+def _write(path: Path, kept: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    torch.save(kept, buffer)
+    own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # runs of a sweep may write the same file at once
+    write_safely(own, buffer.getvalue() + _checksum(buffer.getvalue()))
+    os.replace(own, path)
+
+
+def _read(path: Path) -> dict | None:
+    """What is kept at the path; None if there is nothing, or if its checksum says that it is damaged."""
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    content, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
+    if checksum != _checksum(content):  # a zip archive's own would miss some flipped bytes
+        log.warning("%s is damaged: learning the features anew", path)
+        return None
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=CHECKSUM).digest()

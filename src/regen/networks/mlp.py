@@ -1,0 +1,37 @@
+"""The article's fully connected pair: 100-128-128-784 and 784-128-128-1, for images of any shape."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """z (B, z_size) -> images (B, C, H, W) in [-1, 1], ReLU between the layers and tanh at the end."""
+
+    def __init__(self, shape: Sequence[int], z_size: int = 100, hidden: Sequence[int] = (128, 128)) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.layers = nn.Sequential(*_layers([z_size, *hidden, math.prod(shape)], nn.ReLU()), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z).view(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    """Images (B, C, H, W) -> logits (B,), leaky ReLU (0.2) between the layers."""
+
+    def __init__(self, shape: Sequence[int], hidden: Sequence[int] = (128, 128), batch_norm: bool = False) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*_layers([math.prod(shape), *hidden, 1], nn.LeakyReLU(0.2), batch_norm))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images.flatten(1)).squeeze(1)
+
+
+def _layers(widths: Sequence[int], activation: nn.Module, batch_norm: bool = False) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after)] + [nn.BatchNorm1d(after)] * batch_norm + [activation]
+    return layers[: -1 - batch_norm]  # the last layer is linear

@@ -1,0 +1,200 @@
+"""Pictures for people: sample grids, scatter plots and curves, drawn without a display and without global state."""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from regen.runs import write_safely
+
+WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
+GAP = 2  # pixels between the images of a grid
+DECADES = 1.5  # a panel of positive values that span more is drawn on a logarithmic axis
+SMOOTHED = 100  # points: a longer curve is drawn pale, under its running mean
+INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
+COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
+FIGURES = {
+    "fd": "Fréchet distance",
+    "modes": "modes found",
+    "high_quality": "share of points of high quality",
+    "reverse_kl": "reverse KL over modes",
+}
+AXES = ("iteration", "images_seen")
+
+Points = list[tuple[float, float]]  # (images seen, value or nan), in the order of the file
+
+
+def grid(images: Tensor, columns: int = 8) -> Tensor:
+    """Images (B, C, H, W) in [-1, 1] -> a picture (3, H', W') uint8, row by row; pixels that are not finite are grey.
+
+    Small images are enlarged by a whole factor, each pixel a square.
+    """
+    from torchvision.utils import make_grid
+
+    columns = min(columns, len(images))
+    factor = math.ceil((WIDTH / columns - GAP) / images.shape[3]) if images.shape[3] * columns < WIDTH else 1
+    pixels = images.detach().cpu().float().nan_to_num(0, 0, 0).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+    enlarged = pixels.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    return make_grid(enlarged, nrow=columns, padding=GAP, pad_value=255)
+
+
+def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
+    """Points (B, 2) over the modes of a mixture -> a picture (3, H', W') uint8.
+
+    A mode is a cross, within a circle of 3 standard deviations. The axes depend on the means alone, so that pictures of
+    one mixture compare; points beyond them are counted in the title.
+    """
+    from matplotlib.patches import Circle
+
+    reach = 1.4 * float(means.abs().max())
+    figure = _figure(5, 5)
+    axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    inside = int((points.abs() <= reach).all(1).sum())
+    beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
+    axes.set_title(f"{len(points):,} generated points{beyond}", fontsize=10, color=INK)
+    x, y = means.cpu().numpy().T
+    axes.scatter(x, y, marker="+", s=120, color="#999999", linewidths=1, zorder=1)
+    for mode in means.tolist():
+        axes.add_patch(Circle(mode, 3 * std, fill=False, color=INK, linewidth=0.8, zorder=3))
+    x, y = points.detach().cpu().numpy().T
+    size = min(max(2_000 / len(points), 3), 12)
+    axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
+    axes.grid(color=PALE, linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, colors=INK)
+    return _drawn(figure)
+
+
+def save_png(picture: Tensor, path: Path) -> None:
+    """Write a picture (3, H, W) uint8: the file is the old one or the whole new one, whatever happens."""
+    from PIL import Image
+
+    path, buffer = Path(path), io.BytesIO()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.cpu().permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
+    write_safely(path, buffer.getvalue())
+
+
+def curves(csv_path: Path, path: Path) -> None:
+    """Draw a run's metrics.csv against the images seen, what belongs together in one panel.
+
+    Values that are not finite leave a gap; a table without any finite value makes no picture.
+    """
+    panels = _panels(_series(Path(csv_path)))
+    if not panels:
+        return
+    columns = min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    last = max(points[-1][0] for lines in panels.values() for points in lines.values())
+    width, height = 4.2 * columns, 2.8 * rows
+    figure = _figure(width, height)
+    inches = dict(left=0.6 / width, right=1 - 0.2 / width, bottom=0.55 / height, top=1 - 0.4 / height)
+    figure.subplots_adjust(**inches, wspace=0.25, hspace=0.45)  # thrice as fast as a layout found by drawing
+    for place, (title, lines) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.set_title(title, fontsize=10, color=INK)
+        for name, points in lines.items():
+            _line(axes, name, points)
+        _finish(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+    save_png(_drawn(figure), path)
+
+
+def _series(csv_path: Path) -> dict[str, Points]:
+    """The columns that hold a finite value, by name."""
+    series: dict[str, Points] = {}
+    with open(csv_path, newline="") as file:
+        for row in csv.DictReader(file):
+            for name in row.keys() - AXES:
+                if row[name]:
+                    value = float(row[name]) if math.isfinite(float(row[name])) else math.nan
+                    series.setdefault(name, []).append((float(row["images_seen"]), value))
+    return {name: points for name, points in series.items() if any(math.isfinite(y) for _, y in points)}
+
+
+def _panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
+    """Series by panel title: quality first, then losses, scores, regularizers and speed."""
+    for player in "gd":  # without a penalty the loss is its data term: one curve is enough
+        if series.get(f"{player}/data") == series.get(f"{player}/loss"):
+            series.pop(f"{player}/data", None)
+    named = sorted((*_panel(name), name) for name in series)
+    panels: dict[str, dict[str, Points]] = {}
+    for _, title, name in named:
+        panels.setdefault(title, {})[name] = series[name]
+    return panels
+
+
+def _panel(name: str) -> tuple[int, str]:
+    """Where a logged name is drawn: the panel's rank and title."""
+    kind, _, what = name.rpartition("/")
+    if kind in ("val", "train", "real"):
+        return 0, FIGURES.get(what, what)
+    if kind == "gap":
+        return 1, f"generalization gap ({FIGURES.get(what, what)})"
+    if kind in ("g", "d"):
+        if what in ("loss", "data"):
+            return 2, "losses"
+        return (3, "scores of D") if what.endswith("_score") else (4, f"{what}, unweighted")
+    return (6, "images per second") if name == "images_per_second" else (5, name)
+
+
+def _line(axes, name: str, points: Points) -> None:
+    kind, _, what = name.rpartition("/")
+    colour = COLOURS.get(name, COLOURS.get(kind, GREEN))
+    style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
+    finite = [point for point in points if math.isfinite(point[1])]
+    if kind == "gap" or name == "images_per_second":
+        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)  # so that zero is in view
+    if kind == "real":  # a reference: the same in every row
+        axes.axhline(finite[-1][1], linewidth=1.2, **style)
+    elif len(finite) <= SMOOTHED:
+        marker = "o" if len(points) <= 30 else None
+        axes.plot(*zip(*points, strict=True), linewidth=1.4, marker=marker, markersize=3, **style)
+    else:
+        axes.plot(*zip(*points, strict=True), linewidth=0.6, color=colour, alpha=0.25)
+        axes.plot(*_running_mean(finite), linewidth=1.4, **style)
+
+
+def _running_mean(points: Points) -> tuple[list[float], list[float]]:
+    """Images seen and means over a window of a fortieth of the curve around each point, less at the ends."""
+    half = len(points) // 80
+    x, y = zip(*points, strict=True)
+    windows = [y[max(0, i - half) : i + half + 1] for i in range(len(y))]
+    return list(x), [sum(window) / len(window) for window in windows]
+
+
+def _finish(axes, values: list[float], last: float) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    low, high = min(values), max(values)
+    if low > 0 and math.log10(high / low) > DECADES:
+        axes.set_yscale("log")
+    elif low < 0 < high:
+        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.set_xlim(0, 1.03 * max(last, 1))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("images seen", fontsize=8, color=INK)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+
+
+def _figure(width: float, height: float):
+    """A figure of this size in inches, that no window and no global state knows of."""
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), dpi=110)
+
+
+def _drawn(figure) -> Tensor:
+    """(3, H', W') uint8"""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8).view(height, width, 4)
+    return pixels[..., :3].permute(2, 0, 1).contiguous()

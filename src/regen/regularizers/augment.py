@@ -1,0 +1,115 @@
+"""What D sees instead of the images: noise and differentiable augmentations, for real and generated images alike."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regen.errors import ConfigError
+from regen.objective import Regularizer
+from regen.randomness import Draws
+
+
+class InstanceNoise(Regularizer):
+    """D(x + n) and D(G(z) + n), n ~ N(0, std^2 I), std in units of images in [-1, 1] (Sonderby 2017, section 4).
+
+    Raises ConfigError on a std that is negative or not finite.
+    """
+
+    def __init__(self, std: float = 0.1) -> None:
+        super().__init__()
+        if not (math.isfinite(std) and std >= 0):
+            raise ConfigError(f"{self.name}: std must be a finite number >= 0, got {std}")
+        self.std = std
+
+    def augment(self, images: Tensor, rng: Draws) -> Tensor:
+        if not self.std:
+            return images
+        return images + self.std * rng.normal(*images.shape).to(images.dtype)
+
+
+class DiffAugment(Regularizer):
+    """D(T(x)) and D(T(G(z))), T random for each image and differentiable (Zhao 2020, section 3; defaults of its code).
+
+    brightness   a number from U[-brightness, brightness] is added, in units of images in [-1, 1]
+    saturation   an image is scaled about its mean over channels by 1 +- saturation (nothing happens to one channel)
+    contrast     an image is scaled about its mean by 1 +- contrast
+    translation  an image is shifted by up to this share of each side, the border filled with 0 (grey)
+    cutout       a rectangle of this share of each side is set to 0
+
+    A share of 0 leaves that augmentation out. Raises ConfigError on a share outside [0, 1].
+    """
+
+    def __init__(
+        self,
+        brightness: float = 0.5,
+        saturation: float = 1.0,
+        contrast: float = 0.5,
+        translation: float = 0.125,
+        cutout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        shares = {
+            _brightness: brightness,
+            _saturation: saturation,
+            _contrast: contrast,
+            _translation: translation,
+            _cutout: cutout,
+        }
+        for change, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ConfigError(f"{self.name}: {change.__name__[1:]} must be a share in [0, 1], got {share}")
+        self._changes = [(change, share) for change, share in shares.items() if share]
+
+    def augment(self, images: Tensor, rng: Draws) -> Tensor:
+        for change, share in self._changes:
+            images = change(images, share, rng)
+        return images
+
+
+def _brightness(images: Tensor, share: float, rng: Draws) -> Tensor:
+    return images + share * _signed(images, rng)
+
+
+def _saturation(images: Tensor, share: float, rng: Draws) -> Tensor:
+    mean = images.mean(1, keepdim=True)
+    return mean + (images - mean) * (1 + share * _signed(images, rng))
+
+
+def _contrast(images: Tensor, share: float, rng: Draws) -> Tensor:
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * (1 + share * _signed(images, rng))
+
+
+def _translation(images: Tensor, share: float, rng: Draws) -> Tensor:
+    batch, _, *sides = images.shape
+    pads = [round(side * share) for side in sides]
+    rows, columns = (
+        _integers(rng, batch, 2 * pad + 1)[:, None] + torch.arange(side, device=images.device)
+        for pad, side in zip(pads, sides, strict=True)
+    )
+    padded = F.pad(images, (pads[1], pads[1], pads[0], pads[0])).permute(0, 2, 3, 1)
+    first = torch.arange(batch, device=images.device)[:, None, None]
+    return padded[first, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _cutout(images: Tensor, share: float, rng: Draws) -> Tensor:
+    hidden = None
+    for side, dims in ((images.shape[2], (1, -1, 1)), (images.shape[3], (1, 1, -1))):
+        size = int(side * share + 0.5)
+        centre = _integers(rng, images.shape[0], side + 1 - size % 2)[:, None, None]
+        position = torch.arange(side, device=images.device).view(dims)
+        inside = (position >= centre - size // 2) & (position < centre - size // 2 + size)
+        hidden = inside if hidden is None else hidden & inside
+    return images.masked_fill(hidden[:, None], 0.0)
+
+
+def _signed(images: Tensor, rng: Draws) -> Tensor:
+    """(B, 1, 1, 1) numbers from U[-1, 1)."""
+    return (rng.uniform(images.shape[0], 1, 1, 1) * 2 - 1).to(images.dtype)
+
+
+def _integers(rng: Draws, batch: int, n: int) -> Tensor:
+    """(B,) integers from 0 to n - 1."""
+    return (rng.uniform(batch) * n).long()

@@ -1,0 +1,53 @@
+"""Constraints that change the form of the nets."""
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+from regen.errors import ConfigError
+from regen.objective import Regularizer
+
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+class Reparametrization(Regularizer):
+    """The weight of every linear and convolutional layer of the named nets, rewritten by `rewrite(layer)`.
+
+    Raises ConfigError if `nets` names something else than generator and discriminator.
+    """
+
+    def __init__(self, nets: Sequence[str] = ("discriminator",)) -> None:
+        super().__init__()
+        if not nets or set(nets) - {"generator", "discriminator"}:
+            raise ConfigError(f"{self.name}: nets must list generator, discriminator or both, got {list(nets)}")
+        self.nets = tuple(nets)
+
+    def rewrite(self, layer: nn.Module) -> None:
+        raise NotImplementedError
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        named = {"generator": generator, "discriminator": discriminator}
+        for layer in [layer for net in self.nets for layer in named[net].modules() if isinstance(layer, LAYERS)]:
+            self.rewrite(layer)
+
+
+class SpectralNorm(Reparametrization):
+    """W / sigma(W), sigma the largest singular value by one power iteration a forward pass (Miyato 2018, section 2.1).
+
+    A convolution is taken as its kernel reshaped to a matrix, as in the paper: not its true operator norm.
+    """
+
+    def rewrite(self, layer: nn.Module) -> None:
+        parametrizations.spectral_norm(layer)
+
+
+class WeightNorm(Reparametrization):
+    """g * V / ||V||: the length and the direction of each output's weights are learned apart (Salimans and Kingma 2016)."""
+
+    def rewrite(self, layer: nn.Module) -> None:
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ConfigError(
+                f"{self.name} must rewrite a layer first: type regularizer=[weight_norm,...], or leave it out"
+            )
+        parametrizations.weight_norm(layer)

@@ -1,0 +1,140 @@
+"""A run's folder under outputs/: its name, what stands in it, and where the run came from. Imports nothing heavy."""
+
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from regen.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "hydra-core",
+    "omegaconf",
+    "wandb",
+    "numpy",
+    "scikit-learn",
+)
+
+
+def slug(text: str, most: int = 80) -> str:
+    """Letters, digits, '.', '_' and '-' only: no '=' (Hydra's grammar), no '/' (nested folders)."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", re.sub(r",(?=[^,=]+=)", "_", text)).strip("-")[:most]
+
+
+@functools.cache
+def folder_name(overrides: str) -> str:
+    """`<time>_<slug of the overrides>`: microseconds keep runs of the same second apart."""
+    return "_".join(part for part in (datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"), slug(overrides)) if part)
+
+
+def register_resolvers() -> None:
+    """What conf/train.yaml uses: ${project:}, ${folder_name:...}, ${slug:...}."""
+    OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+    OmegaConf.register_new_resolver("slug", slug, replace=True)
+
+
+def provenance() -> dict[str, object]:
+    """Command, git commit, versions: what is needed to run it again."""
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def write_safely(path: Path, content: bytes) -> None:
+    """The file is the old one or the whole new one, whatever happens: written beside the target, synced, renamed."""
+    beside = path.with_name(path.name + ".tmp")
+    with open(beside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Numbers that are not finite are written as strings, so that the file is JSON for every reader."""
+    write_safely(path, (json.dumps(_plain(content), indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict:
+    """The content of a file of write_json, or {} if there is none."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    return value
+
+
+class Folder:
+    """The files of a run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.checkpoints = path, path / "checkpoints"
+        self.config, self.metrics, self.result = path / "config.yaml", path / "metrics.csv", path / "result.json"
+        self.samples, self.curves, self.tracker = path / "samples.png", path / "curves.png", path / "wandb.json"
+
+    @classmethod
+    def of_hydra(cls) -> "Folder":
+        """The folder that Hydra has made for the job that is running."""
+        return cls(Path(HydraConfig.get().runtime.output_dir))
+
+    @property
+    def outputs(self) -> Path:
+        """The folder in which runs, multiruns and W&B's files stand."""
+        return self.path.parents[1 if HydraConfig.get().mode == RunMode.MULTIRUN else 0]
+
+    def open(self, config: str, resumed: bool) -> None:
+        """Make what is missing and write config.yaml. Raises ConfigError if a run stands here that is not resumed."""
+        if self.metrics.exists() and not resumed:
+            raise ConfigError(f"{self.path} holds a run already: type resume='{self.path}', or another hydra.run.dir")
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        (self.path / "samples").mkdir(exist_ok=True)
+        write_safely(self.config, config.encode())

@@ -1,0 +1,114 @@
+"""What the tests share: tiny models, steps without a trainer, and runs of the command line inside this process."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from regen import cli
+from regen.gan import GAN
+from regen.losses import Nonsaturating
+from regen.networks import mlp
+from regen.objective import Objective, Regularizer
+from regen.randomness import Draws, generator, seeded
+from regen.step import GANStep
+
+torch.set_num_threads(1)
+SHAPE = (1, 4, 4)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written outside the test's folders, and no W&B account is used."""
+    home = tmp_path_factory.getbasetemp() / "home"
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+def make_gan(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> GAN:
+    """A small fully connected GAN on 4x4 images, prepared to be stepped by hand."""
+    with seeded(seed, "weights"):
+        gan = GAN(
+            generator=mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
+            discriminator=mlp.Discriminator(SHAPE, hidden=(16,)),
+            objective=Objective(loss or Nonsaturating(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            z_size=8,
+            seed=seed,
+            **options,
+        )
+    gan.prepare(gan.configure_optimizers())
+    return gan
+
+
+def images(batch: int = 16, number: int = 0) -> torch.Tensor:
+    """(batch, 1, 4, 4) numbers in [-1, 1], the same for the same number."""
+    return torch.rand(batch, *SHAPE, generator=generator("images", number)) * 2 - 1
+
+
+def weights(gan: GAN) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in gan.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two dictionaries of tensors are equal bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+SMOKE = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "trainer.threads=1", "data.image_size=8")
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """train(*overrides, folder="run", status=0) types the command and returns the run's folder."""
+    import train as script
+
+    def typed(*overrides: str, folder: str = "run", status: int | None = None, smoke: bool = True) -> Path:
+        path = tmp_path / folder
+        place = [] if any(o.startswith(("resume=", "hydra.")) for o in overrides) else [f"hydra.run.dir={path}"]
+        monkeypatch.setattr(sys, "argv", ["train.py", *(SMOKE if smoke else ()), *overrides, *place])
+        handlers = {key: os.environ.get(key) for key in ("HYDRA_FULL_ERROR",)}
+        try:
+            cli.run(script.main)
+            left = None
+        except SystemExit as leaving:
+            left = leaving.code
+        finally:
+            for key, value in handlers.items():
+                os.environ.pop(key, None) if value is None else os.environ.update({key: value})
+        assert left == status, f"left with {left}, expected {status}"
+        return path
+
+    return typed
+
+
+def make_step(
+    player: str = "d", generator=None, discriminator=None, real: torch.Tensor | None = None, **options
+) -> GANStep:
+    """A step of the given nets (those of make_gan by default) on `real` (images() by default), without augmentations."""
+    gan = make_gan()
+    return GANStep(
+        player=player,
+        index=options.pop("index", 0),
+        generator=generator or gan.generator,
+        discriminator=discriminator or gan.discriminator,
+        real=images() if real is None else real,
+        z_size=8,
+        rng=options.pop("rng", lambda purpose: Draws(0, player, purpose)),
+        augment=options.pop("augment", lambda images, rng: images),
+        **options,
+    )
+
+
+def linear_critic(weight: torch.Tensor, bias: float = 0.0) -> torch.nn.Module:
+    """D(x) = <weight, x> + bias."""
+    layer = torch.nn.Linear(weight.numel(), 1).to(weight.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight.flatten())
+        layer.bias.fill_(bias)
+    return torch.nn.Sequential(torch.nn.Flatten(), layer, torch.nn.Flatten(0))

@@ -1,0 +1,141 @@
+"""The feature network: learnt once per data set, kept, the same every time."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from regen.data.digits import digits
+from regen.data.images import Images
+from regen.data.split import Files, Split, as_float
+from regen.errors import ConfigError
+from regen.metrics.features import feature_network
+from regen.randomness import Draws
+
+
+def stripes(n: int = 60, size: int = 8, channels: int = 1, labelled: bool = True) -> Images:
+    """Noisy images whose left, middle or right third is bright."""
+    labels = torch.arange(n) % 3
+    images = Draws("stripes", size).uniform(n, channels, size, size) * 100
+    for third, image in zip(labels.tolist(), images, strict=True):
+        image[..., third * size // 3 : (third + 1) * size // 3] += 100
+    part = Split(images.to(torch.uint8), labels if labelled else None)
+    use = {"batch_size": 2, "workers": 0, "monitor": "val/fd"}
+    return Images(name="stripes", full_train=part, train=part, validation=part, test=part, **use)
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([tensor.flatten() for tensor in network.state_dict().values()])
+
+
+def test_digits_are_told_apart_on_held_out_images(tmp_path):
+    use = {"batch_size": 64, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
+    data = digits(image_size=28, validation=0.15, test=0.15, **use)
+    network = feature_network(data, tmp_path, "cpu")
+    assert network.accuracy >= 0.95
+    features = network(as_float(data.full_train.images))
+    assert features.shape == (len(data.full_train), 64)
+    torch.testing.assert_close(features.std(0).mean(), torch.tensor(1.0), atol=0.05, rtol=0)
+
+
+def test_it_is_learnt_once_and_then_read(tmp_path):
+    first = feature_network(stripes(), tmp_path, "cpu")
+    (file,) = tmp_path.iterdir()
+    assert file.name.startswith("stripes-")
+    written = file.stat().st_mtime_ns
+    second = feature_network(stripes(), tmp_path, "cpu")
+    assert file.stat().st_mtime_ns == written
+    assert weights(first).equal(weights(second))
+    assert first.accuracy == second.accuracy
+
+
+def test_it_learns_the_same_weights_again_and_leaves_the_global_generator_alone(tmp_path):
+    before = torch.get_rng_state()
+    first, second = (feature_network(stripes(), tmp_path / place, "cpu") for place in "ab")
+    assert weights(first).equal(weights(second))
+    assert torch.get_rng_state().equal(before)
+
+
+def test_it_is_frozen(tmp_path):
+    network = feature_network(stripes(), tmp_path, "cpu")
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_flipped_byte_is_noticed_and_the_features_are_learnt_anew(tmp_path, caplog):
+    first = feature_network(stripes(), tmp_path, "cpu")
+    (file,) = tmp_path.iterdir()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        second = feature_network(stripes(), tmp_path, "cpu")
+    assert "damaged" in caplog.text
+    assert weights(first).equal(weights(second))
+
+
+@pytest.mark.parametrize("left", [0, 1000])
+def test_a_truncated_file_is_replaced(tmp_path, left):
+    feature_network(stripes(), tmp_path, "cpu")
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:left])
+    feature_network(stripes(), tmp_path, "cpu")
+    assert len(file.read_bytes()) == len(content)
+
+
+def test_other_images_or_labels_get_features_of_their_own(tmp_path):
+    data = stripes()
+    relabelled = Split(data.full_train.images, data.full_train.labels.flip(0))
+    feature_network(data, tmp_path, "cpu")
+    feature_network(replace(data, full_train=relabelled), tmp_path, "cpu")
+    feature_network(stripes(n=57), tmp_path, "cpu")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_subset_of_the_training_images_has_the_features_of_the_whole(tmp_path):
+    data = stripes()
+    feature_network(data, tmp_path, "cpu")
+    feature_network(replace(data, train=data.train.take(torch.arange(10))), tmp_path, "cpu")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_labels_it_tells_rotations(tmp_path):
+    network = feature_network(stripes(labelled=False), tmp_path, "cpu")
+    assert network.classify[-1].out_features == 4
+    assert network.accuracy > 0.3
+
+
+def test_images_that_are_neither_labelled_nor_square_are_refused(tmp_path):
+    part = Split(torch.zeros(9, 1, 8, 12, dtype=torch.uint8))
+    data = replace(stripes(), full_train=part, train=part, validation=part, test=part)
+    with pytest.raises(ConfigError, match=r"\(1, 8, 12\) and no labels: expected square images"):
+        feature_network(data, tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 3), (33, 1), (128, 3)])
+def test_images_of_any_size_have_64_features(tmp_path, size, channels):
+    network = feature_network(stripes(6, size, channels), tmp_path, "cpu")
+    assert network(torch.zeros(2, channels, size, size)).shape == (2, 64)
+
+
+def test_images_in_files_are_known_by_their_names_and_sizes(tmp_path):
+    from PIL import Image
+
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for i, path in enumerate(paths):
+        Image.new("L", (8, 8), 60 * i).save(path)
+
+    def learnt() -> set[Path]:
+        files = Files(paths, None, 8, 1)
+        feature_network(
+            replace(stripes(), full_train=files, train=files, validation=files, test=files), tmp_path, "cpu"
+        )
+        return set(tmp_path.glob("*.pt"))
+
+    before = learnt()
+    assert learnt() == before
+    Image.linear_gradient("L").save(paths[0])
+    assert len(learnt()) == 2

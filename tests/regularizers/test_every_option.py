@@ -1,0 +1,197 @@
+"""What every regularizer in conf/regularizer must hold; a new yaml is found by itself."""
+
+import io
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import images, make_gan, same, weights
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from regen import config
+from regen.build import build
+from regen.errors import ConfigError
+from regen.losses import Nonsaturating
+from regen.runs import register_resolvers
+
+CONF = Path(__file__).parents[2] / "conf"
+OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
+NAMES = [name for name in OPTIONS if name != "none"]
+PAIRS = list(itertools.permutations(NAMES, 2))
+
+# A neutral setting of those without a strength; None: the form itself is the regularizer, there is none.
+NEUTRAL = {
+    "diffaugment": dict.fromkeys(("brightness", "saturation", "contrast", "translation", "cutout"), 0.0),
+    "instance_noise": {"std": 0.0},
+    "weight_clipping": {"limit": 1e9},
+    "weight_decay": {"decay_g": 0.0, "decay_d": 0.0},
+    "spectral_norm": None,
+    "weight_norm": None,
+}
+
+
+def regularizers(*names: str, **values):
+    """The objects that conf/regularizer describes, some values replaced."""
+    nodes = OmegaConf.merge(*[OmegaConf.load(OPTIONS[name]) for name in names])
+    for node in nodes.values():
+        node.update(values)
+    return {name: build(node, f"regularizer.{name}") for name, node in nodes.items()}
+
+
+def trained(*names: str, iterations: int = 3, **values):
+    """A model with these regularizers after a few iterations."""
+    gan = make_gan(regularizers=regularizers(*names, **values) if names else {})
+    return go_on(gan, iterations)
+
+
+def go_on(gan, iterations: int):
+    for _ in range(iterations):
+        gan.iterate(images(number=gan.iteration)[None])
+    return gan
+
+
+def neutral(name: str) -> dict | None:
+    strengths = {key: 0.0 for key in next(iter(OmegaConf.load(OPTIONS[name]).values())) if key.startswith("lambda_")}
+    return strengths or NEUTRAL[name]
+
+
+def test_there_are_options_and_none_is_nothing():
+    assert len(NAMES) >= 10 and not OmegaConf.load(OPTIONS["none"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_option_describes_one_regularizer_of_its_own_name(name):
+    assert list(OmegaConf.load(OPTIONS[name])) == [name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_option_leans_on_something(name):
+    (regularizer,) = regularizers(name).values()
+    assert any(map(regularizer.overrides, ("attach", "augment", "for_g", "for_d", "after_update")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_penaltys_gradient_reaches_its_players_net_and_no_other(name):
+    gan = trained(name, iterations=1)
+    (regularizer,) = gan.objective.regularizers.values()
+    for player in [player for player in "gd" if regularizer.overrides(f"for_{player}")]:
+        gan.zero_grad(set_to_none=True)
+        for parameter in gan.discriminator.parameters():
+            parameter.requires_grad_(player == "d")
+        getattr(regularizer, f"for_{player}")(gan.step(player, 0, images())).backward()
+        own, other = (gan.generator, gan.discriminator) if player == "g" else (gan.discriminator, gan.generator)
+        assert any(parameter.grad is not None and parameter.grad.any() for parameter in own.parameters())
+        assert all(parameter.grad is None for parameter in other.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("player", ["g", "d"])
+def test_an_update_changes_its_players_weights_and_no_others(name, player):
+    gan = trained(name, iterations=1)
+    before = {key: tensor.clone() for key, tensor in gan.named_parameters()}
+    gan.update(gan.step(player, 0, images(number=9)))
+    changed = {key.partition(".")[0] for key, tensor in gan.named_parameters() if not torch.equal(tensor, before[key])}
+    assert changed == {"generator" if player == "g" else "discriminator"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_changes_what_is_learnt(name):
+    values = {"decay_d": 10.0} if name == "weight_decay" else {}  # its default is below a float's last digit here
+    assert not same(weights(trained(name, **values)), weights(trained()))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if neutral(name) is not None])
+def test_at_strength_0_it_equals_none_bit_for_bit(name):
+    assert same(weights(trained(name, **neutral(name))), weights(trained()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_values_are_finite(name):
+    gan = trained(name)
+    assert all(torch.stack(values).isfinite().all() for values in gan.record.values.values())
+    assert all(tensor.isfinite().all() for tensor in weights(gan).values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_unweighted_values_are_recorded_under_its_name(name):
+    gan = trained(name)
+    (regularizer,) = gan.objective.regularizers.values()
+    expected = {
+        f"{player}/{name}"
+        for player in "gd"
+        if regularizer.overrides(f"for_{player}") and regularizer.weight(gan.step(player, 0, images()))
+    }
+    standard = {f"{player}/{value}" for player in "gd" for value in ("data", "loss")} | {"d/real_score", "d/fake_score"}
+    assert set(gan.record.values) == expected | standard
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_state_is_in_the_checkpoint(name):
+    before = trained(name)
+    file = io.BytesIO()
+    torch.save(before.state(), file)
+    file.seek(0)
+    restored = make_gan(regularizers=regularizers(name), seed=0)
+    go_on(restored, 1)  # whatever it had learnt is to be replaced
+    restored.restore(torch.load(file, weights_only=True))
+    assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
+
+
+def seen_by_the_nets(name: str | None) -> tuple[list, list]:
+    """The z of every update of three iterations, and the real images that D's updates are about."""
+    gan = make_gan(regularizers=regularizers(name) if name else {})
+    steps, make = [], gan.step
+
+    def noted(*arguments):
+        steps.append(make(*arguments))
+        return steps[-1]
+
+    gan.step = noted
+    go_on(gan, 3)
+    return [step.z for step in steps], [step.real.detach() for step in steps]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_sees_the_same_batches_and_z_as_the_baseline(name):
+    for one, other in zip(seen_by_the_nets(name), seen_by_the_nets(None), strict=True):
+        assert len(one) == 6 and all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_starts_from_the_weights_of_the_baseline(name):
+    gan, plain = make_gan(regularizers=regularizers(name)), make_gan()
+    z = torch.ones(2, 8)
+    assert torch.allclose(gan.generator(z), plain.generator(z), atol=1e-6)
+    assert (name == "spectral_norm") or torch.allclose(
+        gan.discriminator(images()), plain.discriminator(images()), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", OPTIONS)  # alone: test_configs.py
+def test_it_composes_beside_another(name):
+    register_resolvers()
+    other = "r1" if name != "r1" else "l2"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"regularizer=[{name},{other}]"])
+    config.check(cfg)
+    assert set(cfg.regularizer) == {name, other} - {"none"}
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_with_every_other_it_trains_and_stays_finite_or_says_why_not(first):
+    for pair in [pair for pair in PAIRS if pair[0] == first]:
+        try:
+            gan = trained(*pair)
+        except ConfigError as reason:
+            assert len(str(reason)) > 40
+        else:
+            assert all(tensor.isfinite().all() for tensor in weights(gan).values()), pair
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains_with_several_d_steps_and_g_first(name):
+    gan = make_gan(regularizers=regularizers(name), loss=Nonsaturating(), d_steps=2, order=("g", "d"))
+    losses = gan.iterate(images(16).view(2, 8, 1, 4, 4))
+    assert len(losses) == 3 and all(loss.isfinite() for loss in losses)

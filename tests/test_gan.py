@@ -1,0 +1,111 @@
+"""The training step: who is updated when, on what, and what the averaged generator is."""
+
+import pytest
+import torch
+from conftest import images, make_gan, same, weights
+
+from regen.data.batches import Chunk
+from regen.errors import ConfigError
+from regen.regularizers.gradients import R1
+from regen.regularizers.outputs import L2
+
+
+def chunk(k: int, first: int = 0, d_steps: int = 1) -> Chunk:
+    pixels = torch.stack([torch.stack([images(number=first + i + 100 * j) for j in range(d_steps)]) for i in range(k)])
+    return Chunk(first, ((pixels + 1) * 127.5).to(torch.uint8), None)
+
+
+def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
+    gan = make_gan(d_steps=3)
+    gan.training_step(chunk(2, d_steps=3))
+    assert gan.iteration == 2
+    assert gan.images_seen == 2 * 3 * 16
+    assert len(gan.record.values["d/loss"]) == 6
+    assert len(gan.record.values["g/loss"]) == 2
+
+
+def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> None:
+    one, eight = (make_gan(regularizers={"l2": L2(0.1, 0.1), "r1": R1(lambda_d=1.0)}) for _ in range(2))
+    for i in range(8):
+        one.training_step(chunk(1, i))
+    eight.training_step(chunk(8))
+    assert same(weights(one), weights(eight))
+
+
+def test_the_players_take_turns_in_the_order_that_is_asked() -> None:
+    d_first, g_first = make_gan(order=["d", "g"]), make_gan(order=["g", "d"])
+    for gan in (d_first, g_first):
+        gan.iterate(images()[None])
+    before = make_gan()
+    step = before.step("g", 0, images())
+    before.update(step)
+    assert same(weights_of(before.generator), weights_of(g_first.generator))
+    assert not same(weights_of(before.generator), weights_of(d_first.generator))
+
+
+def weights_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return dict(net.state_dict())
+
+
+def test_an_update_of_one_player_leaves_the_other_without_gradients() -> None:
+    gan = make_gan()
+    gan.update(gan.step("d", 0, images()))
+    assert all(p.grad is None for p in gan.generator.parameters())
+    for parameter in gan.discriminator.parameters():
+        parameter.grad = None
+    gan.update(gan.step("g", 0, images()))
+    assert all(p.grad is None for p in gan.discriminator.parameters())
+
+
+def test_reusing_the_fakes_saves_a_pass_of_g_and_lets_g_learn_from_what_d_saw() -> None:
+    for reuse, passes in ((False, 2), (True, 1)):
+        gan, seen = make_gan(reuse_fake=reuse), []
+        gan.generator.register_forward_hook(lambda net, inputs, output, seen=seen: seen.append(output))
+        gan.iterate(images()[None])
+        assert len(seen) == passes
+
+
+def test_the_averaged_generator_follows_g_buffers_included() -> None:
+    gan = make_gan(ema_decay=0.5)
+    gan.generator.register_buffer("level", torch.zeros(1))
+    gan.ema.register_buffer("level", torch.zeros(1))
+    gan.prepare(gan.configure_optimizers())
+    with torch.no_grad():
+        for tensor in (*gan.generator.parameters(), gan.generator.level):
+            tensor.fill_(1.0)
+        for tensor in gan.ema.parameters():
+            tensor.fill_(0.0)
+    gan.iteration = 1000  # past the start, where the decay is (1 + t) / (10 + t)
+    gan.average_generator()
+    assert all(torch.equal(tensor, torch.full_like(tensor, 0.5)) for tensor in (*gan.ema.parameters(), gan.ema.level))
+
+
+def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:
+    gan = make_gan()
+    assert torch.equal(gan.sample(0, 700)[500:600], gan.sample(500, 100))
+    assert gan.sample(0, 3).shape == (3, 1, 4, 4)
+
+
+def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
+    gan = make_gan(regularizers={"l2": L2(0.1, 0.1)})
+    gan.training_step(chunk(2))
+    assert not gan.alarm
+    with torch.no_grad():
+        next(gan.generator.parameters()).fill_(torch.nan)
+    gan.training_step(chunk(1, 2))
+    assert gan.alarm
+    assert gan.record.first_bad() == (3, "d/data")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"order": ["g"]}, r"order must be \[d,g\] or \[g,d\], got \[g\]"),
+        ({"d_steps": 0}, "d_steps must be an integer >= 1, got 0"),
+        ({"reuse_fake": True, "d_steps": 2}, "needs model.d_steps=1"),
+        ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\), got 1.5"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(options: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_gan(**options)

@@ -1,0 +1,97 @@
+"""Pictures: their shapes, what they survive, and that they stay small in what they import."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from regen import pictures
+from regen.randomness import Draws
+
+
+def test_small_images_are_enlarged_by_a_whole_factor_until_a_person_can_read_them():
+    picture = pictures.grid(torch.zeros(16, 1, 8, 8))
+    assert picture.dtype == torch.uint8
+    assert picture.shape == (3, 2 * (6 * 8 + 2) + 2, 8 * (6 * 8 + 2) + 2)  # 8 columns, 6 pixels for one, gaps of 2
+
+
+def test_large_images_keep_their_size():
+    assert pictures.grid(torch.zeros(4, 3, 128, 128), columns=4).shape == (3, 128 + 4, 4 * 130 + 2)
+
+
+def test_minus_one_is_black_one_is_white_and_what_is_not_finite_is_grey():
+    images = torch.tensor([-1.0, 1.0, math.nan, 7.0]).view(4, 1, 1, 1).expand(4, 1, 400, 400)
+    picture = pictures.grid(images, columns=4)
+    assert [picture[0, 200, 202 + i * 402].item() for i in range(4)] == [0, 255, 128, 255]
+
+
+def test_a_single_image_is_a_picture():
+    assert pictures.grid(torch.zeros(1, 3, 32, 32)).shape[0] == 3
+
+
+def test_scatter_shows_points_that_are_there():
+    means = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    empty = pictures.scatter(torch.full((50, 2), math.nan), means, std=0.05)
+    full = pictures.scatter(Draws("points").normal(50, 2) * 0.05 + means[0], means, std=0.05)
+    assert full.shape == empty.shape
+    assert full.dtype == torch.uint8
+    assert not full.equal(empty)
+
+
+def test_a_saved_picture_is_read_as_it_was(tmp_path):
+    picture = (Draws("picture").uniform(3, 20, 30) * 255).to(torch.uint8)
+    pictures.save_png(picture, tmp_path / "new" / "folder" / "picture.png")
+    read = np.asarray(Image.open(tmp_path / "new" / "folder" / "picture.png"))
+    assert torch.from_numpy(read.copy()).permute(2, 0, 1).equal(picture)
+    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["picture.png"]
+
+
+def table(path: Path, *rows: dict[str, float]) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
+    update = {"d/loss": 1, "g/loss": 2, "d/data": 1, "g/data": 1.5, "d/real_score": 1, "d/fake_score": -1}
+    penalties = {"d/r1": 0.1, "d/l2": 1, "g/l2": 2, "images_per_second": 100, "d/never": math.nan}
+    figures = {"val/fd": 9, "train/fd": 8, "gap/fd": 0.5, "real/fd": 3}
+    at = {"iteration": 50, "images_seen": 3200}
+    path = table(tmp_path / "metrics.csv", at | update | penalties, at | figures)
+    panels = pictures._panels(pictures._series(path))
+    assert {title: sorted(lines) for title, lines in panels.items()} == {
+        "Fréchet distance": ["real/fd", "train/fd", "val/fd"],
+        "generalization gap (Fréchet distance)": ["gap/fd"],
+        "losses": ["d/loss", "g/data", "g/loss"],  # d/data is d/loss here
+        "scores of D": ["d/fake_score", "d/real_score"],
+        "l2, unweighted": ["d/l2", "g/l2"],
+        "r1, unweighted": ["d/r1"],
+        "images per second": ["images_per_second"],
+    }
+
+
+@pytest.mark.parametrize("rows", [1, 5, 300])
+def test_curves_are_drawn_from_any_number_of_rows_with_values_that_are_not_finite(tmp_path, rows):
+    odd = {1: math.nan, 2: math.inf, 3: -math.inf}
+    series = [{"images_seen": 64 * i, "d/loss": odd.get(i, 10.0 ** -(i % 9)), "gap/fd": -i} for i in range(rows)]
+    pictures.curves(table(tmp_path / "metrics.csv", *series), tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.width > 400
+
+
+def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
+    path = table(tmp_path / "metrics.csv", {"iteration": 1, "images_seen": 64, "d/loss": math.nan})
+    pictures.curves(path, tmp_path / "curves.png")
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_matplotlib_is_loaded_only_to_draw():
+    check = "import sys, regen.pictures; sys.exit('matplotlib' in sys.modules or 'torchvision' in sys.modules)"
+    source = Path(pictures.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=source, timeout=60)

@@ -1,0 +1,127 @@
+"""A run that was interrupted and resumed is the uninterrupted one: weights, optimizers, average and log, bit for bit."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SMOKE
+
+from regen import checkpoints
+from regen.runs import ROOT
+
+# 100 images in batches of 16: passes end in the middle of iterations 7, 13 and 19
+RUN = ("data.subset=100", "data.batch_size=16", "regularizer=[l2,r1,spectral_norm,diffaugment]", "evaluate_every=128")
+LAST = 20
+
+
+def log_of(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "metrics.csv", newline="") as file:
+        return [{name: value for name, value in row.items() if name != "images_per_second"} for row in csv.DictReader(file)]
+
+
+def assert_same_run(one: Path, other: Path, last: int = LAST) -> None:
+    states = [checkpoints.load(folder / f"checkpoints/iteration_{last:09d}.ckpt") for folder in (one, other)]
+    assert_equal(*states)
+    assert log_of(one) == log_of(other)
+
+
+def assert_equal(one: object, other: object) -> None:
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for pair in zip(one, other, strict=True):
+            assert_equal(*pair)
+    else:
+        assert one == other
+
+
+def test_interrupted_at_any_iteration_and_resumed_equals_uninterrupted(train) -> None:
+    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
+    for boundary in (1, 5, 7, 8, 13, 19):
+        part = train(*RUN, f"max_iterations={boundary}", folder=f"part{boundary}")
+        train(f"resume={part}", f"max_iterations={LAST}", smoke=False)
+        assert_same_run(whole, part)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 2), (2, 0)])
+def test_the_number_of_workers_changes_nothing_nor_does_changing_it(train, before: int, after: int) -> None:
+    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
+    part = train(*RUN, "max_iterations=7", f"data.workers={before}", folder="part")
+    train(f"resume={part}", f"max_iterations={LAST}", f"data.workers={after}", smoke=False)
+    assert_same_run(whole, part)
+
+
+def test_killed_and_resumed_equals_uninterrupted(train, tmp_path: Path) -> None:
+    run = [*SMOKE, *RUN, "save_every=40", "max_iterations=4000", "evaluate_every=9999999"]
+    part = tmp_path / "part"
+    with open(tmp_path / "log", "w") as log:
+        killed = subprocess.Popen(
+            [sys.executable, ROOT / "src/train.py", *run, f"hydra.run.dir={part}"], stdout=log, stderr=subprocess.STDOUT
+        )
+    while len(list(part.glob("checkpoints/iteration_*"))) < 2 and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()
+    reached = checkpoints.newest(part / "checkpoints")["iteration"]
+    train(f"resume={part}", f"max_iterations={reached + 30}", smoke=False)
+    whole = train(*run[len(SMOKE) :], f"max_iterations={reached + 30}", folder="whole")
+    assert_same_run(whole, part, reached + 30)
+
+
+def test_a_signal_ends_the_run_between_iterations_with_a_checkpoint(train) -> None:
+    def send() -> None:
+        while not list(folder.glob("checkpoints/iteration_*")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    folder = train(*RUN, "max_iterations=1", folder="first").parent / "run"
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    train(*RUN, "max_iterations=1000000", "save_every=10", status=75)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "interrupted"
+    assert result["reason"] == "SIGTERM received"
+    assert checkpoints.newest(folder / "checkpoints")["iteration"] == result["iteration"]
+    last = result["iteration"] + 7
+    train(f"resume={folder}", f"max_iterations={last}", smoke=False)
+    whole = train(*RUN, "save_every=10", f"max_iterations={last}", folder="whole")
+    assert_same_run(whole, folder, last)
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(train, caplog: pytest.LogCaptureFixture) -> None:
+    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
+    part = train(*RUN, "max_iterations=12", folder="part")
+    newest = part / "checkpoints/iteration_000000012.ckpt"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    train(f"resume={part}", f"max_iterations={LAST}", smoke=False)
+    assert_same_run(whole, part)
+
+
+def test_a_learning_rate_given_on_resuming_is_used(train) -> None:
+    part = train(*RUN, "max_iterations=5")
+    train(f"resume={part}", "max_iterations=6", "model.optimizer_d.lr=0.007", smoke=False)
+    state = checkpoints.newest(part / "checkpoints")
+    assert state["optimizers"]["d"]["param_groups"][0]["lr"] == 0.007
+
+
+def test_a_finished_run_is_not_trained_again(train) -> None:
+    part = train(*RUN, "max_iterations=6")
+    before = log_of(part)
+    train(f"resume={part}", smoke=False)
+    assert log_of(part) == before
+    assert json.loads((part / "result.json").read_text())["status"] == "finished"

@@ -1,0 +1,119 @@
+"""The whole command: what it writes, what it returns, and how it ends."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from regen import checkpoints
+from regen.runs import ROOT
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def width(path: Path) -> int:
+    with Image.open(path) as picture:
+        return picture.width
+
+
+def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train) -> None:
+    folder = train("regularizer=l2", "lambda_g=0.1")
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "finished"
+    assert result["iteration"] == 20
+    assert result["images_seen"] == 20 * 64
+    assert result["val/fd"] == result["figures"]["val/fd"] > 0
+    assert result["figures"].keys() >= {"val/fd", "train/fd", "gap/fd"}
+    assert result["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert "regularizer=l2" in result["command"]
+    for name in ("samples.png", "curves.png", "samples/images_0000000640.png"):
+        assert width(folder / name) >= 400
+    names = set(rows(folder)[0])
+    assert names >= {"d/loss", "g/loss", "d/l2", "g/l2", "d/real_score", "d/fake_score", "images_per_second", "images_seen"}
+    assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10", "15", "20"]
+    assert "lambda_g: 0.1" in (folder / "config.yaml").read_text()
+
+
+def test_lengths_may_be_given_in_images(train) -> None:
+    folder = train("max_iterations=null", "max_images=500", "model.d_steps=2")
+    assert json.loads((folder / "result.json").read_text())["iteration"] == 4  # of 2 x 64 images
+
+
+def test_a_strength_of_zero_is_no_regularizer_bit_for_bit(train) -> None:
+    none = train(folder="none")
+    zero = train("regularizer=l2", "lambda_g=0", "lambda_d=0", folder="zero")
+    states = [checkpoints.newest(folder / "checkpoints")["model"] for folder in (none, zero)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(train, tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    (conf / "regularizer").mkdir(parents=True)
+    (conf / "regularizer/bomb.yaml").write_text("bomb:\n  _target_: bomb.Bomb\n  lambda_d: 1.0\n")
+    (conf / "bomb.py").write_text(
+        "from regen.objective import Regularizer\n"
+        "class Bomb(Regularizer):\n"
+        "    def for_d(self, step):\n"
+        "        return step.real_scores.mean() * (float('nan') if step.index == 12 else 1.0)\n"
+    )
+    options = ("--config-dir", str(conf), "regularizer=bomb", "max_iterations=200", "evaluate_every=640")
+    folder = train(*options, status=70)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "diverged"
+    assert result["reason"] == "d/bomb was not finite at iteration 13"
+    assert result["val/fd"] > 0  # of iteration 10
+    assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10"]
+    assert checkpoints.newest(folder / "checkpoints")["iteration"] == 10
+
+
+@pytest.mark.parametrize("experiment", ["article", "article_literal"])
+def test_the_articles_experiments_train(train, experiment: str) -> None:
+    folder = train(f"experiment={experiment}", "data=digits", "max_iterations=4")
+    names = set(rows(folder)[0])
+    assert {"g/l2", "d/l2"} <= names or {"g/l2_literal", "d/l2_literal"} <= names
+
+
+@pytest.mark.parametrize("data", ["ring", "grid"])
+def test_mixtures_in_the_plane_are_judged_by_their_modes(train, data: str) -> None:
+    folder = train(f"data={data}", smoke=False, *PLANE)
+    figures = json.loads((folder / "result.json").read_text())["figures"]
+    assert figures.keys() >= {"val/modes", "val/high_quality", "val/reverse_kl"}
+    assert width(folder / "samples.png") >= 400
+
+
+PLANE = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "trainer.threads=1")
+
+
+def test_dcgan_trains_in_mixed_precision(train) -> None:
+    folder = train("network=dcgan", "data.image_size=16", "regularizer=r1", "trainer.precision=bf16-mixed", "max_iterations=3")
+    assert float(rows(folder)[0]["d/r1"]) >= 0
+
+
+def test_a_multirun_makes_a_folder_for_each_job_and_returns_the_monitored_figure(train, tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    train("-m", "regularizer=l2", "lambda_g=0,0.1", "max_iterations=5", f"hydra.sweep.dir={sweep}")
+    folders = sorted(path for path in sweep.iterdir() if path.is_dir() and path.name[0].isdigit())
+    assert all(json.loads((folder / "result.json").read_text())["status"] == "finished" for folder in folders)
+    assert [re.search(r"lambda_g-([0-9.]+)_", folder.name).group(1) for folder in folders] == ["0", "0.1"]
+
+
+def test_help_and_the_composed_configuration_need_no_torch() -> None:
+    for option in (["--help"], ["--cfg", "job"]):
+        program = (
+            "import sys; sys.path.insert(0, 'src'); import train\n"
+            f"sys.argv = ['train.py', *{option!r}]\n"
+            "try: train.cli.run(train.main)\n"
+            "finally: print('torch' in sys.modules, 'lightning' in sys.modules, file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+        assert done.stderr.split() == ["False", "False"], done.stderr
+        assert "lambda_g" in done.stdout
