@@ -15,7 +15,11 @@ def test_a_name_that_comes_later_gets_a_column_of_its_own(tmp_path: Path) -> Non
     log = CSVLog(tmp_path / "metrics.csv")
     log.log_metrics({"iteration": 1, "images_seen": 64, "d/loss": 0.5})
     log.log_metrics({"iteration": 2, "images_seen": 128, "val/fd": 3.0})
-    assert (tmp_path / "metrics.csv").read_text().split() == ["iteration,images_seen,d/loss,val/fd", "1,64,0.5,", "2,128,,3.0"]
+    assert (tmp_path / "metrics.csv").read_text().split() == [
+        "iteration,images_seen,d/loss,val/fd",
+        "1,64,0.5,",
+        "2,128,,3.0",
+    ]
 
 
 def test_going_on_drops_what_was_written_after_the_checkpoint(tmp_path: Path) -> None:
@@ -25,7 +29,8 @@ def test_going_on_drops_what_was_written_after_the_checkpoint(tmp_path: Path) ->
     again = CSVLog(tmp_path / "metrics.csv")
     again.go_on(2)
     again.log_metrics({"iteration": 3, "images_seen": 192, "d/loss": 9.0})
-    assert (tmp_path / "metrics.csv").read_text().split() == ["iteration,images_seen,d/loss", "1,64,0.5", "2,128,1.0", "3,192,9.0"]
+    rows = ["iteration,images_seen,d/loss", "1,64,0.5", "2,128,1.0", "3,192,9.0"]
+    assert (tmp_path / "metrics.csv").read_text().split() == rows
 
 
 def inspected(run: Path, *options: str) -> str:

@@ -40,7 +40,9 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_hold_the_same_weights_see_different_z_and_equal_one_with_the_doubled_batch(tmp_path: Path) -> None:
+def test_two_processes_hold_the_same_weights_see_different_z_and_equal_one_with_the_doubled_batch(
+    tmp_path: Path,
+) -> None:
     mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     model = gan()

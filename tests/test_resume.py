@@ -24,7 +24,9 @@ LAST = 20
 
 def log_of(folder: Path) -> list[dict[str, str]]:
     with open(folder / "metrics.csv", newline="") as file:
-        return [{name: value for name, value in row.items() if name != "images_per_second"} for row in csv.DictReader(file)]
+        return [
+            {name: value for name, value in row.items() if name != "images_per_second"} for row in csv.DictReader(file)
+        ]
 
 
 def assert_same_run(one: Path, other: Path, last: int = LAST) -> None:

@@ -38,7 +38,16 @@ def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train)
     for name in ("samples.png", "curves.png", "samples/images_0000000640.png"):
         assert width(folder / name) >= 400
     names = set(rows(folder)[0])
-    assert names >= {"d/loss", "g/loss", "d/l2", "g/l2", "d/real_score", "d/fake_score", "images_per_second", "images_seen"}
+    assert names >= {
+        "d/loss",
+        "g/loss",
+        "d/l2",
+        "g/l2",
+        "d/real_score",
+        "d/fake_score",
+        "images_per_second",
+        "images_seen",
+    }
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10", "15", "20"]
     assert "lambda_g: 0.1" in (folder / "config.yaml").read_text()
 
@@ -84,7 +93,7 @@ def test_the_articles_experiments_train(train, experiment: str) -> None:
 
 @pytest.mark.parametrize("data", ["ring", "grid"])
 def test_mixtures_in_the_plane_are_judged_by_their_modes(train, data: str) -> None:
-    folder = train(f"data={data}", smoke=False, *PLANE)
+    folder = train(f"data={data}", *PLANE, smoke=False)
     figures = json.loads((folder / "result.json").read_text())["figures"]
     assert figures.keys() >= {"val/modes", "val/high_quality", "val/reverse_kl"}
     assert width(folder / "samples.png") >= 400
@@ -94,7 +103,9 @@ PLANE = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "trainer.t
 
 
 def test_dcgan_trains_in_mixed_precision(train) -> None:
-    folder = train("network=dcgan", "data.image_size=16", "regularizer=r1", "trainer.precision=bf16-mixed", "max_iterations=3")
+    folder = train(
+        "network=dcgan", "data.image_size=16", "regularizer=r1", "trainer.precision=bf16-mixed", "max_iterations=3"
+    )
     assert float(rows(folder)[0]["d/r1"]) >= 0
 
 

@@ -48,7 +48,7 @@ def load(path: Path) -> dict:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state.pop("digest") == digest(state):
             return state
-    except Exception as error:  # noqa: BLE001 - a damaged file can fail anywhere in zip, pickle or torch
+    except Exception as error:  # a damaged file can fail anywhere in zip, pickle or torch
         raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
     raise ValueError(f"{path} is damaged")
 

@@ -19,6 +19,7 @@ from regen.errors import ConfigError
 from regen.runs import ROOT, register_resolvers
 
 CONF = ROOT / "conf"
+WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--info", "-i")
 
 
 def run(main: Callable[[], None]) -> None:
@@ -27,10 +28,9 @@ def run(main: Callable[[], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come to us
     register_resolvers()
     try:
-        multirun = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
-        rest = [argument for argument in sys.argv[1:] if argument not in multirun]
-        sys.argv[1:] = [*multirun, *going_on(rest, bool(multirun))]  # Hydra takes -m before overrides or after, not between
-        _check_groups(sys.argv[1:])
+        options, overrides = apart(sys.argv[1:])
+        sys.argv[1:] = options + going_on(options, overrides)
+        _check_groups(overrides)
         main()
     except ConfigError as error:
         _leave(error, str(error), 78, wants_traceback)
@@ -47,40 +47,40 @@ def _leave(error: Exception, message: str, status: int, wants_traceback: bool) -
     sys.exit(status)
 
 
-def going_on(arguments: list[str], multirun: bool = False) -> list[str]:
-    """With resume=RUN, the arguments of that run, then those given now, which win; otherwise the arguments as they are."""
-    named = [argument.partition("=")[2] for argument in arguments if argument.startswith("resume=")]
-    if not named or named[-1] in ("", "null") or any(a.startswith("hydra.run.dir=") for a in arguments):
-        return arguments
-    places = [Path(named[-1]), ROOT / named[-1]]
-    folder = next((place.resolve() for place in places if (place / ".hydra/overrides.yaml").exists()), None)
-    if folder is None:
-        raise ConfigError(f"resume={named[-1]}: no run there; looked in {places[0].resolve()} and {places[1]}")
-    before = [str(a) for a in OmegaConf.load(folder / ".hydra/overrides.yaml") if not str(a).startswith("resume=")]
-    now = [argument for argument in arguments if not argument.startswith("resume=")]
-    if multirun:
+def apart(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Options with their values, and overrides: Hydra does not take options in between overrides."""
+    options, overrides, remaining = [], [], list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        (options if argument.startswith("-") else overrides).append(argument)
+        if argument in WITH_VALUE and remaining:
+            options.append(remaining.pop(0))
+    return options, overrides
+
+
+def going_on(options: list[str], overrides: list[str]) -> list[str]:
+    """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are."""
+    named = [override.partition("=")[2].strip("'\"") for override in overrides if override.startswith("resume=")]
+    if not named or named[-1] in ("", "null") or any(override.startswith("hydra.run.dir=") for override in overrides):
+        return overrides
+    if {"-m", "--multirun"} & set(options):
         raise ConfigError("resume= goes on with one run: leave out -m")
-    return [
-        *now[: _first_override(now)],
-        *before,
-        *now[_first_override(now) :],
-        f"resume='{folder}'",
-        f"hydra.run.dir='{folder}'",
-    ]
+    places = [Path(named[-1]).resolve(), ROOT / named[-1]]
+    folder = next((place for place in places if (place / ".hydra/overrides.yaml").exists()), None)
+    if folder is None:
+        raise ConfigError(
+            f"resume={named[-1]}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}"
+        )
+    before = [str(override) for override in OmegaConf.load(folder / ".hydra/overrides.yaml")]
+    kept = [override for override in before + overrides if not override.startswith("resume=")]
+    return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]
 
 
-def _check_groups(arguments: list[str]) -> None:
+def _check_groups(overrides: list[str]) -> None:
     groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment"}
-    for group, _, option in (argument.partition("=") for argument in arguments):
+    for group, _, option in (override.partition("=") for override in overrides):
         if group in groups and option in ("", "null"):
             raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in _yamls(group))}")
-
-
-def _first_override(arguments: list[str]) -> int:
-    """Where the overrides begin, after options such as --config-dir FOLDER."""
-    return next(
-        (i for i, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-")), len(arguments)
-    )
 
 
 def explain(message: str) -> str:

@@ -91,7 +91,7 @@ def curves(csv_path: Path, path: Path) -> None:
     last = max(points[-1][0] for lines in panels.values() for points in lines.values())
     width, height = 4.2 * columns, 2.8 * rows
     figure = _figure(width, height)
-    inches = dict(left=0.6 / width, right=1 - 0.2 / width, bottom=0.55 / height, top=1 - 0.4 / height)
+    inches = {"left": 0.6 / width, "right": 1 - 0.2 / width, "bottom": 0.55 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**inches, wspace=0.25, hspace=0.45)  # thrice as fast as a layout found by drawing
     for place, (title, lines) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
