@@ -11,12 +11,11 @@ from regen import cli, config, runs
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="train")
 def main(cfg: DictConfig) -> float:
-    config.check(cfg)
-    from regen.training import (
-        train,  # torch and lightning take seconds to import: --help and --cfg job do without
-    )
+    with cli.told_in_job():
+        config.check(cfg)
+        from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
 
-    return train(cfg)
+        return train(cfg)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What the tests share: tiny models, steps without a trainer, and runs of the command line inside this process."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
         monkeypatch.setenv(name, str(home / name.lower()))
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv("REGEN_TRACEBACK", "0")
 
 
 def make_gan(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> GAN:
@@ -72,15 +71,12 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / folder
         place = [] if any(o.startswith(("resume=", "hydra.")) for o in overrides) else [f"hydra.run.dir={path}"]
         monkeypatch.setattr(sys, "argv", ["train.py", *(SMOKE if smoke else ()), *overrides, *place])
-        handlers = {key: os.environ.get(key) for key in ("HYDRA_FULL_ERROR",)}
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
         try:
             cli.run(script.main)
             left = None
         except SystemExit as leaving:
             left = leaving.code
-        finally:
-            for key, value in handlers.items():
-                os.environ.pop(key, None) if value is None else os.environ.update({key: value})
         assert left == status, f"left with {left}, expected {status}"
         return path
 

@@ -16,6 +16,7 @@ from regen.build import build
 from regen.data.images import Images
 from regen.distributed import processes
 from regen.errors import ConfigError
+from regen.objective import Loss
 from regen.training import make_model
 
 # Typed as a command, through Hydra.
@@ -47,6 +48,7 @@ COMMANDS = {
     "data.batch_size=5000": r"^data\.batch_size=5000 is larger than",
     "model.optimizer_g.lr=-1": r"model\.optimizer_g.*-1",
     "data._target_=os.system": r"data\._target_=os\.system is not admitted",
+    "evaluation_samples=1": r"^evaluation_samples=1: expected 2 or more generated images",
     "resume=/nowhere": r"resume=/nowhere: no run there; looked in /nowhere",
 }
 # The rest needs no command of its own: the configuration is composed once for the same choices.
@@ -118,7 +120,6 @@ TRAINING = {
     "log_every=0": r"log_every must be at least 1, got 0",
     "save_every=0": r"save_every must be at least 1, got 0",
     "evaluate_every=0": r"evaluate_every must be at least 1, got 0",
-    "evaluation_samples=1": r"evaluation_samples must be at least 2, got 1",
     "chunk=0": r"chunk must be at least 1, got 0",
     "seed=abc": r"seed: Value 'abc' .* could not be converted to Integer",
     "model.d_steps=0": r"model\.d_steps must be at least 1, got 0",
@@ -187,7 +188,7 @@ def _composed(*choices: str) -> DictConfig:
 
 @functools.cache
 def _data(config: str) -> Images:
-    return build(OmegaConf.create(config), "data")
+    return build(OmegaConf.create(config), "data", Images)
 
 
 def prepare(*overrides: str) -> None:
@@ -234,7 +235,7 @@ def refused(train, capsys):
         folder = train(*overrides, status=78, smoke=smoke)
         said = capsys.readouterr().err
         assert "Traceback" not in said and said.count("error: ") == 1
-        assert not (folder / "metrics.csv").exists() and not (folder / "checkpoints").exists()
+        assert not (folder / "metrics.csv").exists()  # nothing has been trained
         return said.partition("error: ")[2]
 
     return typed
@@ -263,7 +264,7 @@ def test_no_code_is_called_through_an_interpolation(tmp_path):
     for value, elsewhere in ways:
         cfg = OmegaConf.create({"loss": {"_target_": "regen.losses.Hinge", "extra": value}} | elsewhere)
         with pytest.raises(ConfigError, match=r"_target_=builtins\.open is not admitted"):
-            build(cfg.loss, "loss")
+            build(cfg.loss, "loss", Loss)
     assert not canary.exists()
 
 

@@ -63,8 +63,8 @@ def test_its_strength_can_be_given_as_lambda_g(train, mine):
     assert "lambda_g: 0\n" in (run / "config.yaml").read_text()
 
 
-def test_a_misspelt_one_is_told_with_its_right_name(train, mine, capsys):
-    train("--config-dir", str(mine("own_regularizers.Spread")), "regularizer=spraed", smoke=False, status=78)
+def test_config_dir_may_stand_after_overrides_and_a_misspelt_option_is_told_its_right_name(train, mine, capsys):
+    train("--config-dir", str(mine("own_regularizers.Spread")), "regularizer=spraed", status=78)
     assert "there is no regularizer=spraed (did you mean spread?)" in capsys.readouterr().err
 
 

@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
@@ -15,15 +15,16 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from regen.errors import ConfigError
 
 ADMITTED = re.compile(r"regen(\.[a-z]\w*)*\.\w+|torch\.optim\.[A-Z]\w*")
+Kind = TypeVar("Kind")
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
 
 
-def build(node: DictConfig, where: str, **arguments: Any) -> Any:
-    """The object that the node describes, made with its values and the arguments.
+def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
+    """The object of this kind that the node describes, made with its values and those of the arguments that it takes.
 
     A target must be of regen or an optimizer of torch, or stand in a folder given by --config-dir: naming that folder on the
     command line is the consent to run its code. Raises ConfigError on any other target, on a value of the wrong type and on
-    an argument that the target does not take; `where` names the node in it.
+    an argument that the target does not take; and if the object is of another kind. `where` names the node.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise ConfigError(
@@ -42,16 +43,21 @@ def build(node: DictConfig, where: str, **arguments: Any) -> Any:
         if wanted in PLAIN and not _fits(value, wanted):
             raise ConfigError(f"{where}.{key} must be {PLAIN[wanted]}, got {value!r}")
     try:
-        return instantiate(node, _convert_="all", **{key: value for key, value in arguments.items() if key in known})
+        made = instantiate(node, _convert_="all", **{key: value for key, value in arguments.items() if key in known})
     except InstantiationException as error:
         raise _cause(error, where) from error
+    if not isinstance(made, kind):
+        raise ConfigError(f"{where}: {node._target_} does not make a {kind.__name__}")
+    return made
 
 
 def _cause(error: BaseException, where: str) -> Exception:
     """What went wrong in the target itself, without Hydra's words around it."""
     while isinstance(error, InstantiationException) and error.__cause__:
         error = error.__cause__
-    return error if isinstance(error, ConfigError | OSError) else ConfigError(f"{where}: {str(error).splitlines()[0]}")
+    if isinstance(error, ConfigError | OSError):
+        return error
+    return ConfigError(f"{where}: {(str(error) or type(error).__name__).splitlines()[0]}")
 
 
 def _fits(value: object, wanted: type) -> bool:

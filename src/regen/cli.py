@@ -4,14 +4,17 @@ Exit statuses: 0 done, 70 diverged, 74 a file could not be read or written, 75 i
 configured. HYDRA_FULL_ERROR=1 shows every traceback.
 """
 
+import contextlib
 import difflib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -24,27 +27,34 @@ WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--c
 
 def run(main: Callable[[], None]) -> None:
     """Call Hydra's main with this process's arguments and translate what goes wrong."""
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ.setdefault("REGEN_TRACEBACK", os.environ.get("HYDRA_FULL_ERROR", "0"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come to us
     register_resolvers()
-    try:
+    with told():
         options, overrides = apart(sys.argv[1:])
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
         main()
-    except ConfigError as error:
-        _leave(error, str(error), 78, wants_traceback)
-    except (HydraException, OmegaConfBaseException) as error:
-        _leave(error, explain(str(error)), 78, wants_traceback)
-    except OSError as error:
-        _leave(error, str(error), 74, wants_traceback)
 
 
-def _leave(error: Exception, message: str, status: int, wants_traceback: bool) -> None:
-    if wants_traceback:
-        raise error
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(status)
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit status, unless a traceback is wanted."""
+    try:
+        yield
+    except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
+        if os.environ["REGEN_TRACEBACK"] == "1":
+            raise
+        of_hydra = isinstance(error, HydraException | OmegaConfBaseException)
+        print(f"error: {explain(str(error)) if of_hydra else error}", file=sys.stderr)
+        sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
+
+
+@contextlib.contextmanager
+def told_in_job() -> Iterator[None]:
+    """The same inside a job, before Hydra adds its own words; a job of a multirun fails alone, the others go on."""
+    with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else told():
+        yield
 
 
 def apart(arguments: list[str]) -> tuple[list[str], list[str]]:

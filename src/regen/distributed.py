@@ -33,6 +33,8 @@ def processes(choice: DictConfig) -> int:
         raise ConfigError(f"trainer.accelerator must be cpu or gpu, got {choice.accelerator}")
     if choice.precision not in PRECISIONS:
         raise ConfigError(f"trainer.precision must be one of {', '.join(PRECISIONS)}, got {choice.precision}")
+    if choice.strategy not in ("auto", "replicas"):
+        raise ConfigError(f"trainer.strategy must be auto (one process) or replicas (several), got {choice.strategy}")
     there = torch.cuda.device_count() if choice.accelerator == "gpu" else None
     if there == 0:
         raise ConfigError("trainer.accelerator=gpu, but torch finds no GPU here: type trainer=cpu")

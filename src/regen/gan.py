@@ -73,7 +73,11 @@ class GAN(LightningModule):
     # Training
 
     def configure_optimizers(self) -> list[Optimizer]:
-        return [self._make["g"](self.generator.parameters()), self._make["d"](self.discriminator.parameters())]
+        return [self.make_optimizer("g"), self.make_optimizer("d")]
+
+    def make_optimizer(self, player: str) -> Optimizer:
+        """A new optimizer of the player's net."""
+        return self._make[player]((self.generator if player == "g" else self.discriminator).parameters())
 
     def on_fit_start(self) -> None:
         self.prepare(self.optimizers(use_pl_optimizer=False), self.global_rank, self.trainer.world_size)

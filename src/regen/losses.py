@@ -1,12 +1,13 @@
 """The data terms: what a GAN plays for. Scores are logits (B,); each term returns a scalar to minimise."""
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from regen.objective import Loss
 from regen.step import GANStep
 
 
-class Minimax(nn.Module):
+class Minimax(Loss):
     """min_G max_D E log s(D(x)) + E log(1 - s(D(G(z)))), s the sigmoid (Goodfellow 2014, eq. 1)."""
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -23,7 +24,7 @@ class Nonsaturating(Minimax):
         return F.softplus(-step.fake_scores).mean()
 
 
-class Hinge(nn.Module):
+class Hinge(Loss):
     """D: E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))); G: -E D(G(z)) (Lim and Ye 2017; Miyato 2018, eq. 16-17)."""
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -33,7 +34,7 @@ class Hinge(nn.Module):
         return -step.fake_scores.mean()
 
 
-class Wasserstein(nn.Module):
+class Wasserstein(Loss):
     """D: E D(G(z)) - E D(x); G: -E D(G(z)) (Arjovsky 2017, eq. 2-3). D must be held Lipschitz by a regularizer."""
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -43,7 +44,7 @@ class Wasserstein(nn.Module):
         return -step.fake_scores.mean()
 
 
-class LeastSquares(nn.Module):
+class LeastSquares(Loss):
     """D: 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2; G: 1/2 E (D(G(z)) - 1)^2 (Mao 2017, eq. 9)."""
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -53,7 +54,7 @@ class LeastSquares(nn.Module):
         return (step.fake_scores - 1).square().mean() / 2
 
 
-class Relativistic(nn.Module):
+class Relativistic(Loss):
     """D: E softplus(-(D(x) - D(G(z)))), G with the sign turned: pairs of one real and one fake (Jolicoeur-Martineau 2018)."""
 
     def for_d(self, step: GANStep) -> Tensor:

@@ -6,7 +6,6 @@ A regularizer can lean on a generative model in five places: the form of the net
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -17,12 +16,16 @@ from regen.step import GANStep
 Strength = float | Callable[[int], float]  # a number, or a schedule of the player's update index
 
 
-class Term(Protocol):
-    """A data term: one scalar for each player, to be minimised."""
+class Loss(nn.Module):
+    """A data term: what each player minimises when nothing restrains it."""
 
-    def for_g(self, step: GANStep) -> Tensor: ...
+    def for_g(self, step: GANStep) -> Tensor:
+        """() G's loss."""
+        raise NotImplementedError
 
-    def for_d(self, step: GANStep) -> Tensor: ...
+    def for_d(self, step: GANStep) -> Tensor:
+        """() D's loss."""
+        raise NotImplementedError
 
 
 class Regularizer(nn.Module):
@@ -92,8 +95,11 @@ class Regularizer(nn.Module):
 class Objective(nn.Module):
     """The data term and the named regularizers of a run."""
 
-    def __init__(self, loss: Term, regularizers: Mapping[str, Regularizer]) -> None:
+    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer]) -> None:
         super().__init__()
+        for name in regularizers:
+            if hasattr(nn.ModuleDict, name):
+                raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
         self.loss = loss
         self.regularizers = nn.ModuleDict(regularizers)
         slope_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slope)

@@ -14,6 +14,7 @@ from regen import config
 from regen.build import build
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
+from regen.objective import Regularizer
 from regen.runs import register_resolvers
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -37,7 +38,7 @@ def regularizers(*names: str, **values):
     nodes = OmegaConf.merge(*[OmegaConf.load(OPTIONS[name]) for name in names])
     for node in nodes.values():
         node.update(values)
-    return {name: build(node, f"regularizer.{name}") for name, node in nodes.items()}
+    return {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes.items()}
 
 
 def trained(*names: str, iterations: int = 3, **values):

@@ -147,6 +147,11 @@ class Images:
         return self.train.shape
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of what the evaluator measures."""
+        return "val/fd", "train/fd", "gap/fd", "real/fd"
+
+    @property
     def classes(self) -> int | None:
         """The number of classes, None without labels."""
         labels = [part.labels for part in (self.full_train, self.validation, self.test)]

@@ -32,6 +32,11 @@ class Mixture(Images):
         """Samples (B, 2, 1, 1) in [-1, 1] -> points (B, 2) in the plane's own units."""
         return samples.flatten(1) * self.scale
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of what the evaluator measures."""
+        return "val/modes", "val/high_quality", "val/reverse_kl", "real/reverse_kl"
+
     def draw(self, samples: Tensor) -> Tensor:
         """(B, 2, 1, 1) samples in [-1, 1] -> a scatter plot (3, H', W') uint8 over the means."""
         from regen.pictures import scatter

@@ -54,6 +54,8 @@ def _plan(shape: Sequence[int], width: int) -> tuple[int, list[int]]:
             f"network=dcgan makes square images of 28 or a multiple of 8 from 16 to 128 with 1 or 3 channels, and the data "
             f"have {channels} x {height} x {side}. Type data.image_size=32, or network=mlp, which makes any shape."
         )
+    if width < 1:
+        raise ConfigError(f"width must be an integer >= 1, got {width}")
     widths = []
     while side % 2 == 0 and side > 7:
         side //= 2

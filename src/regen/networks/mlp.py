@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from regen.errors import ConfigError
+
 
 class Generator(nn.Module):
     """z (B, z_size) -> images (B, C, H, W) in [-1, 1], ReLU between the layers and tanh at the end."""
@@ -13,7 +15,7 @@ class Generator(nn.Module):
     def __init__(self, shape: Sequence[int], z_size: int = 100, hidden: Sequence[int] = (128, 128)) -> None:
         super().__init__()
         self.shape = tuple(shape)
-        self.layers = nn.Sequential(*_layers([z_size, *hidden, math.prod(shape)], nn.ReLU()), nn.Tanh())
+        self.layers = nn.Sequential(*_layers(z_size, hidden, math.prod(shape), nn.ReLU()), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z).view(-1, *self.shape)
@@ -24,14 +26,18 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Sequence[int], hidden: Sequence[int] = (128, 128), batch_norm: bool = False) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_layers([math.prod(shape), *hidden, 1], nn.LeakyReLU(0.2), batch_norm))
+        self.layers = nn.Sequential(*_layers(math.prod(shape), hidden, 1, nn.LeakyReLU(0.2), batch_norm))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images.flatten(1)).squeeze(1)
 
 
-def _layers(widths: Sequence[int], activation: nn.Module, batch_norm: bool = False) -> list[nn.Module]:
+def _layers(
+    first: int, hidden: Sequence[int], last: int, activation: nn.Module, batch_norm: bool = False
+) -> list[nn.Module]:
+    if not isinstance(hidden, Sequence) or any(not isinstance(width, int) or width < 1 for width in hidden):
+        raise ConfigError(f"hidden must list whole numbers >= 1, like [128,128], got {hidden}")
     layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(widths):
+    for before, after in itertools.pairwise([first, *hidden, last]):
         layers += [nn.Linear(before, after)] + [nn.BatchNorm1d(after)] * batch_norm + [activation]
     return layers[: -1 - batch_norm]  # the last layer is linear
