@@ -134,6 +134,7 @@ def start_wandb(cfg: DictConfig, config: dict, folder: Folder) -> Wandb | None:
             log.warning("W&B did not start %s: %s", mode, str(error).splitlines()[0])
             continue
         run.define_metric("*", step_metric="images_seen", overwrite=True)
+        run.define_metric(cfg.monitor, step_metric="images_seen", summary="min,last")
         write_json(folder.tracker, {"id": run.id})
         return Wandb(experiment=run, save_dir=str(folder.outputs))
     return None
