@@ -29,7 +29,7 @@ def train(
 ) -> None:
     """Train on every batch (B, C, H, W) of the stream: D, then G; with reuse_fake G learns from the fakes that D saw."""
     of_g, of_d = list(net_g.parameters()), list(net_d.parameters())
-    adam_g, adam_d = (torch.optim.Adam(own, 2e-4, (0.5, 0.999), fused=True) for own in (of_g, of_d))
+    adam_g, adam_d = (torch.optim.Adam(own, 4e-4, (0.5, 0.999), fused=True) for own in (of_g, of_d))
     for iteration, real in enumerate(stream):
         for parameter in of_d:
             parameter.requires_grad_(True)

@@ -54,8 +54,8 @@ def test_training_ends_with_the_weights_of_the_bare_loop_bit_for_bit(
 
 
 def test_other_weights_are_not_called_the_same(tmp_path: Path) -> None:
-    _, one = benchmark.bare_loop("one", [*SMALL["mlp"], "seed=0"], Gate(1), tmp_path)
-    _, other = benchmark.bare_loop("other", [*SMALL["mlp"], "seed=1"], Gate(1), tmp_path)
+    _, one = benchmark.bare_loop("one", ["network=mlp", *SMALL["mlp"], "seed=0"], Gate(1), tmp_path)
+    _, other = benchmark.bare_loop("other", ["network=mlp", *SMALL["mlp"], "seed=1"], Gate(1), tmp_path)
     assert benchmark.same(benchmark.weights(one), benchmark.weights(one))
     assert not benchmark.same(benchmark.weights(one), benchmark.weights(other))
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from conftest import images, make_gan, same, weights
 
+from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
@@ -65,19 +66,18 @@ def test_reusing_the_fakes_saves_a_pass_of_g_and_lets_g_learn_from_what_d_saw() 
         assert len(seen) == passes
 
 
-def test_the_averaged_generator_follows_g_buffers_included() -> None:
-    gan = make_gan(ema_decay=0.5)
-    gan.generator.register_buffer("level", torch.zeros(1))
-    gan.ema.register_buffer("level", torch.zeros(1))
-    gan.prepare(gan.configure_optimizers())
+def test_the_average_follows_the_net_buffers_included() -> None:
+    net = torch.nn.BatchNorm1d(3)
+    average = Averaged(net, decay=0.5)
+    average.follow(net)
     with torch.no_grad():
-        for tensor in (*gan.generator.parameters(), gan.generator.level):
-            tensor.fill_(1.0)
-        for tensor in gan.ema.parameters():
-            tensor.fill_(0.0)
-    gan.iteration = 1000  # past the start, where the decay is (1 + t) / (10 + t)
-    gan.average_generator()
-    assert all(torch.equal(tensor, torch.full_like(tensor, 0.5)) for tensor in (*gan.ema.parameters(), gan.ema.level))
+        for tensor in (net.weight, net.bias, net.running_mean, net.running_var):
+            tensor.fill_(3.0)
+    net.num_batches_tracked.fill_(7)
+    average.update(1000)  # past the start, where the decay is (1 + t) / (10 + t)
+    assert average.net.weight.tolist() == average.net.running_var.tolist() == [2.0] * 3  # from 1 half-way to 3
+    assert average.net.bias.tolist() == average.net.running_mean.tolist() == [1.5] * 3  # from 0
+    assert average.net.num_batches_tracked == 7
 
 
 def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:

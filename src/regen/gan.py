@@ -1,6 +1,5 @@
 """GAN: a discriminator and a generator trained in turn under regularized losses."""
 
-import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen import distributed
+from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
 from regen.errors import ConfigError
@@ -27,7 +27,7 @@ class GAN(LightningModule):
     objective                    the data term and the regularizers
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
-    ema_decay                    of the moving average of G (`ema`), buffers included; it starts as (1 + t) / (10 + t)
+    ema_decay                    of the moving average of G, `ema`
     seed                         the key of every draw
 
     Raises ConfigError on an order that is not of d and g, and on reuse_fake with more than one D step or with G first.
@@ -48,20 +48,18 @@ class GAN(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check(d_steps, order, reuse_fake, ema_decay)
+        _check(d_steps, order, reuse_fake)
         self.automatic_optimization = False
         objective.attach(generator, discriminator)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
-        self.ema = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.ema = Averaged(generator, ema_decay)
         self._make = {"g": optimizer_g, "d": optimizer_d}
         self.z_size, self.d_steps, self.order = z_size, d_steps, tuple(order)
-        self.reuse_fake, self.ema_decay, self.seed = reuse_fake, ema_decay, seed
+        self.reuse_fake, self.seed = reuse_fake, seed
         self.rank, self.world = 0, 1
         self.iteration, self.images_seen = 0, 0
         self.start: dict | None = None  # a state to go on from when training starts
         self.record, self.alarm = Record(), False
-
-    # What others ask of a model
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
@@ -69,8 +67,6 @@ class GAN(LightningModule):
         z = torch.cat([Draws(self.seed, "samples", b, device=self.device).normal(BLOCK, self.z_size) for b in blocks])
         with torch.inference_mode():
             return self.ema(z[first % BLOCK : first % BLOCK + n]).float()
-
-    # Training
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.make_optimizer("g"), self.make_optimizer("d")]
@@ -89,12 +85,9 @@ class GAN(LightningModule):
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip("gd", optimizers, strict=True))
         self.parameters_of = {"g": list(self.generator.parameters()), "d": list(self.discriminator.parameters())}
-        self.running = [
-            b for net in (self.generator, self.discriminator) for b in net.buffers() if b.is_floating_point()
-        ]
-        pairs = list(zip(_tensors(self.ema), _tensors(self.generator), strict=True))
-        self._averaged = list(zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True))
-        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        buffers = [*self.generator.buffers(), *self.discriminator.buffers()]
+        self.running = [buffer for buffer in buffers if buffer.is_floating_point()]
+        self.ema.follow(self.generator)
         self.train()
         self.ema.eval()
 
@@ -117,7 +110,7 @@ class GAN(LightningModule):
                 if self.reuse_fake:
                     before = self._share(step, before)
                 losses.append(self.update(step))
-        self.average_generator()
+        self.ema.update(self.iteration)
         self.iteration += 1
         self.images_seen += real.shape[0] * real.shape[1] * self.world
         return losses
@@ -169,8 +162,6 @@ class GAN(LightningModule):
         self.record.add(self.iteration + 1, values)
         return values[f"{player}/loss"]
 
-    # What a checkpoint holds
-
     def state(self) -> dict[str, object]:
         """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
         return {
@@ -198,20 +189,8 @@ class GAN(LightningModule):
         self.iteration, self.images_seen = state["iteration"], state["images_seen"]
         self.record.load(state["record"], self.device)
 
-    @torch.no_grad()
-    def average_generator(self) -> None:
-        """ema <- decay * ema + (1 - decay) * G, buffers included; counters are copied."""
-        decay = min(self.ema_decay, (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_lerp_(*self._averaged, 1 - decay)
-        for averaged, counter in self._counters:
-            averaged.copy_(counter)
 
-
-def _tensors(net: nn.Module) -> list[Tensor]:
-    return [*net.parameters(), *net.buffers()]
-
-
-def _check(d_steps: int, order: Sequence[str], reuse_fake: bool, ema_decay: float) -> None:
+def _check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
     if sorted(order) != ["d", "g"]:
         raise ConfigError(
             f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.d_steps repeats D's update"
@@ -223,5 +202,3 @@ def _check(d_steps: int, order: Sequence[str], reuse_fake: bool, ema_decay: floa
             "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
             f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
         )
-    if not 0 <= ema_decay < 1:
-        raise ConfigError(f"model.ema_decay must be in [0, 1), got {ema_decay}")

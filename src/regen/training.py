@@ -167,7 +167,7 @@ class Run:
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, evaluator, self.data.draw, folder, cfg.monitor, outcome),
+            callbacks.Evaluation(self.evaluate_every, evaluator, self.data, folder, cfg.monitor, outcome),
             callbacks.Signals(cfg.log_every, outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict
 
 import torch
 from torch import Tensor
@@ -105,6 +105,7 @@ class Images:
     batch_size: int
     workers: int
     monitor: str
+    shown: ClassVar[int] = 64  # samples in a picture
 
     @classmethod
     def select(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ class Mixture(Images):
     means: Tensor
     std: float
     scale: float  # the plane's units in one unit of a sample
+    shown: ClassVar[int] = 2500
 
     def to_plane(self, samples: Tensor) -> Tensor:
         """Samples (B, 2, 1, 1) in [-1, 1] -> points (B, 2) in the plane's own units."""

@@ -53,7 +53,9 @@ class FrechetDistances:
 
     def __init__(self, data: Images, cache: Path, device: torch.device | str, samples: int = 2000) -> None:
         if samples < 2:
-            raise ConfigError(f"evaluation_samples={samples}: expected 2 or more generated images, whose covariance is needed")
+            raise ConfigError(
+                f"evaluation_samples={samples}: expected 2 or more generated images, whose covariance is needed"
+            )
         self.network, self.samples, self.device = feature_network(data, cache, device), samples, device
         n = min(len(data.train), len(data.validation))
         self.validation = self._of_split(data.validation)

@@ -1,0 +1,43 @@
+"""Averaged: the moving average of a net, which is sampled and scored instead of the net itself."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+
+
+class Averaged(nn.Module):
+    """average <- d * average + (1 - d) * net after each iteration t, with d = min(decay, (1 + t) / (10 + t)).
+
+    Buffers such as the running means of batch norm are averaged like weights; counters are copied. (torch's AveragedModel
+    takes five times as long on a small net.) Raises ConfigError on a decay outside [0, 1).
+    """
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise ConfigError(f"model.ema_decay must be in [0, 1), got {decay}")
+        self.net, self.decay = copy.deepcopy(net).eval().requires_grad_(False), decay
+
+    def follow(self, net: nn.Module) -> None:
+        """Collect once which tensors follow which; called when both are on their device."""
+        pairs = list(zip(_tensors(self.net), _tensors(net), strict=True))
+        self._pairs = list(zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True))
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+
+    @torch.no_grad()
+    def update(self, iteration: int) -> None:
+        """Take one step towards the net."""
+        decay = min(self.decay, (1 + iteration) / (10 + iteration))
+        torch._foreach_lerp_(*self._pairs, 1 - decay)
+        for averaged, counter in self._counters:
+            averaged.copy_(counter)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net(z)
+
+
+def _tensors(net: nn.Module) -> list[Tensor]:
+    return [*net.parameters(), *net.buffers()]
