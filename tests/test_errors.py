@@ -309,7 +309,14 @@ def test_a_batch_larger_than_a_folder_says_how_many_images_there_are(refused, pi
     assert "which has 14 images: type data.batch_size=14 or less" in refused("data=folder", f"data.root={pictures}")
 
 
-RING = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "data=ring", "network=mlp", "max_iterations=2")  # quickly judged
+RING = (
+    "trainer=smoke",
+    "logger=csv",
+    "trainer.progress_bar=false",
+    "data=ring",
+    "network=mlp",
+    "max_iterations=2",
+)  # quickly judged
 
 
 def test_a_monitor_that_is_no_figure_is_refused_before_training(refused):

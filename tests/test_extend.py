@@ -21,7 +21,14 @@ spread:
   _target_: {target}
   lambda_g: 0.5
 """
-RING = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "data=ring", "network=mlp", "max_iterations=2")  # quickly judged
+RING = (
+    "trainer=smoke",
+    "logger=csv",
+    "trainer.progress_bar=false",
+    "data=ring",
+    "network=mlp",
+    "max_iterations=2",
+)  # quickly judged
 
 
 @pytest.fixture

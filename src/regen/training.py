@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import math
+import os
 import sys
 import time
 import warnings
@@ -40,6 +41,7 @@ def train(cfg: DictConfig) -> float:
     Raises ConfigError on what cannot be run.
     """
     world = processes(cfg.trainer)
+    tune(cfg.trainer.accelerator)
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
     data = build(cfg.data, "data", Images)
@@ -48,7 +50,7 @@ def train(cfg: DictConfig) -> float:
         log.info("%s has trained %d iterations: type max_iterations=… for more", run.folder.path, run.last)
         return float(read_json(run.folder.result).get(cfg.monitor, math.nan))
     run.fit()
-    if run.outcome.status in EXIT and HydraConfig.get().mode == RunMode.RUN:
+    if run.outcome.status in EXIT and is_first() and HydraConfig.get().mode == RunMode.RUN:
         sys.exit(EXIT[run.outcome.status])
     return float(run.outcome.figures.get(cfg.monitor, math.nan))
 
@@ -176,7 +178,6 @@ class Run:
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
-        _tune_allocator()
         config = OmegaConf.to_container(self.cfg, resolve=True)
         text = yaml.safe_dump(config, sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
@@ -190,8 +191,12 @@ class Run:
         return [log, tracker] if tracker else [log]
 
 
-def _tune_allocator() -> None:
-    """Let glibc keep freed memory instead of giving every large tensor back: convolutions on the CPU gain 5 to 8 percent."""
-    if sys.platform == "linux":
+def tune(accelerator: str) -> None:
+    """Settings of the process that cost nothing and that training is faster with."""
+    if (
+        accelerator == "cpu"
+    ):  # Lightning's: Adam asks for a GPU at every step, and this way of asking takes half a millisecond
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    if sys.platform == "linux":  # glibc keeps freed memory: convolutions on the CPU gain 5 to 8 percent
         for setting in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
             ctypes.CDLL(None).mallopt(setting, 1 << 30)

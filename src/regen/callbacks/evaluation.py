@@ -1,5 +1,6 @@
 """The figures on held-out data, and a picture."""
 
+import math
 from collections.abc import Callable
 
 from lightning.pytorch import Callback, Trainer
@@ -41,7 +42,7 @@ class Evaluation(Callback):
         figures = distributed.from_first(figures)
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
         value = figures[self.monitor]
-        if not self.outcome.best or value < self.outcome.best[self.monitor]:
+        if value < self.outcome.best.get(self.monitor, math.inf):  # nan is never the best
             self.outcome.best = {"iteration": model.iteration, "images_seen": model.images_seen, self.monitor: value}
         write(trainer, model, figures)
         if trainer.is_global_zero:

@@ -27,30 +27,32 @@ class Checkpoints(Callback):
             self.outcome.status = "finished"
         stops = self.outcome.status in ("finished", "interrupted")
         due = stops or (model.iteration % self.every == 0 and self.outcome.status == "running")
-        if due and trainer.is_global_zero:
-            self._save(trainer, model)
-        self.keep_best(trainer, model)
+        if due or self._is_best(model):
+            self._save(trainer, model, due)
 
     def on_train_end(self, trainer: Trainer, model: GAN) -> None:
-        self.keep_best(trainer, model)
+        if self.outcome.status == "finished" and self._is_best(model):
+            self._save(trainer, model, due=False)
 
-    def keep_best(self, trainer: Trainer, model: GAN) -> None:
-        """Save best.ckpt if this iteration has just been found the best."""
-        if (
-            trainer.is_global_zero
-            and self.outcome.best.get("iteration") == model.iteration == self.outcome.evaluated_at
-        ):
-            checkpoints.save(self.folder / "best.ckpt", model, **self._more())
+    def _is_best(self, model: GAN) -> bool:
+        """Whether this iteration has just been evaluated and found the best."""
+        return self.outcome.best.get("iteration") == model.iteration == self.outcome.evaluated_at
 
-    def _save(self, trainer: Trainer, model: GAN) -> None:
-        try:
-            checkpoints.save_iteration(self.folder, model, **self._more())
-        except ValueError as error:  # a weight is not finite and no loss has shown it yet
-            self.outcome.status, self.outcome.reason = "diverged", f"{error}, at iteration {model.iteration}"
+    def _save(self, trainer: Trainer, model: GAN, due: bool) -> None:
+        """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
+        refused = None
+        if trainer.is_global_zero:
+            more = {"rows": self.written[0].rows, "best": dict(self.outcome.best)}
+            try:
+                if due:
+                    checkpoints.save_iteration(self.folder, model, **more)
+                if self._is_best(model):
+                    checkpoints.save(self.folder / "best.ckpt", model, **more)
+            except ValueError as error:
+                refused = f"{error}, at iteration {model.iteration}"
+        if refused := distributed.from_first(refused):
+            self.outcome.status, self.outcome.reason = "diverged", refused
             trainer.should_stop = True
-
-    def _more(self) -> dict:
-        return {"rows": self.written[0].rows, "best": dict(self.outcome.best)}
 
 
 class Signals(Callback):
