@@ -4,21 +4,26 @@ It is trained once per data set and kept. With labels it learns to tell the clas
 turn an image was rotated (Gidaris et al. 2018). Distances in it compare generators of the same data set only.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import logging
 import os
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from regen.data.images import Images
 from regen.data.split import Files, Split
 from regen.metrics.learning import Task, learn, task_of
 from regen.randomness import seeded
 from regen.runs import write_safely
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
 
 VERSION = 1  # raise it with any change, here or in learning.py, that changes the features: they are then learnt anew
 FEATURES = 64
@@ -28,7 +33,7 @@ CHECKSUM = 16  # bytes at the end of a file
 log = logging.getLogger(__name__)
 
 
-def feature_network(data: Images, cache: Path, device: torch.device | str) -> "FeatureNet":
+def feature_network(data: Images, cache: Path, device: torch.device | str) -> FeatureNet:
     """The frozen feature network of a data set, from `cache/<data.name>-<digest>.pt`, or learnt from `data.full_train`.
 
     The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is

@@ -1,18 +1,24 @@
 """The Fréchet distance between generated and real images, held-out ones first, in features of our own: no FID."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import feature_network
-from regen.metrics.learning import EVALUATED, permutation
+from regen.metrics.learning import EVALUATED
+from regen.randomness import permutation
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

@@ -1,18 +1,22 @@
 """How the feature network learns: what it is asked to tell, for how long, and how well it then does."""
 
+from __future__ import annotations
+
 import logging
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
-from regen.randomness import Draws
+from regen.randomness import permutation
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
 
 PASSES, MOST_IMAGES, FEWEST_STEPS = 6, 60_000, 30  # of training; 60,000 images of 32x32 take half a minute on one core
 BATCH, RATE = 128, 3e-3
@@ -87,11 +91,6 @@ def _fit(net: nn.Module, task: Task, train: Split | Files, device: torch.device 
         F.cross_entropy(scores, targets.to(device), label_smoothing=0.1).backward()
         adam.step()
         schedule.step()
-
-
-def permutation(n: int, *key: object) -> Tensor:
-    """(n,) the indices below n in an order that depends on n and the key alone."""
-    return Draws(*key).uniform(n).argsort(stable=True)
 
 
 def _order(n: int, length: int) -> Tensor:

@@ -1,13 +1,18 @@
 """Which modes of a mixture in the plane a generator has found, how well and how evenly."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from regen.data.mixtures import Mixture
 
 NEAR = 3  # standard deviations
 
