@@ -21,8 +21,8 @@ def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
     gan.training_step(chunk(2, d_steps=3))
     assert gan.iteration == 2
     assert gan.images_seen == 2 * 3 * 16
-    assert len(gan.record.values["d/loss"]) == 6
-    assert len(gan.record.values["g/loss"]) == 2
+    assert len(gan.record.by_name()["d/loss"]) == 6
+    assert len(gan.record.by_name()["g/loss"]) == 2
 
 
 def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> None:

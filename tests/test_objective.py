@@ -66,7 +66,7 @@ def test_a_strength_may_be_a_schedule_of_the_update_index():
 
 def test_ds_updates_are_counted_through_all_iterations():
     gan = make_gan(d_steps=3)
-    gan.iteration = 5
+    gan.count.iteration = 5
     assert [gan.step("d", draw, images()).index for draw in range(3)] == [15, 16, 17]
     assert gan.step("g", 0, images()).index == 5
 
@@ -148,7 +148,7 @@ def test_a_regularizers_buffers_are_in_the_models_state():
 
     gan = make_gan(regularizers={"counting": Counting()})
     gan.iterate(images()[None])
-    assert gan.state()["model"]["objective.regularizers.counting.updates"] == 2
+    assert gan.state_dict()["objective.regularizers.counting.updates"] == 2
 
 
 def test_a_name_that_torch_keeps_for_itself_is_refused():

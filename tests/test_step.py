@@ -64,7 +64,7 @@ def test_no_two_updates_see_the_same_z():
     seen = []
     for _ in range(2):
         seen += [gan.step(player, draw, real).z for player, draw in (("d", 0), ("d", 1), ("g", 0))]
-        gan.iteration += 1
+        gan.count.iteration += 1
     assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
 
 

@@ -5,26 +5,60 @@ state, optimizers, iteration, what is not yet logged, and how many rows of the l
 nothing else is needed to go on bit for bit.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.gan import GAN
 from regen.runs import write_safely
+
+if TYPE_CHECKING:
+    from regen.gan import GAN
 
 KEPT = 3  # newest ones, beside the best
 log = logging.getLogger(__name__)
 
 
+def state_of(model: GAN) -> dict[str, object]:
+    """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
+    return {
+        "model": model.state_dict(),
+        "optimizers": {player: optimizer.state_dict() for player, optimizer in model.optimizer.items()},
+        "iteration": model.iteration,
+        "images_seen": model.images_seen,
+        "record": model.record.state(),
+    }
+
+
+def restore(model: GAN, state: dict) -> None:
+    """Let a prepared model go on from a state; learning rates and the like stay those of the configuration.
+
+    Raises ConfigError if the state is of other nets or regularizers.
+    """
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise ConfigError(f"the checkpoint is of another model, network or regularizer: {error}") from error
+    for player, optimizer in model.optimizer.items():
+        chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
+        optimizer.load_state_dict(state["optimizers"][player])
+        for group, values in zip(optimizer.param_groups, chosen, strict=True):
+            group.update(values)
+    model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
+    model.record.load(state["record"], model.device)
+
+
 def save(path: Path, model: GAN, **more: object) -> None:
     """Write the model's whole state, and `more`, safely. Raises ValueError rather than save a weight that is not finite."""
-    state, buffer = model.state(), io.BytesIO()
+    state, buffer = state_of(model), io.BytesIO()
     bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
     if bad:
         raise ValueError(f"{bad[0]} is not finite: not saved")

@@ -1,13 +1,14 @@
 """GAN: a discriminator and a generator trained in turn under regularized losses."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from regen import distributed
+from regen import checkpoints, distributed
 from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
@@ -18,6 +19,14 @@ from regen.record import Record, Watch
 from regen.step import GANStep
 
 BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
+
+
+@dataclass
+class Count:
+    """How far training is. (Not attributes of the module: setting one takes torch microseconds.)"""
+
+    iteration: int = 0
+    images_seen: int = 0
 
 
 class GAN(LightningModule):
@@ -57,9 +66,19 @@ class GAN(LightningModule):
         self.z_size, self.d_steps, self.order = z_size, d_steps, tuple(order)
         self.reuse_fake, self.seed = reuse_fake, seed
         self.rank, self.world = 0, 1
-        self.iteration, self.images_seen = 0, 0
+        self.count = Count()
         self.start: dict | None = None  # a state to go on from when training starts
         self.record, self.alarm = Record(), False
+
+    @property
+    def iteration(self) -> int:
+        """Updates of G so far."""
+        return self.count.iteration
+
+    @property
+    def images_seen(self) -> int:
+        """Real images shown to D so far, by all processes."""
+        return self.count.images_seen
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
@@ -78,7 +97,7 @@ class GAN(LightningModule):
     def on_fit_start(self) -> None:
         self.prepare(self.optimizers(use_pl_optimizer=False), self.global_rank, self.trainer.world_size)
         if self.start is not None:
-            self.restore(self.start)
+            checkpoints.restore(self, self.start)
 
     def prepare(self, optimizers: Sequence[Optimizer], rank: int = 0, world: int = 1) -> None:
         """Collect once what every update needs: the lists of parameters, the optimizers, the place among the processes."""
@@ -92,13 +111,15 @@ class GAN(LightningModule):
         self.ema.eval()
 
     def training_step(self, chunk: Chunk, _: int = 0) -> None:
-        images, losses = as_float(chunk.images), []
-        for i in range(len(images)):
-            losses += self.iterate(images[i], None if chunk.labels is None else chunk.labels[i])
+        real = as_float(chunk.images).flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
+        labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
+        losses: list[Tensor] = []
+        for i in range(0, len(real), self.d_steps):
+            losses += self.iterate(real[i : i + self.d_steps], labels[i : i + self.d_steps])
         self.alarm = self.watch.alarmed(losses)
 
-    def iterate(self, real: Tensor, labels: Tensor | None = None) -> list[Tensor]:
-        """One iteration on images (d_steps, B, C, H, W) in [-1, 1] with labels (d_steps, B); G plays the last batch.
+    def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
+        """One iteration on d_steps batches (B, C, H, W) in [-1, 1] with labels (B,); G plays the last batch.
 
         Returns the losses () of its updates.
         """
@@ -111,8 +132,8 @@ class GAN(LightningModule):
                     before = self._share(step, before)
                 losses.append(self.update(step))
         self.ema.update(self.iteration)
-        self.iteration += 1
-        self.images_seen += real.shape[0] * real.shape[1] * self.world
+        self.count.iteration += 1
+        self.count.images_seen += len(real) * len(real[0]) * self.world
         return losses
 
     def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
@@ -127,7 +148,7 @@ class GAN(LightningModule):
             index=self.iteration * (self.d_steps if player == "d" else 1) + draw,
             generator=self.generator,
             discriminator=self.discriminator,
-            real=real.detach(),
+            real=real,
             z_size=self.z_size,
             rng=rng,
             augment=self.objective.augment,
@@ -161,33 +182,6 @@ class GAN(LightningModule):
             values |= {"d/real_score": step.real_scores.detach(), "d/fake_score": step.fake_scores.detach()}
         self.record.add(self.iteration + 1, values)
         return values[f"{player}/loss"]
-
-    def state(self) -> dict[str, object]:
-        """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
-        return {
-            "model": self.state_dict(),
-            "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizer.items()},
-            "iteration": self.iteration,
-            "images_seen": self.images_seen,
-            "record": self.record.state(),
-        }
-
-    def restore(self, state: dict) -> None:
-        """Go on from a state; learning rates and the like stay those of the configuration.
-
-        Raises ConfigError if the state is of other nets or regularizers.
-        """
-        try:
-            self.load_state_dict(state["model"])
-        except RuntimeError as error:
-            raise ConfigError(f"the checkpoint is of another model, network or regularizer: {error}") from error
-        for player, optimizer in self.optimizer.items():
-            chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
-            optimizer.load_state_dict(state["optimizers"][player])
-            for group, values in zip(optimizer.param_groups, chosen, strict=True):
-                group.update(values)
-        self.iteration, self.images_seen = state["iteration"], state["images_seen"]
-        self.record.load(state["record"], self.device)
 
 
 def _check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:

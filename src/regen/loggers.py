@@ -93,10 +93,8 @@ class Wandb(WandbLogger):
     @rank_zero_only
     def close(self, summary: dict[str, float], failed: bool) -> None:
         """Finish the run, so that the next one of a multirun is a run of its own."""
-        import wandb
-
         self._try(lambda: self.experiment.summary.update(summary))
-        self._try(lambda: wandb.finish(exit_code=int(failed)))
+        self._try(lambda: self.experiment.finish(exit_code=int(failed)))
 
     def _try(self, call: Callable[[], None]) -> None:
         if self.failed:

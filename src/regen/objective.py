@@ -132,10 +132,11 @@ class Objective(nn.Module):
                 values[f"{player}/{name}"] = value.detach()
                 weighted.append(weight * value)
         total = getattr(self.loss, f"for_{player}")(step)
-        values[f"{player}/data"] = total.detach()
+        values[f"{player}/data"] = values[f"{player}/loss"] = total.detach()
         for penalty in weighted:
             total = total + penalty
-        values[f"{player}/loss"] = total.detach()
+        if weighted:
+            values[f"{player}/loss"] = total.detach()
         return total, values
 
     def after_update(self, step: GANStep) -> None:

@@ -15,44 +15,50 @@ class Record:
     """
 
     def __init__(self) -> None:
-        self.values: dict[str, list[Tensor]] = {}
-        self.iterations: dict[str, list[int]] = {}
+        self.updates: list[tuple[int, dict[str, Tensor]]] = []
 
     def add(self, iteration: int, values: dict[str, Tensor]) -> None:
-        """Keep a tensor a name: of no dimension, or (B,) to be averaged. The tensors must be detached."""
-        for name, value in values.items():
-            self.values.setdefault(name, []).append(value)
-            self.iterations.setdefault(name, []).append(iteration)
+        """Keep what an update measured: tensors of no dimension, or (B,) to be averaged, detached."""
+        self.updates.append((iteration, values))
+
+    def by_name(self) -> dict[str, list[Tensor]]:
+        """The values of each name, in order."""
+        named: dict[str, list[Tensor]] = {}
+        for _, values in self.updates:
+            for name, value in values.items():
+                named.setdefault(name, []).append(value)
+        return named
 
     def means(self) -> dict[str, float]:
         """The mean of each value since the last clear, over all processes. Waits for the device."""
-        if not self.values:
+        if not self.updates:
             return {}
-        means = torch.stack([torch.stack(values).float().mean() for values in self.values.values()])
+        named = self.by_name()
+        means = torch.stack([torch.stack(values).float().mean() for values in named.values()])
         average_([means])
-        return dict(zip(self.values, means.tolist(), strict=True))
+        return dict(zip(named, means.tolist(), strict=True))
 
     def clear(self) -> None:
         """Forget the values."""
-        self.__init__()
+        self.updates = []
 
     def first_bad(self) -> tuple[int, str] | None:
         """The first iteration with a value that is not finite, and the name of the first such term in it."""
-        bad = []
-        for order, (name, values) in enumerate(self.values.items()):
-            finite = torch.stack(values).float().reshape(len(values), -1).isfinite().all(1).tolist()
-            bad += [(self.iterations[name][i], order, name) for i, good in enumerate(finite) if not good]
-        return min(bad)[::2] if bad else None
+        for iteration, values in self.updates:
+            for name, value in values.items():
+                if not value.isfinite().all():
+                    return iteration, name
+        return None
 
-    def state(self) -> dict[str, dict]:
-        """Plain tensors and lists, for a checkpoint."""
-        stacked = {name: torch.stack(values).cpu() for name, values in self.values.items()}
-        return {"values": stacked, "iterations": {name: list(its) for name, its in self.iterations.items()}}
+    def state(self) -> list[list]:
+        """Plain lists and tensors, for a checkpoint."""
+        return [
+            [iteration, {name: value.cpu() for name, value in values.items()}] for iteration, values in self.updates
+        ]
 
-    def load(self, state: dict[str, dict], device: torch.device) -> None:
+    def load(self, state: list[list], device: torch.device) -> None:
         """Go on from a state."""
-        self.values = {name: list(values.to(device)) for name, values in state["values"].items()}
-        self.iterations = {name: list(its) for name, its in state["iterations"].items()}
+        self.updates = [(i, {name: value.to(device) for name, value in values.items()}) for i, values in state]
 
 
 class Watch:

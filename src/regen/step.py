@@ -84,7 +84,7 @@ class GANStep:
                 return slope(self.score(images, "real"), images)
         if not self.real.requires_grad:
             self.__dict__.pop("real_scores", None)  # scored before without a graph to the images
-            self.real.requires_grad_()
+            self.real = self.real.detach().requires_grad_()  # a view of its own: the other player sees the plain images
         return slope(self.real_scores, self.real)
 
 

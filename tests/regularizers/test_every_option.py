@@ -10,7 +10,7 @@ from conftest import images, make_gan, same, weights
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regen import config
+from regen import checkpoints, config
 from regen.build import build
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
@@ -111,7 +111,7 @@ def test_at_strength_0_it_equals_none_bit_for_bit(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_its_values_are_finite(name):
     gan = trained(name)
-    assert all(torch.stack(values).isfinite().all() for values in gan.record.values.values())
+    assert all(torch.stack(values).isfinite().all() for values in gan.record.by_name().values())
     assert all(tensor.isfinite().all() for tensor in weights(gan).values())
 
 
@@ -125,18 +125,18 @@ def test_its_unweighted_values_are_recorded_under_its_name(name):
         if regularizer.overrides(f"for_{player}") and regularizer.weight(gan.step(player, 0, images()))
     }
     standard = {f"{player}/{value}" for player in "gd" for value in ("data", "loss")} | {"d/real_score", "d/fake_score"}
-    assert set(gan.record.values) == expected | standard
+    assert set(gan.record.by_name()) == expected | standard
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_state_is_in_the_checkpoint(name):
     before = trained(name)
     file = io.BytesIO()
-    torch.save(before.state(), file)
+    torch.save(checkpoints.state_of(before), file)
     file.seek(0)
     restored = make_gan(regularizers=regularizers(name), seed=0)
     go_on(restored, 1)  # whatever it had learnt is to be replaced
-    restored.restore(torch.load(file, weights_only=True))
+    checkpoints.restore(restored, torch.load(file, weights_only=True))
     assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
 
 

@@ -101,7 +101,7 @@ def test_decay_after_adam_is_adamw():
     for number in range(5):
         for gan in (by_hand, reference):
             gan.update(gan.step("d", 0, images(number=number)))
-            gan.iteration += 1
+            gan.count.iteration += 1
     for one, other in zip(by_hand.discriminator.parameters(), reference.discriminator.parameters(), strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
