@@ -33,6 +33,7 @@ from regen.build import build
 from regen.data.images import Images
 from regen.gan import GAN
 from regen.loggers import Wandb
+from regen.making import make_model
 
 ITERATIONS = {"mlp": 100, "dcgan": 10}  # a turn: it holds rows of the log, and is short beside changes of the load
 SIZES = {"mlp": 28, "dcgan": 32}  # pixels a side
@@ -89,7 +90,7 @@ def regen_loop(name: str, overrides: list[str], gate: Gate, folder: Path) -> tup
     """Training through Lightning, as train.py does it."""
     cfg = configure([*overrides, *ENDLESS], folder / name.replace(" ", "-"))
     data = build(cfg.data, "data", Images)
-    run = Timed(cfg, data, training.make_model(cfg, data), world=1)
+    run = Timed(cfg, data, make_model(cfg, data), world=1)
     return Contestant(name, gate, run.fit), run.model
 
 
@@ -97,7 +98,7 @@ def bare_loop(name: str, overrides: list[str], gate: Gate, folder: Path) -> tupl
     """The same training by bare.train, from the same weights."""
     cfg = configure(overrides, folder)
     data = build(cfg.data, "data", Images)
-    model = training.make_model(cfg, data)
+    model = make_model(cfg, data)
     r1 = cfg.regularizer.r1.lambda_d if "r1" in cfg.regularizer else 0.0
 
     def loop(gate: Gate) -> None:

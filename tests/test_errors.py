@@ -16,8 +16,8 @@ from regen.build import build
 from regen.data.images import Images
 from regen.distributed import processes
 from regen.errors import ConfigError
+from regen.making import make_model
 from regen.objective import Loss
-from regen.training import make_model
 
 # Typed as a command, through Hydra.
 COMMANDS = {

@@ -17,7 +17,6 @@ from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.syntax import Syntax
-from torch import nn
 
 from regen import callbacks, checkpoints, loggers, report
 from regen.build import build
@@ -26,8 +25,7 @@ from regen.data.images import Images
 from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.gan import GAN
-from regen.objective import Loss, Objective, Regularizer
-from regen.randomness import seeded
+from regen.making import make_model
 from regen.runs import Folder, read_json
 
 log = logging.getLogger(__name__)
@@ -53,47 +51,6 @@ def train(cfg: DictConfig) -> float:
     if run.outcome.status in EXIT and is_first() and HydraConfig.get().mode == RunMode.RUN:
         sys.exit(EXIT[run.outcome.status])
     return float(run.outcome.figures.get(cfg.monitor, math.nan))
-
-
-def make_model(cfg: DictConfig, data: Images) -> GAN:
-    """The model of a configuration, its initial weights keyed by the seed. Raises ConfigError on what does not fit the data."""
-    with seeded(cfg.seed, "weights"):
-        network, z_size = cfg.network, cfg.model.z_size
-        generator = build(network.generator, "network.generator", nn.Module, shape=data.shape, z_size=z_size)
-        discriminator = build(network.discriminator, "network.discriminator", nn.Module, shape=data.shape)
-        check_net("network.generator", generator, (2, z_size), (2, *data.shape))
-        check_net("network.discriminator", discriminator, (2, *data.shape), (2,))
-        nodes = cfg.regularizer.items()
-        regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
-        objective = Objective(build(cfg.loss, "loss", Loss), regularizers)
-        nets = {"generator": generator, "discriminator": discriminator}
-        model = build(cfg.model, "model", GAN, **nets, objective=objective, seed=cfg.seed)
-    for player in "gd":
-        check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
-    return model
-
-
-def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raises ConfigError unless the net makes numbers of the shape `wanted` of numbers of the shape `given`."""
-    try:
-        with torch.no_grad():
-            made = tuple(net.eval()(torch.zeros(given)).shape)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        made = str(error).splitlines()[0]
-    if made != wanted:
-        raise ConfigError(f"{where}: {type(net).__name__} must make {wanted} of {given}, and made {made}")
-    net.train()
-
-
-def check_optimizer(model: GAN, player: str, node: DictConfig) -> None:
-    """Raises ConfigError unless the optimizer of a player takes its settings."""
-    where, lr = f"model.optimizer_{player}", node.get("lr")
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not (math.isfinite(lr) and lr >= 0):
-        raise ConfigError(f"{where}.lr must be a finite number >= 0, got {lr}")
-    try:
-        model.make_optimizer(player)
-    except (TypeError, ValueError, IndexError, RuntimeError) as error:
-        raise ConfigError(f"{where}: {str(error).splitlines()[0]}; got {node}") from error
 
 
 class Shown(LightningDataModule):
