@@ -35,7 +35,7 @@ train: setup  ## train a regularized GAN on handwritten digits
 	@$(RUN) src/train.py regularizer=l2 lambda_g=0.1 $(ARGS)
 
 test: setup  ## run the tests
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup  ## check the code's style
 	@$(RUN) -m ruff check
