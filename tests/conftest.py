@@ -10,8 +10,9 @@ from regen import cli
 from regen.gan import GAN
 from regen.losses import Nonsaturating
 from regen.networks import mlp
-from regen.objective import Objective, Regularizer
+from regen.objective import Objective
 from regen.randomness import Draws, generator, seeded
+from regen.regularizer import Regularizer
 from regen.step import GANStep
 
 torch.set_num_threads(1)
@@ -104,7 +105,7 @@ def make_step(
         real=images() if real is None else real,
         z_size=8,
         rng=options.pop("rng", lambda purpose: Draws(0, player, purpose)),
-        augment=options.pop("augment", lambda images, rng: images),
+        augment=options.pop("augment", lambda images, rng, step: images),
         **options,
     )
 

@@ -12,6 +12,7 @@ from regen.runs import ROOT, register_resolvers
 
 CONF = ROOT / "conf"
 OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
+SCHEDULES = [option for option in OPTIONS if option.startswith("schedule=")]
 
 
 def composed(*overrides: str):
@@ -20,11 +21,19 @@ def composed(*overrides: str):
         return compose("train", list(overrides))
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option not in SCHEDULES])
 def test_every_option_of_every_group_composes_and_passes_the_checks(option):
     cfg = composed(option)
     config.check(cfg)
     OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+
+
+@pytest.mark.parametrize("option", SCHEDULES)
+def test_every_schedule_can_take_a_strengths_place(option):
+    group, _, name = option.partition("=")
+    cfg = composed("regularizer=[r1,l2]", f"+{group}@regularizer.r1.lambda_d={name}")
+    config.check(cfg)
+    assert cfg.regularizer.r1.lambda_d._target_.startswith("regen.schedules.")
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 CLASS = '''
-from regen.objective import Regularizer
+from regen.regularizer import Regularizer
 
 
 class Spread(Regularizer):

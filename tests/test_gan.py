@@ -26,7 +26,9 @@ def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
 
 
 def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> None:
-    one, eight = (make_gan(regularizers={"l2": L2(0.1, 0.1), "r1": R1(lambda_d=1.0)}) for _ in range(2))
+    one, eight = (
+        make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1), "r1": R1(lambda_d=1.0)}) for _ in range(2)
+    )
     for i in range(8):
         one.training_step(chunk(1, i))
     eight.training_step(chunk(8))
@@ -87,7 +89,7 @@ def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:
 
 
 def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
-    gan = make_gan(regularizers={"l2": L2(0.1, 0.1)})
+    gan = make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1)})
     gan.training_step(chunk(2))
     assert not gan.alarm
     with torch.no_grad():

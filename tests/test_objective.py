@@ -8,7 +8,9 @@ from conftest import images, make_gan, make_step, same, weights
 
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
-from regen.objective import Objective, Regularizer
+from regen.objective import Objective
+from regen.regularizer import Regularizer
+from regen.schedules import Linear
 
 
 class Seven(Regularizer):
@@ -59,9 +61,9 @@ def test_every_asks_at_every_kth_update_and_weighs_k_times_as_much():
     assert [lazy.weight(make_step("d", index=i)) for i in range(6)] == [2.0, 0, 0, 0, 2.0, 0]
 
 
-def test_a_strength_may_be_a_schedule_of_the_update_index():
-    fading = Seven(lambda_g=lambda index: 1 / (1 + index))
-    assert [fading.weight(make_step("g", index=i)) for i in (0, 1, 3)] == [1, 1 / 2, 1 / 4]
+def test_a_strength_may_be_a_schedule():
+    fading = Seven(lambda_g=Linear(1.0, 0.0, iterations=4))
+    assert [fading.weight(make_step("g", iteration=i)) for i in (0, 1, 3, 9)] == [1, 3 / 4, 1 / 4, 0]
 
 
 def test_ds_updates_are_counted_through_all_iterations():
@@ -91,28 +93,28 @@ def test_every_below_1_is_refused():
 
 def test_augmentations_are_applied_in_the_order_of_the_list():
     class Add(Regularizer):
-        def augment(self, images, rng):
+        def augment(self, images, rng, step):
             return images + 1
 
     class Double(Regularizer):
-        def augment(self, images, rng):
+        def augment(self, images, rng, step):
             return images * 2
 
     ones = torch.ones(2, 1, 4, 4)
     both = {"one_more": Add(), "twice": Double()}
-    assert (Objective(Nonsaturating(), both).augment(ones, lambda name: None) == 4).all()
-    assert (Objective(Nonsaturating(), dict(reversed(both.items()))).augment(ones, lambda name: None) == 3).all()
+    assert (Objective(Nonsaturating(), both).augment(ones, lambda name: None, None) == 4).all()
+    assert (Objective(Nonsaturating(), dict(reversed(both.items()))).augment(ones, lambda name: None, None) == 3).all()
 
 
 def test_each_augmentation_has_draws_of_its_own():
     asked = []
 
     class Look(Regularizer):
-        def augment(self, images, rng):
+        def augment(self, images, rng, step):
             asked.append(rng)
             return images
 
-    Objective(Nonsaturating(), {"one": Look(), "two": Look()}).augment(images(), lambda name: name)
+    Objective(Nonsaturating(), {"one": Look(), "two": Look()}).augment(images(), lambda name: name, None)
     assert asked == ["one", "two"]
 
 

@@ -22,7 +22,12 @@ ITERATIONS, BATCH = 10, 16
 
 
 def gan():
-    regularizers = {"l2": L2(0.1, 0.1), "r1": R1(lambda_d=1.0), "noise": InstanceNoise(), "diffaugment": DiffAugment()}
+    regularizers = {
+        "l2": L2(lambda_g=0.1, lambda_d=0.1),
+        "r1": R1(lambda_d=1.0),
+        "noise": InstanceNoise(),
+        "diffaugment": DiffAugment(),
+    }
     return make_gan(regularizers=regularizers, loss=Relativistic(), d_steps=2)
 
 

@@ -73,7 +73,7 @@ def test_another_seed_gives_another_z():
 
 
 def test_d_sees_real_and_generated_images_through_the_same_door():
-    doubled = make_step("d", augment=lambda seen, rng: 2 * seen)
+    doubled = make_step("d", augment=lambda seen, rng, step: 2 * seen)
     plain = make_step("d")
     assert torch.equal(doubled.real_scores, plain.score(2 * plain.real, ""))
     assert torch.equal(doubled.fake_scores, plain.score(2 * plain.fake, ""))
@@ -82,7 +82,7 @@ def test_d_sees_real_and_generated_images_through_the_same_door():
 def test_real_and_generated_images_are_augmented_with_draws_of_their_own():
     seen = []
 
-    def augment(seen_images, rng):
+    def augment(seen_images, rng, step):
         seen.append(rng("noise").normal(4))
         return seen_images
 
@@ -91,46 +91,49 @@ def test_real_and_generated_images_are_augmented_with_draws_of_their_own():
     assert not torch.equal(*seen)
 
 
-def test_the_slope_of_a_linear_critic_is_its_weight_at_every_image():
+def test_the_squared_slope_of_a_linear_critic_is_its_squared_weight_at_every_image():
     weight = torch.randn(1, 4, 4, generator=torch.Generator().manual_seed(0))
-    slopes = make_step("d", discriminator=linear_critic(weight)).real_slope
-    assert torch.equal(slopes, weight.expand(16, 1, 4, 4))
+    step = make_step("d", discriminator=linear_critic(weight))
+    for slopes in (step.real_slopes, step.fake_slopes, step.slopes(images(3), "elsewhere")):
+        assert torch.allclose(slopes, weight.square().sum())
 
 
 def test_the_slope_agrees_with_finite_differences():
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)).double()
     real = images(3).double()
-    slopes = make_step("d", discriminator=discriminator, real=real.clone()).real_slope.detach()
+    slopes = make_step("d", discriminator=discriminator, real=real.clone()).real_slopes.detach()
+    squared = torch.zeros(3, dtype=torch.float64)
     for pixel in range(16):
         nudge = torch.zeros(16, dtype=torch.float64)
         nudge[pixel] = 1e-6
         nudge = nudge.view(1, 1, 4, 4)
         with torch.no_grad():
             quotient = (discriminator(real + nudge) - discriminator(real - nudge)) / 2e-6
-        assert torch.allclose(slopes.flatten(1)[:, pixel], quotient, atol=1e-8)
+        squared += quotient.square()
+    assert torch.allclose(slopes, squared, atol=1e-8)
 
 
 def test_the_slope_is_there_even_if_the_scores_were_read_before():
     before, after = make_step("d"), make_step("d")
     _ = before.real_scores
-    assert torch.equal(before.real_slope, after.real_slope)
+    assert torch.equal(before.real_slopes, after.real_slopes)
     assert torch.equal(before.real_scores, after.real_scores)
 
 
 def test_the_slope_is_float32_under_mixed_precision():
     with torch.autocast("cpu", torch.bfloat16):
         step = make_step("d")
-        slopes, scores = step.real_slope, step.real_scores
+        slopes, scores = step.real_slopes, step.real_scores
     assert slopes.dtype == torch.float32 and scores.dtype == torch.bfloat16
-    assert torch.equal(slopes, make_step("d").real_slope)
+    assert torch.equal(slopes, make_step("d").real_slopes)
 
 
 def test_the_slope_sees_the_noise_that_the_scores_see_under_mixed_precision():
     noise = InstanceNoise(0.5)
-    options = {"augment": lambda seen, rng: noise.augment(seen, rng("noise"))}
+    options = {"augment": lambda seen, rng, step: noise.augment(seen, rng("noise"), step)}
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = make_step("d", **options).real_slope
-    assert torch.equal(mixed, make_step("d", **options).real_slope)
+        mixed = make_step("d", **options).real_slopes
+    assert torch.equal(mixed, make_step("d", **options).real_slopes)
 
 
 def test_a_slope_can_be_differentiated_once_more():

@@ -4,8 +4,9 @@ import importlib
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack, get_args, get_origin
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
@@ -33,13 +34,12 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
     node = OmegaConf.create(OmegaConf.to_container(node, resolve=True))  # what is looked at is what is made
     _admit(node, where)
     target = _resolve(node._target_, where)
-    known = inspect.signature(target).parameters
-    takes_more = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    known, takes_more = _taken(target)
     given = {key: node[key] for key in node if not key.startswith("_")}
     for key, value in given.items():
         if key not in known and not takes_more:
             raise ConfigError(f"{where}.{key}: {node._target_} takes {', '.join(known)}")
-        wanted = known[key].annotation if key in known else None
+        wanted = known.get(key)
         if wanted in PLAIN and not _fits(value, wanted):
             raise ConfigError(f"{where}.{key} must be {PLAIN[wanted]}, got {value!r}")
     try:
@@ -49,6 +49,19 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
     if not isinstance(made, kind):
         raise ConfigError(f"{where}: {node._target_} does not make a {kind.__name__}")
     return made
+
+
+def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The arguments that a target takes, with their types, and whether it takes any others."""
+    known, takes_more = {}, False
+    for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            known[name] = parameter.annotation
+        elif get_origin(parameter.annotation) is Unpack:  # **strengths: Unpack[Strengths]
+            known |= get_args(parameter.annotation)[0].__annotations__
+        else:
+            takes_more = True
+    return known, takes_more
 
 
 def _cause(error: BaseException, where: str) -> Exception:

@@ -22,7 +22,20 @@ from regen.errors import ConfigError
 from regen.runs import ROOT, register_resolvers
 
 CONF = ROOT / "conf"
-WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--info", "-i")
+WITH_VALUE = (
+    "--cfg",
+    "-c",
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--config-path",
+    "-cp",
+    "--info",
+    "-i",
+    "--package",
+    "-p",
+)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -87,7 +100,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
 
 
 def _check_groups(overrides: list[str]) -> None:
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment"}
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment", "dynamics", "schedule"}
     for group, _, option in (override.partition("=") for override in overrides):
         if group in groups and option in ("", "null"):
             raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in _yamls(group))}")
@@ -119,7 +132,7 @@ def keys() -> list[str]:
     """Every key that an override can name."""
     names = [*_flat(OmegaConf.load(CONF / "train.yaml"), ""), *(path.name for path in CONF.iterdir() if path.is_dir())]
     for path in CONF.glob("*/*.yaml"):
-        if path.parent.name not in ("experiment", "hydra"):
+        if path.parent.name not in ("experiment", "dynamics", "schedule"):
             names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
     return names
 

@@ -40,6 +40,7 @@ class Model:
     order: list[str] = MISSING
     reuse_fake: bool = MISSING
     ema_decay: float = MISSING
+    top_k: Any = MISSING  # a number or a schedule
     optimizer_g: dict[str, Any] = MISSING
     optimizer_d: dict[str, Any] = MISSING
 
@@ -75,6 +76,8 @@ class Train:
     network: Any = MISSING
     loss: Any = MISSING
     regularizer: Any = MISSING
+    slope: Any = MISSING
+    dynamics: Any = None
     trainer: Trainer = MISSING
     logger: Any = MISSING
     seed: int = MISSING
@@ -84,6 +87,7 @@ class Train:
     max_images: int | None = None
     log_every: int = MISSING
     save_every: int = MISSING
+    share_every: int = MISSING
     evaluate_every: int = MISSING
     evaluation_samples: int = MISSING
     chunk: int | None = None
@@ -95,7 +99,7 @@ class Train:
 
 
 AT_LEAST_ONE = (
-    "max_iterations max_images log_every save_every evaluate_every chunk data.batch_size data.image_size "
+    "max_iterations max_images log_every save_every share_every evaluate_every chunk data.batch_size data.image_size "
     "model.z_size model.d_steps trainer.threads trainer.num_nodes"
 )
 
@@ -145,7 +149,7 @@ def _hand_over(cfg: DictConfig, knob: str) -> None:
 
 def _check_strengths(node: Any, where: str) -> None:
     for key, value in node.items():
-        if isinstance(value, DictConfig):
+        if isinstance(value, DictConfig):  # a regularizer, or a strength that moves
             _check_strengths(value, f"{where}.{key}")
         elif str(key).startswith("lambda_"):
             number = isinstance(value, int | float) and not isinstance(value, bool)

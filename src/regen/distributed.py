@@ -69,6 +69,23 @@ def average_(tensors: Sequence[Tensor]) -> None:
     )
 
 
+def averaged(tensor: Tensor) -> Tensor:
+    """The mean of the processes' tensors, without a graph; the tensor itself in a single process."""
+    if not dist.is_initialized():
+        return tensor.detach()
+    mean = tensor.detach().clone()
+    average_([mean])
+    return mean
+
+
+def pooled(mean: Tensor) -> Tensor:
+    """The mean of the processes' means over their own batches, to be used in a penalty that is not linear in it.
+
+    Its gradient is that of the own mean: averaged over the processes, it is the gradient for the global batch.
+    """
+    return mean + (averaged(mean) - mean.detach()) if dist.is_initialized() else mean
+
+
 def most(value: float, device: torch.device) -> float:
     """The largest of the processes' values."""
     if not dist.is_initialized():

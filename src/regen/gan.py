@@ -13,9 +13,12 @@ from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
 from regen.errors import ConfigError
+from regen.losses import Relativistic
 from regen.objective import Objective
 from regen.randomness import Draws
 from regen.record import Record, Watch
+from regen.schedules import Schedule, value_of
+from regen.slopes import Automatic, Slopes
 from regen.step import GANStep
 
 BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
@@ -37,9 +40,13 @@ class GAN(LightningModule):
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
     ema_decay                    of the moving average of G, `ema`
+    top_k                        the share of the fakes that G learns from, those that D likes best: a number or a schedule
+                                 (Sinha 2020: it falls from 1 to 1/2)
+    slopes                       how the slope of D is taken, by penalties that need it
     seed                         the key of every draw
 
-    Raises ConfigError on an order that is not of d and g, and on reuse_fake with more than one D step or with G first.
+    Raises ConfigError on an order that is not of d and g, on reuse_fake with more than one D step or with G first, and on a
+    top_k outside (0, 1] or beside a loss that pairs real with generated images.
     """
 
     def __init__(
@@ -54,17 +61,21 @@ class GAN(LightningModule):
         order: Sequence[str] = ("d", "g"),
         reuse_fake: bool = False,
         ema_decay: float = 0.999,
+        top_k: float | Schedule = 1.0,
+        slopes: Slopes | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         _check(d_steps, order, reuse_fake)
+        _check_top_k(top_k, objective)
         self.automatic_optimization = False
         objective.attach(generator, discriminator)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
         self.ema = Averaged(generator, ema_decay)
         self._make = {"g": optimizer_g, "d": optimizer_d}
         self.z_size, self.d_steps, self.order = z_size, d_steps, tuple(order)
-        self.reuse_fake, self.seed = reuse_fake, seed
+        self.reuse_fake, self.top_k, self.seed = reuse_fake, top_k, seed
+        self.slopes = (slopes or Automatic()).fit(discriminator)
         self.rank, self.world = 0, 1
         self.count = Count()
         self.start: dict | None = None  # a state to go on from when training starts
@@ -143,7 +154,7 @@ class GAN(LightningModule):
             parts = (self.seed, self.iteration, player, draw, purpose)
             return Draws(*parts, device=real.device, rank=self.rank, world=self.world)
 
-        return GANStep(
+        made = GANStep(
             player=player,
             index=self.iteration * (self.d_steps if player == "d" else 1) + draw,
             generator=self.generator,
@@ -154,7 +165,15 @@ class GAN(LightningModule):
             augment=self.objective.augment,
             labels=labels,
             lr=self.optimizer[player].param_groups[0]["lr"],
+            parameters=self.parameters_of[player],
+            iteration=self.iteration,
+            images_seen=self.images_seen,
+            world=self.world,
+            slopes=self.slopes,
+            loss=self.objective.loss,
         )
+        made.kept = value_of(self.top_k, made)
+        return made
 
     def _share(self, step: GANStep, before: GANStep | None) -> GANStep:
         """D's step makes the fakes with their graph and sees them cut from it; G's step goes on from there."""
@@ -177,7 +196,7 @@ class GAN(LightningModule):
         if self.world > 1:
             distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)
         optimizer.step()
-        self.objective.after_update(step)
+        self.objective.after_update(step, values)
         if player == "d":
             values |= {"d/real_score": step.real_scores.detach(), "d/fake_score": step.fake_scores.detach()}
         self.record.add(self.iteration + 1, values)
@@ -195,4 +214,15 @@ def _check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
         raise ConfigError(
             "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
             f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
+        )
+
+
+def _check_top_k(top_k: float | Schedule, objective: Objective) -> None:
+    shares = (top_k.start, top_k.end) if isinstance(top_k, Schedule) else (top_k,)
+    if any(not 0 < share <= 1 for share in shares):
+        raise ConfigError(f"model.top_k must be a share in (0, 1], got {', '.join(map(str, shares))}")
+    if shares != (1.0,) and isinstance(objective.loss, Relativistic):
+        raise ConfigError(
+            "model.top_k lets G learn from some of the fakes alone, and loss=relativistic pairs each of them with a real "
+            "image: type another loss, or model.top_k=1"
         )

@@ -10,8 +10,10 @@ from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.gan import GAN
-from regen.objective import Loss, Objective, Regularizer
+from regen.objective import Loss, Objective
 from regen.randomness import seeded
+from regen.regularizer import Regularizer
+from regen.slopes import Slopes
 
 
 def make_model(cfg: DictConfig, data: Images) -> GAN:
@@ -24,9 +26,10 @@ def make_model(cfg: DictConfig, data: Images) -> GAN:
         check_net("network.discriminator", discriminator, (2, *data.shape), (2,))
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
-        objective = Objective(build(cfg.loss, "loss", Loss), regularizers)
+        objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
         nets = {"generator": generator, "discriminator": discriminator}
-        model = build(cfg.model, "model", GAN, **nets, objective=objective, seed=cfg.seed)
+        slopes = build(cfg.slope, "slope", Slopes)
+        model = build(cfg.model, "model", GAN, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
     for player in "gd":
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
     return model

@@ -1,19 +1,16 @@
-"""What a player minimises: the data term and the regularizers that lean on it.
+"""What a player minimises: the data term and the regularizers that lean on it."""
 
-A regularizer can lean on a generative model in five places: the form of the nets (attach), what D sees (augment), G's loss
-(for_g), D's loss (for_d) and the weights after a step (after_update). Each does nothing until it is overridden.
-"""
-
-import math
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.passport import Setting
 from regen.randomness import Draws
+from regen.regularizer import Regularizer
+from regen.shares import INERT, RELATIVE_EVERY, gradient_norm
 from regen.step import GANStep
-
-Strength = float | Callable[[int], float]  # a number, or a schedule of the player's update index
 
 
 class Loss(nn.Module):
@@ -28,118 +25,108 @@ class Loss(nn.Module):
         raise NotImplementedError
 
 
-class Regularizer(nn.Module):
-    """L_p = data term + lambda_p * for_p for the players p in {g, d}.
+class Objective(nn.Module):
+    """The data term and the named regularizers of a run.
 
-    lambda_g, lambda_d   strengths >= 0; 0 leaves the player alone
-    every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much
-
-    Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
-    and on every < 1.
+    share_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
+                  term's. Costs a backward pass for the data term and one for each penalty.
     """
 
-    reads_slope = False  # penalties that read step.real_slope say True: asked first, they share D's pass with the loss
-
-    def __init__(self, lambda_g: Strength = 0.0, lambda_d: Strength = 0.0, every: int = 1) -> None:
-        super().__init__()
-        if every < 1:
-            raise ConfigError(f"{self.name}: every must be an integer >= 1, got {every}")
-        self.strengths, self.every = {"g": lambda_g, "d": lambda_d}, every
-        for player, strength in self.strengths.items():
-            self._check(player, strength)
-
-    @property
-    def name(self) -> str:
-        return type(self).__name__
-
-    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
-        """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
-
-    def augment(self, images: Tensor, rng: Draws) -> Tensor:
-        """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
-        return images
-
-    def for_g(self, step: GANStep) -> Tensor:
-        """() penalty on G's loss, unweighted."""
-        raise NotImplementedError
-
-    def for_d(self, step: GANStep) -> Tensor:
-        """() penalty on D's loss, unweighted."""
-        raise NotImplementedError
-
-    def after_update(self, step: GANStep) -> None:
-        """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
-
-    def overrides(self, place: str) -> bool:
-        """Whether this class leans on `place`: attach, augment, for_g, for_d or after_update."""
-        return getattr(type(self), place) is not getattr(Regularizer, place)
-
-    def weight(self, step: GANStep) -> float:
-        """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""
-        if step.index % self.every:
-            return 0.0
-        strength = self.strengths[step.player]
-        return self.every * (strength(step.index) if callable(strength) else strength)
-
-    def _check(self, player: str, strength: Strength) -> None:
-        if callable(strength):
-            return
-        if not math.isfinite(strength) or strength < 0:
-            raise ConfigError(f"{self.name}: lambda_{player} must be a finite number >= 0, got {strength}")
-        if strength and not self.overrides(f"for_{player}"):
-            raise ConfigError(
-                f"{self.name} has no penalty on {player.upper()}'s loss: leave out lambda_{player}={strength}"
-            )
-
-
-class Objective(nn.Module):
-    """The data term and the named regularizers of a run."""
-
-    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer]) -> None:
+    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 100) -> None:
         super().__init__()
         for name in regularizers:
             if hasattr(nn.ModuleDict, name):
                 raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
-        self.loss = loss
+        self.loss, self.share_every = loss, share_every
         self.regularizers = nn.ModuleDict(regularizers)
-        slope_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slope)
-        self._penalties = {p: [(n, r) for n, r in slope_first if r.overrides(f"for_{p}")] for p in "gd"}
-        self._augmenting = [(n, r) for n, r in regularizers.items() if r.overrides("augment")]
+        slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
+        self._penalties = {p: [(n, r) for n, r in slopes_first if r.overrides(f"for_{p}")] for p in "gd"}
+        in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
+        self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
+        self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
-        """Let each regularizer change the nets' form, in the order of the config."""
-        for regularizer in self.regularizers.values():
+        """Let each regularizer change the nets' form, in the order of the config unless it says otherwise.
+
+        Raises ConfigError on a combination that a regularizer's passport rules out.
+        """
+        setting = Setting(generator, discriminator, self.loss, self.regularizers)
+        for name, regularizer in self.regularizers.items():
+            for never in regularizer.never:
+                if found := never.found(setting):
+                    raise ConfigError(
+                        f"regularizer {name} cannot be combined with {never.what}, and here is {found}: {never.why}. "
+                        f"{never.instead}."
+                    )
+        for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
             regularizer.attach(generator, discriminator)
 
-    def augment(self, images: Tensor, rng: Callable[[str], Draws]) -> Tensor:
+    def augment(self, images: Tensor, rng: Callable[[str], Draws], step: GANStep) -> Tensor:
         """(B, C, H, W) what D sees instead of the images."""
         for name, regularizer in self._augmenting:
-            images = regularizer.augment(images, rng(name))
+            images = regularizer.augment(images, rng(name), step)
         return images
 
     def forward(self, step: GANStep) -> tuple[Tensor, dict[str, Tensor]]:
         """() total to minimise, and the unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}, detached.
 
         The regularizers are asked before the data term, so that one that needs the gradient of D's scores with respect to
-        the images makes the pass that the loss then reuses.
+        the images makes the pass that the loss then reuses. A strength of 0 is bit-identical to the regularizer's absence.
         """
-        player, values, weighted = step.player, {}, []
+        player, values, asked = step.player, {}, []
         for name, regularizer in self._penalties[player]:
-            weight = regularizer.weight(step)
-            if weight:  # a strength of 0 is bit-identical to the regularizer's absence
-                value = getattr(regularizer, f"for_{player}")(step)
-                values[f"{player}/{name}"] = value.detach()
-                weighted.append(weight * value)
+            if regularizer.due(step):
+                asked.append((name, regularizer, getattr(regularizer, f"for_{player}")(step)))
+                values[f"{player}/{name}"] = asked[-1][2].detach()
         total = getattr(self.loss, f"for_{player}")(step)
         values[f"{player}/data"] = values[f"{player}/loss"] = total.detach()
-        for penalty in weighted:
-            total = total + penalty
-        if weighted:
+        if asked:
+            values |= self._shares(step, total, asked)
+        for name, regularizer, value in asked:
+            total = total + regularizer.weight(step) * value
+            if regularizer.moves(player):
+                strength = torch.as_tensor(regularizer.strength(step), dtype=torch.float32, device=value.device)
+                values[f"{player}/{name}/strength"] = strength.clone()
+        if asked:
             values[f"{player}/loss"] = total.detach()
         return total, values
 
-    def after_update(self, step: GANStep) -> None:
-        """Let each regularizer project the weights or adapt its state."""
+    def _shares(self, step: GANStep, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
+        """{"d/r1/share": ()} of those penalties whose share is measured in this update."""
+        measured = [item for item in asked if step.parameters and self._is_measured(item[1], step)]
+        if not measured:
+            return {}
+        values, of_data = {}, gradient_norm(data, step.parameters)
+        for name, regularizer, value in measured:
+            of_penalty, pull = gradient_norm(value, step.parameters), regularizer.pulls[step.player]
+            pull.take(of_data, of_penalty)
+            values[f"{step.player}/{name}/share"] = pull.share(regularizer.strength(step), of_data, of_penalty)
+        return values
+
+    def _is_measured(self, regularizer: Regularizer, step: GANStep) -> bool:
+        updates = self.share_every if regularizer.relative is None else min(self.share_every, RELATIVE_EVERY)
+        return step.index // regularizer.every % max(1, updates // regularizer.every) == 0
+
+    def after_update(self, step: GANStep, values: Mapping[str, Tensor]) -> None:
+        """Let each regularizer project the weights or adapt its state, and controllers move; `values` are forward's."""
         for regularizer in self._projecting:
             regularizer.after_update(step)
+        for name, regularizer in self._controlled:
+            value = values.get(f"{step.player}/{name}")
+            if step.player in regularizer.controllers and value is not None:
+                regularizer.controllers[step.player].observe(step, value, step.index // regularizer.every)
+
+    def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
+        """{"d/ada/p": 0.1}: what the regularizers say of their own state. Waits for the device."""
+        found = {}
+        for name, regularizer in self.regularizers.items():
+            for quantity, value in regularizer.quantities(generator, discriminator).items():
+                player, _, what = quantity.partition("/")
+                found[f"{player}/{name}/{what}"] = float(value)
+        return found
+
+    def inert(self) -> dict[str, float]:
+        """{"d/r1": largest share so far} of the penalties whose share has stayed below INERT, whenever it was measured."""
+        pulls = {f"{p}/{n}": pull for n, r in self.regularizers.items() for p, pull in r.pulls.items()}
+        return {name: float(pull.largest) for name, pull in pulls.items() if pull.data > 0 and pull.largest < INERT}

@@ -55,6 +55,24 @@ class Draws:
         """(batch, *shape) numbers from U[0, 1)."""
         return self._own(torch.rand, batch, shape)
 
+    def signs(self, batch: int, *shape: int) -> Tensor:
+        """(batch, *shape) numbers that are -1 or 1, each with probability 1/2."""
+        return (self.uniform(batch, *shape) < 0.5) * 2.0 - 1
+
+    def integers(self, n: int, batch: int) -> Tensor:
+        """(batch,) integers from 0 to n - 1."""
+        return (self.uniform(batch) * n).long()
+
+    def beta(self, concentration: float, batch: int, *shape: int) -> Tensor:
+        """(batch, *shape) numbers in [0, 1] from Beta(concentration, concentration)."""
+
+        def draw(*size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+            shapes = torch.full((2, *size), concentration, device=device)
+            one, other = torch._standard_gamma(shapes, generator=generator).clamp_min(1e-30)
+            return one / (one + other)
+
+        return self._own(draw, batch, shape)
+
     def _own(self, draw, batch: int, shape: tuple[int, ...]) -> Tensor:
         everyone = draw(self.world * batch, *shape, generator=self.generator, device=self.generator.device)
         return everyone[self.rank * batch : (self.rank + 1) * batch]

@@ -1,14 +1,23 @@
 """GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from regen.passes import features, squares, still
 from regen.randomness import Draws
+from regen.slopes import Autograd, Slopes, slope
 
-Augment = Callable[[Tensor, Callable[[str], Draws]], Tensor]
+if TYPE_CHECKING:
+    from regen.objective import Loss
+
+Rng = Callable[[str], Draws]
+Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 
 
 class GANStep:
@@ -19,6 +28,13 @@ class GANStep:
     labels          (B,) or None
     rng             rng(purpose) -> Draws: every draw of a term comes from here
     lr              the learning rate of the player's optimizer
+    parameters      those of the player's net that the update changes
+    iteration, images_seen   how far training is: updates of G; real images shown to D, by all processes
+    world           the number of processes
+    slopes          how D's slope is taken
+    loss            the data term of the game
+    kept            the share of the fakes, those with the highest scores, that G learns from; set after the making
+    seeing          what D is shown: "real", "fake", or the purpose of another pass
 
     The lazy properties decide who computes what, with no flags: a non-saturating G update runs D once, a relativistic one
     twice.
@@ -32,25 +48,38 @@ class GANStep:
         discriminator: nn.Module,
         real: Tensor,
         z_size: int,
-        rng: Callable[[str], Draws],
+        rng: Rng,
         augment: Augment,
         labels: Tensor | None = None,
         lr: float = 0.0,
+        parameters: Sequence[nn.Parameter] = (),
+        iteration: int = 0,
+        images_seen: int = 0,
+        world: int = 1,
+        slopes: Slopes | None = None,
+        loss: "Loss | None" = None,
     ) -> None:
-        self.player, self.index, self.lr = player, index, lr
-        self.generator, self.discriminator = generator, discriminator
+        self.player, self.index, self.lr, self.parameters = player, index, lr, parameters
+        self.generator, self.discriminator, self.loss = generator, discriminator, loss
         self.real, self.labels, self.rng = real, labels, rng
-        self._z_size, self._augment = z_size, augment
+        self.iteration, self.images_seen, self.world = iteration, images_seen, world
+        self.z_size, self._augment, self._slopes = z_size, augment, slopes or Autograd()
+        self.kept, self.seeing = 1.0, ""  # what D is looking at: the purpose of the pass that is being made
 
     @property
     def net(self) -> nn.Module:
         """The net that this update changes."""
         return self.generator if self.player == "g" else self.discriminator
 
+    @property
+    def batch(self) -> int:
+        """Real images in this update, of all processes."""
+        return len(self.real) * self.world
+
     @cached_property
     def z(self) -> Tensor:
         """(B, Z) from N(0, I), not the same in two updates, nor in two processes."""
-        return self.rng("z").normal(len(self.real), self._z_size)
+        return self.rng("z").normal(len(self.real), self.z_size)
 
     @cached_property
     def fake(self) -> Tensor:
@@ -65,30 +94,78 @@ class GANStep:
 
     @cached_property
     def fake_scores(self) -> Tensor:
-        """(B,) D's logits of the generated images."""
-        return self.score(self.fake, "fake")
+        """(B,) D's logits of the generated images; of the best ones alone when G learns from a share of them."""
+        return self._best(self.score(self.fake, "fake"))
+
+    @cached_property
+    def fake_features(self) -> Tensor:
+        """(B, F) what D's last layer is given for the generated images, by the pass that makes `fake_scores`."""
+        with features(self.discriminator) as seen:
+            self.__dict__["fake_scores"] = self._best(self.score(self.fake, "fake"))
+        return seen[-1]
+
+    @cached_property
+    def real_features(self) -> Tensor:
+        """(B, F) what D's last layer is given for the real images, by the pass that makes `real_scores`."""
+        with features(self.discriminator) as seen:
+            self.__dict__["real_scores"] = self.score(self.real, "real")
+        return seen[-1]
 
     def score(self, images: Tensor, purpose: str) -> Tensor:
         """(B,) D(augment(images)): the single door to D; `purpose` keys the draws of the augmentations."""
-        return self.discriminator(self._augment(images, lambda name: self.rng(f"{purpose}/{name}")))
+        self.seeing = purpose
+        return self.discriminator(self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self))
+
+    def rescore(self, images: Tensor, purpose: str) -> Tensor:
+        """(B,) the same by a pass beside the update's own, which leaves D's running state alone."""
+        with still(self.discriminator):
+            return self.score(images, purpose)
+
+    def regenerate(self, z: Tensor) -> Tensor:
+        """(B, C, H, W) G(z) by a pass beside the update's own, which leaves G's running state alone."""
+        with still(self.generator):
+            return self.generator(z)
+
+    def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
+        """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
+        twin = copy.copy(self)
+        for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
+            del twin.__dict__[name]
+        twin.player, twin.generator, twin.discriminator = player, generator, discriminator
+        twin.z, twin.fake = self.z, fake
+        return twin
+
+    def slopes(self, points: Tensor, purpose: str) -> Tensor:
+        """(B,) ||grad_x D(augment(x))||^2 at points (B, C, H, W), differentiable, in float32, by a pass of its own."""
+        with torch.autocast(points.device.type, enabled=False), sdpa_kernel(SDPBackend.MATH):
+            return self._slopes(lambda images: self.rescore(images, purpose), points)
 
     @cached_property
-    def real_slope(self) -> Tensor:
-        """(B, C, H, W) gradient of D's logit with respect to each real image, differentiable, in float32.
+    def real_slopes(self) -> Tensor:
+        """(B,) ||grad_x D(x)||^2 at the real images, differentiable, in float32.
 
-        The forward pass is shared with `real_scores`; under mixed precision the penalty has a float32 pass of its own.
+        The forward pass is shared with `real_scores`, unless the slope is taken in a way that needs its own; under mixed
+        precision the penalty has a float32 pass of its own.
         """
-        if torch.is_autocast_enabled(self.real.device.type):
-            images = self.real.detach().requires_grad_()
-            with torch.autocast(self.real.device.type, enabled=False):
-                return slope(self.score(images, "real"), images)
-        if not self.real.requires_grad:
-            self.__dict__.pop("real_scores", None)  # scored before without a graph to the images
-            self.real = self.real.detach().requires_grad_()  # a view of its own: the other player sees the plain images
-        return slope(self.real_scores, self.real)
+        return self._shared_slopes("real")
 
+    @cached_property
+    def fake_slopes(self) -> Tensor:
+        """(B,) ||grad_x D(x)||^2 at the generated images, as at the real ones; in an update of D."""
+        return self._shared_slopes("fake")
 
-def slope(scores: Tensor, images: Tensor) -> Tensor:
-    """(B, C, H, W) gradient of each image's score (B,) with respect to that image; it can be differentiated once more."""
-    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
-    return gradient
+    def _shared_slopes(self, which: str) -> Tensor:
+        images = getattr(self, which)
+        if torch.is_autocast_enabled(images.device.type) or not self._slopes.shares_pass:
+            return self.slopes(images, which)
+        if not images.requires_grad:
+            self.__dict__.pop(f"{which}_scores", None)  # scored before without a graph to the images
+            images = images.detach().requires_grad_()  # a view of its own: the other player sees the plain images
+            setattr(self, which, images)
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention cannot be differentiated twice
+            return squares(slope(getattr(self, f"{which}_scores"), images))
+
+    def _best(self, scores: Tensor) -> Tensor:
+        if self.player == "d" or self.kept >= 1:
+            return scores
+        return scores.topk(max(1, round(self.kept * len(scores)))).values

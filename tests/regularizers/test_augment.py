@@ -28,7 +28,7 @@ def colour(batch: int = 64, side: int = 8) -> torch.Tensor:
 
 
 def test_instance_noise_is_normal_with_the_given_standard_deviation():
-    noise = InstanceNoise(0.3).augment(torch.ones(2000, 1, 4, 4), draws()) - 1
+    noise = InstanceNoise(0.3).augment(torch.ones(2000, 1, 4, 4), draws(), None) - 1
     assert noise.std().item() == pytest.approx(0.3, rel=0.02)
     assert noise.mean().abs() < 0.01
     assert (noise / 0.3).pow(4).mean().item() == pytest.approx(3, rel=0.1)  # the kurtosis of a normal law
@@ -36,7 +36,7 @@ def test_instance_noise_is_normal_with_the_given_standard_deviation():
 
 def test_instance_noise_of_0_is_the_image_itself():
     batch = images()
-    assert InstanceNoise(0.0).augment(batch, draws()) is batch
+    assert InstanceNoise(0.0).augment(batch, draws(), None) is batch
 
 
 @pytest.mark.parametrize("std", [-0.1, math.nan, math.inf])
@@ -47,25 +47,25 @@ def test_a_std_that_is_negative_or_not_finite_is_refused(std):
 
 def test_shares_of_0_leave_the_images_alone():
     batch = colour()
-    assert only().augment(batch, draws()) is batch
+    assert only().augment(batch, draws(), None) is batch
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_draws_change_images_the_same_way(name):
-    once, again = (only(**{name: 0.5}).augment(colour(), draws()) for _ in range(2))
+    once, again = (only(**{name: 0.5}).augment(colour(), draws(), None) for _ in range(2))
     assert torch.equal(once, again) and once.shape == colour().shape
-    assert not torch.equal(once, only(**{name: 0.5}).augment(colour(), draws(1)))
+    assert not torch.equal(once, only(**{name: 0.5}).augment(colour(), draws(1), None))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_images_are_changed_independently_of_each_other(name):
     same_image = colour(1).expand(64, -1, -1, -1)
-    changed = only(**{name: 0.5}).augment(same_image, draws())
+    changed = only(**{name: 0.5}).augment(same_image, draws(), None)
     assert len(changed.flatten(1).unique(dim=0)) > 8
 
 
 def test_brightness_adds_one_number_to_all_of_an_image():
-    added = only(brightness=0.5).augment(colour(2000), draws()) - colour(2000)
+    added = only(brightness=0.5).augment(colour(2000), draws(), None) - colour(2000)
     each = added.flatten(1).mean(1)
     assert torch.allclose(added, each.view(-1, 1, 1, 1).expand_as(added), atol=1e-6)
     assert -0.5 <= each.min() < -0.49 and 0.49 < each.max() <= 0.5
@@ -84,20 +84,20 @@ def factors(changed: torch.Tensor, batch: torch.Tensor, dims: tuple[int, ...]) -
 @pytest.mark.parametrize(("name", "share", "dims"), [("saturation", 1.0, (1,)), ("contrast", 0.5, (1, 2, 3))])
 def test_saturation_and_contrast_scale_an_image_about_its_mean(name, share, dims):
     batch = colour(2000)
-    factor = factors(only(**{name: share}).augment(batch, draws()), batch, dims)
+    factor = factors(only(**{name: share}).augment(batch, draws(), None), batch, dims)
     assert 1 - share - 1e-4 <= factor.min() < 1 - 0.97 * share
     assert 1 + 0.97 * share < factor.max() <= 1 + share + 1e-4
 
 
 def test_saturation_does_nothing_to_one_channel():
-    assert torch.allclose(only(saturation=1.0).augment(images(), draws()), images(), atol=1e-6)
+    assert torch.allclose(only(saturation=1.0).augment(images(), draws(), None), images(), atol=1e-6)
 
 
 def test_translation_is_a_shift_with_a_border_of_0():
     batch = colour(64)  # 8 pixels a side: a share of 1/4 is 2 pixels
     padded = torch.nn.functional.pad(batch, (2, 2, 2, 2))
     seen = set()
-    for shifted, image in zip(only(translation=0.25).augment(batch, draws()), padded, strict=True):
+    for shifted, image in zip(only(translation=0.25).augment(batch, draws(), None), padded, strict=True):
         windows = {(y, x): image[:, y : y + 8, x : x + 8] for y in range(5) for x in range(5)}
         (place,) = [place for place, window in windows.items() if torch.equal(window, shifted)]
         seen.add(place)
@@ -105,7 +105,7 @@ def test_translation_is_a_shift_with_a_border_of_0():
 
 
 def test_cutout_fills_one_rectangle_of_at_most_the_share_with_0():
-    cut = only(cutout=0.5).augment(colour(400), draws()) == 0
+    cut = only(cutout=0.5).augment(colour(400), draws(), None) == 0
     sizes = set()
     for hidden in cut:
         assert torch.equal(hidden[0], hidden[1]) and torch.equal(hidden[0], hidden[2])
@@ -119,7 +119,7 @@ def test_cutout_fills_one_rectangle_of_at_most_the_share_with_0():
 
 def test_what_cutout_leaves_is_unchanged():
     batch = colour()
-    cut = only(cutout=0.5).augment(batch, draws())
+    cut = only(cutout=0.5).augment(batch, draws(), None)
     assert torch.equal(cut[cut != 0], batch[cut != 0])
 
 
@@ -127,14 +127,14 @@ def test_what_cutout_leaves_is_unchanged():
 @pytest.mark.parametrize("name", NAMES)
 def test_images_of_any_size_keep_their_shape(name, height, width):
     batch = torch.ones(3, 2, height, width)
-    assert only(**{name: 1.0}).augment(batch, draws()).shape == batch.shape
+    assert only(**{name: 1.0}).augment(batch, draws(), None).shape == batch.shape
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_augmentation_can_be_differentiated_twice(name):
     change = only(**{name: 0.5})
     batch = colour(2, 4).double().requires_grad_()
-    (first,) = torch.autograd.grad(change.augment(batch, draws()).pow(3).sum(), batch, create_graph=True)
+    (first,) = torch.autograd.grad(change.augment(batch, draws(), None).pow(3).sum(), batch, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), batch)
     assert second.isfinite().all() and second.abs().sum() > 0
 
@@ -144,7 +144,9 @@ def test_real_and_generated_images_are_changed_by_the_same_law():
     same_image = torch.full((4000, 1, 4, 4), 0.25)
     step = gan.step("d", 0, same_image)
     laws = [
-        gan.objective.augment(same_image, lambda name, purpose=purpose: step.rng(f"{purpose}/{name}")).mean((1, 2, 3))
+        gan.objective.augment(same_image, lambda name, purpose=purpose: step.rng(f"{purpose}/{name}"), step).mean(
+            (1, 2, 3)
+        )
         for purpose in ("real", "fake")
     ]
     assert not torch.equal(*laws)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import images, make_gan, same, weights
+from conftest import images, make_gan, make_step, same, weights
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -14,30 +14,44 @@ from regen import checkpoints, config
 from regen.build import build
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
-from regen.objective import Regularizer
+from regen.randomness import permutation
+from regen.regularizer import Regularizer
 from regen.runs import register_resolvers
 
 CONF = Path(__file__).parents[2] / "conf"
 OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
 NAMES = [name for name in OPTIONS if name != "none"]
-PAIRS = list(itertools.permutations(NAMES, 2))
+PLACES = ("attach", "augment", "for_g", "for_d", "after_update")
 
-# A neutral setting of those without a strength; None: the form itself is the regularizer, there is none.
+FORMS = ("spectral_norm", "weight_norm", "packing", "minibatch_std")  # the form itself is the regularizer
+
+# A neutral setting of those without a strength
 NEUTRAL = {
     "diffaugment": dict.fromkeys(("brightness", "saturation", "contrast", "translation", "cutout"), 0.0),
     "instance_noise": {"std": 0.0},
     "weight_clipping": {"limit": 1e9},
     "weight_decay": {"decay_g": 0.0, "decay_d": 0.0},
-    "spectral_norm": None,
-    "weight_norm": None,
+    "weight_l1_proximal": {"shrink_g": 0.0, "shrink_d": 0.0},
+    "ada": {"target": 1.0},  # E sign D(x) is never above 1, so that p stays 0
+    "apa": {"target": 1.0},
+}
+
+# What lets it act on 4x4 images within three iterations, where its defaults would not
+ACTING = {
+    "weight_decay": {"decay_d": 10.0},  # the default is below a float's last digit here
+    "weight_l1_proximal": {"shrink_d": 1.0},
+    "lecam": {"start": 1},
+    "ada": {"start": 0.5},
+    "apa": {"start": 0.5},
+    "jacobian_clamping": {"most": 0.01, "least": 0.0},
 }
 
 
 def regularizers(*names: str, **values):
     """The objects that conf/regularizer describes, some values replaced."""
     nodes = OmegaConf.merge(*[OmegaConf.load(OPTIONS[name]) for name in names])
-    for node in nodes.values():
-        node.update(values)
+    for name, node in nodes.items():
+        node.update(values or ACTING.get(name, {}))
     return {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes.items()}
 
 
@@ -53,9 +67,17 @@ def go_on(gan, iterations: int):
     return gan
 
 
+FLAT = ("wgan_lp",)  # of slopes above 1, which these nets do not have unless they are scaled
+
+
+def nets(gan) -> dict[str, torch.Tensor]:
+    """The state of both nets and of the average; without that of the regularizers."""
+    return {name: tensor for name, tensor in weights(gan).items() if not name.startswith("objective.")}
+
+
 def neutral(name: str) -> dict | None:
     strengths = {key: 0.0 for key in next(iter(OmegaConf.load(OPTIONS[name]).values())) if key.startswith("lambda_")}
-    return strengths or NEUTRAL[name]
+    return strengths or NEUTRAL.get(name)
 
 
 def test_there_are_options_and_none_is_nothing():
@@ -70,13 +92,15 @@ def test_an_option_describes_one_regularizer_of_its_own_name(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_option_leans_on_something(name):
     (regularizer,) = regularizers(name).values()
-    assert any(map(regularizer.overrides, ("attach", "augment", "for_g", "for_d", "after_update")))
+    assert any(map(regularizer.overrides, PLACES))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_penaltys_gradient_reaches_its_players_net_and_no_other(name):
     gan = trained(name, iterations=1)
     (regularizer,) = gan.objective.regularizers.values()
+    if name in FLAT:
+        gan.discriminator.layers[0].weight.data.mul_(100)
     for player in [player for player in "gd" if regularizer.overrides(f"for_{player}")]:
         gan.zero_grad(set_to_none=True)
         for parameter in gan.discriminator.parameters():
@@ -97,15 +121,15 @@ def test_an_update_changes_its_players_weights_and_no_others(name, player):
     assert changed == {"generator" if player == "g" else "discriminator"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FLAT])
 def test_it_changes_what_is_learnt(name):
-    values = {"decay_d": 10.0} if name == "weight_decay" else {}  # its default is below a float's last digit here
-    assert not same(weights(trained(name, **values)), weights(trained()))
+    assert not same(nets(trained(name)), nets(trained()))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if neutral(name) is not None])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FORMS])
 def test_at_strength_0_it_equals_none_bit_for_bit(name):
-    assert same(weights(trained(name, **neutral(name))), weights(trained()))
+    plain, neutralised = nets(trained()), nets(trained(name, **neutral(name)))
+    assert same({name: neutralised[name] for name in plain}, plain)  # a head that nothing asks may be there, too
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,11 +143,12 @@ def test_its_values_are_finite(name):
 def test_its_unweighted_values_are_recorded_under_its_name(name):
     gan = trained(name)
     (regularizer,) = gan.objective.regularizers.values()
-    expected = {
-        f"{player}/{name}"
-        for player in "gd"
-        if regularizer.overrides(f"for_{player}") and regularizer.weight(gan.step(player, 0, images()))
+    asked = {
+        (player, index)
+        for player, index in itertools.product("gd", range(3))
+        if regularizer.overrides(f"for_{player}") and regularizer.due(make_step(player, index=index))
     }
+    expected = {f"{player}/{name}" for player, _ in asked} | {f"{p}/{name}/share" for p, index in asked if index == 0}
     standard = {f"{player}/{value}" for player in "gd" for value in ("data", "loss")} | {"d/real_score", "d/fake_score"}
     assert set(gan.record.by_name()) == expected | standard
 
@@ -165,7 +190,7 @@ def test_it_starts_from_the_weights_of_the_baseline(name):
     gan, plain = make_gan(regularizers=regularizers(name)), make_gan()
     z = torch.ones(2, 8)
     assert torch.allclose(gan.generator(z), plain.generator(z), atol=1e-6)
-    assert (name == "spectral_norm") or torch.allclose(
+    assert name in ("spectral_norm", "packing") or torch.allclose(
         gan.discriminator(images()), plain.discriminator(images()), atol=1e-5
     )
 
@@ -181,8 +206,9 @@ def test_it_composes_beside_another(name):
 
 
 @pytest.mark.parametrize("first", NAMES)
-def test_with_every_other_it_trains_and_stays_finite_or_says_why_not(first):
-    for pair in [pair for pair in PAIRS if pair[0] == first]:
+def test_with_others_it_trains_and_stays_finite_or_says_why_not(first):
+    others = [NAMES[i] for i in permutation(len(NAMES), "pairs", first) if NAMES[i] != first]
+    for pair in [(first, other) for other in others[:8]]:  # chosen at random, the same ones every time
         try:
             gan = trained(*pair)
         except ConfigError as reason:

@@ -7,7 +7,8 @@ from torch import nn
 
 from regen.errors import ConfigError
 from regen.networks import dcgan
-from regen.regularizers.form import LAYERS, SpectralNorm, WeightNorm
+from regen.passes import LAYERS
+from regen.regularizers.form import SpectralNorm, WeightNorm
 
 
 def layers(net: nn.Module) -> list[nn.Module]:

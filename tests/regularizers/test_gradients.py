@@ -6,7 +6,9 @@ from conftest import images, linear_critic, make_gan, make_step
 from torch import nn
 
 from regen.errors import ConfigError
+from regen.losses import Nonsaturating
 from regen.networks import dcgan, mlp
+from regen.objective import Objective
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.gradients import R1
@@ -92,7 +94,7 @@ def test_a_flat_critic_has_a_penalty_of_0_and_finite_gradients():
 
 
 def test_r1_differentiates_through_the_augmentations():
-    doubled = make_step("d", discriminator=linear_critic(torch.ones(1, 4, 4)), augment=lambda seen, rng: 2 * seen)
+    doubled = make_step("d", discriminator=linear_critic(torch.ones(1, 4, 4)), augment=lambda seen, rng, step: 2 * seen)
     assert r1(doubled).item() == pytest.approx(16 * 2**2 / 2)
 
 
@@ -117,11 +119,16 @@ def test_the_gradient_of_r1_is_that_of_a_pass_of_its_own():
 def test_r1_refuses_batch_norm_in_d_and_says_what_to_type(pair):
     discriminator = pair.Discriminator((1, 16, 16), batch_norm=True)
     expected = (
-        r"R1 needs a discriminator without batch norm, and layer layers\.1 .* Type network\.discriminator\.batch_norm"
+        r"regularizer r1 cannot be combined with batch norm in D, and here is layer layers\.1 .* Type "
+        r"network\.discriminator\.batch_norm"
     )
     with pytest.raises(ConfigError, match=expected):
-        R1(lambda_d=1).attach(pair.Generator((1, 16, 16)), discriminator)
+        attach(pair.Generator((1, 16, 16)), discriminator)
 
 
 def test_r1_does_not_mind_batch_norm_in_g():
-    R1(lambda_d=1).attach(dcgan.Generator((1, 16, 16)), dcgan.Discriminator((1, 16, 16)))
+    attach(dcgan.Generator((1, 16, 16)), dcgan.Discriminator((1, 16, 16)))
+
+
+def attach(generator: nn.Module, discriminator: nn.Module) -> None:
+    Objective(Nonsaturating(), {"r1": R1(lambda_d=1)}).attach(generator, discriminator)

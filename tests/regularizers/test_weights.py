@@ -11,7 +11,8 @@ from torch import nn
 from regen.errors import ConfigError
 from regen.networks import dcgan
 from regen.regularizers.form import WeightNorm
-from regen.regularizers.weights import WeightClipping, WeightDecay, WeightL1, WeightL2, kernels
+from regen.regularizers.projections import WeightClipping, WeightDecay
+from regen.regularizers.weights import WeightL1, WeightL2, kernels
 
 
 def two_layers(*first: float) -> nn.Module:

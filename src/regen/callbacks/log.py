@@ -86,6 +86,7 @@ class Log(Callback):
             self._diverged(trainer, model)
             return
         model.record.clear()
+        means |= model.objective.quantities(model.generator, model.discriminator)
         write(trainer, model, means | {"images_per_second": self.pace.rate(model, waited)})
 
     def _diverged(self, trainer: Trainer, model: GAN) -> None:

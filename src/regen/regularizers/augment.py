@@ -7,30 +7,41 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.objective import Regularizer
 from regen.randomness import Draws
+from regen.regularizer import Regularizer
+from regen.schedules import Strength, value_of
+from regen.step import GANStep
 
 
 class InstanceNoise(Regularizer):
-    """D(x + n) and D(G(z) + n), n ~ N(0, std^2 I), std in units of images in [-1, 1] (Sonderby 2017, section 4).
+    """D(x + n) and D(G(z) + n), n ~ N(0, std² I).
+
+    Source: Sønderby et al. 2017, section 4. Convention: std in units of images in [-1, 1].
+
+    std   a number or a schedule: it is usually let fall to 0, `+schedule@regularizer.instance_noise.std=linear`
 
     Raises ConfigError on a std that is negative or not finite.
     """
 
-    def __init__(self, std: float = 0.1) -> None:
+    search = {"std": (1e-2, 1.0)}
+
+    def __init__(self, std: Strength = 0.1) -> None:
         super().__init__()
-        if not (math.isfinite(std) and std >= 0):
+        if not callable(std) and not (math.isfinite(std) and std >= 0):
             raise ConfigError(f"{self.name}: std must be a finite number >= 0, got {std}")
         self.std = std
 
-    def augment(self, images: Tensor, rng: Draws) -> Tensor:
-        if not self.std:
+    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
+        std = value_of(self.std, step)
+        if not isinstance(std, Tensor) and not std:
             return images
-        return images + self.std * rng.normal(*images.shape).to(images.dtype)
+        return images + std * rng.normal(*images.shape).to(images.dtype)
 
 
 class DiffAugment(Regularizer):
-    """D(T(x)) and D(T(G(z))), T random for each image and differentiable (Zhao 2020, section 3; defaults of its code).
+    """D(T(x)) and D(T(G(z))), T random for each image and differentiable: colour, translation and cutout.
+
+    Source: Zhao et al. 2020 (DiffAugment), section 3, with the defaults of its code. Convention: the same law for both.
 
     brightness   a number from U[-brightness, brightness] is added, in units of images in [-1, 1]
     saturation   an image is scaled about its mean over channels by 1 +- saturation (nothing happens to one channel)
@@ -51,18 +62,18 @@ class DiffAugment(Regularizer):
     ) -> None:
         super().__init__()
         shares = {
-            _brightness: brightness,
-            _saturation: saturation,
-            _contrast: contrast,
-            _translation: translation,
-            _cutout: cutout,
+            "brightness": (_brightness, brightness),
+            "saturation": (_saturation, saturation),
+            "contrast": (_contrast, contrast),
+            "translation": (shifted, translation),
+            "cutout": (_cutout, cutout),
         }
-        for change, share in shares.items():
+        for name, (_, share) in shares.items():
             if not 0 <= share <= 1:
-                raise ConfigError(f"{self.name}: {change.__name__[1:]} must be a share in [0, 1], got {share}")
-        self._changes = [(change, share) for change, share in shares.items() if share]
+                raise ConfigError(f"{self.name}: {name} must be a share in [0, 1], got {share}")
+        self._changes = [(change, share) for change, share in shares.values() if share]
 
-    def augment(self, images: Tensor, rng: Draws) -> Tensor:
+    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
         for change, share in self._changes:
             images = change(images, share, rng)
         return images
@@ -82,11 +93,17 @@ def _contrast(images: Tensor, share: float, rng: Draws) -> Tensor:
     return mean + (images - mean) * (1 + share * _signed(images, rng))
 
 
-def _translation(images: Tensor, share: float, rng: Draws) -> Tensor:
+def flipped(images: Tensor, probability: float, rng: Draws) -> Tensor:
+    """(B, C, H, W) each image reflected left to right with this probability."""
+    return torch.where(rng.uniform(len(images), 1, 1, 1) < probability, images.flip(3), images)
+
+
+def shifted(images: Tensor, share: float, rng: Draws) -> Tensor:
+    """(B, C, H, W) each image shifted by up to this share of each side, the border filled with 0."""
     batch, _, *sides = images.shape
     pads = [round(side * share) for side in sides]
     rows, columns = (
-        _integers(rng, batch, 2 * pad + 1)[:, None] + torch.arange(side, device=images.device)
+        rng.integers(2 * pad + 1, batch)[:, None] + torch.arange(side, device=images.device)
         for pad, side in zip(pads, sides, strict=True)
     )
     padded = F.pad(images, (pads[1], pads[1], pads[0], pads[0])).permute(0, 2, 3, 1)
@@ -98,7 +115,7 @@ def _cutout(images: Tensor, share: float, rng: Draws) -> Tensor:
     hidden = None
     for side, dims in ((images.shape[2], (1, -1, 1)), (images.shape[3], (1, 1, -1))):
         size = int(side * share + 0.5)
-        centre = _integers(rng, images.shape[0], side + 1 - size % 2)[:, None, None]
+        centre = rng.integers(side + 1 - size % 2, images.shape[0])[:, None, None]
         position = torch.arange(side, device=images.device).view(dims)
         inside = (position >= centre - size // 2) & (position < centre - size // 2 + size)
         hidden = inside if hidden is None else hidden & inside
@@ -108,8 +125,3 @@ def _cutout(images: Tensor, share: float, rng: Draws) -> Tensor:
 def _signed(images: Tensor, rng: Draws) -> Tensor:
     """(B, 1, 1, 1) numbers from U[-1, 1)."""
     return (rng.uniform(images.shape[0], 1, 1, 1) * 2 - 1).to(images.dtype)
-
-
-def _integers(rng: Draws, batch: int, n: int) -> Tensor:
-    """(B,) integers from 0 to n - 1."""
-    return (rng.uniform(batch) * n).long()

@@ -6,9 +6,8 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
 from regen.errors import ConfigError
-from regen.objective import Regularizer
-
-LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+from regen.passes import LAYERS
+from regen.regularizer import Regularizer
 
 
 class Reparametrization(Regularizer):
@@ -33,9 +32,12 @@ class Reparametrization(Regularizer):
 
 
 class SpectralNorm(Reparametrization):
-    """W / sigma(W), sigma the largest singular value by one power iteration a forward pass (Miyato 2018, section 2.1).
+    """W / σ(W), σ the largest singular value by one power iteration a forward pass.
 
-    A convolution is taken as its kernel reshaped to a matrix, as in the paper: not its true operator norm.
+    Source: Miyato et al. 2018, section 2.1. Convention: a convolution is taken as its kernel reshaped to a matrix, as in the
+    paper: not its true operator norm.
+
+    Passes that penalties make beside training's own leave the vectors of the power iteration alone.
     """
 
     def rewrite(self, layer: nn.Module) -> None:
@@ -43,7 +45,10 @@ class SpectralNorm(Reparametrization):
 
 
 class WeightNorm(Reparametrization):
-    """g * V / ||V||: the length and the direction of each output's weights are learned apart (Salimans and Kingma 2016)."""
+    """g V / ‖V‖: the length and the direction of each output's weights are learnt apart.
+
+    Source: Salimans and Kingma 2016, eq. 2. Convention: the norm of each output's weights.
+    """
 
     def rewrite(self, layer: nn.Module) -> None:
         if parametrize.is_parametrized(layer, "weight"):

@@ -1,38 +1,85 @@
-"""Penalties on the slope of D with respect to its images."""
+"""Penalties on the slope of D at the data and at the generated images."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from regen.errors import ConfigError
-from regen.objective import Regularizer
+from regen.losses import Minimax
+from regen.passes import BATCH_NORM
+from regen.passport import Cost, beside, layers, losses_but
+from regen.regularizer import Regularizer
 from regen.step import GANStep
 
-BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+EACH_ITS_OWN = (
+    layers(
+        "discriminator",
+        BATCH_NORM,
+        "batch norm in D",
+        "it couples the images of a batch, so that the slope of a score is not its own image's alone",
+        "Type network.discriminator.batch_norm=false, or leave the penalty out",
+    ),
+    beside("Packing", "a score of a pack of images has no slope of one image"),
+)
 
 
 class SlopePenalty(Regularizer):
-    """A penalty that differentiates D(x) with respect to x.
+    """A penalty on ||grad_x D(x)||: D is differentiated with respect to single images."""
 
-    Raises ConfigError if D has batch norm: it couples the images of a batch, so that the slope of a score is not its own
-    image's alone.
-    """
-
-    reads_slope = True
-
-    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
-        for name, layer in discriminator.named_modules():
-            if isinstance(layer, BATCH_NORM):
-                raise ConfigError(
-                    f"{self.name} needs a discriminator without batch norm, and layer {name} of "
-                    f"{type(discriminator).__name__} is one: it couples the images of a batch, so that a gradient penalty "
-                    "penalises the wrong slope. Type network.discriminator.batch_norm=false, or leave the penalty out."
-                )
+    search = {"lambda_d": (1e-1, 1e2)}
+    cost = {"d": Cost(second_order=1)}
+    never = EACH_ITS_OWN
+    reads_slopes = True
 
 
 class R1(SlopePenalty):
-    """lambda_d * 1/2 * E ||grad_x D(x)||^2 on real images (Mescheder 2018, eq. 9: with the half; lambda_d is its gamma).
+    """λ_D ½ E‖∇D(x)‖² on real images.
 
-    ||.||^2 is summed over an image's values, as in the paper. Costs one second-order backward pass through D.
+    Source: Mescheder, Geiger and Nowozin 2018, eq. 9; λ_D is its γ. Convention: ½; ‖·‖² is summed over an image's values.
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.real_slope.square().flatten(1).sum(1).mean() / 2
+        return step.real_slopes.mean() / 2
+
+
+class R2(SlopePenalty):
+    """λ_D ½ E‖∇D(G(z))‖² on generated images.
+
+    Source: Mescheder, Geiger and Nowozin 2018, eq. 10; λ_D is its γ. Convention: ½; summed over an image's values.
+    """
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return step.fake_slopes.mean() / 2
+
+
+class R1R2(SlopePenalty):
+    """λ_D ½ (E‖∇D(x)‖² + E‖∇D(G(z))‖²).
+
+    Source: Huang et al. 2024 (R3GAN), eq. 5, with loss=relativistic. Convention: ½; summed over an image's values.
+
+    R3GAN lets λ_D fall to a tenth along a cosine: `+schedule@regularizer.r1_r2.lambda_d=cosine`.
+    """
+
+    cost = {"d": Cost(second_order=2)}
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return (step.real_slopes.mean() + step.fake_slopes.mean()) / 2
+
+
+class JSReg(SlopePenalty):
+    """λ_D ½ (E (1 - s(D(x)))² ‖∇D(x)‖² + E s(D(G(z)))² ‖∇D(G(z))‖²), s the sigmoid.
+
+    Source: Roth et al. 2017, eq. 27; λ_D is its γ, which it lets fall from 2 to 0.01. Convention: ½; summed over an image's
+    values; the weights take part in the gradient.
+    """
+
+    search = {"lambda_d": (1e-2, 1e1)}
+    cost = {"d": Cost(second_order=2)}
+    never = (
+        *EACH_ITS_OWN,
+        losses_but(
+            (Minimax,), "its weights are those of the Jensen-Shannon divergence", "Type loss=nonsaturating, or r1_r2"
+        ),
+    )
+
+    def for_d(self, step: GANStep) -> Tensor:
+        real_slopes, fake_slopes = step.real_slopes, step.fake_slopes  # first: the scores then come from the same pass
+        real = (1 - step.real_scores.sigmoid()).square() * real_slopes
+        return (real.mean() + (step.fake_scores.sigmoid().square() * fake_slopes).mean()) / 2

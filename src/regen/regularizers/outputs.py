@@ -1,27 +1,33 @@
-"""Penalties on what the nets put out: the article's own."""
+"""Penalties on what the nets put out: the article's own, and the variation of G's images."""
+
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.objective import Regularizer, Strength
+from regen.regularizer import Regularizer, Strengths
 from regen.step import GANStep
 
 REDUCTIONS = {"mean": torch.mean, "sum": torch.sum}
 
 
 class L2(Regularizer):
-    """lambda_g E ||G(z)||^2 + lambda_d E D(x)^2: the article's penalty on both players' outputs.
+    """λ_G E‖G(z)‖² + λ_D E D(x)².
 
-    ||.||^2 is the mean over an image's values, so that a strength means the same at every image size; `reduce: sum` is the
-    article's letter, with which 0.1 at 28x28 weighs 784 times as much and drowns the data term in grey (0 in [-1, 1]).
-    D(x) is the logit. The D term bounds the logits and does not damp the game: at its equilibrium it is of fourth order.
+    Source: the article. Convention: no ½; the mean over an image's values, with reduce=sum their sum; D(x) is the logit.
+
+    The article's penalty on both players' outputs. The mean makes a strength mean the same at every image size; `reduce: sum`
+    is the article's letter, with which 0.1 at 28x28 weighs 784 times as much and drowns the data term in grey (0 in [-1, 1]).
+    The D term bounds the logits and does not damp the game: at its equilibrium it is of fourth order.
+
+    Raises ConfigError on another reduction.
     """
 
-    def __init__(
-        self, lambda_g: Strength = 0.0, lambda_d: Strength = 0.0, reduce: str = "mean", every: int = 1
-    ) -> None:
-        super().__init__(lambda_g, lambda_d, every)
+    search = {"lambda_g": (1e-3, 1e1), "lambda_d": (1e-3, 1e1)}
+
+    def __init__(self, reduce: str = "mean", **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
         if reduce not in REDUCTIONS:
             raise ConfigError(f"{self.name}: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
         self._reduce = REDUCTIONS[reduce]
@@ -38,14 +44,21 @@ class L2(Regularizer):
 
 
 class L1(L2):
-    """lambda_g E ||G(z)||_1 + lambda_d E |D(x)|, with L2's conventions."""
+    """λ_G E‖G(z)‖₁ + λ_D E|D(x)|.
+
+    Source: as L2, of which it is the sibling. Convention: the mean over an image's values, with reduce=sum their sum; D(x) is
+    the logit.
+    """
 
     def norm(self, values: Tensor) -> Tensor:
         return values.abs()
 
 
 class L2Literal(L2):
-    """L2 with the article's D, which ends in a sigmoid: lambda_d E s(D(x))^2, s the sigmoid of the logit."""
+    """λ_G E‖G(z)‖² + λ_D E s(D(x))², s the sigmoid.
+
+    Source: the article, to the letter. Convention: no ½; the sum over an image's values; the article's D ends in a sigmoid.
+    """
 
     def for_d(self, step: GANStep) -> Tensor:
         return step.real_scores.sigmoid().square().mean()

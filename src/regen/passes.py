@@ -1,0 +1,97 @@
+"""Passes through a net beside those that training is about: they leave no trace in the net's running state."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+HEAD = "head_"  # the name of a module that a regularizer adds to D begins so: it is not D's last layer
+
+
+@contextlib.contextmanager
+def still(net: nn.Module) -> Iterator[None]:
+    """Inside, a pass through the net in training changes no running state: batch norm normalises by the batch and spectral
+    norm by its present vectors, but neither goes on."""
+    norms = [(layer, layer.momentum) for layer in net.modules() if isinstance(layer, BATCH_NORM)]
+    with _evaluating(net, (parametrizations._SpectralNorm,)):
+        for layer, _ in norms:
+            layer.momentum = 0.0
+        try:
+            yield
+        finally:
+            for layer, momentum in norms:
+                layer.momentum = momentum
+
+
+@contextlib.contextmanager
+def apart(net: nn.Module) -> Iterator[None]:
+    """Inside, each sample's output is its own alone: batch norm normalises by its running statistics. Changes no state."""
+    with _evaluating(net, (*BATCH_NORM, parametrizations._SpectralNorm)):
+        yield
+
+
+@contextlib.contextmanager
+def _evaluating(net: nn.Module, kinds: tuple[type, ...]) -> Iterator[None]:
+    chosen = [module for module in net.modules() if isinstance(module, kinds) and module.training]
+    for module in chosen:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in chosen:
+            module.training = True
+
+
+def last_layer(net: nn.Module) -> tuple[str, nn.Module]:
+    """The last linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
+    layers = [(n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD)]
+    if not layers:
+        raise ValueError(f"{type(net).__name__} has no linear or convolutional layer")
+    return layers[-1]
+
+
+def first_layer(net: nn.Module) -> tuple[str, nn.Module]:
+    """The first linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
+    last_layer(net)
+    return next((n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD))
+
+
+@contextlib.contextmanager
+def features(net: nn.Module) -> Iterator[list[Tensor]]:
+    """Inside, each pass through the net appends what its last layer is given, (B, F)."""
+    seen: list[Tensor] = []
+    hook = last_layer(net)[1].register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1)))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def replace(net: nn.Module, name: str, module: nn.Module) -> None:
+    """Put another module in the place of the one with this name."""
+    parent, _, child = name.rpartition(".")
+    setattr(net.get_submodule(parent), child, module)
+
+
+def float32(images: Tensor) -> torch.autocast:
+    """Inside, mixed precision is off on the images' device: second-order terms are not to be rounded."""
+    return torch.autocast(images.device.type, enabled=False)
+
+
+def squares(values: Tensor) -> Tensor:
+    """(B, ...) -> (B,) the squared Euclidean norm of each sample's values."""
+    return values.square().flatten(1).sum(1)
+
+
+def length(values: Tensor) -> Tensor:
+    """(B, ...) -> (B,) the Euclidean norm of each sample's values; its gradient is finite at 0, too."""
+    return root(squares(values))
+
+
+def root(squared: Tensor) -> Tensor:
+    """The square root of squared norms; 1e-12 is added so that its gradient is finite at 0."""
+    return torch.sqrt(squared + 1e-12)

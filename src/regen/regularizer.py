@@ -1,0 +1,135 @@
+"""Regularizer: what leans on a generative model in one or more of five places.
+
+The form of the nets (attach), what D sees (augment), G's loss (for_g), D's loss (for_d) and the weights after a step
+(after_update). Each does nothing until it is overridden.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, TypedDict
+
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+from regen.passport import Cost, Never
+from regen.randomness import Draws
+from regen.schedules import Controller, Strength, value_of
+from regen.shares import Pull
+from regen.step import GANStep
+
+
+class Strengths(TypedDict, total=False):
+    """What a regularizer with settings of its own hands on to Regularizer."""
+
+    lambda_g: Strength
+    lambda_d: Strength
+    every: int
+    relative: float | None
+
+
+class Regularizer(nn.Module):
+    """L_p = data term + lambda_p * for_p for the players p in {g, d}.
+
+    lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 leaves the player alone
+    every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much.
+                         (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
+                         Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
+    relative             instead of the strengths that are not 0: lambda is set so that the norm of the penalty's gradient is
+                         this share of the data term's, both moving averages; what it amounts to is logged
+
+    Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
+    on every < 1 and on a relative strength that is not a finite number > 0.
+    """
+
+    # Its passport, beside what docstring and yaml say
+    search: ClassVar[Mapping[str, tuple[float, float]]] = {}  # which values are worth searching, on a logarithmic scale
+    cost: ClassVar[Mapping[str, Cost]] = {}  # of an update of each player, where it is more than arithmetic
+    never: ClassVar[tuple[Never, ...]] = ()  # what it cannot be combined with
+
+    # Its place among others, where the order of the config would not do: -1 first, 1 last
+    attach_order: ClassVar[int] = 0
+    augment_order: ClassVar[int] = 0
+    reads_slopes: ClassVar[bool] = (
+        False  # penalties that read step.real_slopes or fake_slopes are asked first: the loss
+    )
+    # then shares their pass
+
+    def __init__(
+        self,
+        lambda_g: Strength = 0.0,
+        lambda_d: Strength = 0.0,
+        every: int = 1,
+        relative: float | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ConfigError(f"{self.name}: every must be an integer >= 1, got {every}")
+        if relative is not None and not (_is_number(relative) and relative > 0):
+            raise ConfigError(f"{self.name}: relative must be a finite number > 0 or null, got {relative}")
+        self.strengths, self.every, self.relative = {"g": lambda_g, "d": lambda_d}, every, relative
+        for player, strength in self.strengths.items():
+            self._check(player, strength)
+        moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
+        self.controllers = nn.ModuleDict(moving)
+        self.pulls = nn.ModuleDict({p: Pull() for p in "gd" if self.overrides(f"for_{p}") and self.strengths[p] != 0})
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
+
+    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
+        """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
+        return images
+
+    def for_g(self, step: GANStep) -> Tensor:
+        """() penalty on G's loss, unweighted."""
+        raise NotImplementedError
+
+    def for_d(self, step: GANStep) -> Tensor:
+        """() penalty on D's loss, unweighted."""
+        raise NotImplementedError
+
+    def after_update(self, step: GANStep) -> None:
+        """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
+
+    def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
+        """{"d/p": ()}: what else of its state is worth a column of the log, as <player>/<quantity>; asked once a row."""
+        return {}
+
+    def overrides(self, place: str) -> bool:
+        """Whether this class leans on `place`: attach, augment, for_g, for_d or after_update."""
+        return getattr(type(self), place) is not getattr(Regularizer, place)
+
+    def due(self, step: GANStep) -> bool:
+        """Whether the penalty is asked in this update: on its turn, unless its strength is 0. Never waits for the device."""
+        strength = value_of(self.strengths[step.player], step)
+        return step.index % self.every == 0 and (isinstance(strength, Tensor) or strength != 0)
+
+    def strength(self, step: GANStep) -> float | Tensor:
+        """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
+        if self.relative is not None:
+            return self.pulls[step.player].strength(self.relative)
+        return value_of(self.strengths[step.player], step)
+
+    def moves(self, player: str) -> bool:
+        """Whether the strength is another one from update to update."""
+        return self.relative is not None or callable(self.strengths[player])
+
+    def weight(self, step: GANStep) -> float | Tensor:
+        """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""
+        return self.every * self.strength(step) if self.due(step) else 0.0
+
+    def _check(self, player: str, strength: Strength) -> None:
+        if not callable(strength) and (not _is_number(strength) or strength < 0):
+            raise ConfigError(f"{self.name}: lambda_{player} must be a finite number >= 0, got {strength}")
+        if strength != 0 and not self.overrides(f"for_{player}"):
+            raise ConfigError(
+                f"{self.name} has no penalty on {player.upper()}'s loss: leave out lambda_{player}={strength}"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,136 @@
+"""Augmentations of what D sees that hold D's overfitting at a target."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from regen.randomness import Draws
+from regen.regularizer import Regularizer
+from regen.schedules import Controller
+from regen.step import GANStep
+
+PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of rows and columns: the corners around a point
+
+
+class Adaptive(Regularizer):
+    """An augmentation with probability p, moved so that E sign D(x) stays at a target.
+
+    target        of E sign D(x), which is 1 when D has learnt its images by heart
+    every         updates of D after which p moves
+    span_images   real images in which p moves by 1
+
+    p is state: in the checkpoint, the same in every process, and logged.
+    """
+
+    def __init__(self, target: float = 0.6, every: int = 4, span_images: float = 500_000, start: float = 0.0) -> None:
+        super().__init__()
+        self.probability = Controller(target, start=start, span_images=span_images, every=every)
+
+    def after_update(self, step: GANStep) -> None:
+        if step.player == "d":
+            self.probability.observe(step, None, step.index)
+
+    def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
+        return {"d/p": self.probability.value}
+
+    def chosen(self, images: Tensor, rng: Draws) -> Tensor:
+        """(B,) bool: which images, each with probability p."""
+        return rng.uniform(len(images)) < self.probability.value
+
+
+class ADA(Adaptive):
+    """D(T(x)) and D(T(G(z))), each of T's augmentations applied with probability p, held at E sign D(x) = target.
+
+    Source: Karras et al. 2020 (ADA), section 3 and appendix B. Convention: p ← p ± images / span_images by the distance's sign;
+    "bgc" of its code: reflection, quarter turns, whole-pixel shifts; scaling and rotation; brightness, contrast, inversion of
+    luma (saturation, where there are colours).
+
+    One bilinear resampling does all that moves pixels; the border is filled with 0 (grey).
+    """
+
+    search = {"target": (0.3, 0.9)}
+
+    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
+        matrix, shift = self._moves(images, rng)
+        return self._coloured(resampled(images, matrix, shift), rng)
+
+    def _maybe(self, images: Tensor, rng: Draws, value: Tensor, otherwise: float) -> Tensor:
+        """(B,) the value where chosen, otherwise what changes nothing."""
+        return torch.where(self.chosen(images, rng), value, otherwise).to(images.dtype)
+
+    def _moves(self, images: Tensor, rng: Draws) -> tuple[Tensor, Tensor]:
+        """(B, 2, 2) and (B, 2): where each pixel comes from, seen from the centre, in pixels (down, right)."""
+        batch, height, width = len(images), *images.shape[2:]
+        mirror = self._maybe(images, rng, rng.signs(batch), 1.0)
+        quarters = self._maybe(images, rng, rng.integers(4 if height == width else 1, batch), 0.0)
+        shares = self._maybe(images, rng, rng.uniform(batch), 0.5), self._maybe(images, rng, rng.uniform(batch), 0.5)
+        size = self._maybe(images, rng, 2 ** (0.2 * rng.normal(batch)), 1.0)
+        angle = self._maybe(images, rng, math.pi * (2 * rng.uniform(batch) - 1), 0.0)
+        turn = torch.stack([_cosine(quarters), -_cosine(quarters - 1), _cosine(quarters - 1), _cosine(quarters)], dim=1)
+        rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1)
+        matrix = rotation.view(-1, 2, 2) @ turn.view(-1, 2, 2) / size[:, None, None]
+        matrix = matrix * torch.stack([torch.ones_like(mirror), mirror], dim=1)[:, None, :]
+        sides = torch.tensor([height, width], dtype=images.dtype, device=images.device)
+        return matrix, ((torch.stack(shares, dim=1) - 0.5) * 0.25 * sides).round()  # up to an eighth of a side
+
+    def _coloured(self, images: Tensor, rng: Draws) -> Tensor:
+        batch = len(images)
+        inverted = self._maybe(images, rng, rng.signs(batch), 1.0)
+        contrast = self._maybe(images, rng, 2 ** (0.5 * rng.normal(batch)), 1.0)
+        brightness = self._maybe(images, rng, 0.2 * rng.normal(batch), 0.0)
+        saturation = self._maybe(images, rng, 2 ** rng.normal(batch), 1.0)
+        factor, added, colour = (one.view(-1, 1, 1, 1) for one in (inverted * contrast, brightness, saturation))
+        if images.shape[1] == 3:
+            grey = images.mean(1, keepdim=True)
+            images = torch.where(colour == 1, images, grey + (images - grey) * colour)
+        return images * factor + added
+
+
+def _cosine(quarters: Tensor) -> Tensor:
+    """cos(quarters * pi / 2), exactly, for whole numbers."""
+    return (quarters.remainder(4) - 2).abs() - 1  # 1, 0, -1, 0
+
+
+def resampled(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+    """(B, C, H, W) the image at matrix (B, 2, 2) applied to each pixel's place, seen from the centre, plus shift (B, 2).
+
+    Bilinear, 0 outside. Unlike grid_sample it can be differentiated twice, and the identity changes no bit.
+    """
+    batch, channels, *sides = images.shape
+    centre = [(side - 1) / 2 for side in sides]
+    axes = [
+        torch.arange(side, dtype=images.dtype, device=images.device) - c for side, c in zip(sides, centre, strict=True)
+    ]
+    places = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)  # (2, H*W)
+    found = matrix @ places + shift[:, :, None]
+    result, flat = 0.0, images.flatten(2)
+    for corner in PAIRS:
+        weight, index, inside = 1.0, 0, True
+        for axis in range(2):
+            place = found[:, axis] + centre[axis]
+            low = place.floor()
+            at, share = low + corner[axis], place - low
+            weight = weight * (share if corner[axis] else 1 - share)
+            inside = inside & (at >= 0) & (at <= sides[axis] - 1)
+            index = index * sides[axis] + at.clamp(0, sides[axis] - 1).long()
+        values = flat.gather(2, index[:, None].expand(-1, channels, -1))
+        result = result + values * (weight * inside)[:, None]
+    return result.view(batch, channels, *sides)
+
+
+class APA(Adaptive):
+    """D is shown generated images as real ones, each with probability p, held at E sign D(x) = target.
+
+    Source: Jiang et al. 2021 (APA), section 3. Convention: p moves as ADA's.
+
+    Acts before every other augmentation. The slope of D at an image that was replaced counts as 0.
+    """
+
+    search = {"target": (0.3, 0.9)}
+    augment_order = -1
+
+    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
+        if step.player != "d" or step.seeing != "real":
+            return images
+        return torch.where(self.chosen(images, rng)[:, None, None, None], step.fake.detach(), images)

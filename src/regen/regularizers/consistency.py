@@ -1,0 +1,85 @@
+"""Penalties on how D and G answer to changes that should not matter."""
+
+from typing import Unpack
+
+from torch import Tensor
+
+from regen.errors import ConfigError
+from regen.passes import squares
+from regen.passport import Cost
+from regen.randomness import Draws
+from regen.regularizer import Regularizer, Strengths
+from regen.regularizers.augment import flipped, shifted
+from regen.step import GANStep
+
+
+class CR(Regularizer):
+    """λ_D E(D(x) - D(T(x)))², T a shift and a flip, on real images.
+
+    Source: Zhang et al. 2020 (consistency regularization), eq. 6. Convention: no ½; D(x) is the logit.
+
+    shift   by up to this share of each side, the border filled with 0 (grey)
+    flip    the probability of a reflection left to right: 0 for digits and letters
+
+    Beside augmentations of what D sees, T comes before them, and both passes see the same ones. Raises ConfigError on a shift
+    or flip outside [0, 1].
+    """
+
+    search = {"lambda_d": (1e-1, 1e2)}
+    cost = {"d": Cost(d=1)}
+
+    def __init__(self, shift: float = 0.125, flip: float = 0.5, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not (0 <= shift <= 1 and 0 <= flip <= 1):
+            raise ConfigError(f"{self.name}: shift and flip must be in [0, 1], got {shift} and {flip}")
+        self.shift, self.flip = shift, flip
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return self._change(step, step.real.detach(), step.real_scores, "real")
+
+    def _change(self, step: GANStep, images: Tensor, scores: Tensor, purpose: str) -> Tensor:
+        changed = self._changed(images, step.rng(f"{purpose}/consistency"))
+        return (scores - step.rescore(changed, purpose)).square().mean()
+
+    def _changed(self, images: Tensor, rng: Draws) -> Tensor:
+        return shifted(flipped(images, self.flip, rng), self.shift, rng)
+
+
+class BCR(CR):
+    """λ_D (E(D(x) - D(T(x)))² + E(D(G(z)) - D(T(G(z))))²), T a shift and a flip.
+
+    Source: Zhao et al. 2021 (improved consistency), algorithm 1, of equal strengths. Convention: as `cr`.
+    """
+
+    cost = {"d": Cost(d=2)}
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return super().for_d(step) + self._change(step, step.fake, step.fake_scores, "fake")
+
+
+class ZCR(Regularizer):
+    """λ_D E(D(G(z)) - D(G(z + Δ)))² - λ_G E‖G(z) - G(z + Δ)‖², Δ ~ N(0, radius² I).
+
+    Source: Zhao et al. 2021 (improved consistency), algorithm 2. Convention: no ½; the mean over an image's values (and over
+    the batch); for_g is negative: G is to answer to its latents, D not.
+
+    Raises ConfigError unless radius > 0.
+    """
+
+    search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-1, 1e2)}
+    cost = {"g": Cost(g=1), "d": Cost(d=1, g=1)}
+
+    def __init__(self, radius: float = 0.05, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not radius > 0:
+            raise ConfigError(f"{self.name}: radius must be a number > 0, got {radius}")
+        self.radius = radius
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return (step.fake_scores - step.rescore(self._nearby(step).detach(), "fake")).square().mean()
+
+    def for_g(self, step: GANStep) -> Tensor:
+        return -squares(step.fake - self._nearby(step)).mean() / step.fake[0].numel()
+
+    def _nearby(self, step: GANStep) -> Tensor:
+        return step.regenerate(step.z + self.radius * step.rng("zcr").normal(*step.z.shape).to(step.z.dtype))

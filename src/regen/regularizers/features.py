@@ -1,0 +1,64 @@
+"""Penalties on what D sees in images before it judges them: its features, the input of its last layer."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from regen.distributed import pooled
+from regen.errors import ConfigError
+from regen.passes import HEAD, features, last_layer
+from regen.passport import Cost, beside
+from regen.regularizer import Regularizer
+from regen.step import GANStep
+
+
+class FeatureMatching(Regularizer):
+    """λ_G ‖E f(x) - E f(G(z))‖², f the features of D.
+
+    Source: Salimans et al. 2016, section 3.1; there in the data term's place. Convention: no ½; summed over features.
+    """
+
+    search = {"lambda_g": (1e-3, 1e1)}
+    cost = {"g": Cost(d=1)}
+
+    def for_g(self, step: GANStep) -> Tensor:
+        return pooled(step.real_features.mean(0) - step.fake_features.mean(0)).square().sum()
+
+
+class Rotation(Regularizer):
+    """λ_D E CE(h(f(r x)), r) + λ_G E CE(h(f(r G(z))), r), r one of four quarter turns, h a layer on D's features f.
+
+    Source: Chen et al. 2019 (SSGAN), section 3; α is λ_G, β is λ_D. Convention: a quarter of the batch, turned
+    in all four ways.
+
+    D is kept from forgetting: it must go on telling how images are turned, and G is to draw what it can tell. h is learnt
+    with D. Raises ConfigError if D's last layer is not a linear one, or the images are not square.
+    """
+
+    search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-2, 1e1)}
+    cost = {"g": Cost(d=1), "d": Cost(d=1)}
+    never = (beside("Packing", "a pack of images that are turned differently has no one answer"),)
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        name, layer = last_layer(discriminator)
+        if not isinstance(layer, nn.Linear):
+            raise ConfigError(
+                f"{self.name} needs a linear layer at the end of D, and {name} is a {type(layer).__name__}"
+            )
+        setattr(discriminator, HEAD + "rotation", nn.Linear(layer.in_features, 4))
+
+    def for_g(self, step: GANStep) -> Tensor:
+        return self._answered(step, step.fake)
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return self._answered(step, step.real.detach())
+
+    def _answered(self, step: GANStep, images: Tensor) -> Tensor:
+        if images.shape[2] != images.shape[3]:
+            raise ConfigError(f"{self.name} needs square images, got {images.shape[2]} x {images.shape[3]}")
+        some = images[: -(-len(images) // 4)]
+        turned = torch.cat([some.rot90(quarters, dims=(2, 3)) for quarters in range(4)])
+        with features(step.discriminator) as seen:
+            step.rescore(turned, "rotation")
+        answers = getattr(step.discriminator, HEAD + "rotation")(seen[-1])
+        return F.cross_entropy(answers, torch.arange(4, device=images.device).repeat_interleave(len(some)))

@@ -1,0 +1,56 @@
+"""A penalty on the game itself: how far both players are from standing still."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from regen.distributed import pooled
+from regen.passes import float32, still
+from regen.passport import Cost
+from regen.regularizer import Regularizer
+from regen.regularizers.gradients import EACH_ITS_OWN
+from regen.step import GANStep
+
+Parameters = Mapping[str, Tensor]
+
+
+class Consensus(Regularizer):
+    """λ ½ (‖∇_θ L_G‖² + ‖∇_ψ L_D‖²) on both players' losses, of their data terms.
+
+    Source: Mescheder, Nowozin and Geiger 2017, eq. 11; its γ. Convention: ½; summed over all parameters.
+
+    The squared norm of a minibatch's gradient is larger than that of the expected one: the estimate is biased. Both nets take
+    part in one graph: costly.
+    """
+
+    search = {"lambda_g": (1e-3, 1e2), "lambda_d": (1e-3, 1e2)}
+    cost = {"g": Cost(d=2, g=1, second_order=2), "d": Cost(d=2, g=1, second_order=2)}
+    never = EACH_ITS_OWN[:1]
+
+    def for_g(self, step: GANStep) -> Tensor:
+        return self._field(step, dict(step.generator.named_parameters()), _copies(step.discriminator))
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return self._field(step, _copies(step.generator), dict(step.discriminator.named_parameters()))
+
+    def _field(self, step: GANStep, of_g: Parameters, of_d: Parameters) -> Tensor:
+        with float32(step.real), still(step.generator), still(step.discriminator):
+            fake = functional_call(step.generator, of_g, (step.z,))
+            twin = step.twin("d", step.generator, lambda x: functional_call(step.discriminator, of_d, (x,)), fake)
+            losses = (step.loss.for_d(twin), list(of_d.values())), (self._loss_of_g(twin), list(of_g.values()))
+            return sum(self._squared(loss, parameters) for loss, parameters in losses) / 2
+
+    def _loss_of_g(self, twin: GANStep) -> Tensor:
+        twin.player = "g"  # the same scores of the same images: no pass is made twice
+        return twin.loss.for_g(twin)
+
+    def _squared(self, loss: Tensor, parameters: list[Tensor]) -> Tensor:
+        found = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+        return sum(pooled(gradient).square().sum() for gradient in found if gradient is not None)
+
+
+def _copies(net: nn.Module) -> dict[str, Tensor]:
+    """The parameters as leaves of their own: what is learnt from them does not reach the net."""
+    return {name: parameter.detach().requires_grad_() for name, parameter in net.named_parameters()}

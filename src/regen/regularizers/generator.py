@@ -1,0 +1,50 @@
+"""Penalties on how G's images answer to its latents."""
+
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from regen.distributed import averaged
+from regen.errors import ConfigError
+from regen.passes import apart, float32, length
+from regen.passport import Cost
+from regen.regularizer import Regularizer, Strengths
+from regen.step import GANStep
+
+
+class PathLength(Regularizer):
+    """λ_G E(‖Jᵀy‖ - a)², J the Jacobian of G at z, y ~ N(0, I) / √(H W), a the moving average of ‖Jᵀy‖.
+
+    Source: Karras et al. 2020 (StyleGAN2), eq. 4. Convention: no ½; on z, the latent that these nets have (there: w).
+
+    share   of the batch that it is asked on
+    decay   of the average a, which is state, in the checkpoint, and taken over all processes
+
+    Batch norm in G normalises by its running statistics in this pass: J is of each image alone. Raises ConfigError on a share
+    outside (0, 1] and a decay outside [0, 1).
+    """
+
+    search = {"lambda_g": (1e-2, 1e2)}
+    cost = {"g": Cost(g=0.5, second_order=1)}
+
+    def __init__(self, share: float = 0.5, decay: float = 0.99, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not 0 < share <= 1 or not 0 <= decay < 1:
+            raise ConfigError(f"{self.name}: expected share in (0, 1] and decay in [0, 1), got {share} and {decay}")
+        self.share, self.decay = share, decay
+        self.register_buffer("mean", torch.zeros(()))
+
+    def for_g(self, step: GANStep) -> Tensor:
+        rng, batch = step.rng("path_length"), max(1, round(self.share * len(step.real)))
+        z = rng.normal(batch, step.z_size).to(step.real.dtype).requires_grad_()
+        with float32(z), apart(step.generator):
+            images = step.generator(z)
+            y = rng.normal(*images.shape).to(images.dtype) / (images.shape[2] * images.shape[3]) ** 0.5
+            (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
+        lengths = length(answer)
+        self.mean.lerp_(averaged(lengths.mean()).to(self.mean.dtype), 1 - self.decay)
+        return (lengths - self.mean.clone()).square().mean()
+
+    def quantities(self, generator: torch.nn.Module, discriminator: torch.nn.Module) -> dict[str, Tensor]:
+        return {"g/mean": self.mean}

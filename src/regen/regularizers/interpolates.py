@@ -1,0 +1,68 @@
+"""Penalties on the slope of D between the data and the generated images, and around the data."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regen.distributed import averaged
+from regen.passes import root
+from regen.passport import Cost
+from regen.regularizers.gradients import SlopePenalty
+from regen.step import GANStep
+
+
+class Interpolates(SlopePenalty):
+    """A penalty on the slope at points of its own, by one more pass of D."""
+
+    cost = {"d": Cost(d=1, second_order=1)}
+    reads_slopes = False
+
+    def points(self, step: GANStep) -> Tensor:
+        """(B, C, H, W) u x + (1 - u) G(z), u ~ U[0, 1) for each image; the same for every penalty of a step."""
+        share = step.rng("interpolates").uniform(len(step.real), 1, 1, 1).to(step.real.dtype)
+        return torch.lerp(step.fake.detach(), step.real.detach(), share)
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        """(B,) squared slopes -> () the penalty."""
+        raise NotImplementedError
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return self.excess(step.slopes(self.points(step), "interpolates"))
+
+
+class WganGP(Interpolates):
+    """λ_D E(‖∇D(x̃)‖ - 1)², x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
+
+    Source: Gulrajani et al. 2017, eq. 3. Convention: no ½; ‖·‖ over an image's values.
+    """
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        return (root(slopes) - 1).square().mean()
+
+
+class WganLP(Interpolates):
+    """λ_D E max(0, ‖∇D(x̃)‖ - 1)², x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
+
+    Source: Petzka, Fischer and Lukovnikov 2018, eq. 8. Convention: no ½; ‖·‖ over an image's values.
+    """
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        return F.relu(root(slopes) - 1).square().mean()
+
+
+class Dragan(Interpolates):
+    """λ_D E(‖∇D(x + ½ std(x) u)‖ - 1)², u ~ U[0, 1) for each value.
+
+    Source: Kodali et al. 2017, algorithm 1, with the noise of its code. Convention: no ½; std(x) over all values of the batch.
+
+    Others draw u from U[-½, ½), or move all values of an image by one factor: not the same law.
+    """
+
+    def points(self, step: GANStep) -> Tensor:
+        real = step.real.detach()
+        mean, of_squares = averaged(torch.stack([real.mean(), real.square().mean()]))
+        noise = step.rng("dragan").uniform(*real.shape).to(real.dtype)
+        return real + 0.5 * (of_squares - mean.square()).clamp_min(0).sqrt() * noise
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        return (root(slopes) - 1).square().mean()

@@ -1,0 +1,56 @@
+"""Penalties on D's scores."""
+
+from typing import Unpack
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regen.distributed import averaged
+from regen.errors import ConfigError
+from regen.losses import Minimax
+from regen.passport import losses_but
+from regen.regularizer import Regularizer, Strengths
+from regen.step import GANStep
+
+CROSS_ENTROPY = losses_but((Minimax,), "it changes the target of D's cross-entropy", "Type loss=nonsaturating")
+
+
+class LeCam(Regularizer):
+    """λ_D (E max(0, D(x) - α_F)² + E max(0, α_R - D(G(z)))²), α_R and α_F moving averages of D's mean scores.
+
+    Source: Tseng et al. 2021, eq. 4, with the max(0, ·) of its code. Convention: no ½; no max(0, ·) in the paper.
+
+    start   updates of D before the penalty acts; until then the averages are the scores of the last update
+    decay   of the averages
+
+    The averages are state: they are in the checkpoint and taken over all processes. Raises ConfigError on a decay outside
+    [0, 1) and a start < 0.
+    """
+
+    search = {"lambda_d": (1e-3, 1e1)}
+
+    def __init__(self, start: int = 100, decay: float = 0.99, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not 0 <= decay < 1 or start < 0:
+            raise ConfigError(f"{self.name}: expected decay in [0, 1) and start >= 0, got decay={decay}, start={start}")
+        self.start, self.decay = start, decay
+        self.register_buffer("real_mean", torch.zeros(()))
+        self.register_buffer("fake_mean", torch.zeros(()))
+
+    def due(self, step: GANStep) -> bool:
+        return step.index >= max(1, self.start) and super().due(step)
+
+    def for_d(self, step: GANStep) -> Tensor:
+        above = F.relu(step.real_scores - self.fake_mean).square().mean()
+        return above + F.relu(self.real_mean - step.fake_scores).square().mean()
+
+    @torch.no_grad()
+    def after_update(self, step: GANStep) -> None:
+        if step.player == "d":
+            decay = self.decay if step.index >= max(1, self.start) else 0.0
+            for mean, scores in ((self.real_mean, step.real_scores), (self.fake_mean, step.fake_scores)):
+                mean.lerp_(averaged(scores.mean()).to(mean.dtype), 1 - decay)
+
+    def quantities(self, generator: torch.nn.Module, discriminator: torch.nn.Module) -> dict[str, Tensor]:
+        return {"d/real_mean": self.real_mean, "d/fake_mean": self.fake_mean}

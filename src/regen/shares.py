@@ -1,0 +1,49 @@
+"""How strongly each penalty pulls on its player, beside the data term: what a strength amounts to."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from regen.distributed import average_
+
+INERT = 1e-3  # a penalty whose share stays below has not done anything
+KEPT = 0.9  # of the averages of norms at each measurement
+RELATIVE_EVERY = 10  # a relative strength is measured at least at every 10th of its penalty's updates
+
+
+def gradient_norm(value: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
+    """() the norm of the gradient of value () with respect to the parameters, over all processes; the graph is kept."""
+    if not value.requires_grad:
+        return value.new_zeros(())
+    found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+    gradients = [gradient for gradient in found if gradient is not None]
+    average_(gradients)
+    return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else value.new_zeros(())
+
+
+class Pull(nn.Module):
+    """Moving averages of the gradients' norms, of a player's data term and of one penalty; and the largest share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("data", "penalty", "largest"):
+            self.register_buffer(name, torch.zeros(()))
+
+    @torch.no_grad()
+    def take(self, data: Tensor, penalty: Tensor) -> None:
+        """Take in norms () just measured; the first ones count whole."""
+        for average, new in ((self.data, data), (self.penalty, penalty)):
+            average.copy_(torch.where(average == 0, new.float(), KEPT * average + (1 - KEPT) * new.float()))
+
+    def strength(self, relative: float) -> Tensor:
+        """() the strength at which the penalty's pull is this share of the data term's; 0 before it pulls at all."""
+        pulls = self.penalty > 1e-12 * self.data
+        return torch.where(pulls, relative * self.data / self.penalty.clamp_min(1e-30), 0.0)
+
+    @torch.no_grad()
+    def share(self, strength: float | Tensor, data: Tensor, penalty: Tensor) -> Tensor:
+        """() strength * ||grad penalty|| / ||grad data term||, of norms just measured; the largest one is noted."""
+        share = strength * penalty / data.clamp_min(1e-30)
+        self.largest.copy_(torch.maximum(self.largest, share.float()))
+        return share
