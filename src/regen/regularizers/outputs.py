@@ -62,3 +62,19 @@ class L2Literal(L2):
 
     def for_d(self, step: GANStep) -> Tensor:
         return step.real_scores.sigmoid().square().mean()
+
+
+class TotalVariation(Regularizer):
+    """λ_G E Σ|∂G(z)|, the differences of neighbouring pixels.
+
+    Source: Rudin, Osher and Fatemi 1992, in its anisotropic form. Convention: summed over pixels, channels and both directions,
+    mean over images.
+
+    A prior of photographs, useful as a negative control: it knows nothing of the game.
+    """
+
+    search = {"lambda_g": (1e-6, 1e-2)}
+
+    def for_g(self, step: GANStep) -> Tensor:
+        rows, columns = step.fake.diff(dim=2), step.fake.diff(dim=3)
+        return rows.abs().flatten(1).sum(1).mean() + columns.abs().flatten(1).sum(1).mean()
