@@ -16,6 +16,20 @@ from regen.step import GANStep
 CROSS_ENTROPY = losses_but((Minimax,), "it changes the target of D's cross-entropy", "Type loss=nonsaturating")
 
 
+class Drift(Regularizer):
+    """λ_D E D(x)² on real images.
+
+    Source: Karras et al. 2018 (progressive GANs), section A.1. Convention: no ½; D(x) is the logit.
+
+    Keeps the scores of WGAN-GP, which know no zero, from drifting away. It is the D term of `l2` alone.
+    """
+
+    search = {"lambda_d": (1e-4, 1e-1)}
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return step.real_scores.square().mean()
+
+
 class LeCam(Regularizer):
     """λ_D (E max(0, D(x) - α_F)² + E max(0, α_R - D(G(z)))²), α_R and α_F moving averages of D's mean scores.
 
