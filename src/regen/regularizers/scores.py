@@ -30,6 +30,22 @@ class Drift(Regularizer):
         return step.real_scores.square().mean()
 
 
+class LabelSmoothing(Regularizer):
+    """λ_D E D(x) on real images, λ_D the ε by which the target of real images falls from 1.
+
+    Source: Salimans et al. 2016, section 3.4 (one-sided). Convention: D(x) is the logit.
+
+    -(1 - ε) log s(D) - ε log(1 - s(D)) = -log s(D) + ε D: the smoothed cross-entropy is the plain one and this penalty, so that
+    λ_D is ε exactly. It may be negative.
+    """
+
+    search = {"lambda_d": (0.01, 0.3)}
+    never = (CROSS_ENTROPY,)
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return step.real_scores.mean()
+
+
 class LeCam(Regularizer):
     """λ_D (E max(0, D(x) - α_F)² + E max(0, α_R - D(G(z)))²), α_R and α_F moving averages of D's mean scores.
 
