@@ -9,7 +9,7 @@ from torch import Tensor
 from regen.distributed import averaged
 from regen.errors import ConfigError
 from regen.losses import Minimax
-from regen.passport import losses_but
+from regen.passport import Cost, beside, losses_but
 from regen.regularizer import Regularizer, Strengths
 from regen.step import GANStep
 
@@ -84,3 +84,27 @@ class LeCam(Regularizer):
 
     def quantities(self, generator: torch.nn.Module, discriminator: torch.nn.Module) -> dict[str, Tensor]:
         return {"d/real_mean": self.real_mean, "d/fake_mean": self.fake_mean}
+
+
+class Mixup(Regularizer):
+    """λ_D E BCE(D(m x + (1 - m) G(z)), m), m ~ Beta(α, α).
+
+    Source: Zhang et al. 2018 (mixup), section 3.5. Convention: added to D's data term; in the paper it stands in its place.
+
+    D is asked how much of a mixture is real, and so held to be about linear in between. Raises ConfigError unless alpha > 0.
+    """
+
+    search = {"lambda_d": (1e-1, 1e1)}
+    cost = {"d": Cost(d=1)}
+    never = (CROSS_ENTROPY, beside("Packing", "a pack of mixtures has no one share"))
+
+    def __init__(self, alpha: float = 0.2, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not alpha > 0:
+            raise ConfigError(f"{self.name}: alpha must be a number > 0, got {alpha}")
+        self.alpha = alpha
+
+    def for_d(self, step: GANStep) -> Tensor:
+        share = step.rng("mixup").beta(self.alpha, len(step.real)).to(step.real.dtype)
+        mixed = torch.lerp(step.fake, step.real.detach(), share.view(-1, 1, 1, 1))
+        return F.binary_cross_entropy_with_logits(step.rescore(mixed, "mixup"), share)
