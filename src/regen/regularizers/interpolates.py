@@ -50,6 +50,16 @@ class WganLP(Interpolates):
         return F.relu(root(slopes) - 1).square().mean()
 
 
+class ZeroGP(Interpolates):
+    """λ_D E‖∇D(x̃)‖², x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
+
+    Source: Thanh-Tung, Tran and Venkatesh 2019, eq. 4. Convention: no ½; summed over an image's values.
+    """
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        return slopes.mean()
+
+
 class Dragan(Interpolates):
     """λ_D E(‖∇D(x + ½ std(x) u)‖ - 1)², u ~ U[0, 1) for each value.
 
