@@ -60,6 +60,18 @@ class ZeroGP(Interpolates):
         return slopes.mean()
 
 
+class MaxGP(Interpolates):
+    """λ_D max ‖∇D(x̃)‖² over the batch, x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
+
+    Source: Zhou et al. 2019 (Lipschitz GANs), section 4. Convention: no ½; the maximum over the batch of each process.
+    """
+
+    search = {"lambda_d": (1e-2, 1e1)}
+
+    def excess(self, slopes: Tensor) -> Tensor:
+        return slopes.max()
+
+
 class Dragan(Interpolates):
     """λ_D E(‖∇D(x + ½ std(x) u)‖ - 1)², u ~ U[0, 1) for each value.
 
