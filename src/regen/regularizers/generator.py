@@ -5,7 +5,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from regen.distributed import averaged
+from regen.distributed import averaged, pooled
 from regen.errors import ConfigError
 from regen.passes import apart, float32, length
 from regen.passport import Cost
@@ -48,3 +48,21 @@ class PathLength(Regularizer):
 
     def quantities(self, generator: torch.nn.Module, discriminator: torch.nn.Module) -> dict[str, Tensor]:
         return {"g/mean": self.mean}
+
+
+class ModeSeeking(Regularizer):
+    """λ_G / E[d(G(z₁), G(z₂)) / d(z₁, z₂)], d the mean absolute difference.
+
+    Source: Mao et al. 2019 (MSGAN), eq. 3, in the inverse form of its code, which is bounded below. Convention: d is a mean
+    over values; 1e-5 is added to the mean over pairs.
+
+    A generator that draws the same image for different latents pays for it.
+    """
+
+    search = {"lambda_g": (1e-2, 1e1)}
+    cost = {"g": Cost(g=1)}
+
+    def for_g(self, step: GANStep) -> Tensor:
+        other = step.rng("mode_seeking").normal(*step.z.shape).to(step.z.dtype)
+        apart_by = (step.regenerate(other) - step.fake).abs().flatten(1).mean(1)
+        return 1 / (pooled((apart_by / (other - step.z).abs().mean(1)).mean()) + 1e-5)
