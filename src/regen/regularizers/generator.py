@@ -50,6 +50,37 @@ class PathLength(Regularizer):
         return {"g/mean": self.mean}
 
 
+class JacobianClamping(Regularizer):
+    """λ_G E(max(0, Q - most)² + max(0, least - Q)²), Q = ‖G(z + δ) - G(z)‖ / ‖δ‖, δ in a random direction.
+
+    Source: Odena et al. 2018, algorithm 1. Convention: no ½; ‖·‖ over an image's values in [-1, 1].
+
+    epsilon   the length ‖δ‖
+
+    Raises ConfigError unless 0 <= least <= most and epsilon > 0.
+    """
+
+    search = {"lambda_g": (1e-2, 1e1)}
+    cost = {"g": Cost(g=1)}
+
+    def __init__(
+        self, least: float = 1.0, most: float = 20.0, epsilon: float = 1.0, **strengths: Unpack[Strengths]
+    ) -> None:
+        super().__init__(**strengths)
+        if not (0 <= least <= most and epsilon > 0):
+            raise ConfigError(
+                f"{self.name}: expected 0 <= least <= most and epsilon > 0, got least={least}, most={most}, epsilon={epsilon}"
+            )
+        self.least, self.most, self.epsilon = least, most, epsilon
+
+    def for_g(self, step: GANStep) -> Tensor:
+        direction = step.rng("jacobian_clamping").normal(*step.z.shape).to(step.z.dtype)
+        delta = self.epsilon * direction / length(direction)[:, None]
+        quotient = length(step.regenerate(step.z + delta) - step.fake) / self.epsilon
+        above, below = (quotient - self.most).clamp_min(0), (self.least - quotient).clamp_min(0)
+        return (above.square() + below.square()).mean()
+
+
 class ModeSeeking(Regularizer):
     """λ_G / E[d(G(z₁), G(z₂)) / d(z₁, z₂)], d the mean absolute difference.
 
