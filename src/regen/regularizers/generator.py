@@ -97,3 +97,33 @@ class ModeSeeking(Regularizer):
         other = step.rng("mode_seeking").normal(*step.z.shape).to(step.z.dtype)
         apart_by = (step.regenerate(other) - step.fake).abs().flatten(1).mean(1)
         return 1 / (pooled((apart_by / (other - step.z).abs().mean(1)).mean()) + 1e-5)
+
+
+class HessianPenalty(Regularizer):
+    """λ_G max over pixels of E Var_v[vᵀ H v], H the Hessian of a pixel in z, v with values ±1.
+
+    Source: Peebles et al. 2020, eq. 5 and 6. Convention: vᵀHv by second differences of width epsilon; the unbiased variance
+    over `directions` draws of v; the mean over latents, then the maximum over the batch's image values.
+
+    Zero when each latent acts on its own: latents disentangle. Batch norm in G normalises by its running statistics here.
+    Raises ConfigError unless epsilon > 0 and directions >= 2.
+    """
+
+    search = {"lambda_g": (1e-3, 1e1)}
+    cost = {"g": Cost(g=5)}
+
+    def __init__(self, epsilon: float = 0.1, directions: int = 2, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not (epsilon > 0 and directions >= 2):
+            raise ConfigError(f"{self.name}: expected epsilon > 0 and directions >= 2, got {epsilon} and {directions}")
+        self.epsilon, self.directions = epsilon, directions
+
+    def for_g(self, step: GANStep) -> Tensor:
+        rng, z, curvatures = step.rng("hessian_penalty"), step.z, []
+        with float32(z), apart(step.generator):
+            middle = step.generator(z)
+            for _ in range(self.directions):
+                move = self.epsilon * rng.signs(*z.shape).to(z.dtype)
+                sides = step.generator(z + move) + step.generator(z - move)
+                curvatures.append((sides - 2 * middle) / self.epsilon**2)
+        return pooled(torch.stack(curvatures).var(dim=0).mean(dim=0)).max()
