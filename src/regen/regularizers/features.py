@@ -25,6 +25,22 @@ class FeatureMatching(Regularizer):
         return pooled(step.real_features.mean(0) - step.fake_features.mean(0)).square().sum()
 
 
+class PullingAway(Regularizer):
+    """λ_G 1/(B(B-1)) Σ_{i≠j} cos²(f(G(z_i)), f(G(z_j))), f the features of D.
+
+    Source: Zhao, Mathieu and LeCun 2017 (EBGAN), eq. 4. Convention: over the pairs of a process's batch.
+
+    Samples that D sees alike are pulled apart.
+    """
+
+    search = {"lambda_g": (1e-3, 1e1)}
+
+    def for_g(self, step: GANStep) -> Tensor:
+        directions = F.normalize(step.fake_features, dim=1)
+        squared, batch = (directions @ directions.T).square(), len(directions)
+        return (squared.sum() - squared.diagonal().sum()) / max(1, batch * (batch - 1))
+
+
 class Rotation(Regularizer):
     """λ_D E CE(h(f(r x)), r) + λ_G E CE(h(f(r G(z))), r), r one of four quarter turns, h a layer on D's features f.
 
