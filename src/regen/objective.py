@@ -115,7 +115,8 @@ class Objective(nn.Module):
         for name, regularizer in self._controlled:
             value = values.get(f"{step.player}/{name}")
             if step.player in regularizer.controllers and value is not None:
-                regularizer.controllers[step.player].observe(step, value, step.index // regularizer.every)
+                turn, lazy = step.index // regularizer.every, regularizer.every
+                regularizer.controllers[step.player].observe(step, value, turn, lazy)
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
         """{"d/ada/p": 0.1}: what the regularizers say of their own state. Waits for the device."""

@@ -144,6 +144,8 @@ class Controller(nn.Module):
         super().__init__()
         if measure not in MEASURES:
             raise ConfigError(f"{self.name}: measure must be one of {', '.join(MEASURES)}, got {measure}")
+        if not math.isfinite(target):
+            raise ConfigError(f"{self.name}: target must be a finite number, got {target}")
         if not (0 <= least <= start <= most and math.isfinite(most) and span_images > 0 and every >= 1):
             raise ConfigError(
                 f"{self.name}: expected 0 <= least <= start <= most, span_images > 0 and every >= 1, got least={least}, "
@@ -153,6 +155,8 @@ class Controller(nn.Module):
         self.least, self.most = least, most
         self.register_buffer("value", torch.tensor(float(start)))
         self.register_buffer("total", torch.tensor(0.0))  # of the measure since the last move
+        if self.moved(torch.tensor(1.0)) == self.value:
+            raise ConfigError(f"{self.name}: the value would stay at start={start} for ever, type a start > 0")
 
     @property
     def name(self) -> str:
@@ -163,14 +167,13 @@ class Controller(nn.Module):
         return self.value
 
     @torch.no_grad()
-    def observe(self, step: GANStep, penalty: Tensor | None, turn: int) -> None:
-        """Take in an update; it is number `turn` of those that are observed."""
+    def observe(self, step: GANStep, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
+        """Take in an update; it is number `turn` of those that are observed, one in `lazy` of all."""
         self.total += self.measure(step, penalty).float()
         if (turn + 1) % self.every == 0:
             above = (averaged(self.total) / self.every - self.target).sign()
-            self.value.copy_(
-                self.moved(above * step.batch * self.every / self.span_images).clamp(self.least, self.most)
-            )
+            way = above * step.batch * self.every * lazy / self.span_images
+            self.value.copy_(self.moved(way).clamp(self.least, self.most))
             self.total.zero_()
 
     def moved(self, way: Tensor) -> Tensor:
