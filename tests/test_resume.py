@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -119,6 +120,34 @@ def test_a_learning_rate_given_on_resuming_is_used(train) -> None:
     train(f"resume={part}", "max_iterations=6", "model.optimizer_d.lr=0.007", smoke=False)
     state = checkpoints.newest(part / "checkpoints")
     assert state["optimizers"]["d"]["param_groups"][0]["lr"] == 0.007
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["trainer=gpu"], "torch finds no GPU"),
+        (["lambda_g=0.5"], "lambda_g=0.5: no chosen regularizer has that strength"),
+        (["network.generator.hidden=[9]"], r"the checkpoint is of another model, .* here\."),
+    ],
+    ids=str,
+)
+def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(train, capsys, typed, words) -> None:
+    whole = train(*RUN[:2], "regularizer=r1", f"max_iterations={LAST}", folder="whole")
+    part = train(*RUN[:2], "regularizer=r1", "max_iterations=7", folder="part")
+    result = (part / "result.json").read_text()
+    train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False, status=78)
+    assert re.search(words, capsys.readouterr().err)
+    assert (part / "result.json").read_text() == result
+    train(f"resume={part}", f"max_iterations={LAST}", smoke=False)
+    assert_same_run(whole, part)
+
+
+def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_more(train) -> None:
+    part = train(*RUN, "evaluate_every=64", "max_iterations=9", "save_every=9")  # evaluated at iterations 4, 8 and 9
+    figures = checkpoints.newest(part / "checkpoints")["figures"]
+    assert figures["val/fd"] > 0
+    train(f"resume={part}", "max_iterations=10", "evaluate_every=999999", smoke=False)
+    assert checkpoints.newest(part / "checkpoints")["figures"] == figures
 
 
 def test_a_finished_run_is_not_trained_again(train) -> None:

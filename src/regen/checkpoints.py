@@ -43,10 +43,8 @@ def restore(model: GAN, state: dict) -> None:
 
     Raises ConfigError if the state is of other nets or regularizers.
     """
-    try:
-        model.load_state_dict(state["model"])
-    except RuntimeError as error:
-        raise ConfigError(f"the checkpoint is of another model, network or regularizer: {error}") from error
+    check(model, state)
+    model.load_state_dict(state["model"])
     for player, optimizer in model.optimizer.items():
         chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
         optimizer.load_state_dict(state["optimizers"][player])
@@ -54,6 +52,20 @@ def restore(model: GAN, state: dict) -> None:
             group.update(values)
     model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
     model.record.load(state["record"], model.device)
+
+
+def check(model: GAN, state: dict) -> None:
+    """Raises ConfigError, which names the first difference, if a state is of other nets or regularizers than the model's."""
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in one.items()} for one in (model.state_dict(), state["model"])
+    ]
+    for name in {**shapes[0], **shapes[1]}:
+        own, kept = (str(one.get(name, "missing")) for one in shapes)
+        if own != kept:
+            raise ConfigError(
+                f"the checkpoint is of another model, network or regularizer: {name} is {kept} there and {own} here. "
+                "Type the options that the run was started with, or leave out resume= to start a new one"
+            )
 
 
 def save(path: Path, model: GAN, **more: object) -> None:

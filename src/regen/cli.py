@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.runs import ROOT, register_resolvers
+from regen.runs import ROOT, Folder, register_resolvers
 
 CONF = ROOT / "conf"
 WITH_VALUE = (
@@ -55,6 +55,9 @@ def told() -> Iterator[None]:
     """Turn what a user can mend into one line and an exit status, unless a traceback is wanted."""
     try:
         yield
+    except BrokenPipeError:  # of python src/train.py --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ["REGEN_TRACEBACK"] == "1":
             raise
@@ -89,14 +92,20 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
     if {"-m", "--multirun"} & set(options):
         raise ConfigError("resume= goes on with one run: leave out -m")
     places = [Path(named[-1]).resolve(), ROOT / named[-1]]
-    folder = next((place for place in places if (place / ".hydra/overrides.yaml").exists()), None)
+    folder = next((place for place in places if _overrides_of(place).exists()), None)
     if folder is None:
         raise ConfigError(
             f"resume={named[-1]}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}"
         )
-    before = [str(override) for override in OmegaConf.load(folder / ".hydra/overrides.yaml")]
+    before = [str(override) for override in OmegaConf.load(_overrides_of(folder))]
     kept = [override for override in before + overrides if not override.startswith("resume=")]
     return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]
+
+
+def _overrides_of(folder: Path) -> Path:
+    """What the run was last trained with. (Hydra's own record is replaced by whatever is typed, also when it is refused.)"""
+    own = Folder(folder).overrides
+    return own if own.exists() else folder / ".hydra/overrides.yaml"
 
 
 def _check_groups(overrides: list[str]) -> None:
@@ -104,6 +113,9 @@ def _check_groups(overrides: list[str]) -> None:
     for group, _, option in (override.partition("=") for override in overrides):
         if group in groups and option in ("", "null"):
             raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in _yamls(group))}")
+        listed = [name.strip() for name in option.strip("[]").split(",")] if option.startswith("[") else []
+        if twice := [name for name in listed if listed.count(name) > 1]:
+            raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
 
 
 def explain(message: str) -> str:
@@ -132,7 +144,9 @@ def keys() -> list[str]:
     """Every key that an override can name."""
     names = [*_flat(OmegaConf.load(CONF / "train.yaml"), ""), *(path.name for path in CONF.iterdir() if path.is_dir())]
     for path in CONF.glob("*/*.yaml"):
-        if path.parent.name not in ("experiment", "dynamics", "schedule"):
+        if (
+            not path.read_text().startswith("# @package") and path.parent.name != "schedule"
+        ):  # else they are no new names
             names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
     return names
 

@@ -119,6 +119,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path, self.checkpoints = path, path / "checkpoints"
         self.config, self.metrics, self.result = path / "config.yaml", path / "metrics.csv", path / "result.json"
+        self.overrides = path / "overrides.yaml"
         self.samples, self.curves, self.tracker = path / "samples.png", path / "curves.png", path / "wandb.json"
 
     @classmethod
@@ -132,9 +133,13 @@ class Folder:
         return self.path.parents[1 if HydraConfig.get().mode == RunMode.MULTIRUN else 0]
 
     def open(self, config: str, resumed: bool) -> None:
-        """Make what is missing and write config.yaml. Raises ConfigError if a run stands here that is not resumed."""
+        """Make what is missing, write config.yaml and the overrides that made it.
+
+        Raises ConfigError if a run stands here that is not resumed.
+        """
         if self.metrics.exists() and not resumed:
             raise ConfigError(f"{self.path} holds a run already: type resume='{self.path}', or another hydra.run.dir")
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         (self.path / "samples").mkdir(exist_ok=True)
         write_safely(self.config, config.encode())
+        write_safely(self.overrides, OmegaConf.to_yaml(HydraConfig.get().overrides.task).encode())

@@ -80,6 +80,8 @@ class Run:
         if cfg.monitor not in data.figures:
             raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(data.figures)}")
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
+        if model.start:
+            checkpoints.check(model, model.start)  # now: a refused request leaves the run's folder as it was
 
     def fit(self) -> None:
         """Train to the end, or to what ends it before; write result.json whatever happens."""
@@ -104,7 +106,7 @@ class Run:
             accelerator=choice.accelerator,
             devices=self.world // choice.num_nodes,
             num_nodes=choice.num_nodes,
-            strategy=choice.strategy,
+            strategy=choice.strategy if self.world == 1 else "replicas",
             precision=choice.precision,
             logger=written,
             callbacks=self._callbacks(written),

@@ -20,7 +20,7 @@ class Checkpoints(Callback):
 
     def on_train_start(self, trainer: Trainer, model: GAN) -> None:
         if model.start:
-            self.outcome.best = model.start["best"]
+            self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
 
     def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration >= self.last:
@@ -42,7 +42,11 @@ class Checkpoints(Callback):
         """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
         refused = None
         if trainer.is_global_zero:
-            more = {"rows": self.written[0].rows, "best": dict(self.outcome.best)}
+            more = {
+                "rows": self.written[0].rows,
+                "best": dict(self.outcome.best),
+                "figures": dict(self.outcome.figures),
+            }
             try:
                 if due:
                     checkpoints.save_iteration(self.folder, model, **more)
