@@ -29,7 +29,8 @@ class Objective(nn.Module):
     """The data term and the named regularizers of a run.
 
     share_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
-                  term's. Costs a backward pass for the data term and one for each penalty.
+                  term's. Costs a backward pass for the data term and one for each penalty. A relative strength, which moves by
+                  what is measured, has an interval of its own.
     """
 
     def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 100) -> None:
@@ -105,7 +106,7 @@ class Objective(nn.Module):
         return values
 
     def _is_measured(self, regularizer: Regularizer, step: GANStep) -> bool:
-        updates = self.share_every if regularizer.relative is None else min(self.share_every, RELATIVE_EVERY)
+        updates = self.share_every if regularizer.relative is None else RELATIVE_EVERY
         return step.index // regularizer.every % max(1, updates // regularizer.every) == 0
 
     def after_update(self, step: GANStep, values: Mapping[str, Tensor]) -> None:

@@ -9,7 +9,7 @@ from regen.distributed import average_
 
 INERT = 1e-3  # a penalty whose share stays below has not done anything
 KEPT = 0.9  # of the averages of norms at each measurement
-RELATIVE_EVERY = 10  # a relative strength is measured at least at every 10th of its penalty's updates
+RELATIVE_EVERY = 10  # a relative strength is measured at every 10th of its penalty's updates, whatever is logged
 
 
 def gradient_norm(value: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
@@ -32,9 +32,10 @@ class Pull(nn.Module):
 
     @torch.no_grad()
     def take(self, data: Tensor, penalty: Tensor) -> None:
-        """Take in norms () just measured; the first ones count whole."""
-        for average, new in ((self.data, data), (self.penalty, penalty)):
-            average.copy_(torch.where(average == 0, new.float(), KEPT * average + (1 - KEPT) * new.float()))
+        """Take in norms () just measured; the first ones count whole, and one of 0 (a pause) not at all."""
+        for average, new in ((self.data, data.float()), (self.penalty, penalty.float())):
+            before = torch.where(average == 0, new, average)
+            average.copy_(torch.where(new == 0, average, torch.lerp(new, before, KEPT)))
 
     def strength(self, relative: float) -> Tensor:
         """() the strength at which the penalty's pull is this share of the data term's; 0 before it pulls at all."""
