@@ -76,7 +76,8 @@ class JacobianClamping(Regularizer):
     def for_g(self, step: GANStep) -> Tensor:
         direction = step.rng("jacobian_clamping").normal(*step.z.shape).to(step.z.dtype)
         delta = self.epsilon * direction / length(direction)[:, None]
-        quotient = length(step.regenerate(step.z + delta) - step.fake) / self.epsilon
+        # the update's own pass first: under spectral norm it moves the vectors, and both passes are to be of the same weights
+        quotient = length(step.fake - step.regenerate(step.z + delta)) / self.epsilon
         above, below = (quotient - self.most).clamp_min(0), (self.least - quotient).clamp_min(0)
         return (above.square() + below.square()).mean()
 
@@ -95,7 +96,7 @@ class ModeSeeking(Regularizer):
 
     def for_g(self, step: GANStep) -> Tensor:
         other = step.rng("mode_seeking").normal(*step.z.shape).to(step.z.dtype)
-        apart_by = (step.regenerate(other) - step.fake).abs().flatten(1).mean(1)
+        apart_by = (step.fake - step.regenerate(other)).abs().flatten(1).mean(1)  # its own pass first, as above
         return 1 / (pooled((apart_by / (other - step.z).abs().mean(1)).mean()) + 1e-5)
 
 
