@@ -33,7 +33,8 @@ class Pull(nn.Module):
     @torch.no_grad()
     def take(self, data: Tensor, penalty: Tensor) -> None:
         """Take in norms () just measured; the first ones count whole, and one of 0 (a pause) not at all."""
-        for average, new in ((self.data, data.float()), (self.penalty, penalty.float())):
+        for average, norm in ((self.data, data), (self.penalty, penalty)):
+            new = norm.to(average.dtype)
             before = torch.where(average == 0, new, average)
             average.copy_(torch.where(new == 0, average, torch.lerp(new, before, KEPT)))
 

@@ -6,18 +6,31 @@ from conftest import SHAPE, images, linear_critic, make_step
 from torch import nn
 
 from regen.errors import ConfigError
-from regen.regularizers.outputs import L1, L2, L2Literal
+from regen.regularizers.outputs import L1, L2, L2Literal, TotalVariation
 
 VALUES = 16  # of an image of SHAPE
 
 
 class Constant(nn.Module):
+    """All pixels of all images are `value`."""
+
     def __init__(self, value: float) -> None:
         super().__init__()
         self.value = nn.Parameter(torch.tensor(value))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.value.expand(len(z), *SHAPE)
+
+
+class Fixed(nn.Module):
+    """The images themselves, whatever z."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        super().__init__()
+        self.images = nn.Parameter(images)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.images
 
 
 def of_g(penalty, value: float) -> float:
@@ -85,3 +98,36 @@ def test_the_gradient_pulls_an_image_to_grey():
 def test_another_reduction_is_refused():
     with pytest.raises(ConfigError, match="L2: reduce must be one of mean, sum, got 'max'"):
         L2(reduce="max")
+
+
+def variation(drawn: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The images (B, C, H, W) as G's, their total variation."""
+    made = make_step("g", generator=Fixed(drawn), real=torch.zeros_like(drawn))
+    return made.generator.images, TotalVariation(lambda_g=1).for_g(made)
+
+
+def test_total_variation_is_the_sum_of_all_differences_between_neighbours():
+    drawn = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = 0.0
+    for image in drawn.flatten(0, 1).tolist():
+        expected += sum(abs(row[j + 1] - row[j]) for row in image for j in range(4))
+        expected += sum(abs(image[i + 1][j] - image[i][j]) for i in range(3) for j in range(5))
+    assert variation(drawn)[1].item() == pytest.approx(expected / 3, rel=1e-12)
+
+
+def test_the_variation_of_a_square_is_its_perimeter_and_of_a_flat_image_0():
+    square = torch.zeros(1, 1, 8, 8)
+    square[..., 2:5, 3:6] = 0.5
+    assert variation(square)[1] == 12 * 0.5
+    assert variation(torch.full((2, 1, 8, 8), 0.7))[1] == 0
+
+
+def test_its_gradient_counts_the_neighbours_below_less_those_above():
+    peak = torch.tensor([[[[0.0, 0.5], [0.25, 1.0]]]], dtype=torch.float64)
+    drawn, value = variation(peak)
+    value.backward()
+    assert torch.equal(drawn.grad, torch.tensor([[[[-2.0, 0.0], [0.0, 2.0]]]], dtype=torch.float64))
+
+
+def test_an_image_of_one_row_varies_along_it_alone():
+    assert variation(torch.tensor([[[[0.0, 1.0, -1.0]]]]))[1] == 3

@@ -1,5 +1,6 @@
 """Penalties on D's scores."""
 
+import math
 from typing import Unpack
 
 import torch
@@ -91,7 +92,8 @@ class Mixup(Regularizer):
 
     Source: Zhang et al. 2018 (mixup), section 3.5. Convention: added to D's data term; in the paper it stands in its place.
 
-    D is asked how much of a mixture is real, and so held to be about linear in between. Raises ConfigError unless alpha > 0.
+    D is asked how much of a mixture is real, and so held to be about linear in between. Raises ConfigError unless alpha is
+    a finite number > 0.
     """
 
     search = {"lambda_d": (1e-1, 1e1)}
@@ -100,8 +102,8 @@ class Mixup(Regularizer):
 
     def __init__(self, alpha: float = 0.2, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
-        if not alpha > 0:
-            raise ConfigError(f"{self.name}: alpha must be a number > 0, got {alpha}")
+        if not (math.isfinite(alpha) and alpha > 0):
+            raise ConfigError(f"{self.name}: alpha must be a finite number > 0, got {alpha}")
         self.alpha = alpha
 
     def for_d(self, step: GANStep) -> Tensor:
