@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from by_hand import assert_same_gradients, step_of
 from conftest import SHAPE, images, make_gan, make_step, same
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
@@ -30,13 +31,6 @@ def linear(weight: Tensor) -> nn.Module:
     return nn.Sequential(layer, nn.Unflatten(1, (1, 4, -1)))
 
 
-def step_of(net: nn.Module, batch: int = 6, key: int = 0):
-    """G's update of a net in float64, with latents in float64."""
-    step = make_step("g", generator=net, real=images(batch).double(), rng=lambda purpose: Draws(key, purpose))
-    step.z = step.z.double()
-    return step
-
-
 def paths(step, net: nn.Module, batch: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     """(batch,) |J^T y| of each latent by itself, J written out, with the penalty's very draws."""
     rng = step.rng("path_length")
@@ -44,17 +38,6 @@ def paths(step, net: nn.Module, batch: int, shape: tuple[int, ...] = SHAPE) -> T
     y = rng.normal(batch, *shape).to(step.real.dtype).flatten(1) / (shape[1] * shape[2]) ** 0.5
     whole = [jacobian(lambda one: net(one[None]).flatten(), one, create_graph=True) for one in z]
     return torch.stack([(direction @ one).norm() for direction, one in zip(y, whole, strict=True)])
-
-
-def assert_same_gradients(one: Tensor, other: Tensor, net: nn.Module) -> None:
-    assert one.item() == pytest.approx(other.item(), rel=1e-9)
-    gradients = [
-        torch.autograd.grad(value, list(net.parameters()), allow_unused=True, materialize_grads=True)
-        for value in (one, other)
-    ]
-    assert any(gradient.any() for gradient in gradients[1])
-    for first, second in zip(*gradients, strict=True):
-        assert torch.allclose(first, second, rtol=1e-7, atol=1e-10)
 
 
 def test_the_mean_squared_path_of_a_linear_generator_is_its_squared_weight_per_pixel():
@@ -68,12 +51,12 @@ def test_the_mean_squared_path_of_a_linear_generator_is_its_squared_weight_per_p
 
 def test_path_length_is_the_squared_distance_of_each_path_from_the_average():
     net = curved()
-    step, penalty = step_of(net), PathLength(share=1.0, decay=0.75)
+    step, penalty = step_of("g", net), PathLength(share=1.0, decay=0.75)
     penalty.mean.fill_(2.0)
     value, lengths = penalty.for_g(step), paths(step, net, 6)
     average = 0.75 * 2.0 + 0.25 * lengths.mean().item()
     assert penalty.mean.item() == pytest.approx(average, rel=1e-6)
-    assert_same_gradients(value, (lengths - penalty.mean).square().mean(), net)
+    assert_same_gradients(value, (lengths - penalty.mean).square().mean(), net.parameters())
 
 
 def test_the_average_moves_at_the_updates_that_are_asked_and_by_a_share_of_the_batch():
@@ -130,7 +113,7 @@ class Scaled(nn.Module):
 @pytest.mark.parametrize("epsilon", [1.0, 3.0])
 def test_jacobian_clamping_of_a_scaled_isometry_is_the_squared_distance_from_the_bounds(c, value, slope, epsilon):
     net = Scaled(c)
-    penalty = JacobianClamping(least=1.0, most=20.0, epsilon=epsilon).for_g(step_of(net))
+    penalty = JacobianClamping(least=1.0, most=20.0, epsilon=epsilon).for_g(step_of("g", net))
     penalty.backward()
     assert penalty.item() == pytest.approx(value, abs=1e-9)
     assert net.c.grad.item() == pytest.approx(slope, abs=1e-6)
@@ -138,25 +121,25 @@ def test_jacobian_clamping_of_a_scaled_isometry_is_the_squared_distance_from_the
 
 def test_jacobian_clamping_is_a_mean_over_latents_moved_in_random_directions():
     net = curved()
-    step, terms = step_of(net), []
+    step, terms = step_of("g", net), []
     for z, direction in zip(step.z, step.rng("jacobian_clamping").normal(6, 8).double(), strict=True):
         quotient = (net((z + 0.3 * direction / direction.norm())[None]) - net(z[None])).norm() / 0.3
         terms.append((quotient - 0.5).clamp_min(0) ** 2 + (0.4 - quotient).clamp_min(0) ** 2)
     value = JacobianClamping(least=0.4, most=0.5, epsilon=0.3).for_g(step)
-    assert_same_gradients(value, torch.stack(terms).mean(), net)
+    assert_same_gradients(value, torch.stack(terms).mean(), net.parameters())
 
 
 def test_mode_seeking_is_one_over_the_mean_quotient_of_distances():
     net = curved()
-    step, quotients = step_of(net), []
+    step, quotients = step_of("g", net), []
     for z, other in zip(step.z, step.rng("mode_seeking").normal(6, 8).double(), strict=True):
         between_images = nn.functional.l1_loss(net(z[None]), net(other[None]))
         quotients.append(between_images / nn.functional.l1_loss(z, other))
-    assert_same_gradients(ModeSeeking().for_g(step), 1 / (sum(quotients) / 6 + 1e-5), net)
+    assert_same_gradients(ModeSeeking().for_g(step), 1 / (sum(quotients) / 6 + 1e-5), net.parameters())
 
 
 def test_a_generator_that_always_draws_the_same_pays_the_most():
-    constant, nearly = (ModeSeeking().for_g(step_of(linear(scale * matrix(16, 8)))) for scale in (0.0, 1e-9))
+    constant, nearly = (ModeSeeking().for_g(step_of("g", linear(scale * matrix(16, 8)))) for scale in (0.0, 1e-9))
     assert constant.item() == pytest.approx(1e5) and nearly < constant
 
 
@@ -165,9 +148,9 @@ def test_under_spectral_norm_both_passes_are_of_the_same_weights(penalty):
     gan = make_gan(regularizers={"norm": SpectralNorm(["generator"])})
     for layer in (gan.generator.layers[0], gan.generator.layers[2]):  # so that the power iteration has far to go
         layer.parametrizations.weight.original.data.copy_(matrix(*layer.weight.shape))
-    before = penalty.for_g(step_of(gan.generator.double()))
+    before = penalty.for_g(step_of("g", gan.generator.double()))
     gan.generator.eval()  # the vectors stay where that update's pass has put them
-    assert before.item() == pytest.approx(penalty.for_g(step_of(gan.generator)).item(), rel=1e-9)
+    assert before.item() == pytest.approx(penalty.for_g(step_of("g", gan.generator)).item(), rel=1e-9)
 
 
 @pytest.mark.parametrize(
