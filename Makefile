@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench clean distclean
+.PHONY: help setup train test lint format bench table clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ format: setup  ## put the code into that style
 
 bench: setup  ## compare the speed of training with a bare loop's
 	@$(RUN) src/benchmark.py $(ARGS)
+
+table: setup  ## make the tables of regularizers in README.md and docs/ anew
+	@$(RUN) src/regularizers.py --write
 
 clean:  ## remove caches and what building left, never outputs/
 	@rm -rf build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -81,6 +81,13 @@ STRENGTHS = {
 }
 NETS = {
     "regularizer=r1 network.discriminator.batch_norm=true": r"^regularizer r1 cannot .* Type \S+\.batch_norm=false",
+    "regularizer=[packing,r1]": r"r1 cannot be combined with Packing, and here is regularizer packing",
+    "regularizer=packing data.batch_size=63": r"Packing: m=2 must divide the batch, got 63 images",
+    "regularizer=label_smoothing loss=hinge": r"other losses than Minimax, and here is loss Hinge: .* Type loss=",
+    "regularizer=r1 slope=finite_differences": r"smooth discriminator, .* layers\.1 is a LeakyReLU.* Type slope=",
+    "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn from some .* type another loss, or model\.top_k=1",
+    "regularizer=r1 regularizer.r1.relative=-1": r"R1: relative must be a finite number > 0 or null, got -1",
+    "regularizer=r1 regularizer.r1.every=2.5": r"regularizer\.r1\.every must be an integer, got 2\.5",
     "network=dcgan data.image_size=30": r"^network=dcgan makes square images .* Type data\.image_size=32, or network=mlp",
     "network=dcgan data.image_size=12": r"^network=dcgan makes square images .* 1 x 12 x 12",
     "network=dcgan data.image_size=136": r"^network=dcgan makes square images .* 1 x 136 x 136",
@@ -194,7 +201,8 @@ def _data(config: str) -> Images:
 
 def prepare(*overrides: str) -> None:
     """All that train.py does before it trains, on a configuration that is composed once for the same choices."""
-    choices = [override for override in overrides if re.match("(regularizer|network|data|trainer)=", override)]
+    groups = "(regularizer|network|data|trainer|loss|slope|dynamics)="
+    choices = [override for override in overrides if re.match(groups, override)]
     values = [override for override in overrides if override not in choices]
     cfg = _composed(*choices).copy()
     for value in OverridesParser.create().parse_overrides(values):

@@ -84,6 +84,24 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
     assert checkpoints.newest(folder / "checkpoints")["iteration"] == 10
 
 
+def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> None:
+    folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3")
+    inert = json.loads((folder / "result.json").read_text())["inert"]
+    assert inert.keys() == {"d/l2"} and 0 < inert["d/l2"] < 1e-3
+    assert "d/l2 is inert" in capsys.readouterr().out
+
+
+def test_the_state_of_a_regularizer_and_its_share_are_logged(train) -> None:
+    controlled = ("+schedule@regularizer.r1.lambda_d=controller", "regularizer.r1.lambda_d.every=1")
+    folder = train(
+        "regularizer=[ada,r1]", *controlled, "log_every=1", "max_iterations=3", "regularizer.ada.span_images=64"
+    )
+    logged = rows(folder)
+    assert float(logged[0]["d/r1/share"]) > 0 and float(logged[2]["d/ada/p"]) >= 0
+    strengths = [float(row["d/r1/strength"]) for row in logged if row["d/r1/strength"]]
+    assert len(set(strengths)) == 3 and strengths[0] == 1
+
+
 @pytest.mark.parametrize("experiment", ["article", "article_literal"])
 def test_the_articles_experiments_train(train, experiment: str) -> None:
     folder = train(f"experiment={experiment}", "data=digits", "max_iterations=4")

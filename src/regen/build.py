@@ -33,7 +33,7 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
         )
     node = OmegaConf.create(OmegaConf.to_container(node, resolve=True))  # what is looked at is what is made
     _admit(node, where)
-    target = _resolve(node._target_, where)
+    target = resolve(node._target_, where)
     known, takes_more = _taken(target)
     given = {key: node[key] for key in node if not key.startswith("_")}
     for key, value in given.items():
@@ -86,14 +86,15 @@ def _admit(node: Any, where: str) -> None:
             _admit(item, where)
     if isinstance(node, DictConfig):
         if "_target_" in node:
-            _resolve(node._target_, where)
+            resolve(node._target_, where)
         for key in node:
             if OmegaConf.is_interpolation(node, key):
                 raise ConfigError(f"{where}.{key} resolves to an interpolation once more: type its value instead")
             _admit(node._get_node(key), f"{where}.{key}")
 
 
-def _resolve(target: Any, where: str) -> Any:
+def resolve(target: Any, where: str) -> Any:
+    """The class or function that a _target_ names. Raises ConfigError if it is not admitted or does not exist."""
     if not isinstance(target, str):
         raise ConfigError(f"{where}._target_ must be the name of a class or function, got {target}")
     module, _, name = target.rpartition(".")

@@ -1,5 +1,6 @@
 """make_model: the nets, the objective and the optimizers of a configuration, tried out before anything is trained."""
 
+import copy
 import math
 
 import torch
@@ -32,7 +33,24 @@ def make_model(cfg: DictConfig, data: Images) -> GAN:
         model = build(cfg.model, "model", GAN, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
     for player in "gd":
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
+    check_step(model, torch.zeros(data.batch_size, *data.shape))
     return model
+
+
+def check_step(model: GAN, real: torch.Tensor) -> None:
+    """Raises ConfigError unless each player can learn from a batch (B, C, H, W); a copy of the model is tried out."""
+    trial = copy.deepcopy(model)
+    trial.prepare(trial.configure_optimizers())
+    try:
+        trial.iterate(real.expand(model.d_steps, *real.shape))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        chosen = ", ".join(model.objective.regularizers) or "none"
+        raise ConfigError(
+            f"the first update failed with regularizer={chosen} and slope={type(model.slopes).__name__}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:

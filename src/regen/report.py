@@ -27,6 +27,7 @@ def close(folder: Folder, outcome: Outcome, model: GAN, monitor: str, loggers: l
         monitor: outcome.figures.get(monitor, math.nan),
         "figures": outcome.figures,
         "best": outcome.best,
+        "inert": model.objective.inert(),
         "images_per_second": speed,
         "seconds": round(seconds, 1),
         **provenance(),
@@ -52,6 +53,8 @@ def _show(folder: Folder, result: dict) -> None:
         )
     table.add_row("images per second", f"{result['images_per_second']:,.0f}")
     table.add_row("seconds in all", f"{result['seconds']:,.0f}")
+    for name, share in result["inert"].items():
+        table.add_row(f"{name} is inert", f"at most {share:.2g} of the data term's gradient")
     console = Console()
     if result["reason"]:
         console.print(f"{result['status']}: {escape(result['reason'])}", style="bold red")

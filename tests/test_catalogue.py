@@ -1,0 +1,48 @@
+"""The passports as they are printed: tables that are current, a terminal that finds what is typed."""
+
+import pytest
+
+import regularizers as script
+from regen import catalogue
+from regen.runs import ROOT
+
+
+def test_the_tables_are_those_that_make_table_writes():
+    readme, everything = (ROOT / "README.md").read_text(), catalogue.passports()
+    assert catalogue.put(readme, catalogue.table(everything)) == readme
+    assert (ROOT / "docs/regularizers.md").read_text() == catalogue.page(everything)
+
+
+def test_every_option_but_none_has_a_passport():
+    options = {path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml")} - {"none"}
+    assert {one.name for one in catalogue.passports()} == options
+
+
+def test_a_place_is_where_it_leans_and_not_where_it_keeps_its_state():
+    places = {one.name: one.places for one in catalogue.passports()}
+    assert places["lecam"] == ["for_d"] and places["historical_averaging"] == ["for_d", "for_g"]
+    assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
+
+
+def test_a_text_without_the_marks_is_refused():
+    with pytest.raises(ValueError, match="found it 0 times"):
+        catalogue.put("no marks", "a table")
+
+
+def test_one_that_is_named_exactly_is_shown_whole(capsys):
+    assert script.main(["r1"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for part in ("λ_D ½ E‖∇D(x)‖²", "Mescheder", "lambda_d: 10", "1 second-order", "batch norm in D", "Convention: ½"):
+        assert part in said
+
+
+def test_words_choose_those_whose_passport_has_all_of_them(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert script.main(["karras", "2018"]) == 0
+    said = capsys.readouterr().out
+    assert "drift" in said and "minibatch_std" in said and "wgan_gp" not in said
+
+
+def test_words_that_nothing_says_are_told_so(capsys):
+    assert script.main(["nonsense"]) == 1
+    assert "no regularizer says nonsense" in capsys.readouterr().err
