@@ -124,7 +124,9 @@ class SpectralPenalty(Regularizer):
         left = self.get_buffer(name)
         with torch.no_grad():
             right = nn.functional.normalize(left @ matrix, dim=0)
-            left.copy_(nn.functional.normalize(matrix @ right, dim=0))
+            moved = matrix @ right
+            direction = nn.functional.normalize(moved, dim=0)
+            left.copy_(torch.where(moved.any(), direction, left))  # a kernel that is 0 now may grow
         return (left.clone() @ matrix @ right).square() / 2
 
 
