@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from regen.passes import float32
 from regen.randomness import Draws
 from regen.regularizer import Regularizer
 from regen.schedules import Controller
@@ -52,8 +53,10 @@ class ADA(Adaptive):
     search = {"target": (0.3, 0.9)}
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
-        matrix, shift = self._moves(images, rng)
-        return self._coloured(resampled(images, matrix, shift), rng)
+        images = images.to(torch.promote_types(images.dtype, torch.float32))
+        with float32(images):  # under mixed precision places are not to be rounded
+            matrix, shift = self._moves(images, rng)
+            return self._coloured(resampled(images, matrix, shift), rng)
 
     def _maybe(self, images: Tensor, rng: Draws, value: Tensor, otherwise: float) -> Tensor:
         """(B,) the value where chosen, otherwise what changes nothing."""
@@ -80,11 +83,13 @@ class ADA(Adaptive):
         contrast = self._maybe(images, rng, 2 ** (0.5 * rng.normal(batch)), 1.0)
         brightness = self._maybe(images, rng, 0.2 * rng.normal(batch), 0.0)
         saturation = self._maybe(images, rng, 2 ** rng.normal(batch), 1.0)
-        factor, added, colour = (one.view(-1, 1, 1, 1) for one in (inverted * contrast, brightness, saturation))
+        mirror, factor, added, colour = (one.view(-1, 1, 1, 1) for one in (inverted, contrast, brightness, saturation))
+        images = (images + added) * factor
+        images = torch.where(mirror < 0, images - 2 * images.mean(1, keepdim=True), images)
         if images.shape[1] == 3:
-            grey = images.mean(1, keepdim=True)
-            images = torch.where(colour == 1, images, grey + (images - grey) * colour)
-        return images * factor + added
+            luma = images.mean(1, keepdim=True)
+            images = torch.where(colour == 1, images, luma + (images - luma) * colour)
+        return images
 
 
 def _cosine(quarters: Tensor) -> Tensor:
@@ -102,8 +107,8 @@ def resampled(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
     axes = [
         torch.arange(side, dtype=images.dtype, device=images.device) - c for side, c in zip(sides, centre, strict=True)
     ]
-    places = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)  # (2, H*W)
-    found = matrix @ places + shift[:, :, None]
+    down, right = (place.flatten() for place in torch.meshgrid(*axes, indexing="ij"))  # (H*W,) each
+    found = matrix[:, :, :1] * down + matrix[:, :, 1:] * right + shift[:, :, None]  # no matmul: autocast would round it
     result, flat = 0.0, images.flatten(2)
     for corner in PAIRS:
         weight, index, inside = 1.0, 0, True
