@@ -16,15 +16,15 @@ HEAD = "head_"  # the name of a module that a regularizer adds to D begins so: i
 def still(net: nn.Module) -> Iterator[None]:
     """Inside, a pass through the net in training changes no running state: batch norm normalises by the batch and spectral
     norm by its present vectors, but neither goes on."""
-    norms = [(layer, layer.momentum) for layer in net.modules() if isinstance(layer, BATCH_NORM)]
+    norms = [layer for layer in net.modules() if isinstance(layer, BATCH_NORM) and layer.track_running_stats]
     with _evaluating(net, (parametrizations._SpectralNorm,)):
-        for layer, _ in norms:
-            layer.momentum = 0.0
+        for layer in norms:
+            layer.track_running_stats = False
         try:
             yield
         finally:
-            for layer, momentum in norms:
-                layer.momentum = momentum
+            for layer in norms:
+                layer.track_running_stats = True
 
 
 @contextlib.contextmanager
@@ -60,13 +60,22 @@ def first_layer(net: nn.Module) -> tuple[str, nn.Module]:
     return next((n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD))
 
 
+def eager() -> contextlib.AbstractContextManager:
+    """Inside, compiled nets run as they are written: for passes that a compiled net cannot make, and that, if it were asked,
+    would keep torch from compiling it ever after."""
+    if torch.compiler.is_compiling():
+        return contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager")
+
+
 @contextlib.contextmanager
 def features(net: nn.Module) -> Iterator[list[Tensor]]:
     """Inside, each pass through the net appends what its last layer is given, (B, F)."""
     seen: list[Tensor] = []
     hook = last_layer(net)[1].register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1)))
     try:
-        yield seen
+        with eager():  # a compiled net does not notice new hooks
+            yield seen
     finally:
         hook.remove()
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch._dynamo.eval_frame import OptimizedModule
 
 from regen.errors import ConfigError
-from regen.passes import squares
+from regen.passes import eager, squares
 
 Score = Callable[[Tensor], Tensor]  # images (B, ...) -> logits (B,)
 KINKED = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Threshold)
@@ -47,10 +47,14 @@ class Autograd(Slopes):
 
 
 class Functional(Slopes):
-    """torch.func.grad: the same numbers, by a pass of its own; it can stand inside a compiled function or call one."""
+    """torch.func.grad: the same numbers, by a pass of its own; it can stand inside a compiled function.
+
+    Outside of one a compiled D makes this pass uncompiled, and all others compiled.
+    """
 
     def __call__(self, score: Score, points: Tensor) -> Tensor:
-        return squares(torch.func.grad(lambda images: score(images).sum())(points.detach()))
+        with eager():
+            return squares(torch.func.grad(lambda images: score(images).sum())(points.detach()))
 
 
 class ForwardMode(Slopes):
@@ -96,8 +100,11 @@ class Automatic(Slopes):
     """Functional if D is compiled or has a compiled part, otherwise Autograd."""
 
     def fit(self, discriminator: nn.Module) -> Slopes:
-        compiled = any(isinstance(module, OptimizedModule) for module in discriminator.modules())
-        return Functional() if compiled else Autograd()
+        return Functional() if any(map(_is_compiled, discriminator.modules())) else Autograd()
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return isinstance(module, OptimizedModule) or module._compiled_call_impl is not None  # by module.compile()
 
 
 def slope(scores: Tensor, images: Tensor) -> Tensor:
@@ -107,9 +114,10 @@ def slope(scores: Tensor, images: Tensor) -> Tensor:
 
 
 def along(score: Score, points: Tensor, directions: Tensor) -> Tensor:
-    """(B,) the derivative of each point's score along its direction (B, ...), by a forward-mode pass."""
+    """(B,) the derivative of each point's score along its direction (B, ...), by a forward-mode pass; uncompiled."""
     _load_forward_mode()
-    return torch.func.jvp(score, (points,), (directions,))[1]
+    with eager():
+        return torch.func.jvp(score, (points,), (directions,))[1]
 
 
 @functools.cache
@@ -121,9 +129,9 @@ def _load_forward_mode() -> None:
 
 
 def _direction(score: Score, points: Tensor) -> Tensor:
-    """(B, ...) unit vectors along the gradient of the score, without a graph; 0 where the gradient is 0."""
+    """(B, ...) unit vectors along the gradient of the score, without a graph; shorter where its square underflows."""
     with torch.enable_grad():
         watched = points.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(watched).sum(), watched)
     lengths = squares(gradient).sqrt().view(-1, *[1] * (points.ndim - 1))
-    return gradient / lengths.clamp_min(torch.finfo(gradient.dtype).tiny)
+    return gradient / lengths.clamp_min(torch.finfo(gradient.dtype).tiny ** 0.5)

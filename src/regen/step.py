@@ -83,9 +83,9 @@ class GANStep:
 
     @cached_property
     def fake(self) -> Tensor:
-        """(B, C, H, W) G(z); without a graph to G when D is updated."""
+        """(B, C, H, W) G(z), as precise as the real images; without a graph to G when D is updated."""
         with torch.set_grad_enabled(self.player == "g"):
-            return self.generator(self.z)
+            return self.generator(self.z).to(self.real.dtype)  # of another type under mixed precision
 
     @cached_property
     def real_scores(self) -> Tensor:
@@ -124,7 +124,7 @@ class GANStep:
     def regenerate(self, z: Tensor) -> Tensor:
         """(B, C, H, W) G(z) by a pass beside the update's own, which leaves G's running state alone."""
         with still(self.generator):
-            return self.generator(z)
+            return self.generator(z).to(self.real.dtype)
 
     def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""

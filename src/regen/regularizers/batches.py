@@ -41,7 +41,8 @@ class Packing(Regularizer):
         batch, channels, *sides = images.shape
         if batch % self.m:
             raise ConfigError(
-                f"{self.name}: m={self.m} must divide the batch, got {batch} images: type data.batch_size=64"
+                f"{self.name}: m={self.m} must divide the batch, got {batch} images: "
+                f"type data.batch_size={batch + -batch % self.m}"
             )
         return images.reshape(batch // self.m, self.m * channels, *sides)
 

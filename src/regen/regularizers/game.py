@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regen.distributed import pooled
-from regen.passes import float32, still
+from regen.passes import eager, float32, still
 from regen.passport import Cost
 from regen.regularizer import Regularizer
 from regen.regularizers.gradients import EACH_ITS_OWN
@@ -36,7 +37,13 @@ class Consensus(Regularizer):
         return self._field(step, _copies(step.generator), dict(step.discriminator.named_parameters()))
 
     def _field(self, step: GANStep, of_g: Parameters, of_d: Parameters) -> Tensor:
-        with float32(step.real), still(step.generator), still(step.discriminator):
+        with (
+            float32(step.real),
+            still(step.generator),
+            still(step.discriminator),
+            eager(),
+            sdpa_kernel(SDPBackend.MATH),
+        ):
             fake = functional_call(step.generator, of_g, (step.z,))
             twin = step.twin("d", step.generator, lambda x: functional_call(step.discriminator, of_d, (x,)), fake)
             losses = (step.loss.for_d(twin), list(of_d.values())), (self._loss_of_g(twin), list(of_g.values()))
