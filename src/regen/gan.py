@@ -13,7 +13,7 @@ from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
 from regen.errors import ConfigError
-from regen.losses import Relativistic
+from regen.losses import Article, Relativistic
 from regen.objective import Objective
 from regen.randomness import Draws
 from regen.record import Record, Watch
@@ -21,6 +21,7 @@ from regen.schedules import Schedule, value_of
 from regen.slopes import Automatic, Slopes
 from regen.step import GANStep
 
+NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not ask D about them"}
 BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
 
 
@@ -46,7 +47,7 @@ class GAN(LightningModule):
     seed                         the key of every draw
 
     Raises ConfigError on an order that is not of d and g, on reuse_fake with more than one D step or with G first, and on a
-    top_k outside (0, 1] or beside a loss that pairs real with generated images.
+    top_k outside (0, 1] or beside a loss that pairs real with generated images, or does not score them.
     """
 
     def __init__(
@@ -219,10 +220,13 @@ def _check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
 
 def _check_top_k(top_k: float | Schedule, objective: Objective) -> None:
     shares = (top_k.start, top_k.end) if isinstance(top_k, Schedule) else (top_k,)
-    if any(not 0 < share <= 1 for share in shares):
-        raise ConfigError(f"model.top_k must be a share in (0, 1], got {', '.join(map(str, shares))}")
-    if shares != (1.0,) and isinstance(objective.loss, Relativistic):
+    if any(not isinstance(share, int | float) or not 0 < share <= 1 for share in shares):
         raise ConfigError(
-            "model.top_k lets G learn from some of the fakes alone, and loss=relativistic pairs each of them with a real "
-            "image: type another loss, or model.top_k=1"
+            f"model.top_k must be a share in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
         )
+    for loss, why in NO_BEST.items():
+        if shares != (1.0,) and isinstance(objective.loss, loss):
+            raise ConfigError(
+                f"model.top_k lets G learn from the fakes that D likes best alone, and loss={loss.__name__.lower()} {why}: "
+                "type another loss, or model.top_k=1"
+            )

@@ -9,7 +9,7 @@ from torch import Tensor
 from regen.errors import ConfigError
 from regen.randomness import Draws
 from regen.regularizer import Regularizer
-from regen.schedules import Strength, value_of
+from regen.schedules import Controller, Schedule, value_of
 from regen.step import GANStep
 
 
@@ -20,20 +20,22 @@ class InstanceNoise(Regularizer):
 
     std   a number or a schedule: it is usually let fall to 0, `+schedule@regularizer.instance_noise.std=linear`
 
-    Raises ConfigError on a std that is negative or not finite.
+    Raises ConfigError on a std that is negative or not finite, and on a controller, which holds the strength of a penalty.
     """
 
     search = {"std": (1e-2, 1.0)}
 
-    def __init__(self, std: Strength = 0.1) -> None:
+    def __init__(self, std: float | Schedule = 0.1) -> None:
         super().__init__()
+        if isinstance(std, Controller):
+            raise ConfigError(f"{self.name}: std must be a number or a schedule, got {std}: nothing would move it")
         if not callable(std) and not (math.isfinite(std) and std >= 0):
             raise ConfigError(f"{self.name}: std must be a finite number >= 0, got {std}")
         self.std = std
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
         std = value_of(self.std, step)
-        if not isinstance(std, Tensor) and not std:
+        if not std:
             return images
         return images + std * rng.normal(*images.shape).to(images.dtype)
 
