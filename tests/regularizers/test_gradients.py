@@ -1,36 +1,22 @@
-"""R1 against closed forms and finite differences."""
+"""Penalties on the slope of D against closed forms and finite differences."""
 
 import pytest
 import torch
 from conftest import images, linear_critic, make_gan, make_step
+from critics import Quadratic, flat_critic, gradients, normal
 from torch import nn
 
 from regen.errors import ConfigError
-from regen.losses import Nonsaturating
+from regen.losses import Hinge, LeastSquares, Minimax, Nonsaturating, Relativistic, Wasserstein
 from regen.networks import dcgan, mlp
 from regen.objective import Objective
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
-from regen.regularizers.gradients import R1
-
-
-def normal(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+from regen.regularizers.gradients import R1, R1R2, R2, JSReg
 
 
 def r1(step) -> torch.Tensor:
     return R1(lambda_d=1).for_d(step)
-
-
-class Quadratic(nn.Module):
-    """D(x) = 1/2 x^T A x."""
-
-    def __init__(self, matrix: torch.Tensor) -> None:
-        super().__init__()
-        self.matrix = nn.Parameter(matrix)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.flatten(1) @ self.matrix * images.flatten(1)).sum(1) / 2
 
 
 def test_r1_of_a_linear_critic_is_half_its_squared_weight():
@@ -48,12 +34,9 @@ def test_its_gradient_at_a_linear_critic_is_the_weight_and_nothing_for_the_bias(
 
 
 def test_r1_of_a_quadratic_critic_is_half_the_mean_of_its_squared_slope():
-    matrix, real = normal(16, 16), images(5).double()
-    slopes = real.flatten(1) @ (matrix + matrix.T) / 2
-    expected = slopes.square().sum(1).mean() / 2
-    assert r1(make_step("d", discriminator=Quadratic(matrix), real=real)).item() == pytest.approx(
-        expected.item(), rel=1e-12
-    )
+    critic, real = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
+    expected = critic.slopes(real).square().sum(1).mean() / 2
+    assert r1(make_step("d", discriminator=critic, real=real)).item() == pytest.approx(expected.item(), rel=1e-12)
 
 
 def test_r1_is_a_mean_over_images_and_a_sum_over_an_images_values():
@@ -84,9 +67,7 @@ def test_its_gradient_agrees_with_finite_differences():
 
 
 def test_a_flat_critic_has_a_penalty_of_0_and_finite_gradients():
-    critic = mlp.Discriminator((1, 4, 4), hidden=(8,))
-    for parameter in critic.parameters():
-        nn.init.zeros_(parameter)
+    critic = flat_critic()
     value = r1(make_step("d", discriminator=critic))
     value.backward()
     assert value == 0
@@ -132,3 +113,87 @@ def test_r1_does_not_mind_batch_norm_in_g():
 
 def attach(generator: nn.Module, discriminator: nn.Module) -> None:
     Objective(Nonsaturating(), {"r1": R1(lambda_d=1)}).attach(generator, discriminator)
+
+
+def judged(critic: nn.Module, player: str = "d"):
+    """A step with images of 5 real and 5 generated ones, in float64."""
+    return make_step(player, discriminator=critic, real=images(5).double())
+
+
+def test_r2_is_half_the_mean_of_the_squared_slope_at_generated_images():
+    critic = Quadratic(normal(16, 16), normal(16, seed=1))
+    step = judged(critic)
+    expected = critic.slopes(step.fake.detach()).square().sum(1).mean() / 2
+    value = R2(lambda_d=1).for_d(step)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert not torch.allclose(value, r1(judged(critic)), rtol=1e-2)
+    for one, other in zip(gradients(value, critic), gradients(expected, critic), strict=True):
+        assert torch.allclose(one, other, rtol=1e-10)
+
+
+def test_r2_teaches_d_alone():
+    step = make_step("d")
+    R2(lambda_d=1).for_d(step).backward()
+    assert all(parameter.grad is None for parameter in step.generator.parameters())
+
+
+def test_r1_r2_is_r1_and_r2():
+    critic = Quadratic(normal(16, 16), normal(16, seed=1))
+    both = R1R2(lambda_d=1).for_d(judged(critic))
+    apart = r1(judged(critic)) + R2(lambda_d=1).for_d(judged(critic))
+    assert both.item() == pytest.approx(apart.item(), rel=1e-12)
+    for one, other in zip(gradients(both, critic), gradients(apart, critic), strict=True):
+        assert torch.allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [R1, R2, R1R2, JSReg])
+def test_the_slopes_at_the_data_and_at_generated_images_need_no_pass_of_their_own(kind):
+    gan, seen = make_gan(regularizers={"penalty": kind(lambda_d=1.0)}), []
+    gan.discriminator.register_forward_hook(lambda net, given, scores: seen.append(len(scores)))
+    gan.update(gan.step("d", 0, images()))
+    assert seen == [16, 16]  # real and generated images once, as without a penalty
+
+
+def weighed_by_hand(critic: Quadratic, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """JSReg written out for a quadratic critic."""
+    of_real = critic.slopes(real).square().sum(1) * (1 - 1 / (1 + (-critic(real)).exp())) ** 2
+    of_fake = critic.slopes(fake).square().sum(1) * (1 / (1 + (-critic(fake)).exp())) ** 2
+    return 0.5 * (of_real.sum() + of_fake.sum()) / 5
+
+
+def test_js_reg_of_a_quadratic_critic_is_that_by_hand_and_its_weights_take_part_in_the_gradient():
+    critic = Quadratic(normal(16, 16) / 4, normal(16, seed=1))
+    step = judged(critic)
+    expected = weighed_by_hand(critic, step.real.detach(), step.fake.detach())
+    value = JSReg(lambda_d=1).for_d(step)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    for one, other in zip(gradients(value, critic), gradients(expected, critic), strict=True):
+        assert torch.allclose(one, other, rtol=1e-10)
+
+
+def test_js_reg_of_a_critic_that_is_sure_and_right_is_0_and_of_one_that_is_sure_and_wrong_r1_and_r2():
+    right, wrong = linear_critic(torch.ones(1, 4, 4).double(), bias=50.0), linear_critic(torch.ones(1, 4, 4).double())
+
+    def value(critic: nn.Module, real: float, fake: float) -> float:
+        step = make_step("d", discriminator=critic, real=torch.full((2, 1, 4, 4), real).double())
+        step.fake = torch.full((2, 1, 4, 4), fake).double()
+        return JSReg(lambda_d=1).for_d(step).item()
+
+    assert value(right, 1.0, -10.0) == pytest.approx(0, abs=1e-12)  # scores of 66 and -110
+    assert value(wrong, -5.0, 5.0) == pytest.approx(16, rel=1e-12)  # of -80 and 80: 1/2 (16 + 16)
+
+
+@pytest.mark.parametrize("loss", [Hinge, Wasserstein, LeastSquares, Relativistic])
+def test_js_reg_is_refused_for_losses_that_have_nothing_to_do_with_its_weights(loss):
+    expected = (
+        f"regularizer js_reg cannot be combined with other losses than Minimax, and here is loss {loss.__name__}: "
+        r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
+    )
+    with pytest.raises(ConfigError, match=expected):
+        make_gan(regularizers={"js_reg": JSReg(lambda_d=1.0)}, loss=loss())
+
+
+@pytest.mark.parametrize("loss", [Minimax, Nonsaturating])
+def test_js_reg_is_there_for_the_losses_of_its_paper(loss):
+    gan = make_gan(regularizers={"js_reg": JSReg(lambda_d=1.0)}, loss=loss())
+    assert all(value.isfinite() for value in gan.iterate(images()[None]))
