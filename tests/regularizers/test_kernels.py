@@ -162,12 +162,12 @@ def test_only_the_player_that_has_moved_is_averaged():
 
 
 def test_sparsity_is_the_share_of_kernel_weights_up_to_a_thousandth_of_their_kernels_largest():
-    net = nn.Sequential(nn.Linear(4, 1), nn.Linear(2, 1))
-    net[0].weight.data.copy_(torch.tensor([[1000.0, -0.9, 1.1, 0.0]]))
+    net = nn.Sequential(nn.Linear(5, 1), nn.Linear(2, 1))
+    net[0].weight.data.copy_(torch.tensor([[1000.0, -0.9, 0.5, 1.1, 0.0]]))
     net[1].weight.data.copy_(torch.tensor([[1e-3, 1e-7]]))
     for layer in net:
         layer.bias.data.zero_()
-    assert sparsity(net).item() == pytest.approx(3 / 6)
+    assert sparsity(net).item() == pytest.approx((3 + 1) / 7)
 
 
 def test_weight_l1_reports_the_sparsity_of_the_players_that_it_pulls_on():
