@@ -129,6 +129,8 @@ def _panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
 def _panel(name: str) -> tuple[int, str]:
     """Where a logged name is drawn: the panel's rank and title."""
     kind, _, what = name.rpartition("/")
+    if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
+        return 5, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
     if kind in ("val", "train", "real"):
         return 0, FIGURES.get(what, what)
     if kind == "gap":
@@ -137,12 +139,12 @@ def _panel(name: str) -> tuple[int, str]:
         if what in ("loss", "data"):
             return 2, "losses"
         return (3, "scores of D") if what.endswith("_score") else (4, f"{what}, unweighted")
-    return (6, "images per second") if name == "images_per_second" else (5, name)
+    return (7, "images per second") if name == "images_per_second" else (6, name)
 
 
 def _line(axes, name: str, points: Points) -> None:
     kind, _, what = name.rpartition("/")
-    colour = COLOURS.get(name, COLOURS.get(kind, GREEN))
+    colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
     style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
     finite = [point for point in points if math.isfinite(point[1])]
     if kind == "gap" or name == "images_per_second":
