@@ -97,3 +97,11 @@ def test_nothing_else_draws(path):
         return
     lines = [line for line in path.read_text().splitlines() if DRAWING.search(line) and not KEYED.search(line)]
     assert lines == []
+
+
+@pytest.mark.parametrize("concentration", [0.01, 0.2, 1.0, 5.0])
+def test_a_beta_law_has_its_mean_and_variance_however_small_its_concentration(concentration):
+    drawn = Draws("beta").beta(concentration, 20_000)
+    variance = 1 / (4 * (2 * concentration + 1))
+    assert drawn.mean().item() == pytest.approx(0.5, abs=4 * (variance / 20_000) ** 0.5)
+    assert drawn.var().item() == pytest.approx(variance, rel=0.03)

@@ -85,7 +85,7 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
 
 
 def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> None:
-    folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3")
+    folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3", "share_every=1")
     inert = json.loads((folder / "result.json").read_text())["inert"]
     assert inert.keys() == {"d/l2"} and 0 < inert["d/l2"] < 1e-3
     assert "d/l2 is inert" in capsys.readouterr().out

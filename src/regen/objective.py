@@ -129,6 +129,9 @@ class Objective(nn.Module):
         return found
 
     def inert(self) -> dict[str, float]:
-        """{"d/r1": largest share so far} of the penalties whose share has stayed below INERT, whenever it was measured."""
+        """{"d/r1": largest share so far} of the penalties whose share has stayed below INERT at two measurements or more.
+
+        (At the first update some cannot pull yet.)
+        """
         pulls = {f"{p}/{n}": pull for n, r in self.regularizers.items() for p, pull in r.pulls.items()}
-        return {name: float(pull.largest) for name, pull in pulls.items() if pull.data > 0 and pull.largest < INERT}
+        return {name: float(pull.largest) for name, pull in pulls.items() if pull.measured > 1 and pull.largest < INERT}

@@ -67,9 +67,9 @@ class Draws:
         """(batch, *shape) numbers in [0, 1] from Beta(concentration, concentration)."""
 
         def draw(*size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-            shapes = torch.full((2, *size), concentration, device=device)
-            one, other = torch._standard_gamma(shapes, generator=generator).clamp_min(1e-30)
-            return one / (one + other)
+            shapes = torch.full((2, *size), concentration, dtype=torch.float64, device=device)
+            one, other = torch._standard_gamma(shapes, generator=generator).clamp_min(1e-300)  # small ones underflow
+            return (one / (one + other)).float()
 
         return self._own(draw, batch, shape)
 

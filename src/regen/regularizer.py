@@ -34,11 +34,11 @@ class Regularizer(nn.Module):
     every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much.
                          (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
                          Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
-    relative             instead of the strengths that are not 0: lambda is set so that the norm of the penalty's gradient is
+    relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's gradient is
                          this share of the data term's, both moving averages; what it amounts to is logged
 
     Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
-    on every < 1 and on a relative strength that is not a finite number > 0.
+    on every < 1 and on a relative strength that is not a finite number > 0 or stands in no number's place.
     """
 
     # Its passport, beside what docstring and yaml say
@@ -69,6 +69,11 @@ class Regularizer(nn.Module):
         self.strengths, self.every, self.relative = {"g": lambda_g, "d": lambda_d}, every, relative
         for player, strength in self.strengths.items():
             self._check(player, strength)
+        if relative is not None and not any(_is_number(one) and one for one in self.strengths.values()):
+            raise ConfigError(
+                f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers above 0, "
+                f"got {lambda_g} and {lambda_d}: type a number for the player that it is for"
+            )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
         self.controllers = nn.ModuleDict(moving)
         self.pulls = nn.ModuleDict({p: Pull() for p in "gd" if self.overrides(f"for_{p}") and self.strengths[p] != 0})
@@ -110,13 +115,16 @@ class Regularizer(nn.Module):
 
     def strength(self, step: GANStep) -> float | Tensor:
         """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
-        if self.relative is not None:
+        if self._is_relative(step.player):
             return self.pulls[step.player].strength(self.relative)
         return value_of(self.strengths[step.player], step)
 
     def moves(self, player: str) -> bool:
         """Whether the strength is another one from update to update."""
-        return self.relative is not None or callable(self.strengths[player])
+        return self._is_relative(player) or callable(self.strengths[player])
+
+    def _is_relative(self, player: str) -> bool:
+        return self.relative is not None and not callable(self.strengths[player])
 
     def weight(self, step: GANStep) -> float | Tensor:
         """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""

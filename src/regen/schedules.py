@@ -121,8 +121,8 @@ MEASURES: dict[str, Measure] = {measure.__name__: measure for measure in (real_s
 class Controller(nn.Module):
     """A value that rises while what is measured lies above the target and falls while it lies below (Karras 2020, ADA).
 
-    value <- clip(value + sign(m - target) * images / span_images, least, most), every `every` turns, `images` the real images
-    of all processes shown meanwhile and m the mean of the measure over them.
+    value <- clip(value + sign(m - target) * images / span_images, least, most), every `every` turns, `images` those of all
+    processes in the player's updates meanwhile and m the mean of the measure over them.
 
     measure       real_sign, score_gap or penalty
     span_images   real images in which the value moves by 1

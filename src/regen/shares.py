@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from regen.distributed import average_
 
 INERT = 1e-3  # a penalty whose share stays below has not done anything
+MOST = 1e6  # a share is not told apart beyond
 KEPT = 0.9  # of the averages of norms at each measurement
 RELATIVE_EVERY = 10  # a relative strength is measured at every 10th of its penalty's updates, whatever is logged
 
@@ -17,17 +18,18 @@ def gradient_norm(value: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     if not value.requires_grad:
         return value.new_zeros(())
     found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
-    gradients = [gradient for gradient in found if gradient is not None]
+    gradients = [gradient.contiguous() for gradient in found if gradient is not None]
     average_(gradients)
     return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else value.new_zeros(())
 
 
 class Pull(nn.Module):
-    """Moving averages of the gradients' norms, of a player's data term and of one penalty; and the largest share."""
+    """Moving averages of the gradients' norms, of a player's data term and of one penalty; the largest of the shares that were
+    measured, and their number."""
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("data", "penalty", "largest"):
+        for name in ("data", "penalty", "largest", "measured"):
             self.register_buffer(name, torch.zeros(()))
 
     @torch.no_grad()
@@ -45,7 +47,11 @@ class Pull(nn.Module):
 
     @torch.no_grad()
     def share(self, strength: float | Tensor, data: Tensor, penalty: Tensor) -> Tensor:
-        """() strength * ||grad penalty|| / ||grad data term||, of norms just measured; the largest one is noted."""
-        share = strength * penalty / data.clamp_min(1e-30)
+        """() strength * ||grad penalty|| / ||grad data term||, at most MOST, 0 where the data term does not pull.
+
+        Of norms just measured. The largest share is noted, and that one more was measured.
+        """
+        self.measured += 1
+        share = torch.where(data > 0, (strength * penalty / data.clamp_min(1e-30)).clamp_max(MOST), 0.0)
         self.largest.copy_(torch.maximum(self.largest, share.float()))
         return share
