@@ -34,8 +34,8 @@ class Regularizer(nn.Module):
     every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much.
                          (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
                          Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
-    relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's gradient is
-                         this share of the data term's, both moving averages; what it amounts to is logged
+    relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's
+                         gradient is this share of the data term's, both moving averages; what it amounts to is logged
 
     Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
     on every < 1 and on a relative strength that is not a finite number > 0 or stands in no number's place.
@@ -71,8 +71,8 @@ class Regularizer(nn.Module):
             self._check(player, strength)
         if relative is not None and not any(_is_number(one) and one for one in self.strengths.values()):
             raise ConfigError(
-                f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers above 0, "
-                f"got {lambda_g} and {lambda_d}: type a number for the player that it is for"
+                f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers "
+                f"above 0, got {lambda_g} and {lambda_d}: type a number for the player that it is for"
             )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
         self.controllers = nn.ModuleDict(moving)
