@@ -127,7 +127,7 @@ def resampled(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
 class APA(Adaptive):
     """D is shown generated images as real ones, each with probability p, held at E sign D(x) = target.
 
-    Source: Jiang et al. 2021 (APA), section 3. Convention: p moves as ADA's.
+    Source: Jiang et al. 2021 (APA). Convention: p moves as ADA's.
 
     Acts before every other augmentation. The slope of D at an image that was replaced counts as 0.
     """

@@ -16,7 +16,7 @@ from regen.step import GANStep
 class InstanceNoise(Regularizer):
     """D(x + n) and D(G(z) + n), n ~ N(0, std² I).
 
-    Source: Sønderby et al. 2017, section 4. Convention: std in units of images in [-1, 1].
+    Source: Sønderby et al. 2017 (amortised MAP inference). Convention: std in units of images in [-1, 1].
 
     std   a number or a schedule: it is usually let fall to 0, `+schedule@regularizer.instance_noise.std=linear`
 
@@ -43,7 +43,7 @@ class InstanceNoise(Regularizer):
 class DiffAugment(Regularizer):
     """D(T(x)) and D(T(G(z))), T random for each image and differentiable: colour, translation and cutout.
 
-    Source: Zhao et al. 2020 (DiffAugment), section 3, with the defaults of its code. Convention: the same law for both.
+    Source: Zhao et al. 2020 (DiffAugment), with the defaults of its code. Convention: the same law for both.
 
     brightness   a number from U[-brightness, brightness] is added, in units of images in [-1, 1]
     saturation   an image is scaled about its mean over channels by 1 +- saturation (nothing happens to one channel)

@@ -16,7 +16,7 @@ from regen.step import GANStep
 class Packing(Regularizer):
     """D(x₁, …, x_m): D sees m images at once, as channels of one.
 
-    Source: Lin et al. 2018 (PacGAN), section 3. Convention: m images that follow one another are a pack; the loss is a
+    Source: Lin et al. 2018 (PacGAN). Convention: m images that follow one another are a pack; the loss is a
     mean over packs.
 
     The first layer of D is replaced by one with m times the inputs, its weights drawn anew with the old ones' deviation. It

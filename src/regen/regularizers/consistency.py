@@ -16,7 +16,7 @@ from regen.step import GANStep
 class CR(Regularizer):
     """λ_D E(D(x) - D(T(x)))², T a shift and a flip, on real images.
 
-    Source: Zhang et al. 2020 (consistency regularization), eq. 6. Convention: no ½; D(x) is the logit.
+    Source: Zhang et al. 2020 (consistency regularization). Convention: no ½; D(x) is the logit.
 
     shift   by up to this share of each side, the border filled with 0 (grey)
     flip    the probability of a reflection left to right: 0 for digits and letters

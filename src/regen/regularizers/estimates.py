@@ -17,7 +17,7 @@ from regen.step import GANStep
 class ApproximateR1(Regularizer):
     """λ_D ½ E(D(x + σn) - D(x))² / σ², n ~ N(0, I), on real images.
 
-    Source: Lin et al. 2025 (Seaweed-APT), section 3.4. Convention: ½ and 1/σ², so that λ_D means what it means for `r1`.
+    Source: Lin et al. 2025 (Seaweed-APT). Convention: ½ and 1/σ², so that λ_D means what it means for `r1`.
 
     Of a linear D it is unbiased; otherwise the bias is of order σ². Both passes see the same augmentation. Raises ConfigError
     unless sigma > 0.

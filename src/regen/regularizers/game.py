@@ -20,7 +20,7 @@ Parameters = Mapping[str, Tensor]
 class Consensus(Regularizer):
     """λ ½ (‖∇_θ L_G‖² + ‖∇_ψ L_D‖²) on both players' losses, of their data terms.
 
-    Source: Mescheder, Nowozin and Geiger 2017, eq. 11; its γ. Convention: ½; summed over all parameters.
+    Source: Mescheder, Nowozin and Geiger 2017; its γ. Convention: ½; summed over all parameters.
 
     The squared norm of a minibatch's gradient is larger than that of the expected one: the estimate is biased. Both nets take
     part in one graph: costly.

@@ -53,7 +53,7 @@ class PathLength(Regularizer):
 class JacobianClamping(Regularizer):
     """λ_G E(max(0, Q - most)² + max(0, least - Q)²), Q = ‖G(z + δ) - G(z)‖ / ‖δ‖, δ in a random direction.
 
-    Source: Odena et al. 2018, algorithm 1. Convention: no ½; ‖·‖ over an image's values in [-1, 1].
+    Source: Odena et al. 2018. Convention: no ½; ‖·‖ over an image's values in [-1, 1].
 
     epsilon   the length ‖δ‖
 
@@ -85,7 +85,7 @@ class JacobianClamping(Regularizer):
 class ModeSeeking(Regularizer):
     """λ_G / E[d(G(z₁), G(z₂)) / d(z₁, z₂)], d the mean absolute difference.
 
-    Source: Mao et al. 2019 (MSGAN), eq. 3, in the inverse form of its code, which is bounded below. Convention: d is a mean
+    Source: Mao et al. 2019 (MSGAN), in the inverse form of its code, which is bounded below. Convention: d is a mean
     over values; 1e-5 is added to the mean over pairs.
 
     A generator that draws the same image for different latents pays for it.
@@ -103,7 +103,7 @@ class ModeSeeking(Regularizer):
 class HessianPenalty(Regularizer):
     """λ_G max over pixels of E Var_v[vᵀ H v], H the Hessian of a pixel in z, v with values ±1.
 
-    Source: Peebles et al. 2020, eq. 5 and 6. Convention: vᵀHv by second differences of width epsilon; the unbiased variance
+    Source: Peebles et al. 2020. Convention: vᵀHv by second differences of width epsilon; the unbiased variance
     over `directions` draws of v; the mean over latents, then the maximum over the batch's image values.
 
     Zero when each latent acts on its own: latents disentangle. Batch norm in G normalises by its running statistics here.

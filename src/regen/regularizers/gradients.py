@@ -53,7 +53,7 @@ class R2(SlopePenalty):
 class R1R2(SlopePenalty):
     """λ_D ½ (E‖∇D(x)‖² + E‖∇D(G(z))‖²).
 
-    Source: Huang et al. 2024 (R3GAN), eq. 5, with loss=relativistic. Convention: ½; summed over an image's values.
+    Source: Huang et al. 2024 (R3GAN), with loss=relativistic. Convention: ½; summed over an image's values.
 
     R3GAN lets λ_D fall to a tenth along a cosine: `+schedule@regularizer.r1_r2.lambda_d=cosine`.
     """
@@ -67,7 +67,7 @@ class R1R2(SlopePenalty):
 class JSReg(SlopePenalty):
     """λ_D ½ (E (1 - s(D(x)))² ‖∇D(x)‖² + E s(D(G(z)))² ‖∇D(G(z))‖²), s the sigmoid.
 
-    Source: Roth et al. 2017, eq. 27; λ_D is its γ, which it lets fall from 2 to 0.01. Convention: ½; summed over an image's
+    Source: Roth et al. 2017; λ_D is its γ, which its code can let fall to a hundredth. Convention: ½; summed over an image's
     values; the weights take part in the gradient.
     """
 

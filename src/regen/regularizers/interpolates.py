@@ -43,7 +43,7 @@ class WganGP(Interpolates):
 class WganLP(Interpolates):
     """λ_D E max(0, ‖∇D(x̃)‖ - 1)², x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
 
-    Source: Petzka, Fischer and Lukovnikov 2018, eq. 8. Convention: no ½; ‖·‖ over an image's values.
+    Source: Petzka, Fischer and Lukovnikov 2018 (WGAN-LP). Convention: no ½; ‖·‖ over an image's values.
     """
 
     def excess(self, slopes: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class WganLP(Interpolates):
 class ZeroGP(Interpolates):
     """λ_D E‖∇D(x̃)‖², x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
 
-    Source: Thanh-Tung, Tran and Venkatesh 2019, eq. 4. Convention: no ½; summed over an image's values.
+    Source: Thanh-Tung, Tran and Venkatesh 2019. Convention: no ½; summed over an image's values.
     """
 
     def excess(self, slopes: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class ZeroGP(Interpolates):
 class MaxGP(Interpolates):
     """λ_D max ‖∇D(x̃)‖² over the batch, x̃ = u x + (1 - u) G(z), u ~ U[0, 1).
 
-    Source: Zhou et al. 2019 (Lipschitz GANs), section 4. Convention: no ½; the maximum over the batch of each process.
+    Source: Zhou et al. 2019 (Lipschitz GANs). Convention: no ½; the maximum over the batch of each process.
     """
 
     search = {"lambda_d": (1e-2, 1e1)}
@@ -75,7 +75,7 @@ class MaxGP(Interpolates):
 class Dragan(Interpolates):
     """λ_D E(‖∇D(x + ½ std(x) u)‖ - 1)², u ~ U[0, 1) for each value.
 
-    Source: Kodali et al. 2017, algorithm 1, with the noise of its code. Convention: no ½; std(x) over all values of the batch.
+    Source: Kodali et al. 2017, with the noise of its code. Convention: no ½; std(x) over all values of the batch.
 
     Others draw u from U[-½, ½), or move all values of an image by one factor: not the same law.
     """

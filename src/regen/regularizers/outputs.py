@@ -46,7 +46,7 @@ class L2(Regularizer):
 class L1(L2):
     """λ_G E‖G(z)‖₁ + λ_D E|D(x)|.
 
-    Source: as L2, of which it is the sibling. Convention: the mean over an image's values, with reduce=sum their sum; D(x) is
+    Source: the article's penalty with another norm. Convention: the mean over an image's values, with reduce=sum their sum; D(x) is
     the logit.
     """
 

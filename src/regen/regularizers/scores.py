@@ -90,7 +90,7 @@ class LeCam(Regularizer):
 class Mixup(Regularizer):
     """λ_D E BCE(D(m x + (1 - m) G(z)), m), m ~ Beta(α, α).
 
-    Source: Zhang et al. 2018 (mixup), section 3.5. Convention: added to D's data term; in the paper it stands in its place.
+    Source: Zhang et al. 2018 (mixup). Convention: added to D's data term; in the paper it stands in its place.
 
     D is asked how much of a mixture is real, and so held to be about linear in between. Raises ConfigError unless alpha is
     a finite number > 0.

@@ -87,7 +87,7 @@ class Orthogonal(KernelPenalty):
 class Orthonormal(KernelPenalty):
     """λ Σ‖WWᵀ - I‖² over kernels, of each player.
 
-    Source: Brock et al. 2017, section 3.3, squared as in Brock et al. 2019, eq. 2. Convention: no ½.
+    Source: Brock et al. 2017, squared as in Brock et al. 2019 (BigGAN), eq. 2. Convention: no ½.
     """
 
     search = {"lambda_g": (1e-6, 1e-2), "lambda_d": (1e-6, 1e-2)}
@@ -100,7 +100,7 @@ class Orthonormal(KernelPenalty):
 class SpectralPenalty(Regularizer):
     """λ ½ Σ σ(W)² over kernels, σ the largest singular value, of each player.
 
-    Source: Yoshida and Miyato 2017, eq. 3. Convention: ½; a convolution is taken as its kernel reshaped to a matrix.
+    Source: Yoshida and Miyato 2017. Convention: ½; a convolution is taken as its kernel reshaped to a matrix.
 
     σ by one power iteration an update, whose vectors are state and are in the checkpoint.
     """
