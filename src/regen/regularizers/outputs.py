@@ -46,8 +46,8 @@ class L2(Regularizer):
 class L1(L2):
     """λ_G E‖G(z)‖₁ + λ_D E|D(x)|.
 
-    Source: the article's penalty with another norm. Convention: the mean over an image's values, with reduce=sum their sum; D(x)
-    is the logit.
+    Source: the article's penalty with another norm. Convention: the mean over an image's values, with reduce=sum their sum;
+    D(x) is the logit.
     """
 
     def norm(self, values: Tensor) -> Tensor:
