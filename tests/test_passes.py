@@ -11,7 +11,9 @@ from regen.passes import apart, still
 
 def net() -> nn.Module:
     """In training, with running state of every kind that the project's nets have."""
-    layers = nn.Sequential(parametrizations.spectral_norm(nn.Linear(3, 4)), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    first = nn.Linear(3, 4)
+    first.weight.data = torch.eye(4, 3) + 0.01 * torch.arange(12.0).view(4, 3)  # whose power iteration has long to go
+    layers = nn.Sequential(parametrizations.spectral_norm(first), nn.BatchNorm1d(4), nn.Linear(4, 1))
     layers(batch() - 2)
     return layers
 
