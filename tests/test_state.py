@@ -43,7 +43,7 @@ FORGETFUL: dict[str, Callable[[], Regularizer]] = {
     "jacobian_clamping": lambda: JacobianClamping(least=0.0, most=0.01, lambda_g=1.0),
     "hessian_penalty": lambda: HessianPenalty(lambda_g=0.1),
 }
-BATCH, LAST = 16, 12  # a relative strength is measured again in the eleventh update
+BATCH, LAST = 16, 11  # a relative strength is measured again in the last update, a controller is between two moves
 
 
 def gan(name: str, make: dict[str, Callable[[], Regularizer]]) -> GAN:

@@ -41,8 +41,8 @@ class GAN(LightningModule):
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
     ema_decay                    of the moving average of G, `ema`
-    top_k                        the share of the fakes that G learns from, those that D likes best: a number or a schedule
-                                 (Sinha 2020: it falls from 1 to 1/2)
+    top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
+                                 number or a schedule (Sinha 2020: it falls from 1 to 1/2)
     slopes                       how the slope of D is taken, by penalties that need it
     seed                         the key of every draw
 

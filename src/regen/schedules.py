@@ -169,9 +169,9 @@ class Controller(nn.Module):
     @torch.no_grad()
     def observe(self, step: GANStep, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
         """Take in an update; it is number `turn` of those that are observed, one in `lazy` of all."""
-        self.total += self.measure(step, penalty).float()
+        self.total += averaged(self.measure(step, penalty).float())
         if (turn + 1) % self.every == 0:
-            above = (averaged(self.total) / self.every - self.target).sign()
+            above = (self.total / self.every - self.target).sign()
             way = above * step.batch * self.every * lazy / self.span_images
             self.value.copy_(self.moved(way).clamp(self.least, self.most))
             self.total.zero_()

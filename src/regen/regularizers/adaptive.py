@@ -44,8 +44,8 @@ class ADA(Adaptive):
     """D(T(x)) and D(T(G(z))), each of T's augmentations applied with probability p, held at E sign D(x) = target.
 
     Source: Karras et al. 2020 (ADA), section 3 and appendix B. Convention: p ← p ± images / span_images by the distance's sign;
-    "bgc" of its code: reflection, quarter turns, whole-pixel shifts; scaling and rotation; brightness, contrast, inversion of
-    luma (saturation, where there are colours).
+    of "bgc" of its code: reflection, quarter turns, whole-pixel shifts; scaling and rotation; brightness, contrast,
+    inversion of luma (saturation, where there are colours).
 
     One bilinear resampling does all that moves pixels; the border is filled with 0 (grey).
     """

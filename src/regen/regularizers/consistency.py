@@ -2,6 +2,7 @@
 
 from typing import Unpack
 
+import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
@@ -76,10 +77,11 @@ class ZCR(Regularizer):
         self.radius = radius
 
     def for_d(self, step: GANStep) -> Tensor:
-        return (step.fake_scores - step.rescore(self._nearby(step).detach(), "fake")).square().mean()
+        return (step.fake_scores - step.rescore(self._nearby(step), "fake")).square().mean()
 
     def for_g(self, step: GANStep) -> Tensor:
         return -squares(step.fake - self._nearby(step)).mean() / step.fake[0].numel()
 
     def _nearby(self, step: GANStep) -> Tensor:
-        return step.regenerate(step.z + self.radius * step.rng("zcr").normal(*step.z.shape).to(step.z.dtype))
+        with torch.set_grad_enabled(step.player == "g"):
+            return step.regenerate(step.z + self.radius * step.rng("zcr").normal(*step.z.shape).to(step.z.dtype))

@@ -44,7 +44,7 @@ class PullingAway(Regularizer):
 class Rotation(Regularizer):
     """λ_D E CE(h(f(r x)), r) + λ_G E CE(h(f(r G(z))), r), r one of four quarter turns, h a layer on D's features f.
 
-    Source: Chen et al. 2019 (SSGAN); α is λ_G, β is λ_D. Convention: a quarter of the batch, turned
+    Source: Chen et al. 2019 (SSGAN); α is λ_G, β is λ_D. Convention: a quarter of a process's batch, turned
     in all four ways.
 
     D is kept from forgetting: it must go on telling how images are turned, and G is to draw what it can tell. h is learnt
