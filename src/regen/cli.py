@@ -112,7 +112,7 @@ def _check_groups(overrides: list[str]) -> None:
     groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment", "dynamics", "schedule"}
     for group, _, option in (override.partition("=") for override in overrides):
         if group in groups and option in ("", "null"):
-            raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in _yamls(group))}")
+            raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in yamls(group))}")
         listed = [name.strip() for name in option.strip("[]").split(",")] if option.startswith("[") else []
         if twice := [name for name in listed if listed.count(name) > 1]:
             raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
@@ -126,29 +126,36 @@ def explain(message: str) -> str:
         key, names = full.group(1) if full else unknown.group(1) or unknown.group(2), keys()
         if key in names:
             group = key.split(".")[0]
-            having = [path.stem for path in _yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
+            having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
             options = " or ".join(f"{group}={option}" for option in having)
             return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
         alike = [name for name in names if name.count(".") == key.count(".")]
         return (
-            f"there is no {key}{_nearest(key, alike) or _nearest(key, names)}. All names: python src/train.py --cfg job"
+            f"there is no {key}{_nearest(key, alike) or _nearest(key, names)}. "
+            f"All names: python src/{_config().stem}.py --cfg job"
         )
     if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
         group, option = missing.groups()
-        options = [path.stem for path in _yamls(group)]
+        options = [path.stem for path in yamls(group)]
         return f"there is no {group}={option}{_nearest(option, options)}. There are: {', '.join(options)}"
     return message.splitlines()[0] if message.startswith("Key ") else message
 
 
 def keys() -> list[str]:
-    """Every key that an override can name."""
-    names = [*_flat(OmegaConf.load(CONF / "train.yaml"), ""), *(path.name for path in CONF.iterdir() if path.is_dir())]
+    """Every key that an override of this script can name."""
+    config = OmegaConf.load(_config())
+    groups = {group for entry in config.defaults if isinstance(entry, DictConfig) for group in entry}
+    names = [*_flat(config, ""), *groups, "schedule"]
     for path in CONF.glob("*/*.yaml"):
-        if (
-            not path.read_text().startswith("# @package") and path.parent.name != "schedule"
-        ):  # else they are no new names
+        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
             names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
     return names
+
+
+def _config() -> Path:
+    """The configuration of this script: that of its own name, or else train's."""
+    own = CONF / f"{Path(sys.argv[0]).stem}.yaml"
+    return own if own.exists() else CONF / "train.yaml"
 
 
 def _flat(node: DictConfig, prefix: str) -> list[str]:
@@ -167,7 +174,7 @@ def _nearest(name: str, names: list[str]) -> str:
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
-def _yamls(group: str) -> list[Path]:
+def yamls(group: str) -> list[Path]:
     """The options of a group, those of --config-dir included."""
     folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
     return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))

@@ -98,6 +98,22 @@ class Train:
     resume: str | None = None
 
 
+@dataclass
+class Stability:
+    """conf/stability.yaml"""
+
+    loss: Any = MISSING
+    regularizer: Any = MISSING
+    slope: Any = MISSING
+    lambda_g: float | None = None
+    lambda_d: float | None = None
+    all: bool = MISSING
+    lr: float = MISSING
+    iterations: int = MISSING
+    iteration: int = MISSING
+    batch: int = MISSING
+
+
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every chunk data.batch_size data.image_size "
     "model.z_size model.d_steps trainer.threads trainer.num_nodes"
@@ -110,20 +126,45 @@ def check(cfg: DictConfig) -> None:
     Raises ConfigError on a wrong type or name, a value outside its range, and a strength that no chosen regularizer has or
     several have.
     """
+    _conform(cfg, Train)
+    _check_at_least_one(cfg, AT_LEAST_ONE)
+    if cfg.max_iterations is None and cfg.max_images is None:
+        raise ConfigError("how long? Type max_iterations=10000 (updates of G) or max_images=640000 (real images shown)")
+    _check_regularizers(cfg)
+
+
+def check_stability(cfg: DictConfig) -> None:
+    """The same for conf/stability.yaml."""
+    _conform(cfg, Stability)
+    _check_at_least_one(cfg, "iterations batch")
+    if not (math.isfinite(cfg.lr) and cfg.lr > 0):
+        raise ConfigError(f"lr must be a finite number > 0, got {cfg.lr}")
+    if cfg.iteration < 0:
+        raise ConfigError(f"iteration must be at least 0, got {cfg.iteration}")
+    _check_regularizers(cfg)
+
+
+def _conform(cfg: DictConfig, schema: type) -> None:
     try:
-        OmegaConf.merge(OmegaConf.structured(Train), OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
-        if cfg.logger:
+        OmegaConf.merge(
+            OmegaConf.structured(schema), OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        )
+        if cfg.get("logger"):
             OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
     except ConfigKeyError:
         raise  # the command line knows the nearest name
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or error.key}: {str(error).splitlines()[0]}") from error
-    for key in AT_LEAST_ONE.split():
+
+
+def _check_at_least_one(cfg: DictConfig, keys: str) -> None:
+    for key in keys.split():
         value = OmegaConf.select(cfg, key)
         if value is not None and value < 1:
             raise ConfigError(f"{key} must be at least 1, got {value}")
-    if cfg.max_iterations is None and cfg.max_images is None:
-        raise ConfigError("how long? Type max_iterations=10000 (updates of G) or max_images=640000 (real images shown)")
+
+
+def _check_regularizers(cfg: DictConfig) -> None:
     for player in "gd":
         _hand_over(cfg, f"lambda_{player}")
     _check_strengths(cfg.regularizer, "regularizer")
