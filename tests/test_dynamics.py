@@ -104,7 +104,7 @@ def test_top_k_is_refused_beside_a_loss_of_g_that_has_no_scores_to_choose_by(los
         ("half", "got half"),
         (Controller(0.6, start=0.5), "got Controller"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_share_that_makes_no_sense_is_refused(top_k, words):
     with pytest.raises(ConfigError, match=rf"model.top_k must be a share in \(0, 1\].*, {words}"):

@@ -85,7 +85,7 @@ NETS = {
     "regularizer=packing data.batch_size=63": r"Packing: m=2 must divide the batch, got 63 images",
     "regularizer=label_smoothing loss=hinge": r"other losses than Minimax, and here is loss Hinge: .* Type loss=",
     "regularizer=r1 slope=finite_differences": r"smooth discriminator, .* layers\.1 is a LeakyReLU.* Type slope=",
-    "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn from some .* type another loss, or model\.top_k=1",
+    "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn .* type another loss, or model\.top_k=1",
     "regularizer=r1 regularizer.r1.relative=-1": r"R1: relative must be a finite number > 0 or null, got -1",
     "regularizer=r1 regularizer.r1.every=2.5": r"regularizer\.r1\.every must be an integer, got 2\.5",
     "network=dcgan data.image_size=30": r"^network=dcgan makes square images .* Type data\.image_size=32, or network=mlp",

@@ -6,7 +6,6 @@ bias). Images are of one pixel, (B, 1, 1, 1), in float64. The equilibrium is the
 
 import contextlib
 import copy
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.objective import Loss, Objective
-from regen.randomness import Draws, seeded
+from regen.quantiles import Quantiles
+from regen.randomness import seeded
 from regen.regularizer import Regularizer
 from regen.slopes import Slopes
 from regen.step import GANStep
@@ -26,28 +26,6 @@ SHORT = 1e-6  # the learning rate of a step so short that it follows the field
 
 class NoGame(Exception):
     """The game cannot be played like that; says why."""
-
-
-class Quantiles(Draws):
-    """Draws whose batch stands for the law itself: its quantiles at (i + 1/2) / B, each coordinate in an order of its own.
-
-    Expectations of one coordinate are then exact to O(1 / B^2), and the mean square of a normal one is 1. No two coordinates
-    hold the same numbers.
-    """
-
-    def uniform(self, batch: int, *shape: int) -> Tensor:
-        order = super().uniform(batch, math.prod(shape)).argsort(0)
-        middle = 0.5 + 1e-6 * super().uniform(1, order.shape[1]).double()
-        return ((order + middle) / batch).view(batch, *shape)
-
-    def normal(self, batch: int, *shape: int) -> Tensor:
-        drawn = torch.special.ndtri(self.uniform(batch, *shape))
-        return drawn / drawn.square().mean(0).sqrt().clamp_min(torch.finfo(drawn.dtype).tiny)
-
-    def beta(self, concentration: float, batch: int, *shape: int) -> Tensor:
-        from scipy.special import betaincinv  # one regularizer alone asks for it
-
-        return torch.from_numpy(betaincinv(concentration, concentration, self.uniform(batch, *shape).numpy()))
 
 
 class Point(nn.Module):

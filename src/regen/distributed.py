@@ -1,15 +1,12 @@
 """Several processes: one flat all-reduce a network, which is exact and up to 1.7 times as fast as wrapping the module.
 
-Lightning's strategy launches the processes and sets up their group; its wrapper is left out, because it fails when G and D
-take turns.
+Lightning launches the processes (replicas.py).
 """
 
 from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -20,6 +17,8 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 def is_first() -> bool:
     """Whether this is process 0, or the only one; known before any group of processes exists."""
+    from lightning.pytorch.utilities import rank_zero_only  # here: penalties, which average, do without lightning
+
     return rank_zero_only.rank == 0
 
 
@@ -44,16 +43,6 @@ def processes(choice: DictConfig) -> int:
     if there is not None and devices > there:
         raise ConfigError(f"trainer.devices={devices}, but torch finds {there} GPUs here")
     return devices * choice.num_nodes
-
-
-class Replicas(DDPStrategy):
-    """Every process holds the same nets; the modules average their own gradients (`average_`)."""
-
-    def configure_ddp(self) -> None:
-        pass
-
-
-StrategyRegistry.register("replicas", Replicas, override=True)
 
 
 def average_(tensors: Sequence[Tensor]) -> None:

@@ -8,12 +8,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from regen import checkpoints, distributed
+from regen import checkpoints, distributed, dynamics
 from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
-from regen.errors import ConfigError
-from regen.losses import Article, Relativistic
 from regen.objective import Objective
 from regen.randomness import Draws
 from regen.record import Record, Watch
@@ -21,7 +19,6 @@ from regen.schedules import Schedule, value_of
 from regen.slopes import Automatic, Slopes
 from regen.step import GANStep
 
-NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not ask D about them"}
 BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
 
 
@@ -67,8 +64,8 @@ class GAN(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check(d_steps, order, reuse_fake)
-        _check_top_k(top_k, objective)
+        dynamics.check(d_steps, order, reuse_fake)
+        dynamics.check_top_k(top_k, objective)
         self.automatic_optimization = False
         objective.attach(generator, discriminator)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
@@ -179,7 +176,7 @@ class GAN(LightningModule):
     def _share(self, step: GANStep, before: GANStep | None) -> GANStep:
         """D's step makes the fakes with their graph and sees them cut from it; G's step goes on from there."""
         if before is None:
-            step.graph = self.generator(step.z)
+            step.graph = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
             step.fake = step.graph.detach()
         else:
             step.z, step.fake = before.z, before.graph
@@ -202,31 +199,3 @@ class GAN(LightningModule):
             values |= {"d/real_score": step.real_scores.detach(), "d/fake_score": step.fake_scores.detach()}
         self.record.add(self.iteration + 1, values)
         return values[f"{player}/loss"]
-
-
-def _check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
-    if sorted(order) != ["d", "g"]:
-        raise ConfigError(
-            f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.d_steps repeats D's update"
-        )
-    if d_steps < 1:
-        raise ConfigError(f"model.d_steps must be an integer >= 1, got {d_steps}")
-    if reuse_fake and (d_steps > 1 or order[0] == "g"):
-        raise ConfigError(
-            "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
-            f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
-        )
-
-
-def _check_top_k(top_k: float | Schedule, objective: Objective) -> None:
-    shares = (top_k.start, top_k.end) if isinstance(top_k, Schedule) else (top_k,)
-    if any(not isinstance(share, int | float) or not 0 < share <= 1 for share in shares):
-        raise ConfigError(
-            f"model.top_k must be a share in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
-        )
-    for loss, why in NO_BEST.items():
-        if shares != (1.0,) and isinstance(objective.loss, loss):
-            raise ConfigError(
-                f"model.top_k lets G learn from the fakes that D likes best alone, and loss={loss.__name__.lower()} {why}: "
-                "type another loss, or model.top_k=1"
-            )

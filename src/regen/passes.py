@@ -1,6 +1,7 @@
 """Passes through a net beside those that training is about: they leave no trace in the net's running state."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 import torch
@@ -63,7 +64,7 @@ def first_layer(net: nn.Module) -> tuple[str, nn.Module]:
 def eager() -> contextlib.AbstractContextManager:
     """Inside, compiled nets run as they are written: for passes that a compiled net cannot make, and that, if it were asked,
     would keep torch from compiling it ever after."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or "torch._dynamo" not in sys.modules:  # no compiled net without it
         return contextlib.nullcontext()
     return torch.compiler.set_stance("force_eager")
 

@@ -5,12 +5,12 @@ All of these are exact where they are admitted, in value and in the gradient wit
 
 import functools
 import importlib
+import sys
 import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo.eval_frame import OptimizedModule
 
 from regen.errors import ConfigError
 from regen.passes import eager, squares
@@ -104,7 +104,9 @@ class Automatic(Slopes):
 
 
 def _is_compiled(module: nn.Module) -> bool:
-    return isinstance(module, OptimizedModule) or module._compiled_call_impl is not None  # by module.compile()
+    """By torch.compile(module), whose part of torch is loaded by it, or by module.compile()."""
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    return (compiler and isinstance(module, compiler.OptimizedModule)) or module._compiled_call_impl is not None
 
 
 def slope(scores: Tensor, images: Tensor) -> Tensor:

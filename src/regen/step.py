@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from regen.passes import features, squares, still
+from regen.passes import features, float32, squares, still
 from regen.randomness import Draws
 from regen.slopes import Autograd, Slopes, slope
 
@@ -114,7 +114,8 @@ class GANStep:
     def score(self, images: Tensor, purpose: str) -> Tensor:
         """(B,) D(augment(images)): the single door to D; `purpose` keys the draws of the augmentations."""
         self.seeing = purpose
-        return self.discriminator(self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self))
+        seen = self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self)
+        return self.discriminator(seen).to(images.dtype)  # of another type under mixed precision
 
     def rescore(self, images: Tensor, purpose: str) -> Tensor:
         """(B,) the same by a pass beside the update's own, which leaves D's running state alone."""
@@ -125,6 +126,27 @@ class GANStep:
         """(B, C, H, W) G(z) by a pass beside the update's own, which leaves G's running state alone."""
         with still(self.generator):
             return self.generator(z).to(self.real.dtype)
+
+    def exact_scores(self, which: str) -> Tensor:
+        """(B,) D's logits of the images "real" or "fake"; under mixed precision in float32, by a pass beside the update's."""
+        if not self._is_mixed:
+            return getattr(self, f"{which}_scores")
+        with float32(self.real):
+            return self.rescore(getattr(self, which), which)
+
+    @cached_property
+    def exact_fake(self) -> Tensor:
+        """(B, C, H, W) G(z); under mixed precision in float32, by a pass beside the update's, which comes first in any case:
+        under spectral norm it moves the vectors, and what is compared is to be of the same weights."""
+        fake = self.fake
+        if not self._is_mixed:
+            return fake
+        with float32(self.real), torch.set_grad_enabled(self.player == "g"):
+            return self.regenerate(self.z)
+
+    @property
+    def _is_mixed(self) -> bool:
+        return torch.is_autocast_enabled(self.real.device.type)
 
     def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
@@ -137,7 +159,7 @@ class GANStep:
 
     def slopes(self, points: Tensor, purpose: str) -> Tensor:
         """(B,) ||grad_x D(augment(x))||^2 at points (B, C, H, W), differentiable, in float32, by a pass of its own."""
-        with torch.autocast(points.device.type, enabled=False), sdpa_kernel(SDPBackend.MATH):
+        with float32(points), sdpa_kernel(SDPBackend.MATH):
             return self._slopes(lambda images: self.rescore(images, purpose), points)
 
     @cached_property
@@ -156,7 +178,7 @@ class GANStep:
 
     def _shared_slopes(self, which: str) -> Tensor:
         images = getattr(self, which)
-        if torch.is_autocast_enabled(images.device.type) or not self._slopes.shares_pass:
+        if self._is_mixed or not self._slopes.shares_pass:
             return self.slopes(images, which)
         if not images.requires_grad:
             self.__dict__.pop(f"{which}_scores", None)  # scored before without a graph to the images

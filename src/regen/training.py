@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.syntax import Syntax
 
-from regen import callbacks, checkpoints, loggers, report
+from regen import callbacks, checkpoints, loggers, replicas, report
 from regen.build import build
 from regen.data.batches import Chunks, Stream
 from regen.data.images import Images
@@ -106,7 +106,7 @@ class Run:
             accelerator=choice.accelerator,
             devices=self.world // choice.num_nodes,
             num_nodes=choice.num_nodes,
-            strategy=choice.strategy if self.world == 1 else "replicas",
+            strategy=choice.strategy if self.world == 1 else replicas.NAME,
             precision=choice.precision,
             logger=written,
             callbacks=self._callbacks(written),

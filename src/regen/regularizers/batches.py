@@ -34,7 +34,7 @@ class Packing(Regularizer):
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         name, layer = first_layer(discriminator)
         wide = _widened(layer, self.m)
-        nn.init.normal_(wide.weight, 0.0, layer.weight.std().item())
+        nn.init.normal_(wide.weight, 0.0, layer.weight.std(correction=0).item())
         replace(discriminator, name, wide.to(memory_format=torch.channels_last) if wide.weight.ndim == 4 else wide)
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:

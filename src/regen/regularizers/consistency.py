@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.passes import squares
+from regen.passes import float32, squares
 from regen.passport import Cost
 from regen.randomness import Draws
 from regen.regularizer import Regularizer, Strengths
@@ -36,11 +36,14 @@ class CR(Regularizer):
         self.shift, self.flip = shift, flip
 
     def for_d(self, step: GANStep) -> Tensor:
-        return self._change(step, step.real.detach(), step.real_scores, "real")
+        return self._change(step, "real")
 
-    def _change(self, step: GANStep, images: Tensor, scores: Tensor, purpose: str) -> Tensor:
-        changed = self._changed(images, step.rng(f"{purpose}/consistency"))
-        return (scores - step.rescore(changed, purpose)).square().mean()
+    def _change(self, step: GANStep, which: str) -> Tensor:
+        """() the penalty on the images "real" or "fake"."""
+        scores = step.exact_scores(which)
+        changed = self._changed(getattr(step, which).detach(), step.rng(f"{which}/consistency"))
+        with float32(changed):
+            return (scores - step.rescore(changed, which)).square().mean()
 
     def _changed(self, images: Tensor, rng: Draws) -> Tensor:
         return shifted(flipped(images, self.flip, rng), self.shift, rng)
@@ -55,7 +58,7 @@ class BCR(CR):
     cost = {"d": Cost(d=2)}
 
     def for_d(self, step: GANStep) -> Tensor:
-        return super().for_d(step) + self._change(step, step.fake, step.fake_scores, "fake")
+        return super().for_d(step) + self._change(step, "fake")
 
 
 class ZCR(Regularizer):
@@ -77,11 +80,14 @@ class ZCR(Regularizer):
         self.radius = radius
 
     def for_d(self, step: GANStep) -> Tensor:
-        return (step.fake_scores - step.rescore(self._nearby(step), "fake")).square().mean()
+        fake, nearby = step.exact_fake, self._nearby(step)
+        with float32(fake):
+            scores = step.fake_scores if fake is step.fake else step.rescore(fake, "fake")
+            return (scores - step.rescore(nearby, "fake")).square().mean()
 
     def for_g(self, step: GANStep) -> Tensor:
-        return -squares(step.fake - self._nearby(step)).mean() / step.fake[0].numel()
+        return -squares(step.exact_fake - self._nearby(step)).mean() / step.fake[0].numel()
 
     def _nearby(self, step: GANStep) -> Tensor:
-        with torch.set_grad_enabled(step.player == "g"):
+        with float32(step.z), torch.set_grad_enabled(step.player == "g"):
             return step.regenerate(step.z + self.radius * step.rng("zcr").normal(*step.z.shape).to(step.z.dtype))

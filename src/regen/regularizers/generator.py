@@ -4,10 +4,11 @@ from typing import Unpack
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regen.distributed import averaged, pooled
 from regen.errors import ConfigError
-from regen.passes import apart, float32, length
+from regen.passes import apart, eager, float32, length
 from regen.passport import Cost
 from regen.regularizer import Regularizer, Strengths
 from regen.step import GANStep
@@ -38,7 +39,7 @@ class PathLength(Regularizer):
     def for_g(self, step: GANStep) -> Tensor:
         rng, batch = step.rng("path_length"), max(1, round(self.share * len(step.real)))
         z = rng.normal(batch, step.z_size).to(step.real.dtype).requires_grad_()
-        with float32(z), apart(step.generator):
+        with float32(z), apart(step.generator), eager(), sdpa_kernel(SDPBackend.MATH):
             images = step.generator(z)
             y = rng.normal(*images.shape).to(images.dtype) / (images.shape[2] * images.shape[3]) ** 0.5
             (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
@@ -76,8 +77,9 @@ class JacobianClamping(Regularizer):
     def for_g(self, step: GANStep) -> Tensor:
         direction = step.rng("jacobian_clamping").normal(*step.z.shape).to(step.z.dtype)
         delta = self.epsilon * direction / length(direction)[:, None]
-        # the update's own pass first: under spectral norm it moves the vectors, and both passes are to be of the same weights
-        quotient = length(step.fake - step.regenerate(step.z + delta)) / self.epsilon
+        fake = step.exact_fake
+        with float32(step.z):
+            quotient = length(fake - step.regenerate(step.z + delta)) / self.epsilon
         above, below = (quotient - self.most).clamp_min(0), (self.least - quotient).clamp_min(0)
         return (above.square() + below.square()).mean()
 
@@ -96,7 +98,9 @@ class ModeSeeking(Regularizer):
 
     def for_g(self, step: GANStep) -> Tensor:
         other = step.rng("mode_seeking").normal(*step.z.shape).to(step.z.dtype)
-        apart_by = (step.fake - step.regenerate(other)).abs().flatten(1).mean(1)  # its own pass first, as above
+        fake = step.exact_fake
+        with float32(other):
+            apart_by = (fake - step.regenerate(other)).abs().flatten(1).mean(1)
         return 1 / (pooled((apart_by / (other - step.z).abs().mean(1)).mean()) + 1e-5)
 
 

@@ -1,10 +1,9 @@
 """Penalties on the slope of D at the data and at the generated images."""
 
-import torch
 from torch import Tensor
 
 from regen.losses import Minimax
-from regen.passes import BATCH_NORM, float32
+from regen.passes import BATCH_NORM
 from regen.passport import Cost, beside, layers, losses_but
 from regen.regularizer import Regularizer
 from regen.step import GANStep
@@ -82,13 +81,5 @@ class JSReg(SlopePenalty):
 
     def for_d(self, step: GANStep) -> Tensor:
         real_slopes, fake_slopes = step.real_slopes, step.fake_slopes  # first: the scores then come from the same pass
-        real = (1 - self._judged(step, "real")).square() * real_slopes
-        return (real.mean() + (self._judged(step, "fake").square() * fake_slopes).mean()) / 2
-
-    def _judged(self, step: GANStep, which: str) -> Tensor:
-        """(B,) s(D(x)) of the real or fake images, like their slopes in float32."""
-        images = getattr(step, which)
-        if not torch.is_autocast_enabled(images.device.type):
-            return getattr(step, f"{which}_scores").sigmoid()
-        with float32(images):
-            return step.rescore(images, which).sigmoid()
+        real = (1 - step.exact_scores("real").sigmoid()).square() * real_slopes
+        return (real.mean() + (step.exact_scores("fake").sigmoid().square() * fake_slopes).mean()) / 2
