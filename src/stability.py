@@ -17,7 +17,7 @@ from regen import cli, config, runs
 def main(cfg: DictConfig) -> float:
     with cli.told_in_job():
         config.check_stability(cfg)
-        from regen import microscope  # here: --help and --cfg job do without torch, which takes seconds to import
+        from regen.dirac import microscope  # here: --help and --cfg job do without torch, which takes seconds to import
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         return microscope.look_at_all(cfg, folder) if cfg.all else microscope.look(cfg, folder)

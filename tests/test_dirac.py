@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from regen import losses
-from regen.dirac import Dirac, NoGame
-from regen.equilibrium import Best, examine, jacobian, spelt
-from regen.portraits import trajectory
-from regen.quantiles import Quantiles
+from regen.dirac.equilibrium import Best, examine, jacobian, spelt
+from regen.dirac.game import Dirac, NoGame
+from regen.dirac.portraits import trajectory
+from regen.dirac.quantiles import Quantiles
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.features import FeatureMatching
 from regen.regularizers.form import SpectralNorm, WeightNorm

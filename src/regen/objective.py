@@ -33,7 +33,7 @@ class Objective(nn.Module):
                   what is measured, has an interval of its own.
     """
 
-    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 100) -> None:
+    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 200) -> None:
         super().__init__()
         for name in regularizers:
             if hasattr(nn.ModuleDict, name):

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from regen.dirac import Dirac
-from regen.equilibrium import Verdict, spelt
+from regen.dirac.equilibrium import Verdict, spelt
+from regen.dirac.game import Dirac
 from regen.pictures import BLUE, GREEN, GREY, INK, ORANGE, PALE
 from regen.runs import write_safely
 

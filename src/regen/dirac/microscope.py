@@ -8,10 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.build import build
 from regen.cli import yamls
-from regen.dirac import Dirac, NoGame
-from regen.equilibrium import Verdict, examine, spelt
+from regen.dirac.equilibrium import Verdict, examine, spelt
+from regen.dirac.game import Dirac, NoGame
+from regen.dirac.portraits import Portrait, save_one, save_page
 from regen.objective import Loss
-from regen.portraits import Portrait, save_one, save_page
 from regen.regularizer import Regularizer
 from regen.slopes import Slopes
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from regen.dirac.quantiles import Quantiles
 from regen.errors import ConfigError
 from regen.objective import Loss, Objective
-from regen.quantiles import Quantiles
 from regen.randomness import seeded
 from regen.regularizer import Regularizer
 from regen.slopes import Slopes

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from regen.dirac import Dirac, NoGame
+from regen.dirac.game import Dirac, NoGame
 from regen.regularizer import Regularizer
 
 H = 1e-5  # of the differences
