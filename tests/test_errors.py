@@ -83,7 +83,7 @@ NETS = {
     "regularizer=r1 network.discriminator.batch_norm=true": r"^regularizer r1 cannot .* Type \S+\.batch_norm=false",
     "regularizer=[packing,r1]": r"r1 cannot be combined with Packing, and here is regularizer packing",
     "regularizer=packing data.batch_size=63": r"Packing: m=2 must divide the batch, got 63 images",
-    "regularizer=label_smoothing loss=hinge": r"other losses than Minimax, and here is loss Hinge: .* Type loss=",
+    "regularizer=label_smoothing loss=hinge": r"other losses than Minimax and its kin, and here is loss Hinge: .* Type loss=",
     "regularizer=r1 slope=finite_differences": r"smooth discriminator, .* layers\.1 is a LeakyReLU.* Type slope=",
     "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn .* type another loss, or model\.top_k=1",
     "regularizer=r1 regularizer.r1.relative=-1": r"R1: relative must be a finite number > 0 or null, got -1",

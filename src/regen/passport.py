@@ -71,7 +71,8 @@ def losses_but(kinds: tuple[type, ...], why: str, instead: str) -> Never:
     def found(setting: Setting) -> str | None:
         return None if isinstance(setting.loss, kinds) else f"loss {type(setting.loss).__name__}"
 
-    return Never("other losses than " + ", ".join(kind.__name__ for kind in kinds), why, instead, found)
+    names = ", ".join(kind.__name__ for kind in kinds)
+    return Never(f"other losses than {names} and its kin", why, instead, found)
 
 
 def beside(name: str, why: str) -> Never:

@@ -186,7 +186,7 @@ def test_js_reg_of_a_critic_that_is_sure_and_right_is_0_and_of_one_that_is_sure_
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein, LeastSquares, Relativistic])
 def test_js_reg_is_refused_for_losses_that_have_nothing_to_do_with_its_weights(loss):
     expected = (
-        f"regularizer js_reg cannot be combined with other losses than Minimax, and here is loss {loss.__name__}: "
+        f"regularizer js_reg cannot be combined with other losses than Minimax and its kin, and here is loss {loss.__name__}: "
         r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
     )
     with pytest.raises(ConfigError, match=expected):
