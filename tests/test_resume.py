@@ -150,6 +150,14 @@ def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_
     assert checkpoints.newest(part / "checkpoints")["figures"] == figures
 
 
+@pytest.mark.parametrize(("before", "after"), [("0", "0.3"), ("0.3", "0")])
+def test_a_strength_given_on_resuming_is_used_also_from_and_to_0(train, before: str, after: str) -> None:
+    part = train(*RUN[:2], "regularizer=l2", f"lambda_g={before}", "max_iterations=5", "log_every=5")
+    train(f"resume={part}", f"lambda_g={after}", "max_iterations=10", smoke=False)
+    asked = [bool(row["g/l2"]) for row in log_of(part) if row["g/data"]]
+    assert asked == [before != "0", after != "0"]
+
+
 def test_a_finished_run_is_not_trained_again(train) -> None:
     part = train(*RUN, "max_iterations=6")
     before = log_of(part)

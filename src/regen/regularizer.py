@@ -76,7 +76,7 @@ class Regularizer(nn.Module):
             )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
         self.controllers = nn.ModuleDict(moving)
-        self.pulls = nn.ModuleDict({p: Pull() for p in "gd" if self.overrides(f"for_{p}") and self.strengths[p] != 0})
+        self.pulls = nn.ModuleDict({player: Pull() for player in "gd" if self.overrides(f"for_{player}")})
 
     @property
     def name(self) -> str:
