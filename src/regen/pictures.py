@@ -178,7 +178,7 @@ def _finish(axes, values: list[float], last: float) -> None:
     axes.set_xlim(0, 1.03 * max(last, 1))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("images seen", fontsize=8, color=INK)
-    axes.tick_params(labelsize=8, colors=INK)
+    axes.tick_params(which="both", labelsize=8, colors=INK)  # a logarithmic axis labels minor ticks, too
     axes.grid(color=PALE, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, labelcolor=INK)
