@@ -1,6 +1,7 @@
 """GAN: a discriminator and a generator trained in turn under regularized losses."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
 from regen.objective import Objective
+from regen.passes import plain_attention
 from regen.randomness import Draws
 from regen.record import Record, Watch
 from regen.schedules import Schedule, value_of
@@ -123,8 +125,9 @@ class GAN(LightningModule):
         real = as_float(chunk.images).flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
         labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
         losses: list[Tensor] = []
-        for i in range(0, len(real), self.d_steps):
-            losses += self.iterate(real[i : i + self.d_steps], labels[i : i + self.d_steps])
+        with plain_attention() if self.objective.second_order else nullcontext():
+            for i in range(0, len(real), self.d_steps):
+                losses += self.iterate(real[i : i + self.d_steps], labels[i : i + self.d_steps])
         self.alarm = self.watch.alarmed(losses)
 
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
@@ -189,7 +192,8 @@ class GAN(LightningModule):
         for parameter in self.parameters_of["d"]:
             parameter.requires_grad_(player == "d")
         total, values = self.objective(step)
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in parameters:  # zero_grad, for a tenth of its time
+            parameter.grad = None
         total.backward(inputs=parameters)
         if self.world > 1:
             distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)

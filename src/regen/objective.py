@@ -45,6 +45,7 @@ class Objective(nn.Module):
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
         self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
+        self.second_order = any(cost.second_order for r in regularizers.values() for cost in r.cost.values())
         self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:

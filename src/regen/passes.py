@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrizations
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -90,6 +91,16 @@ def replace(net: nn.Module, name: str, module: nn.Module) -> None:
 def float32(images: Tensor) -> torch.autocast:
     """Inside, mixed precision is off on the images' device: second-order terms are not to be rounded."""
     return torch.autocast(images.device.type, enabled=False)
+
+
+def plain_attention() -> contextlib.AbstractContextManager:
+    """Inside, attention is computed by plain maths: its fused kernels cannot be differentiated twice.
+
+    Entering takes a tenth of a millisecond, nothing where it is in force already: training enters once a chunk.
+    """
+    cuda = torch.backends.cuda
+    fused = cuda.flash_sdp_enabled() or cuda.mem_efficient_sdp_enabled() or cuda.cudnn_sdp_enabled()
+    return sdpa_kernel(SDPBackend.MATH) if fused else contextlib.nullcontext()
 
 
 def squares(values: Tensor) -> Tensor:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from regen.passes import features, float32, squares, still
+from regen.passes import features, float32, plain_attention, squares, still
 from regen.randomness import Draws
 from regen.slopes import Autograd, Slopes, slope
 
@@ -159,7 +158,7 @@ class GANStep:
 
     def slopes(self, points: Tensor, purpose: str) -> Tensor:
         """(B,) ||grad_x D(augment(x))||^2 at points (B, C, H, W), differentiable, in float32, by a pass of its own."""
-        with float32(points), sdpa_kernel(SDPBackend.MATH):
+        with float32(points), plain_attention():
             return self._slopes(lambda images: self.rescore(images, purpose), points)
 
     @cached_property
@@ -184,7 +183,7 @@ class GANStep:
             self.__dict__.pop(f"{which}_scores", None)  # scored before without a graph to the images
             images = images.detach().requires_grad_()  # a view of its own: the other player sees the plain images
             setattr(self, which, images)
-        with sdpa_kernel(SDPBackend.MATH):  # fused attention cannot be differentiated twice
+        with plain_attention():
             return squares(slope(getattr(self, f"{which}_scores"), images))
 
     def _best(self, scores: Tensor) -> Tensor:

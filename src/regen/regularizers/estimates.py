@@ -3,10 +3,9 @@
 from typing import Unpack
 
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regen.errors import ConfigError
-from regen.passes import float32
+from regen.passes import float32, plain_attention
 from regen.passport import Cost
 from regen.regularizer import Regularizer, Strengths
 from regen.regularizers.gradients import EACH_ITS_OWN
@@ -57,6 +56,6 @@ class JvpR1(Regularizer):
     def for_d(self, step: GANStep) -> Tensor:
         real = step.real.detach()
         direction = step.rng("jvp_r1").normal(*real.shape).to(real.dtype)
-        with float32(real), sdpa_kernel(SDPBackend.MATH):
+        with float32(real), plain_attention():
             change = along(lambda images: step.rescore(images, "real"), real, direction)
         return change.square().mean() / 2

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regen.distributed import pooled
-from regen.passes import eager, float32, still
+from regen.passes import eager, float32, plain_attention, still
 from regen.passport import Cost
 from regen.regularizer import Regularizer
 from regen.regularizers.gradients import EACH_ITS_OWN
@@ -42,7 +41,7 @@ class Consensus(Regularizer):
             still(step.generator),
             still(step.discriminator),
             eager(),
-            sdpa_kernel(SDPBackend.MATH),
+            plain_attention(),
         ):
             fake = functional_call(step.generator, of_g, (step.z,))
             twin = step.twin("d", step.generator, lambda x: functional_call(step.discriminator, of_d, (x,)), fake)

@@ -4,11 +4,10 @@ from typing import Unpack
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from regen.distributed import averaged, pooled
 from regen.errors import ConfigError
-from regen.passes import apart, eager, float32, length
+from regen.passes import apart, eager, float32, length, plain_attention
 from regen.passport import Cost
 from regen.regularizer import Regularizer, Strengths
 from regen.step import GANStep
@@ -39,7 +38,7 @@ class PathLength(Regularizer):
     def for_g(self, step: GANStep) -> Tensor:
         rng, batch = step.rng("path_length"), max(1, round(self.share * len(step.real)))
         z = rng.normal(batch, step.z_size).to(step.real.dtype).requires_grad_()
-        with float32(z), apart(step.generator), eager(), sdpa_kernel(SDPBackend.MATH):
+        with float32(z), apart(step.generator), eager(), plain_attention():
             images = step.generator(z)
             y = rng.normal(*images.shape).to(images.dtype) / (images.shape[2] * images.shape[3]) ** 0.5
             (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
