@@ -78,6 +78,7 @@ class Train:
     regularizer: Any = MISSING
     slope: Any = MISSING
     dynamics: Any = None
+    metrics: Any = MISSING
     trainer: Trainer = MISSING
     logger: Any = MISSING
     seed: int = MISSING
@@ -92,6 +93,8 @@ class Train:
     evaluation_samples: int = MISSING
     chunk: int | None = None
     monitor: str = MISSING
+    patience: int | None = None
+    report: bool = MISSING
     name: str | None = None
     group: str | None = None
     tags: list[str] = MISSING
@@ -115,7 +118,7 @@ class Stability:
 
 
 AT_LEAST_ONE = (
-    "max_iterations max_images log_every save_every share_every evaluate_every chunk data.batch_size data.image_size "
+    "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
     "model.z_size model.d_steps trainer.threads trainer.num_nodes"
 )
 

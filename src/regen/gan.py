@@ -14,7 +14,7 @@ from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
 from regen.objective import Objective
-from regen.passes import plain_attention
+from regen.passes import apart, plain_attention
 from regen.randomness import Draws
 from regen.record import Record, Watch
 from regen.schedules import Schedule, value_of
@@ -97,6 +97,11 @@ class GAN(LightningModule):
         z = torch.cat([Draws(self.seed, "samples", b, device=self.device).normal(BLOCK, self.z_size) for b in blocks])
         with torch.inference_mode():
             return self.ema(z[first % BLOCK : first % BLOCK + n]).float()
+
+    def score(self, images: Tensor) -> Tensor:
+        """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""
+        with torch.no_grad(), apart(self.discriminator):
+            return self.discriminator(self.objective.form(images)).float()
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.make_optimizer("g"), self.make_optimizer("d")]

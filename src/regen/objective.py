@@ -70,6 +70,12 @@ class Objective(nn.Module):
             images = regularizer.augment(images, rng(name), step)
         return images
 
+    def form(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) the images in the form that D takes, without augmentations."""
+        for _, regularizer in self._augmenting:
+            images = regularizer.form(images)
+        return images
+
     def forward(self, step: GANStep) -> tuple[Tensor, dict[str, Tensor]]:
         """() total to minimise, and the unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}, detached.
 

@@ -89,6 +89,10 @@ class Regularizer(nn.Module):
         """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
         return images
 
+    def form(self, images: Tensor) -> Tensor:
+        """What of `augment` D cannot do without: the form of its input, where that is another one."""
+        return images
+
     def for_g(self, step: GANStep) -> Tensor:
         """() penalty on G's loss, unweighted."""
         raise NotImplementedError

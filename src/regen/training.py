@@ -26,6 +26,8 @@ from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.gan import GAN
 from regen.making import make_model
+from regen.metrics.features import Source
+from regen.metrics.judge import Judge, is_higher_better, make_metrics, names
 from regen.runs import Folder, read_json
 
 log = logging.getLogger(__name__)
@@ -77,8 +79,9 @@ class Run:
         self.last = cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / per_iteration)
         self.evaluate_every = max(1, round(cfg.evaluate_every / per_iteration))
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
-        if cfg.monitor not in data.figures:
-            raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(data.figures)}")
+        self.metrics, self.source = make_metrics(cfg, data), build(cfg.metrics.features, "metrics.features", Source)
+        if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
+            raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
         if model.start:
             checkpoints.check(model, model.start)  # now: a refused request leaves the run's folder as it was
@@ -122,17 +125,22 @@ class Run:
     def _callbacks(self, written: list[Logger]) -> list[Callback]:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
         pace = callbacks.Pace(cfg.chunk, outcome)
-        device = torch.device("cuda", 0) if cfg.trainer.accelerator == "gpu" else torch.device("cpu")
-        cache, samples = folder.outputs / "features", cfg.evaluation_samples
-        evaluator = self.data.evaluator(cache, device, samples) if is_first() else None
+        higher = is_higher_better(cfg.monitor, self.metrics.values())
+        goal = callbacks.Goal(cfg.monitor, higher, cfg.patience)
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, evaluator, self.data, folder, cfg.monitor, outcome),
+            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, goal, outcome),
             callbacks.Signals(cfg.log_every, outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
+
+    def judge(self, model: GAN) -> Judge:
+        """What measures the model, on its device and with its processes."""
+        cache, samples = self.folder.outputs / "features", self.cfg.evaluation_samples
+        place = {"device": model.device, "rank": model.rank, "world": model.world}
+        return Judge(self.data, self.metrics, self.source, cache, samples=samples, **place)
 
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""

@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from drawing import Drawing
 
 from regen.data import mixtures
-from regen.errors import ConfigError
+from regen.metrics.features import Own
+from regen.metrics.judge import Judge
 from regen.metrics.mixtures import ModeCoverage, reverse_kl
 
 
@@ -16,13 +18,14 @@ def grid():
     return mixtures.grid(train=5000, validation=2500, test=2500, **use)
 
 
-def drawing(points: torch.Tensor, grid):
-    """A generator that draws these points (N, 2) of the plane, again from the first after the last."""
-    return lambda first, n: (points[torch.arange(first, first + n) % len(points)] / grid.scale).view(n, 2, 1, 1)
+def figures_of(points: torch.Tensor, grid, samples: int = 2500) -> dict[str, float]:
+    """What is measured of a generator that draws these points (N, 2) of the plane."""
+    judge = Judge(grid, grid.own_metrics(), Own(), cache=None, samples=samples)
+    return judge(Drawing((points / grid.scale).view(-1, 2, 1, 1)))
 
 
 def test_real_points_hold_every_mode_evenly(grid):
-    figures = ModeCoverage(grid)(lambda first, n: grid.test.images[first : first + n])
+    figures = figures_of(grid.to_plane(grid.test.images), grid)
     assert figures["val/modes"] == 25
     assert figures["val/high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=0.01)  # within 3 sigma in the plane
     assert figures["val/reverse_kl"] < 0.02
@@ -30,7 +33,7 @@ def test_real_points_hold_every_mode_evenly(grid):
 
 
 def test_points_all_in_one_mode_have_a_reverse_kl_of_log_m(grid):
-    figures = ModeCoverage(grid)(drawing(grid.means[3:4], grid))
+    figures = figures_of(grid.means[3:4], grid)
     assert figures["val/modes"] == 1
     assert figures["val/high_quality"] == 1
     assert figures["val/reverse_kl"] == pytest.approx(math.log(25))
@@ -38,7 +41,7 @@ def test_points_all_in_one_mode_have_a_reverse_kl_of_log_m(grid):
 
 def test_points_beyond_three_standard_deviations_count_for_no_mode(grid):
     beyond = grid.means + torch.tensor([3.1 * grid.std, 0])
-    figures = ModeCoverage(grid, samples=50)(drawing(torch.cat([grid.means[:5], beyond[5:10]]), grid))
+    figures = figures_of(torch.cat([grid.means[:5], beyond[5:10]]), grid, samples=50)
     assert figures["val/modes"] == 5
     assert figures["val/high_quality"] == 0.5
     assert figures["val/reverse_kl"] == pytest.approx(math.log(5))
@@ -46,7 +49,7 @@ def test_points_beyond_three_standard_deviations_count_for_no_mode(grid):
 
 @pytest.mark.parametrize("bad", [0.13, math.nan, math.inf])
 def test_no_point_near_any_mode_is_infinitely_bad(grid, bad):
-    figures = ModeCoverage(grid, samples=10)(lambda first, n: torch.full((n, 2, 1, 1), bad))
+    figures = figures_of(torch.full((10, 2), bad), grid, samples=10)
     assert (figures["val/modes"], figures["val/high_quality"], figures["val/reverse_kl"]) == (0, 0, math.inf)
 
 
@@ -55,6 +58,8 @@ def test_reverse_kl_in_closed_form():
     assert reverse_kl(torch.tensor([3, 1])) == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
 
 
-def test_no_sample_is_too_few(grid):
-    with pytest.raises(ConfigError, match="samples=0: expected 1 or more"):
-        ModeCoverage(grid, samples=0)
+def test_no_point_is_too_few(grid):
+    metric = ModeCoverage(grid)
+    metric.update(torch.empty(0, 2), "points")
+    with pytest.raises(ValueError, match="ModeCoverage needs 1 or more rows of points, got 0"):
+        metric.compute()

@@ -4,8 +4,8 @@ Their order matters: what the log, the figures and the pictures gained at an ite
 """
 
 from regen.callbacks.bar import Bar
-from regen.callbacks.evaluation import Evaluation
+from regen.callbacks.evaluation import Evaluation, Goal
 from regen.callbacks.log import Log, Outcome, Pace
 from regen.callbacks.saving import Checkpoints, Signals
 
-__all__ = ["Bar", "Checkpoints", "Evaluation", "Log", "Outcome", "Pace", "Signals"]
+__all__ = ["Bar", "Checkpoints", "Evaluation", "Goal", "Log", "Outcome", "Pace", "Signals"]

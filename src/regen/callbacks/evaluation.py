@@ -2,31 +2,56 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lightning.pytorch import Callback, Trainer
-from torch import Tensor
 from tqdm import tqdm
 
 from regen import distributed, pictures
 from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
 from regen.gan import GAN
+from regen.metrics.judge import Judge
 from regen.runs import Folder
 
-Evaluator = Callable[[Callable[[int, int], Tensor]], dict[str, float]]  # judges a sampler: (first, n) -> (n, C, H, W)
+SHOWN = ("gap", "gap/auc", "gap/nearest")  # beside the monitored figure, while training
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a run is after: the figure, whether more of it is better, and after how many evaluations in vain it gives up."""
+
+    monitor: str
+    higher: bool = False
+    patience: int | None = None
+
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Whether the value is better than the best so far; what is not finite never is."""
+        if best is None:
+            return math.isfinite(value)
+        return value > best if self.higher else value < best
 
 
 class Evaluation(Callback):
     """The figures on held-out data and a picture of the same latents, every `every` iterations and at the end.
 
-    Process 0 evaluates and tells the others: samples shared out would be padded with duplicates.
+    All processes measure together, each a share of the samples.
     """
 
     def __init__(
-        self, every: int, evaluator: Evaluator | None, data: Images, folder: Folder, monitor: str, outcome: Outcome
+        self, every: int, make: Callable[[GAN], Judge], data: Images, folder: Folder, goal: Goal, outcome: Outcome
     ) -> None:
-        self.every, self.evaluator, self.data, self.folder = every, evaluator, data, folder
-        self.monitor, self.outcome = monitor, outcome
+        self.every, self.make, self.data, self.folder, self.goal, self.outcome = (
+            every,
+            make,
+            data,
+            folder,
+            goal,
+            outcome,
+        )
+
+    def on_train_start(self, trainer: Trainer, model: GAN) -> None:
+        self.judge = self.make(model)
 
     def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration % self.every == 0:
@@ -37,17 +62,30 @@ class Evaluation(Callback):
             self.evaluate(trainer, model)
 
     def evaluate(self, trainer: Trainer, model: GAN) -> None:
-        """Score, draw, log, and note whether this is the best so far."""
-        figures = self.evaluator(model.sample) if trainer.is_global_zero else None
-        figures = distributed.from_first(figures)
+        """Score, draw, log, note whether this is the best so far, and give up if nothing has been for long."""
+        self.outcome.look = self.judge.look(model)
+        figures = distributed.from_first(self.judge.measure(self.outcome.look))
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
-        value = figures[self.monitor]
-        if value < self.outcome.best.get(self.monitor, math.inf):  # nan is never the best
-            self.outcome.best = {"iteration": model.iteration, "images_seen": model.images_seen, self.monitor: value}
+        monitor, best = self.goal.monitor, self.outcome.best
+        if self.goal.is_better(figures[monitor], best.get(monitor)):
+            where = {"iteration": model.iteration, "images_seen": model.images_seen}
+            self.outcome.best = where | {monitor: figures[monitor]}
+        elif self._is_in_vain(model):
+            self.outcome.status = "finished"
+            self.outcome.reason = f"stopped early: {monitor} is no better than at iteration {best['iteration']:,}"
+            trainer.should_stop = True
         write(trainer, model, figures)
         if trainer.is_global_zero:
             self._picture(trainer, model)
-            tqdm.write(f"{model.images_seen:>10,} images  " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+            shown = [name for name in (monitor, *SHOWN) if name in figures]
+            tqdm.write(
+                f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown)
+            )
+
+    def _is_in_vain(self, model: GAN) -> bool:
+        """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""
+        waited = (model.iteration - self.outcome.best.get("iteration", 0)) // self.every
+        return self.goal.patience is not None and self.outcome.status == "running" and waited >= self.goal.patience
 
     def _picture(self, trainer: Trainer, model: GAN) -> None:
         picture = self.data.draw(model.sample(0, self.data.shown).cpu())

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, Trainer
 
 from regen import distributed
 from regen.gan import GAN
+from regen.metrics.metric import Look
 
 TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
 MOST_ITERATIONS = 32  # in a chunk
@@ -23,6 +24,7 @@ class Outcome:
     figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
     evaluated_at: int = -1  # iteration
     best: dict[str, float] = field(default_factory=dict)
+    look: Look | None = None  # of the last evaluation
     images_per_second: list[float] = field(default_factory=list)
 
 

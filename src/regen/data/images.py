@@ -1,16 +1,18 @@
 """A data set with its fixed training, validation and test parts, and how they are chosen."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regen import randomness
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from regen.metrics.metric import SampleMetric
 
 FEWEST = 2  # images a part: the covariance of a Fréchet distance needs as many
 
@@ -148,11 +150,6 @@ class Images:
         return self.train.shape
 
     @property
-    def figures(self) -> tuple[str, ...]:
-        """The names of what the evaluator measures."""
-        return "val/fd", "train/fd", "gap/fd", "real/fd"
-
-    @property
     def classes(self) -> int | None:
         """The number of classes, None without labels."""
         labels = [part.labels for part in (self.full_train, self.validation, self.test)]
@@ -166,8 +163,12 @@ class Images:
 
         return grid(samples)
 
-    def evaluator(self, cache: Path, device: torch.device | str, samples: int) -> Callable[..., dict[str, float]]:
-        """What judges a generator by this number of samples; features learnt from `full_train` are kept in `cache`."""
-        from regen.metrics.frechet import FrechetDistances
+    def own_features(self, cache: Path, device: torch.device | str) -> nn.Module:
+        """The net of features that are made for this data set: learnt from `full_train`, and kept in `cache`."""
+        from regen.metrics.features.own import feature_network
 
-        return FrechetDistances(self, cache, device, samples)
+        return feature_network(self, cache, device)
+
+    def own_metrics(self) -> dict[str, "SampleMetric"]:
+        """What only this data set can measure, by name."""
+        return {}

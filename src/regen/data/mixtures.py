@@ -1,18 +1,22 @@
 """Mixtures of Gaussians in the plane, whose modes can be counted: the ring and the grid of PacGAN (Lin et al. 2018)."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regen.data.images import Images, Use
 from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.randomness import Draws
+
+if TYPE_CHECKING:
+    from regen.metrics.metric import SampleMetric
 
 MARGIN = 10  # standard deviations beyond the outermost mean that still lie inside (-1, 1)
 
@@ -33,22 +37,23 @@ class Mixture(Images):
         """Samples (B, 2, 1, 1) in [-1, 1] -> points (B, 2) in the plane's own units."""
         return samples.flatten(1) * self.scale
 
-    @property
-    def figures(self) -> tuple[str, ...]:
-        """The names of what the evaluator measures."""
-        return "val/modes", "val/high_quality", "val/reverse_kl", "real/reverse_kl"
-
     def draw(self, samples: Tensor) -> Tensor:
         """(B, 2, 1, 1) samples in [-1, 1] -> a scatter plot (3, H', W') uint8 over the means."""
         from regen.pictures import scatter
 
         return scatter(self.to_plane(samples), self.means, self.std)
 
-    def evaluator(self, cache: Path, device: torch.device | str, samples: int) -> Callable[..., dict[str, float]]:
-        """What counts the modes that a generator has found; it learns nothing, so the cache stays empty."""
+    def own_features(self, cache: Path, device: torch.device | str) -> nn.Module:
+        """The points themselves, in the plane's own units: nothing is learnt, so the cache stays empty."""
+        from regen.metrics.features.plane import Plane
+
+        return Plane(self.scale).to(device)
+
+    def own_metrics(self) -> dict[str, SampleMetric]:
+        """Which of the modes are found."""
         from regen.metrics.mixtures import ModeCoverage
 
-        return ModeCoverage(self, samples)
+        return {"modes": ModeCoverage(self)}
 
 
 def ring(*, train: int, validation: int, test: int, **use: Unpack[Use]) -> Mixture:

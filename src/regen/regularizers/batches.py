@@ -38,13 +38,17 @@ class Packing(Regularizer):
         replace(discriminator, name, wide.to(memory_format=torch.channels_last) if wide.weight.ndim == 4 else wide)
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
-        batch, channels, *sides = images.shape
+        batch = len(images)
         if batch % self.m:
             raise ConfigError(
                 f"{self.name}: m={self.m} must divide the batch, got {batch} images: "
                 f"type data.batch_size={batch + -batch % self.m}"
             )
-        return images.reshape(batch // self.m, self.m * channels, *sides)
+        return self.form(images)
+
+    def form(self, images: Tensor) -> Tensor:
+        packs, (channels, *sides) = len(images) // self.m, images.shape[1:]
+        return images[: packs * self.m].reshape(packs, self.m * channels, *sides)
 
 
 def _widened(layer: nn.Module, m: int) -> nn.Module:

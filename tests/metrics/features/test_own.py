@@ -11,7 +11,7 @@ from regen.data.digits import digits
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
-from regen.metrics.features import feature_network
+from regen.metrics.features.own import feature_network
 from regen.randomness import Draws
 
 

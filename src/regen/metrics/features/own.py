@@ -7,20 +7,16 @@ turn an image was rotated (Gidaris et al. 2018). Distances in it compare generat
 from __future__ import annotations
 
 import hashlib
-import io
-import logging
-import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from regen.data.split import Files, Split
-from regen.metrics.learning import Task, learn, task_of
+from regen.metrics.features.kept import content, kept_or_made
+from regen.metrics.features.learning import Task, learn, task_of
+from regen.metrics.features.source import Source
 from regen.randomness import seeded
-from regen.runs import write_safely
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -28,15 +24,19 @@ if TYPE_CHECKING:
 VERSION = 1  # raise it with any change, here or in learning.py, that changes the features: they are then learnt anew
 FEATURES = 64
 LARGEST = 32  # pixels a side of what the three blocks see; larger images are halved before, a convolution a time
-CHECKSUM = 16  # bytes at the end of a file
 
-log = logging.getLogger(__name__)
+
+class Own(Source):
+    """Features of a small classifier of our own, learnt once per data set; of points in the plane, the points themselves."""
+
+    def load(self, data: Images, cache: Path, device: torch.device | str) -> nn.Module:
+        return data.own_features(cache, device)
 
 
 def feature_network(data: Images, cache: Path, device: torch.device | str) -> FeatureNet:
     """The frozen feature network of a data set, from `cache/<data.name>-<digest>.pt`, or learnt from `data.full_train`.
 
-    The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is
+    The same for every run of the data set, whatever the run's seed; of several at once, one learns it. The digest covers the images and labels that it is
     learnt from and judged on; a damaged file is replaced.
 
     Raises:
@@ -47,10 +47,7 @@ def feature_network(data: Images, cache: Path, device: torch.device | str) -> Fe
         net = FeatureNet(data.shape, task.classes)
     net = net.to(device, memory_format=torch.channels_last)
     path = Path(cache) / f"{data.name}-{_digest(data, task)}.pt"
-    kept = _read(path)
-    if kept is None:
-        kept = learn(net, task, data, device)
-        _write(path, kept)
+    kept = kept_or_made(path, lambda: learn(net, task, data, device))
     net.load_state_dict(kept["weights"])
     net.accuracy = kept["accuracy"]
     return net.eval().requires_grad_(False)
@@ -96,38 +93,6 @@ def _digest(data: Images, task: Task) -> str:
     """Of all that determines the network: the images, labels, task and recipe."""
     digest = hashlib.blake2b(repr((VERSION, data.shape, task)).encode(), digest_size=8)
     for part in (data.full_train, data.validation):
-        digest.update(_content(part))
+        digest.update(content(part))
         digest.update(b"" if part.labels is None else part.labels.cpu().numpy())
     return digest.hexdigest()
-
-
-def _content(part: Split | Files) -> memoryview | bytes:
-    """The images' bytes; of images in files, which may be many, the files' names and sizes."""
-    if isinstance(part, Files):
-        return repr([(*path.parts[-2:], path.stat().st_size) for path in part.paths]).encode()
-    return part.images.cpu().contiguous().numpy().data
-
-
-def _write(path: Path, kept: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(kept, buffer)
-    own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # runs of a sweep may write the same file at once
-    write_safely(own, buffer.getvalue() + _checksum(buffer.getvalue()))
-    os.replace(own, path)
-
-
-def _read(path: Path) -> dict | None:
-    """What is kept at the path; None if there is nothing, or if its checksum says that it is damaged."""
-    if not path.exists():
-        return None
-    content = path.read_bytes()
-    content, checksum = content[:-CHECKSUM], content[-CHECKSUM:]
-    if checksum != _checksum(content):  # a zip archive's own would miss some flipped bytes
-        log.warning("%s is damaged: learning the features anew", path)
-        return None
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-
-
-def _checksum(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=CHECKSUM).digest()

@@ -1,0 +1,63 @@
+"""Memorization: whether generated images lie nearer to training images than to images that G has never seen."""
+
+import torch
+from torch import Tensor
+
+from regen.metrics.metric import Look, SampleMetric
+from regen.randomness import Draws
+
+RESAMPLES = 200
+KNOWN = 12  # neighbours: a resample holds a row with probability 1 - 1/e, and none of 12 in 6 of a million cases
+AT_A_TIME = 1000  # rows
+NORMAL = 1.96  # standard errors on each side of a 95 % interval
+
+
+class Nearest(SampleMetric):
+    """nearest: E d(G(z), nearest training image) / E d(G(z), nearest held-out image), distances of features.
+
+    1 for a generator that is as near to images it has never seen, 0 for one that copies; a share p of copies among good
+    samples comes to about 1 - p. As many training as held-out images, since the nearest of more is nearer. Reported as
+    gap/nearest with a 95 % interval, gap/nearest_low to gap/nearest_high, from bootstrapping generated, training and
+    held-out images alike. (Ratio of nearest neighbours: Meehan, Chaudhuri and Dasgupta 2020 test the same question by ranks.)
+    """
+
+    figures = ("nearest", "nearest_low", "nearest_high")
+    parts = ("fake", "train", "held_out")
+
+    def of(self, fake: Tensor, train: Tensor, held_out: Tensor) -> dict[str, float]:
+        sides = [neighbours(fake, real) for real in (train, held_out)]
+        ratio = _ratio(*(distances[:, 0] for distances, _ in sides))
+        draws = Draws("nearest", device=fake.device)
+        of_resamples = torch.stack([_resampled(sides, [len(train), len(held_out)], draws) for _ in range(RESAMPLES)])
+        half = NORMAL * float(of_resamples.std())
+        return {"nearest": ratio, "nearest_low": max(0.0, float(ratio) - half), "nearest_high": float(ratio) + half}
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return tuple(f"gap/{name}" for name in self.figures)
+
+    def measure(self, look: Look) -> dict[str, float]:
+        found = self._asked(fake=look.fake, train=look.some_train, held_out=look.some_held_out)
+        return {f"gap/{name}": value for name, value in found.items()}
+
+
+def neighbours(rows: Tensor, among: Tensor, known: int = KNOWN) -> tuple[Tensor, Tensor]:
+    """Of rows (N, F) the distances (N, K) to their nearest of `among` (M, F), ascending, and whose they are; K <= known, M."""
+    near = [torch.cdist(some, among).topk(min(known, len(among)), largest=False) for some in rows.split(AT_A_TIME)]
+    return torch.cat([one.values for one in near]), torch.cat([one.indices for one in near])
+
+
+def _resampled(sides: list[tuple[Tensor, Tensor]], sizes: list[int], draws: Draws) -> Tensor:
+    """() the ratio in one bootstrap resample of all three sets."""
+    rows = draws.integers(len(sides[0][0]), len(sides[0][0]))
+    nearest = []
+    for (distances, indices), size in zip(sides, sizes, strict=True):
+        held = torch.zeros(size, dtype=torch.bool, device=distances.device)
+        held[draws.integers(size, size)] = True
+        there = held[indices[rows]]
+        there[:, -1] = True
+        nearest.append(distances[rows].gather(1, there.int().argmax(1, keepdim=True)))
+    return _ratio(*nearest)
+
+
+def _ratio(train: Tensor, held_out: Tensor) -> Tensor:
+    return train.double().mean() / held_out.double().mean().clamp_min(1e-300)

@@ -1,0 +1,63 @@
+"""Images as metrics see them: whatever costs a pass through the feature net is computed on first use, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from regen.data.split import Files, Split, as_float
+
+AT_A_TIME = 500  # images in a pass
+
+
+class Seen:
+    """A set of images, real or generated.
+
+    source   Split or Files, or images (N, C, H, W) in [-1, 1]
+    net      the feature net: images (B, C, H, W) -> features (B, F), and possibly classify: features -> logits (B, K)
+    device   where the net is, and features are kept
+    """
+
+    def __init__(self, source: Split | Files | Tensor, net: nn.Module, device: torch.device | str = "cpu") -> None:
+        self.source, self.net, self.device = source, net, device
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batches(self) -> Iterator[Tensor]:
+        """(B, C, H, W) in [-1, 1], in order, on the device."""
+        for indices in torch.arange(len(self)).split(AT_A_TIME):
+            yield self._images(indices).to(self.device)
+
+    @cached_property
+    def images(self) -> Tensor:
+        """(N, C, H, W) in [-1, 1], all of them, on the CPU."""
+        return self._images(torch.arange(len(self))).cpu()
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(N, F)"""
+        with torch.no_grad():
+            return torch.cat([self.net(batch).float() for batch in self.batches()])
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """(N, K) the classifier's, of each class."""
+        with torch.no_grad():
+            return torch.cat([self.net.classify(part).softmax(1) for part in self.features.split(AT_A_TIME)])
+
+    def take(self, indices: Tensor) -> Seen:
+        """Those of the indices (n,), in their order; what is known of them already is not computed again."""
+        taken = Seen(self._rows(indices), self.net, self.device)
+        for name in {"features", "probabilities"} & vars(self).keys():
+            setattr(taken, name, getattr(self, name)[indices.to(self.device)])
+        return taken
+
+    def _rows(self, indices: Tensor) -> Split | Files | Tensor:
+        return self.source[indices] if isinstance(self.source, Tensor) else self.source.take(indices)
+
+    def _images(self, indices: Tensor) -> Tensor:
+        return self.source[indices] if isinstance(self.source, Tensor) else as_float(self.source[indices][0])
