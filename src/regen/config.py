@@ -117,6 +117,19 @@ class Stability:
     batch: int = MISSING
 
 
+@dataclass
+class Export:
+    """conf/export.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    formats: list[str] = MISSING
+    opset: int | None = None
+    license: str | None = None
+    out: str | None = None
+
+
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
     "model.z_size model.d_steps trainer.threads trainer.num_nodes"
@@ -145,6 +158,20 @@ def check_stability(cfg: DictConfig) -> None:
     if cfg.iteration < 0:
         raise ConfigError(f"iteration must be at least 0, got {cfg.iteration}")
     _check_regularizers(cfg)
+
+
+def check_export(cfg: DictConfig) -> None:
+    """The same for conf/export.yaml."""
+    _conform(cfg, Export)
+    if OmegaConf.is_missing(cfg, "run"):
+        raise ConfigError("which run? Type run=outputs/RUN, the folder of a run")
+    choices = {"checkpoint": ("newest", "best"), "weights": ("ema", "raw"), "formats": ("safetensors", "pt2", "onnx")}
+    for key, known in choices.items():
+        asked = [cfg[key]] if isinstance(cfg[key], str) else list(cfg[key])
+        if not asked or set(asked) - set(known) or len(set(asked)) < len(asked):
+            raise ConfigError(f"{key}={cfg[key]}: expected {'some' if key == 'formats' else 'one'} of {', '.join(known)}")
+    if cfg.opset is not None and cfg.opset < 18:
+        raise ConfigError(f"opset={cfg.opset}: torch writes ONNX of opset 18 or more")
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:
