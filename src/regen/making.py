@@ -19,22 +19,27 @@ from regen.slopes import Slopes
 
 def make_model(cfg: DictConfig, data: Images) -> GAN:
     """The model of a configuration, its initial weights keyed by the seed. Raises ConfigError on what does not fit the data."""
+    model = assemble(cfg, data.shape)
+    for player in "gd":
+        check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
+    check_step(model, torch.zeros(data.batch_size, *data.shape))
+    return model
+
+
+def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> GAN:
+    """The same for images of a shape (C, H, W); whether it can be trained is not tried out."""
     with seeded(cfg.seed, "weights"):
         network, z_size = cfg.network, cfg.model.z_size
-        generator = build(network.generator, "network.generator", nn.Module, shape=data.shape, z_size=z_size)
-        discriminator = build(network.discriminator, "network.discriminator", nn.Module, shape=data.shape)
-        check_net("network.generator", generator, (2, z_size), (2, *data.shape))
-        check_net("network.discriminator", discriminator, (2, *data.shape), (2,))
+        generator = build(network.generator, "network.generator", nn.Module, shape=shape, z_size=z_size)
+        discriminator = build(network.discriminator, "network.discriminator", nn.Module, shape=shape)
+        check_net("network.generator", generator, (2, z_size), (2, *shape))
+        check_net("network.discriminator", discriminator, (2, *shape), (2,))
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
         nets = {"generator": generator, "discriminator": discriminator}
         slopes = build(cfg.slope, "slope", Slopes)
-        model = build(cfg.model, "model", GAN, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
-    for player in "gd":
-        check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
-    check_step(model, torch.zeros(data.batch_size, *data.shape))
-    return model
+        return build(cfg.model, "model", GAN, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
 
 
 def check_step(model: GAN, real: torch.Tensor) -> None:

@@ -1,0 +1,158 @@
+"""open_run: a run, ended or still training, as its model with the weights of a checkpoint; its folder stays as it is."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from regen import checkpoints
+from regen.build import build, resolve
+from regen.data.images import Images
+from regen.data.pixels import MODES
+from regen.errors import ConfigError
+from regen.finding import find_runs
+from regen.gan import GAN
+from regen.making import assemble
+from regen.runs import Folder, read_json
+
+MADE_OF = ("network", "loss", "regularizer", "slope", "model")  # the groups of which a model is made
+__all__ = ["Opened", "find_runs", "open_run"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run: its files, its configuration as it was composed, its model in eval mode, and the checkpoint it is from."""
+
+    folder: Folder
+    cfg: DictConfig
+    model: GAN
+    shape: tuple[int, int, int]  # (C, H, W) of its images
+    state: dict  # iteration, images_seen, best, figures, rows, model, …
+
+    @cached_property
+    def data(self) -> Images:
+        """The data set, loaded when it is first asked for. Raises ConfigError if it is not on this machine."""
+        return build(self.cfg.data, "data", Images)
+
+    def generator(self, weights: str = "ema") -> nn.Module:
+        """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained."""
+        nets = {"ema": self.model.ema.net, "raw": self.model.generator}
+        if weights not in nets:
+            raise ConfigError(f"weights={weights}: expected {' or '.join(nets)}")
+        return nets[weights]
+
+    def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
+        """z (B, Z) -> images (B, C, H, W) float32 in [-1, 1], on the model's device, without a graph."""
+        net, device = self.generator(weights), self.model.device
+
+        def sample(z: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return net(z.to(device)).float()
+
+        return sample
+
+
+def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu") -> Opened:
+    """The run in a folder, with the weights of its newest or its best checkpoint, on a device.
+
+    The data set is not needed for it, unless its images are other than square ones of `data.image_size` with 1 or 3 channels.
+
+    Raises:
+        ConfigError: no run there, no whole checkpoint, a configuration that does not go with it, or classes from a folder
+            that --config-dir does not name this time.
+    """
+    folder = Folder(find_runs([str(path)])[0])
+    cfg = _config(folder)
+    state = _state(folder, cfg, checkpoint)
+    _check_targets(folder, cfg)
+    model, shape = _model(folder, cfg, state)
+    model.load_state_dict(state["model"])
+    model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
+    return Opened(folder, cfg, model.eval().to(device), shape, state)
+
+
+def _config(folder: Folder) -> DictConfig:
+    try:
+        cfg = OmegaConf.load(folder.config)
+    except Exception as error:  # YAML's own errors, OmegaConf's, an encoding
+        raise ConfigError(f"{folder.config} cannot be read: {str(error).splitlines()[0]}") from error
+    lacking = [group for group in ("data", "seed", *MADE_OF) if not isinstance(cfg, DictConfig) or group not in cfg]
+    if lacking:
+        raise ConfigError(f"{folder.config} is not of a run of src/train.py: it has no {lacking[0]}")
+    return cfg
+
+
+def _state(folder: Folder, cfg: DictConfig, checkpoint: str) -> dict:
+    if checkpoint not in ("newest", "best"):
+        raise ConfigError(f"checkpoint={checkpoint}: expected newest or best")
+    paths = sorted(folder.checkpoints.glob("iteration_*.ckpt"), reverse=True)
+    best = folder.checkpoints / "best.ckpt"
+    if checkpoint == "best" and best.exists():
+        paths = [best]
+    elif checkpoint == "best":
+        log.warning("%s has no best checkpoint: taking its newest", folder.path)
+    elif best.exists():
+        paths.append(best)  # written while none was due yet
+    if not paths:
+        raise ConfigError(f"{folder.path} has no checkpoint{_why_none(folder, cfg)}")
+    for path in paths:
+        try:
+            return checkpoints.load(path)
+        except ValueError as error:  # damaged, or dropped by the run that is training
+            log.warning("%s", error)
+    instead = "checkpoint=newest, or " if checkpoint == "best" else ""
+    names = ", ".join(path.name for path in paths)
+    raise ConfigError(f"{folder.path}: {names}: every checkpoint is damaged. Type {instead}another run")
+
+
+def _why_none(folder: Folder, cfg: DictConfig) -> str:
+    result = read_json(folder.result)
+    if not result:
+        return f" yet: it saves one every save_every={cfg.get('save_every')} iterations, or was killed before the first"
+    reason = f" ({result['reason']})" if result.get("reason") else ""
+    return f": it ended as {result.get('status')}{reason} before the first was saved. Type save_every=… when training again"
+
+
+def _check_targets(folder: Folder, cfg: DictConfig) -> None:
+    for group in MADE_OF:
+        for where, target in _targets(cfg[group], group):
+            try:
+                resolve(target, where)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"{folder.path}: {error}. The run was trained with it: type --config-dir FOLDER again"
+                ) from error
+
+
+def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, DictConfig):
+        for key, value in node.items():
+            if key == "_target_":
+                yield where, value
+            else:
+                yield from _targets(value, f"{where}.{key}")
+
+
+def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[GAN, tuple[int, int, int]]:
+    """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
+    side = cfg.data.get("image_size")
+    for shape in [(channels, side, side) for channels in MODES] if side else []:
+        with contextlib.suppress(ConfigError):
+            model = assemble(cfg, shape)
+            checkpoints.check(model, state)
+            return model, shape
+    shape = build(cfg.data, "data", Images).shape
+    model = assemble(cfg, shape)
+    try:
+        checkpoints.check(model, state)
+    except ConfigError as error:
+        difference = str(error).split(". ")[0].partition(": ")[2]
+        raise ConfigError(f"{folder.config} and its checkpoint are not of one run: {difference}") from error
+    return model, shape
