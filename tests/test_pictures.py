@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from regen import pictures
+from regen import panels, pictures
 from regen.randomness import Draws
 
 
@@ -64,8 +64,8 @@ def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
     figures = {"val/fd": 9, "train/fd": 8, "gap/fd": 0.5, "real/fd": 3}
     at = {"iteration": 50, "images_seen": 3200}
     path = table(tmp_path / "metrics.csv", at | update | penalties, at | figures)
-    panels = pictures._panels(pictures._series(path))
-    assert {title: sorted(lines) for title, lines in panels.items()} == {
+    found = panels.panels(panels.series(path))
+    assert {title: sorted(lines) for title, lines in found.items()} == {
         "Fréchet distance": ["real/fd", "train/fd", "val/fd"],
         "generalization gap (Fréchet distance)": ["gap/fd"],
         "losses": ["d/loss", "g/data", "g/loss"],  # d/data is d/loss here

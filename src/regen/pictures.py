@@ -1,6 +1,5 @@
 """Pictures for people: sample grids, scatter plots and curves, drawn without a display and without global state."""
 
-import csv
 import io
 import math
 from pathlib import Path
@@ -8,23 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from regen import panels
+from regen.panels import DECADES, SMOOTHED, Points, running_mean
 from regen.runs import write_safely
 
 WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
-DECADES = 1.5  # a panel of positive values that span more is drawn on a logarithmic axis
-SMOOTHED = 100  # points: a longer curve is drawn pale, under its running mean
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
-FIGURES = {
-    "fd": "Fréchet distance",
-    "modes": "modes found",
-    "high_quality": "share of points of high quality",
-    "reverse_kl": "reverse KL over modes",
-}
-AXES = ("iteration", "images_seen")
-
-Points = list[tuple[float, float]]  # (images seen, value or nan), in the order of the file
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
@@ -83,66 +73,27 @@ def curves(csv_path: Path, path: Path) -> None:
 
     Values that are not finite leave a gap; a table without any finite value makes no picture.
     """
-    panels = _panels(_series(Path(csv_path)))
-    if not panels:
+    drawn = panels.panels(panels.series(Path(csv_path)))
+    if not drawn:
         return
-    columns = min(3, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    last = max(points[-1][0] for lines in panels.values() for points in lines.values())
+    columns = min(3, len(drawn))
+    rows = math.ceil(len(drawn) / columns)
+    last = max(points[-1][0] for lines in drawn.values() for points in lines.values())
     width, height = 4.2 * columns, 2.8 * rows
     figure = _figure(width, height)
     inches = {"left": 0.6 / width, "right": 1 - 0.2 / width, "bottom": 0.55 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**inches, wspace=0.25, hspace=0.45)  # thrice as fast as a layout found by drawing
-    for place, (title, lines) in enumerate(panels.items(), 1):
+    for place, (title, lines) in enumerate(drawn.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.set_title(title, fontsize=10, color=INK)
         for name, points in lines.items():
-            _line(axes, name, points)
+            line(axes, name, points)
         _finish(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
     save_png(_drawn(figure), path)
 
 
-def _series(csv_path: Path) -> dict[str, Points]:
-    """The columns that hold a finite value, by name."""
-    series: dict[str, Points] = {}
-    with open(csv_path, newline="") as file:
-        for row in csv.DictReader(file):
-            for name in row.keys() - AXES:
-                if row[name]:
-                    value = float(row[name]) if math.isfinite(float(row[name])) else math.nan
-                    series.setdefault(name, []).append((float(row["images_seen"]), value))
-    return {name: points for name, points in series.items() if any(math.isfinite(y) for _, y in points)}
-
-
-def _panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
-    """Series by panel title: quality first, then losses, scores, regularizers and speed."""
-    for player in "gd":  # without a penalty the loss is its data term: one curve is enough
-        if series.get(f"{player}/data") == series.get(f"{player}/loss"):
-            series.pop(f"{player}/data", None)
-    named = sorted((*_panel(name), name) for name in series)
-    panels: dict[str, dict[str, Points]] = {}
-    for _, title, name in named:
-        panels.setdefault(title, {})[name] = series[name]
-    return panels
-
-
-def _panel(name: str) -> tuple[int, str]:
-    """Where a logged name is drawn: the panel's rank and title."""
-    kind, _, what = name.rpartition("/")
-    if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
-        return 5, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
-    if kind in ("val", "train", "real"):
-        return 0, FIGURES.get(what, what)
-    if kind == "gap":
-        return 1, f"generalization gap ({FIGURES.get(what, what)})"
-    if kind in ("g", "d"):
-        if what in ("loss", "data"):
-            return 2, "losses"
-        return (3, "scores of D") if what.endswith("_score") else (4, f"{what}, unweighted")
-    return (7, "images per second") if name == "images_per_second" else (6, name)
-
-
-def _line(axes, name: str, points: Points) -> None:
+def line(axes, name: str, points: Points) -> None:
+    """Draw the curve of a logged name onto axes of matplotlib, in the colour and style that it has in every picture."""
     kind, _, what = name.rpartition("/")
     colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
     style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
@@ -156,15 +107,7 @@ def _line(axes, name: str, points: Points) -> None:
         axes.plot(*zip(*points, strict=True), linewidth=1.4, marker=marker, markersize=3, **style)
     else:
         axes.plot(*zip(*points, strict=True), linewidth=0.6, color=colour, alpha=0.25)
-        axes.plot(*_running_mean(finite), linewidth=1.4, **style)
-
-
-def _running_mean(points: Points) -> tuple[list[float], list[float]]:
-    """Images seen and means over a window of a fortieth of the curve around each point, less at the ends."""
-    half = len(points) // 80
-    x, y = zip(*points, strict=True)
-    windows = [y[max(0, i - half) : i + half + 1] for i in range(len(y))]
-    return list(x), [sum(window) / len(window) for window in windows]
+        axes.plot(*running_mean(finite), linewidth=1.4, **style)
 
 
 def _finish(axes, values: list[float], last: float) -> None:

@@ -1,0 +1,77 @@
+"""What a run's metrics.csv holds, as curves that belong together: the panels of curves.png and of report.html."""
+
+import csv
+import math
+from pathlib import Path
+
+DECADES = 1.5  # a panel of positive values that span more is drawn on a logarithmic axis
+SMOOTHED = 100  # points: a longer curve is drawn pale, under its running mean
+TITLES = {
+    "fd": "Fréchet distance",
+    "fid": "Fréchet Inception distance",
+    "kd": "kernel distance",
+    "kid": "kernel Inception distance",
+    "swd": "sliced Wasserstein distance",
+    "classifier_score": "classifier score",
+    "inception_score": "Inception score",
+    "ms_ssim": "likeness of pairs (MS-SSIM)",
+    "nearest": "nearest training against nearest held-out image",
+    "auc": "AUC of D, training against held-out",
+    "modes": "modes found",
+    "high_quality": "share of points of high quality",
+    "reverse_kl": "reverse KL over modes",
+}
+AXES = ("iteration", "images_seen")
+
+Points = list[tuple[float, float]]  # (images seen, value or nan), in the order of the file
+
+
+def series(csv_path: Path) -> dict[str, Points]:
+    """The columns that hold a finite value, by name."""
+    found: dict[str, Points] = {}
+    with open(csv_path, newline="") as file:
+        for row in csv.DictReader(file):
+            for name in row.keys() - AXES:
+                if row[name]:
+                    value = float(row[name]) if math.isfinite(float(row[name])) else math.nan
+                    found.setdefault(name, []).append((float(row["images_seen"]), value))
+    return {name: points for name, points in found.items() if any(math.isfinite(y) for _, y in points)}
+
+
+def panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
+    """Series by panel title: quality first, then losses, scores, regularizers and speed."""
+    for player in "gd":  # without a penalty the loss is its data term: one curve is enough
+        if series.get(f"{player}/data") == series.get(f"{player}/loss"):
+            series.pop(f"{player}/data", None)
+    named = sorted((*_panel(name), name) for name in series if not name.endswith("_se"))  # errors of another curve
+    found: dict[str, dict[str, Points]] = {}
+    for _, title, name in named:
+        found.setdefault(title, {})[name] = series[name]
+    return found
+
+
+def _panel(name: str) -> tuple[int, str]:
+    """Where a logged name is drawn: the panel's rank and title."""
+    kind, _, what = name.rpartition("/")
+    if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
+        return 5, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
+    if kind in ("val", "test", "train", "real", "fake"):
+        return (3, "scores of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
+    if name == "gap":
+        return 1, "gap, as a share of the distance"
+    if kind == "gap":
+        what = what.removesuffix("_low").removesuffix("_high")  # of an interval
+        return 1, TITLES[what] if what in ("nearest", "auc") else f"generalization gap ({TITLES.get(what, what)})"
+    if kind in ("g", "d"):
+        if what in ("loss", "data"):
+            return 2, "losses"
+        return (3, "scores of D") if what.endswith("_score") else (4, f"{what}, unweighted")
+    return (7, "images per second") if name == "images_per_second" else (6, name)
+
+
+def running_mean(points: Points) -> tuple[list[float], list[float]]:
+    """Images seen and means over a window of a fortieth of the curve around each point, less at the ends."""
+    half = len(points) // 80
+    x, y = zip(*points, strict=True)
+    windows = [y[max(0, i - half) : i + half + 1] for i in range(len(y))]
+    return list(x), [sum(window) / len(window) for window in windows]
