@@ -1,0 +1,23 @@
+"""Take a run's sampler away: python src/export.py run=outputs/RUN
+
+Writes safetensors weights, a torch.export and an ONNX program and a model card, each program verified against the original;
+prints what was written. Returns the largest difference.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, config, runs
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="export")
+def main(cfg: DictConfig) -> float:
+    with cli.told_in_job():
+        config.check_export(cfg)
+        from regen.exporting.export import export_all  # here: --help and --cfg job do without torch
+
+        return export_all(cfg)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,217 @@
+"""The model card (Mitchell et al. 2019; Hugging Face's form): README.md, of nothing but what the run and its files say."""
+
+import csv
+import inspect
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from regen.build import resolve
+from regen.exporting.sources import source_of
+from regen.exporting.use import use
+from regen.loggers import AXES
+from regen.opened import Opened
+from regen.passport import words
+from regen.runs import read_json
+
+NOT_KNOWN = "not recorded"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file as it was verified: its name, what it is, its bytes, and its largest difference from the original."""
+
+    file: str
+    what: str
+    size: int
+    difference: float
+
+
+def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written], licence: str | None) -> str:
+    """The text of the model card: `net` is what was exported, `weights` "ema" or "raw"."""
+    parts = [
+        _header(opened.cfg, written, licence),
+        _what(opened, weights),
+        "![Samples of these weights](samples.png)",
+        _files(written),
+        use(opened, net, written),
+        _data(opened.cfg),
+        _training(opened, net),
+        _figures(opened, weights),
+        _limits(opened, licence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) -> str:
+    made = [file.file.rpartition(".")[2] for file in written]
+    header = {"library_name": "pytorch", "tags": ["gan", "regen", _name(cfg.data), *cfg.regularizer, *made]}
+    if source_of(cfg.data._target_).unit is None:
+        header["pipeline_tag"] = "unconditional-image-generation"
+    if licence:
+        header["license"] = licence
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
+
+
+def _what(opened: Opened, weights: str) -> str:
+    cfg, facts = opened.cfg, source_of(opened.cfg.data._target_)
+    averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
+    result = read_json(opened.folder.result)
+    lines = [
+        f"# A GAN of {_name(cfg.data)}",
+        f"The sampler of a generative adversarial network trained on {facts.what}. It makes images "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {cfg.model.z_size} numbers from N(0, 1), and "
+        f"takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
+        f"{opened.state['images_seen']:,} real images seen.",
+    ]
+    if sentence := (result.get("verdict") or {}).get("sentence"):
+        lines.append(f"What the run's figures say at its end: **{sentence}**")
+    if result.get("status", "still training") != "finished":
+        reason = f" ({result['reason']})" if result.get("reason") else ""
+        lines.append(f"The run is {result.get('status', 'still training')}{reason}.")
+    return "\n\n".join(lines)
+
+
+def _files(written: Sequence[Written]) -> str:
+    rows = [f"| `{w.file}` | {w.what} | {w.size:,} | {w.difference:.1g} |" for w in written]
+    return "\n".join(
+        [
+            "## Files",
+            "",
+            "Each was read back and compared with the original on batches of 1, 2 and 7 latents.",
+            "",
+            "| file | what it holds | bytes | largest difference of a value |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "`config.yaml` is the configuration of the run. It stands in the metadata of each file, too, with where the run "
+            "came from.",
+        ]
+    )
+
+
+def _data(cfg: DictConfig) -> str:
+    facts = source_of(cfg.data._target_)
+    values = _values(cfg.data, without=("root", "workers", "monitor", "in_memory_bytes", "batch_size"))
+    return f"## Data\n\n{facts.what}.\n\n- Source: {facts.source}\n- Licence of the data: {facts.licence}\n- As used: {values}"
+
+
+def _training(opened: Opened, net: nn.Module) -> str:
+    cfg, result = opened.cfg, read_json(opened.folder.result)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items() if version)
+    commit = result.get("commit") or NOT_KNOWN
+    dirty = ", with uncommitted changes" if result.get("uncommitted_changes") else ""
+    rows = {
+        "generator": f"`{cfg.network.generator._target_}` ({_values(cfg.network.generator)}), {parameters:,} parameters",
+        "discriminator": f"`{cfg.network.discriminator._target_}` ({_values(cfg.network.discriminator)})",
+        "loss": f"`{cfg.loss._target_}`: {_sentence(resolve(cfg.loss._target_, 'loss'))}",
+        "optimizers": f"G: {_optimizer(cfg.model.optimizer_g)}; D: {_optimizer(cfg.model.optimizer_d)}",
+        "model": _values(cfg.model, without=("optimizer_g", "optimizer_d")),
+        "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
+        "seed": str(cfg.seed),
+        "command": f"`{_command(opened)}`",
+        "git commit": f"`{commit}`{dirty}",
+        "versions": f"Python {result['python']}, {versions}" if result else NOT_KNOWN,
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{_regularizers(cfg)}"
+
+
+def _regularizers(cfg: DictConfig) -> str:
+    if not cfg.regularizer:
+        return "No regularizer."
+    lines = ["| regularizer | formula | source | values |", "|---|---|---|---|"]
+    for name, node in cfg.regularizer.items():
+        told = words(resolve(node._target_, f"regularizer.{name}"))
+        formula = told.formula.replace("|", r"\|")
+        lines.append(f"| `{name}` | {formula} | {told.source} | {_values(node)} |")
+    return "\n".join(lines)
+
+
+def _figures(opened: Opened, weights: str) -> str:
+    where, found = measured(opened)
+    if not found:
+        return "## Figures\n\nNothing was measured before these weights were saved."
+    metrics = [node for name, node in opened.cfg.get("metrics", {}).items() if name != "features"]
+    kinds = [resolve(node._target_, "metrics") for node in metrics]
+    if source_of(opened.cfg.data._target_).unit:  # else the data may be large, or elsewhere
+        kinds += map(type, opened.data.own_metrics().values())
+    rows = [f"| {name} | {value:.4g} |" for name, value in found.items()]
+    unlike = []
+    if where != opened.state["iteration"]:
+        unlike.append(f"They are of iteration {where:,}, and the files of iteration {opened.state['iteration']:,}.")
+    if weights == "raw":
+        unlike.append("They are of the moving average of the weights, which the files do not hold.")
+    return "\n".join(
+        [
+            f"## Figures\n\nMeasured at iteration {where:,}. {' '.join(unlike)}".rstrip(),
+            "\n| figure | value |\n|---|---|",
+            *rows,
+            "\n`val/` is against images held out from training, `train/` against images trained on, `gap/` how much nearer it "
+            "is to these, `real/` what real images score in the place of generated ones.",
+            *(
+                ["`gap` is the share of the distance to held-out images that it is nearer by."]
+                if "gap" in found
+                else []
+            ),
+            *(["`fd` is a Fréchet distance in other features than Inception's: no FID."] if "val/fd" in found else []),
+            "",
+            *(f"- {_sentence(kind)}" for kind in kinds),
+        ]
+    )
+
+
+def measured(opened: Opened) -> tuple[int, dict[str, float]]:
+    """The last evaluation up to the checkpoint: its iteration, and its figures by name; -1 and {} if there is none."""
+    at, found = -1, {}
+    if opened.folder.metrics.exists():
+        with open(opened.folder.metrics, newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get(opened.cfg.monitor) and int(row["iteration"]) <= opened.state["iteration"]:
+                    at = int(row["iteration"])
+                    found = {name: float(value) for name, value in row.items() if value and name not in AXES}
+    return at, found
+
+
+def _limits(opened: Opened, licence: str | None) -> str:
+    cfg = opened.cfg
+    best = opened.state["best"].get("iteration") == opened.state["iteration"]
+    lines = [
+        "It can draw what is like its training data and nothing else, with their gaps and biases.",
+        f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and figures.",
+        "A generated image may resemble a training image; nothing here rules that out.",
+        *(["The checkpoint was chosen by the held-out images that it is scored on."] * best),
+        *(["The licence of the weights is not stated."] if not licence else []),
+    ]
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _command(opened: Opened) -> str:
+    """What was typed, without where it was written and what it went on from."""
+    typed = OmegaConf.load(opened.folder.overrides) if opened.folder.overrides.exists() else []
+    return shlex.join(["python", "src/train.py", *(word for word in typed if not word.startswith("resume="))])
+
+
+def _name(node: DictConfig) -> str:
+    return node._target_.rpartition(".")[2]
+
+
+def _sentence(kind: type) -> str:
+    """The first paragraph of a class's docstring."""
+    return " ".join((inspect.getdoc(kind) or kind.__name__).partition("\n\n")[0].split())
+
+
+def _optimizer(node: DictConfig) -> str:
+    return f"{_name(node)} ({_values(node)})"
+
+
+def _values(node: DictConfig, without: Sequence[str] = ()) -> str:
+    """`name=value, …` of what is set."""
+    values = OmegaConf.to_container(node)
+    kept = {k: v for k, v in values.items() if not k.startswith("_") and k not in without and v is not None}
+    return ", ".join(f"{key}={value}" for key, value in kept.items())

@@ -1,0 +1,97 @@
+"""How each file is loaded: the code of a model card, which the tests run."""
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from regen.build import resolve
+from regen.exporting.sources import source_of
+from regen.opened import Opened
+
+if TYPE_CHECKING:
+    from regen.exporting.card import Written
+
+ONNX = """\
+Without PyTorch (`pip install onnxruntime`):
+
+```python
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("sampler.onnx")
+z = np.random.default_rng(0).standard_normal((16, {z_size}), dtype=np.float32)
+images = session.run(["images"], {{"z": z}})[0]  # {batch}
+```"""
+PROGRAM = """\
+In PyTorch, without the code of the generator (a `.pt2` is a program: load only those that you trust):
+
+```python
+import torch
+
+sampler = torch.export.load("sampler.pt2").module()
+images = sampler(torch.randn(16, {z_size})).numpy()  # {batch}
+```"""
+WEIGHTS = """\
+The weights, with the generator's class from regen (its layers in plain PyTorch stand below, under the same names):
+
+```python
+import torch
+from safetensors.torch import load_file
+
+from {module} import {name}
+
+generator = {name}({values}).eval().requires_grad_(False)
+generator.load_state_dict(load_file("model.safetensors"))
+images = generator(torch.randn(16, {z_size})).numpy()  # {batch}
+```
+
+```text
+{layers}
+```"""
+PIXELS = """\
+One of them as a picture:
+
+```python
+from PIL import Image
+
+pixels = ((images[0].transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype("uint8")
+Image.fromarray(pixels.squeeze()).save("sample.png")
+```"""
+POINTS = """\
+As points of the plane:
+
+```python
+points = {unit} * images[:, :, 0, 0]  # (16, 2)
+```"""
+BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEIGHTS}
+
+
+def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
+    """How the written files are loaded, sampled from and looked at."""
+    unit = source_of(opened.cfg.data._target_).unit
+    module, _, name = opened.cfg.network.generator._target_.rpartition(".")
+    words = {
+        "z_size": opened.cfg.model.z_size,
+        "batch": f"{(16, *opened.shape)} in [-1, 1]",
+        "module": module,
+        "name": name,
+        "values": _values(opened),
+        "layers": repr(net),
+        "unit": unit,
+    }
+    files = [file for file in BLOCKS if file in {one.file for one in written}]
+    blocks = [*(BLOCKS[file] for file in files), POINTS if unit else PIXELS]
+    return "\n\n".join(["## Use", *(block.format(**words) for block in blocks)])
+
+
+def _values(opened: Opened) -> str:
+    """What the generator is made with, as it is typed in Python."""
+    node = opened.cfg.network.generator
+    taken = inspect.signature(resolve(node._target_, "network.generator")).parameters
+    given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
+    made = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
+    values = {key: value for key, value in (made | given).items() if key in taken}
+    return ", ".join(f"{key}={value!r}" for key, value in values.items())
