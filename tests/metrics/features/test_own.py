@@ -42,7 +42,7 @@ def test_digits_are_told_apart_on_held_out_images(tmp_path):
 
 def test_it_is_learnt_once_and_then_read(tmp_path):
     first = feature_network(stripes(), tmp_path, "cpu")
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.pt")
     assert file.name.startswith("stripes-")
     written = file.stat().st_mtime_ns
     second = feature_network(stripes(), tmp_path, "cpu")
@@ -66,7 +66,7 @@ def test_it_is_frozen(tmp_path):
 
 def test_a_flipped_byte_is_noticed_and_the_features_are_learnt_anew(tmp_path, caplog):
     first = feature_network(stripes(), tmp_path, "cpu")
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.pt")
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
@@ -79,7 +79,7 @@ def test_a_flipped_byte_is_noticed_and_the_features_are_learnt_anew(tmp_path, ca
 @pytest.mark.parametrize("left", [0, 1000])
 def test_a_truncated_file_is_replaced(tmp_path, left):
     feature_network(stripes(), tmp_path, "cpu")
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.pt")
     content = file.read_bytes()
     file.write_bytes(content[:left])
     feature_network(stripes(), tmp_path, "cpu")
@@ -92,14 +92,14 @@ def test_other_images_or_labels_get_features_of_their_own(tmp_path):
     feature_network(data, tmp_path, "cpu")
     feature_network(replace(data, full_train=relabelled), tmp_path, "cpu")
     feature_network(stripes(n=57), tmp_path, "cpu")
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("*.pt"))) == 3
 
 
 def test_a_subset_of_the_training_images_has_the_features_of_the_whole(tmp_path):
     data = stripes()
     feature_network(data, tmp_path, "cpu")
     feature_network(replace(data, train=data.train.take(torch.arange(10))), tmp_path, "cpu")
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.pt"))) == 1
 
 
 def test_without_labels_it_tells_rotations(tmp_path):

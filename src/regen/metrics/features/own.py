@@ -36,8 +36,8 @@ class Own(Source):
 def feature_network(data: Images, cache: Path, device: torch.device | str) -> FeatureNet:
     """The frozen feature network of a data set, from `cache/<data.name>-<digest>.pt`, or learnt from `data.full_train`.
 
-    The same for every run of the data set, whatever the run's seed; of several at once, one learns it. The digest covers the images and labels that it is
-    learnt from and judged on; a damaged file is replaced.
+    The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is
+    learnt from and judged on. Of several processes that want it at once, one learns it; a damaged file is replaced.
 
     Raises:
         ConfigError: the data have no labels and are not square.

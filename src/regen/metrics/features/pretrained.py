@@ -1,0 +1,101 @@
+"""Nets that others trained on photographs: what they are shown, and where their weights are. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from regen.data.places import places
+from regen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+
+AT_A_TIME = 32  # images: enlarged to some 300 pixels a side, the first layers of 32 fill about 200 MB
+
+
+class Pretrained(nn.Module):
+    """Images (B, C, H, W) in [-1, 1], grey or colour -> features (B, F) of a net for photographs.
+
+    It sees what a viewer of the saved file would: 8 bits a channel, grey in all three. The features of an image that is
+    not finite are nan.
+
+    net        (B, 3, H, W) uint8 -> features (B, F)
+    classify   features (B, F) -> logits (B, K)
+    """
+
+    def __init__(self, net: nn.Module, classify: nn.Module) -> None:
+        super().__init__()
+        self.net, self.classify = net, classify
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([self._features(some) for some in images.split(AT_A_TIME)])
+
+    def _features(self, images: Tensor) -> Tensor:
+        finite = images.flatten(1).isfinite().all(1, keepdim=True)
+        return self.net(_pixels(images)).masked_fill(~finite, math.nan)
+
+
+def check_channels(data: Images, chosen: str) -> None:
+    """Raises ConfigError unless the images are grey or colour."""
+    if data.shape[0] not in (1, 3):
+        raise ConfigError(
+            f"metrics/features={chosen} looks at images of 1 or 3 channels; those of {data.name} have the shape "
+            f"{data.shape}: type metrics/features=own"
+        )
+
+
+def weights_file(given: str | None, address: str) -> Path:
+    """The given file of weights, or the one that its publisher's own code would have left in torch.hub's folder.
+
+    Raises ConfigError that names where it was looked for, and what to type.
+    """
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
+    looked = [hub] if given is None else places(given)
+    for path in looked:
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"the weights were not found: there is no file {' or '.join(map(str, looked))}. Nothing is downloaded here: fetch "
+        f"{address} and leave it as {hub}, or type metrics.features.weights=FILE, or metrics/features=own for features "
+        "that are learnt from the data"
+    )
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """{name: tensor}, without executing anything that the file may contain. Raises ConfigError if it holds no weights."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files raise UnpicklingError, RuntimeError, EOFError, KeyError and more
+        raise ConfigError(f"{path} cannot be read as weights ({_first_line(error)}): fetch it again") from error
+    if not isinstance(weights, dict):
+        raise ConfigError(f"{path} holds a {type(weights).__name__}: expected a state_dict, names and tensors")
+    return weights
+
+
+def load_weights(net: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Raises ConfigError if the weights are those of another net."""
+    try:
+        net.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise not_of(net, path, error) from error
+
+
+def not_of(net: nn.Module, path: Path, error: Exception) -> ConfigError:
+    reason = " ".join(str(error).split())[:200]
+    return ConfigError(f"{path} does not hold weights of {type(net).__name__}: {reason}")
+
+
+def _pixels(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) in [-1, 1] -> (B, 3, H, W) uint8: real images are the very pixels of their file again."""
+    pixels = images.nan_to_num().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return pixels.expand(-1, 3, -1, -1)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
