@@ -118,6 +118,21 @@ class Stability:
 
 
 @dataclass
+class Evaluate:
+    """conf/evaluate.yaml"""
+
+    metrics: Any = MISSING
+    run: Any = MISSING
+    split: str = MISSING
+    samples: int = MISSING
+    weights: str = MISSING
+    checkpoint: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+    tracker: bool = MISSING
+
+
+@dataclass
 class Export:
     """conf/export.yaml"""
 
@@ -128,6 +143,26 @@ class Export:
     opset: int | None = None
     license: str | None = None
     out: str | None = None
+
+
+@dataclass
+class Sample:
+    """conf/sample.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    n: int | None = None
+    seed: int | None = None
+    truncation: float = MISSING
+    write: Any = None
+    out: str | None = None
+    rows: int = MISSING
+    columns: int = MISSING
+    steps: int = MISSING
+    truncations: list[float] = MISSING
+    device: str = MISSING
+    batch: int = MISSING
 
 
 AT_LEAST_ONE = (
@@ -160,6 +195,18 @@ def check_stability(cfg: DictConfig) -> None:
     _check_regularizers(cfg)
 
 
+def check_evaluate(cfg: DictConfig) -> None:
+    """The same for conf/evaluate.yaml."""
+    _conform(cfg, Evaluate)
+    if OmegaConf.is_missing(cfg, "run"):
+        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
+    _check_at_least_one(cfg, "samples threads")
+    choices = {"split": ("test", "val"), "weights": ("ema", "raw"), "checkpoint": ("newest", "best")}
+    for key, known in (choices | {"device": ("auto", "cpu", "cuda")}).items():
+        if cfg[key] not in known:
+            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+
+
 def check_export(cfg: DictConfig) -> None:
     """The same for conf/export.yaml."""
     _conform(cfg, Export)
@@ -169,9 +216,33 @@ def check_export(cfg: DictConfig) -> None:
     for key, known in choices.items():
         asked = [cfg[key]] if isinstance(cfg[key], str) else list(cfg[key])
         if not asked or set(asked) - set(known) or len(set(asked)) < len(asked):
-            raise ConfigError(f"{key}={cfg[key]}: expected {'some' if key == 'formats' else 'one'} of {', '.join(known)}")
+            raise ConfigError(
+                f"{key}={cfg[key]}: expected {'some' if key == 'formats' else 'one'} of {', '.join(known)}"
+            )
     if cfg.opset is not None and cfg.opset < 18:
         raise ConfigError(f"opset={cfg.opset}: torch writes ONNX of opset 18 or more")
+
+
+def check_sample(cfg: DictConfig) -> None:
+    """The same for conf/sample.yaml."""
+    _conform(cfg, Sample)
+    if OmegaConf.is_missing(cfg, "run") or cfg.run is None:
+        raise ConfigError("which run? Type run=outputs/RUN, the folder of a run, a list of them or a glob")
+    known = ("grid", "images", "interpolation", "sweep", "npz")
+    cfg.write = [cfg.write] if isinstance(cfg.write, str) else cfg.write
+    if cfg.write is not None and (not cfg.write or set(cfg.write) - set(known) or len(set(cfg.write)) < len(cfg.write)):
+        raise ConfigError(f"write={cfg.write}: expected some of {', '.join(known)}, like write=[grid,npz]")
+    for key, known in {"checkpoint": ("newest", "best"), "weights": ("ema", "raw")}.items():
+        if cfg[key] not in known:
+            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+    _check_at_least_one(cfg, "n batch rows columns")
+    if cfg.steps < 2:
+        raise ConfigError(f"steps={cfg.steps}: expected 2 or more, an arc has two ends")
+    for value in [cfg.truncation, *cfg.truncations]:
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"truncation={value}: expected a finite number >= 0, z is multiplied by it")
+    if not cfg.truncations:
+        raise ConfigError("truncations=[]: expected one or more, like truncations=[1.0,0.5]")
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:

@@ -138,6 +138,31 @@ def start_wandb(cfg: DictConfig, config: dict, folder: Folder) -> Wandb | None:
     return None
 
 
+def add_to_wandb(folder: Folder, cfg: DictConfig, figures: dict[str, float], images_seen: int) -> None:
+    """Add figures to the W&B run that a run's folder names, if it has one; online or offline as it was trained."""
+    known = read_json(folder.tracker).get("id")
+    if not known or not cfg.logger:
+        return
+    import wandb
+
+    wanted = os.environ.get("WANDB_MODE") or ("online" if _online(cfg.logger.offline) else "offline")
+    try:
+        run = wandb.init(
+            project=cfg.logger.project,
+            dir=folder.home,
+            mode=wanted,
+            id=known,
+            resume="allow" if wanted == "online" else None,
+            settings=wandb.Settings(init_timeout=cfg.logger.timeout_seconds, console="off", silent=True),
+        )
+        run.define_metric("*", step_metric="images_seen")
+        run.log(figures | {"images_seen": images_seen})
+        run.summary.update(figures)
+        run.finish()
+    except Exception as error:  # noqa: BLE001 - whatever a remote service may raise
+        log.warning("W&B did not take the figures (%s); they stand in %s", str(error).splitlines()[0], folder.result)
+
+
 def _about(cfg: DictConfig) -> dict[str, Any]:
     """Name, group, job type and tags: what runs are found and compared by."""
     hydra = HydraConfig.get()

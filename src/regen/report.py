@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from dataclasses import asdict
 
 from lightning.pytorch.loggers.logger import Logger
 from rich.console import Console
@@ -9,14 +10,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from regen import pictures
+from regen.board import board
 from regen.callbacks import Outcome
+from regen.data.images import Images
 from regen.gan import GAN
 from regen.loggers import Wandb
-from regen.runs import Folder, provenance, write_json
+from regen.metrics.verdict import read_history, verdict
+from regen.runs import Folder, provenance, read_json, write_json
 
 
-def close(folder: Folder, outcome: Outcome, model: GAN, monitor: str, loggers: list[Logger], seconds: float) -> None:
-    """Write result.json and curves.png, finish W&B's run and print the figures."""
+def close(
+    folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, loggers: list[Logger], seconds: float
+) -> None:
+    """Write result.json and curves.png, finish W&B's run, print the figures and what they say of the run."""
+    said = verdict(
+        read_history(folder.metrics, ["gap", monitor]),
+        modes=data.modes,
+        reason=outcome.reason if outcome.status == "diverged" else None,
+    )
     speed = statistics.median(outcome.images_per_second) if outcome.images_per_second else math.nan
     result = {
         "status": outcome.status,
@@ -26,16 +37,21 @@ def close(folder: Folder, outcome: Outcome, model: GAN, monitor: str, loggers: l
         "monitor": monitor,
         monitor: outcome.figures.get(monitor, math.nan),
         "figures": outcome.figures,
+        "verdict": asdict(said),
         "best": outcome.best,
         "inert": model.objective.inert(),
         "images_per_second": speed,
         "seconds": round(seconds, 1),
         **provenance(),
     }
+    if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on
+        result["evaluations"] = evaluations
     write_json(folder.result, result)
     for logger in loggers:
         if isinstance(logger, Wandb):
-            logger.close({"status": outcome.status, **outcome.figures}, failed=outcome.status == "failed")
+            logger.close(
+                {"status": outcome.status, "verdict": said.kind, **outcome.figures}, failed=outcome.status == "failed"
+            )
     if folder.metrics.exists():
         pictures.curves(folder.metrics, folder.curves)
     if outcome.status != "failed":
@@ -43,9 +59,10 @@ def close(folder: Folder, outcome: Outcome, model: GAN, monitor: str, loggers: l
 
 
 def _show(folder: Folder, result: dict) -> None:
-    table = Table(title=f"{result['status']} after {result['iteration']:,} iterations", show_header=False)
-    for name, value in result["figures"].items():
-        table.add_row(name, f"{value:.4g}")
+    console = Console()
+    if result["figures"]:
+        console.print(board(f"{result['status']} after {result['iteration']:,} iterations", result["figures"]))
+    table = Table(show_header=False)
     if result["best"]:
         table.add_row(
             f"best {result['monitor']}",
@@ -55,10 +72,10 @@ def _show(folder: Folder, result: dict) -> None:
     table.add_row("seconds in all", f"{result['seconds']:,.0f}")
     for name, share in result["inert"].items():
         table.add_row(f"{name} is inert", f"at most {share:.2g} of the data term's gradient")
-    console = Console()
     if result["reason"]:
         console.print(f"{result['status']}: {escape(result['reason'])}", style="bold red")
     console.print(table)
+    console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
     paths = {"samples": folder.samples, "curves": folder.curves, "result": folder.result, "run": folder.path}
     for name, path in paths.items():
         if path.exists():

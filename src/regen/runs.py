@@ -132,6 +132,11 @@ class Folder:
         """The folder in which runs, multiruns and W&B's files stand."""
         return self.path.parents[1 if HydraConfig.get().mode == RunMode.MULTIRUN else 0]
 
+    @property
+    def home(self) -> Path:
+        """The same of a run that has ended, by what stands there."""
+        return next((place for place in self.path.parents[:2] if (place / "features").exists()), self.path.parent)
+
     def open(self, config: str, resumed: bool) -> None:
         """Make what is missing, write config.yaml and the overrides that made it.
 

@@ -101,7 +101,7 @@ class Run:
         finally:
             if is_first():
                 seconds = time.perf_counter() - began
-                report.close(self.folder, self.outcome, self.model, self.cfg.monitor, written, seconds)
+                report.close(self.folder, self.outcome, self.model, self.data, self.cfg.monitor, written, seconds)
 
     def _trainer(self, written: list[Logger]) -> Trainer:
         choice = self.cfg.trainer

@@ -150,6 +150,11 @@ class Images:
         return self.train.shape
 
     @property
+    def modes(self) -> int | None:
+        """The number of modes, where they can be counted."""
+        return None
+
+    @property
     def classes(self) -> int | None:
         """The number of classes, None without labels."""
         labels = [part.labels for part in (self.full_train, self.validation, self.test)]

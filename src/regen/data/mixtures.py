@@ -37,6 +37,11 @@ class Mixture(Images):
         """Samples (B, 2, 1, 1) in [-1, 1] -> points (B, 2) in the plane's own units."""
         return samples.flatten(1) * self.scale
 
+    @property
+    def modes(self) -> int:
+        """The number of Gaussians."""
+        return len(self.means)
+
     def draw(self, samples: Tensor) -> Tensor:
         """(B, 2, 1, 1) samples in [-1, 1] -> a scatter plot (3, H', W') uint8 over the means."""
         from regen.pictures import scatter

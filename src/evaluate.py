@@ -1,0 +1,22 @@
+"""Measure runs, ended or still training: python src/evaluate.py run=outputs/RUN
+
+Prints a board of figures for each run and what it says of the run; returns the last one's monitored figure.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, config, runs
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="evaluate")
+def main(cfg: DictConfig) -> float:
+    with cli.told_in_job():
+        config.check_evaluate(cfg)
+        from regen.evaluating import evaluate  # here: --help does without torch, which takes seconds to import
+
+        return evaluate(cfg)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,94 @@
+"""evaluate: measures runs and adds what it finds to them."""
+
+import csv
+import io
+import logging
+import math
+import resource
+import sys
+import time
+from dataclasses import asdict
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from tqdm import tqdm
+
+from regen.board import board
+from regen.build import build
+from regen.errors import ConfigError
+from regen.loggers import add_to_wandb
+from regen.metrics.features import Source
+from regen.metrics.judge import Judge, make_metrics
+from regen.metrics.verdict import read_history, verdict
+from regen.opened import Opened, find_runs, open_run
+from regen.runs import Folder, read_json, write_json, write_safely
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig) -> float:
+    """Measure each of the runs; one that cannot be measured is named, and the others go on.
+
+    Returns the monitored figure of the last one (nan if that was not measured). Raises ConfigError if none can be measured.
+    """
+    if cfg.threads:
+        torch.set_num_threads(cfg.threads)
+    device = torch.device(
+        "cuda" if cfg.device == "auto" and torch.cuda.is_available() else cfg.device.replace("auto", "cpu")
+    )
+    paths, refused, value = find_runs(cfg.run), [], math.nan
+    for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
+        try:
+            value = _evaluate(open_run(path, cfg.checkpoint, device), cfg, device)
+        except ConfigError as error:
+            refused.append(error)
+            log.error("%s", error)
+    if len(refused) == len(paths):
+        raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
+    return value
+
+
+def _evaluate(run: Opened, cfg: DictConfig, device: torch.device) -> float:
+    began = time.perf_counter()
+    if cfg.weights == "raw":
+        run.model.ema.net.load_state_dict(run.model.generator.state_dict())
+    source = build(cfg.metrics.features, "metrics.features", Source)
+    cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
+    judge = Judge(run.data, make_metrics(cfg, run.data), source, cache, device, **settings)
+    figures = judge(run.model)
+    seconds = time.perf_counter() - began
+    place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
+    settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": cfg.metrics.features._target_}
+    known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
+    said = verdict([*known, place | figures], cfg.split, run.data.modes)
+    _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
+    if cfg.tracker:
+        add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
+    console = Console()
+    console.print(board(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
+    console.print(said.sentence, style="bold", markup=False, highlight=False)
+    console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {_peak_mb():,.0f} MB", highlight=False)
+    return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
+
+
+def _keep(folder: Folder, found: dict) -> None:
+    """Add what was found to result.json and a row to evaluations.csv."""
+    result = read_json(folder.result) or {"status": "running"}
+    write_json(folder.result, result | {"evaluations": [*result.get("evaluations", []), found]})
+    rows = [
+        {key: value for key, value in one.items() if key not in ("figures", "verdict")}
+        | one["figures"]
+        | {"verdict": one["verdict"]["kind"]}
+        for one in read_json(folder.result)["evaluations"]
+    ]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_safely(folder.path / "evaluations.csv", text.getvalue().encode())
+
+
+def _peak_mb() -> float:
+    """MB that this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)

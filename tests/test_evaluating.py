@@ -1,0 +1,122 @@
+"""python src/evaluate.py: the figures of finished runs, and where they go."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from regen import cli
+from regen.runs import read_json
+
+FAST = ("samples=40", "metrics=[frechet,kernel,nearest,scores]")
+
+
+@pytest.fixture
+def evaluate(monkeypatch: pytest.MonkeyPatch):
+    """evaluate(*overrides, status=0) types the command."""
+    import evaluate as script
+
+    def typed(*overrides: str, status: int | None = None) -> None:
+        monkeypatch.setattr(sys, "argv", ["evaluate.py", "threads=1", *overrides])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
+        try:
+            cli.run(script.main)
+            left = None
+        except SystemExit as leaving:
+            left = leaving.code
+        assert left == status, f"left with {left}, expected {status}"
+
+    return typed
+
+
+def test_figures_on_the_test_part_go_to_the_run(train, evaluate, capsys) -> None:
+    run = train("max_iterations=4")
+    before = read_json(run / "result.json")
+    evaluate(f"run={run}", *FAST)
+    out = capsys.readouterr().out
+    assert "run after 4 iterations" in out
+    assert "peak memory" in out
+    after = read_json(run / "result.json")
+    (found,) = after.pop("evaluations")
+    assert after == before
+    assert (found["iteration"], found["split"]) == (4, "test")
+    assert {"test/fd", "test/kd", "test/kd_se", "gap", "gap/auc"} <= found["figures"].keys()
+    assert found["verdict"]["sentence"] in out.replace("\n", " ")
+
+
+def test_each_evaluation_is_a_row_of_evaluations_csv(train, evaluate) -> None:
+    run = train("max_iterations=4")
+    evaluate(f"run={run}", *FAST)
+    evaluate(f"run={run}", "samples=50", "metrics=[frechet]", "split=val", "weights=raw", "checkpoint=best")
+    rows = list(csv.DictReader((run / "evaluations.csv").read_text().splitlines()))
+    assert [(row["samples"], row["split"], row["weights"], row["checkpoint"]) for row in rows] == [
+        ("40", "test", "ema", "newest"),
+        ("50", "val", "raw", "best"),
+    ]
+    assert rows[0]["test/fd"]
+    assert rows[1]["val/fd"]
+    assert not rows[1]["test/fd"]
+
+
+def test_what_it_measures_on_the_validation_part_is_what_the_run_measured(train, evaluate) -> None:
+    run = train("max_iterations=4", "metrics=[frechet,nearest,scores]")
+    evaluate(f"run={run}", "split=val", "samples=100", "metrics=[frechet,nearest,scores]")
+    result = json.loads((run / "result.json").read_text())
+    assert result["evaluations"][0]["figures"] == pytest.approx(result["figures"])
+
+
+def test_several_runs_by_a_glob_and_one_that_cannot_be_measured(train, evaluate, capsys) -> None:
+    one, other = train("max_iterations=4", folder="one"), train("max_iterations=4", folder="other")
+    for checkpoint in (other / "checkpoints").iterdir():
+        checkpoint.unlink()
+    evaluate(f"run='{one.parent}/o*'", *FAST)
+    assert "evaluations" in read_json(one / "result.json")
+    assert "other has no checkpoint" in capsys.readouterr().out.replace(str(other.parent), "")
+
+
+def test_metrics_that_make_no_sense_for_the_data_are_left_out_with_a_note(train, evaluate, capsys) -> None:
+    run = train("trainer=smoke", "data=grid", "network=mlp", "logger=csv", "max_iterations=4", smoke=False)
+    evaluate(f"run={run}", "samples=100", "metrics=[frechet,ms_ssim,inception_score]")
+    out = capsys.readouterr().out
+    assert "metrics: ms_ssim is left out:" in out
+    assert "metrics: inception_score is left out:" in out
+    assert "modes" in out
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ([], "which run? Type run=outputs/RUN"),
+        (["run=nowhere"], "run=nowhere: no run there; looked in"),
+        (["run=nowhere", "split=train"], "split=train: expected test or val"),
+        (["run=nowhere", "sampels=3"], "did you mean samples"),
+        (["run=nowhere", "metrics=[freshet]"], "did you mean frechet"),
+        (["run=nowhere", "samples=0"], "samples must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(evaluate, capsys, overrides, words) -> None:
+    evaluate(*overrides, status=78)
+    assert words in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_keeps_its_evaluations(train, evaluate) -> None:
+    run = train("max_iterations=4")
+    evaluate(f"run={run}", *FAST)
+    train(f"resume={run}", "max_iterations=6")
+    result = read_json(run / "result.json")
+    assert result["iteration"] == 6
+    assert [one["iteration"] for one in result["evaluations"]] == [4]
+
+
+def test_figures_are_added_to_the_run_in_wandb(train, evaluate) -> None:
+    run = train("max_iterations=4", "logger=wandb")
+    tracker = read_json(run / "wandb.json")["id"]
+    before = _offline(run, tracker)
+    evaluate(f"run={run}", *FAST)
+    assert len(_offline(run, tracker)) == len(before) + 1
+
+
+def _offline(run: Path, tracker: str) -> list[Path]:
+    return list((run.parent / "wandb").glob(f"offline-run-*-{tracker}"))
