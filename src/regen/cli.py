@@ -87,7 +87,12 @@ def apart(arguments: list[str]) -> tuple[list[str], list[str]]:
 def going_on(options: list[str], overrides: list[str]) -> list[str]:
     """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are."""
     named = [override.partition("=")[2].strip("'\"") for override in overrides if override.startswith("resume=")]
-    if not named or named[-1] in ("", "null") or any(override.startswith("hydra.run.dir=") for override in overrides):
+    if (
+        _config().stem != "train"
+        or not named
+        or named[-1] in ("", "null")
+        or any(override.startswith("hydra.run.dir=") for override in overrides)
+    ):
         return overrides
     if {"-m", "--multirun"} & set(options):
         raise ConfigError("resume= goes on with one run: leave out -m")
@@ -121,6 +126,9 @@ def _check_groups(overrides: list[str]) -> None:
 def explain(message: str) -> str:
     """Hydra's message with the nearest names that exist."""
     message = message.strip()
+    if bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message):
+        instead = f"run={bare.group(1)}" if "run" in keys() else "KEY=VALUE"
+        return f"{bare.group(1)} names no key: type {instead}"
     if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
         full = re.search(r"full_key: (\S+)", message)
         key, names = full.group(1) if full else unknown.group(1) or unknown.group(2), keys()

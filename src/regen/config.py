@@ -165,6 +165,17 @@ class Sample:
     batch: int = MISSING
 
 
+@dataclass
+class Report:
+    """conf/report.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    samples: int | None = None
+    device: str = MISSING
+    threads: int | None = None
+
+
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
     "model.z_size model.d_steps trainer.threads trainer.num_nodes"
@@ -229,8 +240,9 @@ def check_sample(cfg: DictConfig) -> None:
     if OmegaConf.is_missing(cfg, "run") or cfg.run is None:
         raise ConfigError("which run? Type run=outputs/RUN, the folder of a run, a list of them or a glob")
     known = ("grid", "images", "interpolation", "sweep", "npz")
-    cfg.write = [cfg.write] if isinstance(cfg.write, str) else cfg.write
-    if cfg.write is not None and (not cfg.write or set(cfg.write) - set(known) or len(set(cfg.write)) < len(cfg.write)):
+    if cfg.write is not None and not OmegaConf.is_list(cfg.write):
+        cfg.write = [cfg.write]
+    if cfg.write is not None and (not cfg.write or any(one not in known for one in cfg.write)):
         raise ConfigError(f"write={cfg.write}: expected some of {', '.join(known)}, like write=[grid,npz]")
     for key, known in {"checkpoint": ("newest", "best"), "weights": ("ema", "raw")}.items():
         if cfg[key] not in known:
@@ -243,6 +255,19 @@ def check_sample(cfg: DictConfig) -> None:
             raise ConfigError(f"truncation={value}: expected a finite number >= 0, z is multiplied by it")
     if not cfg.truncations:
         raise ConfigError("truncations=[]: expected one or more, like truncations=[1.0,0.5]")
+
+
+def check_report(cfg: DictConfig) -> None:
+    """The same for conf/report.yaml."""
+    _conform(cfg, Report)
+    if OmegaConf.is_missing(cfg, "run"):
+        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
+    for key, known in {"checkpoint": ("newest", "best"), "device": ("auto", "cpu", "cuda")}.items():
+        if cfg[key] not in known:
+            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+    _check_at_least_one(cfg, "samples threads")
+    if cfg.samples == 1:
+        raise ConfigError("samples=1: expected 2 or more")
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:

@@ -13,10 +13,11 @@ def find_runs(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
 
     Raises ConfigError, which names where it looked, if one of them means no run.
     """
-    patterns = [patterns] if isinstance(patterns, str | Path) else list(patterns)
-    if not patterns:
+    listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
+    patterns = [str(pattern) for pattern in (patterns if listed else [patterns])]
+    if not all(patterns) or not patterns:
         raise ConfigError("which run? Type run=outputs/RUN, a list run=[outputs/A,outputs/B] or a glob run='outputs/*'")
-    return list(dict.fromkeys(path for pattern in patterns for path in _meant(str(pattern))))
+    return list(dict.fromkeys(path for pattern in patterns for path in _meant(pattern)))
 
 
 def _meant(pattern: str) -> list[Path]:

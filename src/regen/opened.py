@@ -60,15 +60,15 @@ class Opened:
 
 
 def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu") -> Opened:
-    """The run in a folder, with the weights of its newest or its best checkpoint, on a device.
+    """The run in a folder, with the weights of its newest or best checkpoint, on a device (auto: cuda where there is one).
 
-    The data set is not needed for it, unless its images are other than square ones of `data.image_size` with 1 or 3 channels.
+    The data set is not needed, unless its images are other than square ones of `data.image_size` with 1 or 3 channels.
 
     Raises:
-        ConfigError: no run there, no whole checkpoint, a configuration that does not go with it, or classes from a folder
-            that --config-dir does not name this time.
+        ConfigError: no run there, no such device, no whole checkpoint, a configuration that does not go with it, or classes
+            from a folder that --config-dir does not name this time.
     """
-    folder = Folder(find_runs([str(path)])[0])
+    device, folder = _device(device), Folder(find_runs([str(path)])[0])
     cfg = _config(folder)
     state = _state(folder, cfg, checkpoint)
     _check_targets(folder, cfg)
@@ -76,6 +76,15 @@ def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device 
     model.load_state_dict(state["model"])
     model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
     return Opened(folder, cfg, model.eval().to(device), shape, state)
+
+
+def _device(name: torch.device | str) -> torch.device:
+    """Raises ConfigError if torch has no such device here."""
+    try:
+        device = torch.device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device={name}: {str(error).split('. ')[0][:80]}. Type device=cpu, cuda or auto") from error
 
 
 def _config(folder: Folder) -> DictConfig:

@@ -1,0 +1,1 @@
+"""Drawing from a run: its latents, what is made of them, and how it is written."""

@@ -1,0 +1,26 @@
+"""Draw from a run: python src/sample.py run=outputs/RUN n=1000
+
+Writes PNG files, a grid, interpolations, a truncation sweep or an .npz archive and prints their paths.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, config, runs
+from regen.finding import find_runs
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="sample")
+def main(cfg: DictConfig) -> None:
+    with cli.told_in_job():
+        config.check_sample(cfg)
+        found = find_runs(cfg.run)
+        from regen.sampling.draw import (
+            sample_all,
+        )  # here: --help and a wrong name do without torch, which takes seconds
+
+        sample_all(cfg, found)
+
+
+if __name__ == "__main__":
+    cli.run(main)

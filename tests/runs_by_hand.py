@@ -1,0 +1,44 @@
+"""A run's folder without training: its configuration, and checkpoints of a model that has made an iteration or none."""
+
+import functools
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from regen import checkpoints
+from regen.gan import GAN
+from regen.making import assemble
+from regen.runs import ROOT, Folder, register_resolvers
+
+
+@functools.cache
+def composed() -> str:
+    """The configuration of a small run, without interpolations."""
+    register_resolvers()
+    small = ["network=mlp", "data.image_size=8", "model.z_size=8", "logger=csv"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return OmegaConf.to_yaml(compose("train", small), resolve=True)
+
+
+def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, **options: str) -> GAN:
+    """Write a run of these values (network.generator.hidden=[16]) and options (network="dcgan") with a checkpoint an iteration;
+    its model."""
+    cfg, folder = OmegaConf.create(composed()), Folder(path)
+    for group, option in options.items():
+        cfg[group] = OmegaConf.load(ROOT / f"conf/{group}/{option}.yaml")
+    cfg.merge_with_dotlist(list(values))
+    model = assemble(cfg, shape)
+    model.prepare(model.configure_optimizers())
+    folder.checkpoints.mkdir(parents=True)
+    folder.config.write_text(OmegaConf.to_yaml(cfg))
+    for _ in range(iterations):
+        model.iterate(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(model.d_steps, 4, *shape))
+        save(path, model)
+    return model.eval()
+
+
+def save(path: Path, model: GAN) -> Path:
+    """Write the model's newest checkpoint into the run's folder."""
+    return checkpoints.save_iteration(Folder(path).checkpoints, model, rows=0, best={}, figures={})
