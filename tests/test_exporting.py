@@ -18,8 +18,8 @@ from regen import cli
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.exporting.card import measured
 from regen.exporting.export import export
+from regen.exporting.figures import measured
 from regen.exporting.formats import Weights, chosen
 from regen.exporting.sources import SOURCES
 from regen.exporting.taken import Taken
@@ -137,7 +137,7 @@ def test_raw_weights_of_the_best_checkpoint_are_said_to_be_so(train, typed, caps
     text = Path("there/README.md").read_text()
     assert (
         "the generator's own weights" in text
-        and "the moving average of the weights, which the files do not hold" in text
+        and "Of the moving average of the weights, which the files do not hold" in text
     )
     assert "points = 1.1 * images" in text and "The licence of the weights is not stated" in text
     opened = open_run(run, "best")

@@ -1,7 +1,5 @@
 """The model card (Mitchell et al. 2019; Hugging Face's form): README.md, of nothing but what the run and its files say."""
 
-import csv
-import inspect
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from regen.build import resolve
+from regen.exporting.figures import figures, sentence
 from regen.exporting.sources import source_of
 from regen.exporting.use import use
-from regen.loggers import AXES
 from regen.opened import Opened
 from regen.passport import words
 from regen.runs import read_json
@@ -41,7 +39,7 @@ def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written
         use(opened, net, written),
         _data(opened.cfg),
         _training(opened, net),
-        _figures(opened, weights),
+        figures(opened, weights),
         _limits(opened, licence),
     ]
     return "\n\n".join(parts) + "\n"
@@ -68,8 +66,8 @@ def _what(opened: Opened, weights: str) -> str:
         f"takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
-    if sentence := (result.get("verdict") or {}).get("sentence"):
-        lines.append(f"What the run's figures say at its end: **{sentence}**")
+    if told := (result.get("verdict") or {}).get("sentence"):
+        lines.append(f"What the run's figures say at its end: **{told}**")
     if result.get("status", "still training") != "finished":
         reason = f" ({result['reason']})" if result.get("reason") else ""
         lines.append(f"The run is {result.get('status', 'still training')}{reason}.")
@@ -109,7 +107,7 @@ def _training(opened: Opened, net: nn.Module) -> str:
     rows = {
         "generator": f"`{cfg.network.generator._target_}` ({_values(cfg.network.generator)}), {parameters:,} parameters",
         "discriminator": f"`{cfg.network.discriminator._target_}` ({_values(cfg.network.discriminator)})",
-        "loss": f"`{cfg.loss._target_}`: {_sentence(resolve(cfg.loss._target_, 'loss'))}",
+        "loss": f"`{cfg.loss._target_}`: {sentence(resolve(cfg.loss._target_, 'loss'))}",
         "optimizers": f"G: {_optimizer(cfg.model.optimizer_g)}; D: {_optimizer(cfg.model.optimizer_d)}",
         "model": _values(cfg.model, without=("optimizer_g", "optimizer_d")),
         "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
@@ -133,51 +131,6 @@ def _regularizers(cfg: DictConfig) -> str:
     return "\n".join(lines)
 
 
-def _figures(opened: Opened, weights: str) -> str:
-    where, found = measured(opened)
-    if not found:
-        return "## Figures\n\nNothing was measured before these weights were saved."
-    metrics = [node for name, node in opened.cfg.get("metrics", {}).items() if name != "features"]
-    kinds = [resolve(node._target_, "metrics") for node in metrics]
-    if source_of(opened.cfg.data._target_).unit:  # else the data may be large, or elsewhere
-        kinds += map(type, opened.data.own_metrics().values())
-    rows = [f"| {name} | {value:.4g} |" for name, value in found.items()]
-    unlike = []
-    if where != opened.state["iteration"]:
-        unlike.append(f"They are of iteration {where:,}, and the files of iteration {opened.state['iteration']:,}.")
-    if weights == "raw":
-        unlike.append("They are of the moving average of the weights, which the files do not hold.")
-    return "\n".join(
-        [
-            f"## Figures\n\nMeasured at iteration {where:,}. {' '.join(unlike)}".rstrip(),
-            "\n| figure | value |\n|---|---|",
-            *rows,
-            "\n`val/` is against images held out from training, `train/` against images trained on, `gap/` how much nearer it "
-            "is to these, `real/` what real images score in the place of generated ones.",
-            *(
-                ["`gap` is the share of the distance to held-out images that it is nearer by."]
-                if "gap" in found
-                else []
-            ),
-            *(["`fd` is a Fréchet distance in other features than Inception's: no FID."] if "val/fd" in found else []),
-            "",
-            *(f"- {_sentence(kind)}" for kind in kinds),
-        ]
-    )
-
-
-def measured(opened: Opened) -> tuple[int, dict[str, float]]:
-    """The last evaluation up to the checkpoint: its iteration, and its figures by name; -1 and {} if there is none."""
-    at, found = -1, {}
-    if opened.folder.metrics.exists():
-        with open(opened.folder.metrics, newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get(opened.cfg.monitor) and int(row["iteration"]) <= opened.state["iteration"]:
-                    at = int(row["iteration"])
-                    found = {name: float(value) for name, value in row.items() if value and name not in AXES}
-    return at, found
-
-
 def _limits(opened: Opened, licence: str | None) -> str:
     cfg = opened.cfg
     best = opened.state["best"].get("iteration") == opened.state["iteration"]
@@ -185,7 +138,10 @@ def _limits(opened: Opened, licence: str | None) -> str:
         "It can draw what is like its training data and nothing else, with their gaps and biases.",
         f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and figures.",
         "A generated image may resemble a training image; nothing here rules that out.",
-        *(["The checkpoint was chosen by the held-out images that it is scored on."] * best),
+        *(
+            [f"These weights had the best {cfg.monitor} of their run; if they were chosen for it, it flatters them."]
+            * best
+        ),
         *(["The licence of the weights is not stated."] if not licence else []),
     ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
@@ -199,11 +155,6 @@ def _command(opened: Opened) -> str:
 
 def _name(node: DictConfig) -> str:
     return node._target_.rpartition(".")[2]
-
-
-def _sentence(kind: type) -> str:
-    """The first paragraph of a class's docstring."""
-    return " ".join((inspect.getdoc(kind) or kind.__name__).partition("\n\n")[0].split())
 
 
 def _optimizer(node: DictConfig) -> str:

@@ -1,0 +1,64 @@
+"""The figures of a model card: what was measured of the weights that leave, and what it means."""
+
+import inspect
+from collections.abc import Mapping
+
+from regen.build import resolve
+from regen.exporting.sources import source_of
+from regen.metrics.verdict import read_history
+from regen.opened import Opened
+from regen.panels import AXES, TITLES
+from regen.runs import read_json
+
+WORDS = """\
+`val/` and `test/` are against images held out from training, `train/` against images trained on, `gap/` how much nearer \
+generated images are to these, `fake/` generated images alone, `real/` what real images score in their place; `gap` is \
+`gap/` of the first distance as a share of its value on held-out images. `fd`, where it stands, is a Fréchet distance in \
+other features than Inception's: no FID."""
+
+
+def figures(opened: Opened, weights: str) -> str:
+    """The section of the card; `weights` "ema" or "raw"."""
+    at, found = measured(opened)
+    parts = (
+        [f"While it trained, at iteration {at:,}.{_unlike(opened, at, weights)}\n\n{_table(found)}"] if found else []
+    )
+    for one in read_json(opened.folder.result).get("evaluations", []):  # of src/evaluate.py
+        if (one["iteration"], one["weights"]) == (opened.state["iteration"], weights):
+            what = f"{one['samples']:,} samples, {one['split']} part, features of `{one['features']}`"
+            parts.append(f"Afterwards: {what}.\n\n{_table(one['figures'])}\n\n{one['verdict']['sentence']}")
+    if not parts:
+        return "## Figures\n\nNothing was measured before these weights were saved."
+    return "\n\n".join(["## Figures", *parts, WORDS, "\n".join(f"- {meaning}" for meaning in _meanings(opened))])
+
+
+def measured(opened: Opened) -> tuple[int, dict[str, float]]:
+    """The last evaluation up to the checkpoint: its iteration, and its figures by name; -1 and {} if there is none."""
+    rows = read_history(opened.folder.metrics, [opened.cfg.monitor])
+    rows = [row for row in rows if row["iteration"] <= opened.state["iteration"]]
+    last = rows[-1] if rows else {"iteration": -1}
+    return int(last["iteration"]), {name: value for name, value in last.items() if name not in AXES}
+
+
+def _unlike(opened: Opened, at: int, weights: str) -> str:
+    """How the weights that were measured then differ from those that leave."""
+    later = f" The files are of iteration {opened.state['iteration']:,}." if at != opened.state["iteration"] else ""
+    return later + " Of the moving average of the weights, which the files do not hold." * (weights == "raw")
+
+
+def _table(found: Mapping[str, float | str]) -> str:
+    rows = [f"| {name} | {float(value):.4g} | {TITLES.get(name.split('/')[-1], '')} |" for name, value in found.items()]
+    return "\n".join(["| figure | value | |", "|---|---|---|", *rows])
+
+
+def _meanings(opened: Opened) -> list[str]:
+    nodes = [node for name, node in opened.cfg.get("metrics", {}).items() if name != "features"]
+    kinds = [resolve(node._target_, "metrics") for node in nodes]
+    if source_of(opened.cfg.data._target_).unit:  # other data may be large, or elsewhere
+        kinds += map(type, opened.data.own_metrics().values())
+    return [sentence(kind) for kind in kinds]
+
+
+def sentence(kind: type) -> str:
+    """The first paragraph of a class's docstring."""
+    return " ".join((inspect.getdoc(kind) or kind.__name__).partition("\n\n")[0].split())
