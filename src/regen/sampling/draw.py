@@ -30,7 +30,7 @@ def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
     for run in runs:
         try:
             opened = open_run(run, cfg.checkpoint, cfg.device)
-            out = Path(cfg.out) if cfg.out else None
+            out = None if cfg.out is None else Path(str(cfg.out))
             folders.append(Drawing(opened, cfg, out / run.name if out and len(runs) > 1 else out).write())
         except ConfigError as error:
             if len(runs) == 1:

@@ -36,10 +36,10 @@ def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
     Shoemake 1985; for latents White 2016: a straight line would pass nearer to 0 than latents of N(0, I) lie. Where both
     lie on one line, the straight way is taken.
     """
-    cosine = torch.nn.functional.cosine_similarity(one, other, dim=1).clamp(-1, 1)[:, None]
-    angle = cosine.arccos()
-    arc = ((1 - share) * angle).sin() * one + (share * angle).sin() * other
-    return torch.where(angle.sin() < PARALLEL, torch.lerp(one, other, share), arc / angle.sin())
+    a, b = one.double(), other.double()  # the angle between nearly parallel ones needs the digits
+    angle = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1).arccos()[:, None]
+    arc = ((1 - share) * angle).sin() * a + (share * angle).sin() * b
+    return torch.where(angle.sin() < PARALLEL, torch.lerp(a, b, share), arc / angle.sin()).to(one.dtype)
 
 
 def paths(stations: Tensor, steps: int) -> Tensor:

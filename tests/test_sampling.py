@@ -1,0 +1,245 @@
+"""python src/sample.py as it is typed, the latents that it draws from, and the files that it writes."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from runs_by_hand import made
+
+from regen import cli
+from regen.data.pixels import MODES
+from regen.errors import ConfigError
+from regen.randomness import Draws
+from regen.runs import ROOT
+from regen.sampling.files import Npz, PngFolder
+from regen.sampling.latents import Latents, paths, slerp, sweep
+
+
+@pytest.fixture
+def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """sample(*overrides, out="out", status=None) types the command; the folder of what it drew."""
+    import sample as script
+
+    def typed(*overrides: str, out: str = "out", status: int | None = None) -> Path:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["sample.py", *overrides, f"out={out}"])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
+        left = None
+        try:
+            cli.run(script.main)
+        except SystemExit as leaving:
+            left = leaving.code
+        assert left == status
+        return tmp_path / out
+
+    return typed
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def array(path: Path) -> np.ndarray:
+    with np.load(path) as archive:
+        assert archive.files == ["arr_0"]
+        return archive["arr_0"]
+
+
+def test_a_run_draws_the_very_images_of_its_samples_png(train, sample, capsys):
+    run = train()
+    sample(f"run={run}", out="null")
+    folder = run / "drawn/iteration_20_ema_64"
+    assert (folder / "grid.png").read_bytes() == (run / "samples.png").read_bytes()
+    files = sorted((folder / "images").iterdir())
+    assert [files[0].name, files[-1].name, len(files)] == ["000000.png", "000063.png", 64]
+    enlarged = pixels(run / "samples.png")  # 8 by 8 images of 8 pixels, each 6 wide, and gaps of 2
+    for number, (row, column) in {0: (0, 0), 1: (0, 1), 63: (7, 7)}.items():
+        tile = enlarged[2 + 50 * row :, 2 + 50 * column :][:48:6, :48:6, 0]
+        assert np.array_equal(pixels(files[number]), tile)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"grid           {folder}/grid.png",
+        f"images         {folder}/images",
+    ]
+
+
+def test_the_same_seed_draws_the_same_files_whatever_the_batch(tmp_path, sample):
+    made(tmp_path / "run", "data.image_size=16", network="dcgan", shape=(1, 16, 16))
+    asked = ["run=run", "n=9", "seed=3", "write=[images,npz]"]
+    one, other = sample(*asked, out="one"), sample(*asked, "batch=4", out="other")
+    written = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert len(written) == 10
+    assert all((one / path).read_bytes() == (other / path).read_bytes() for path in written)
+    fewer, all_of_them = sample("run=run", "n=5", "seed=3", "write=npz", out="fewer"), array(one / "samples.npz")
+    assert np.array_equal(array(fewer / "samples.npz"), all_of_them[:5])
+    assert np.array_equal(pixels(one / "images/000008.png"), all_of_them[8, ..., 0])
+
+
+def test_seeds_weights_and_checkpoints_draw_different_images(tmp_path, sample):
+    made(tmp_path / "run", iterations=2)
+    options = ["seed=1", "seed=2", "weights=raw", "truncation=0.5", "seed=null"]
+    drawn = [
+        array(sample("run=run", "n=4", "write=npz", option, out=str(i)) / "samples.npz")
+        for i, option in enumerate(options)
+    ]
+    assert drawn[0].shape == (4, 8, 8, 1) and drawn[0].dtype == np.uint8
+    assert len({one.tobytes() for one in drawn}) == len(options)
+    still = array(sample("run=run", "n=4", "write=npz", "truncation=0", out="still") / "samples.npz")
+    assert (still == still[0]).all()
+
+
+def test_a_sweep_begins_with_the_grid_and_an_interpolation_passes_through_it(tmp_path, sample):
+    made(tmp_path / "run")
+    out = sample("run=run", "write=[grid,sweep,interpolation]", "rows=3", "columns=3", "steps=3", "truncations=[1,0]")
+    grid, sweep, interpolation = (pixels(out / f"{name}.png") for name in ("grid", "sweep", "interpolation"))
+    side = (grid.shape[0] - 2) // 3  # of an image with its gap
+    assert np.array_equal(sweep[:side], grid[:side]) and sweep.shape[0] == 2 * side + 2
+    ends = interpolation[2:side, 2 : side + 1], interpolation[2:side, 2 + 2 * side :]
+    assert np.array_equal(ends[0][:, : side - 2], grid[2:side, 2:side])
+    assert np.array_equal(ends[1][:, : side - 2], grid[2:side, 2 + side : 2 * side])
+    assert np.array_equal(interpolation[2 + side : 2 * side, 2:side], ends[1][:, : side - 2])
+
+
+def test_points_are_a_scatter_plot_and_an_array_in_the_planes_own_units(tmp_path, sample, capsys):
+    model = made(tmp_path / "run", "data.train=64", "data.validation=8", "data.test=8", data="ring", shape=(2, 1, 1))
+    out = sample("run=run", "n=70")
+    points, scale = array(out / "samples.npz"), 1 + 10 * 0.01
+    assert sorted(path.name for path in out.iterdir()) == ["grid.png", "samples.npz"]
+    assert points.shape == (70, 2) and points.dtype == np.float32
+    assert np.allclose(points, scale * model.sample(0, 70).flatten(1), atol=1e-6)
+    sample("run=run", "write=[npz,images]", status=78)
+    assert (
+        "write=images: run draws points in the plane, which are no images: type write=[grid,npz]"
+        in capsys.readouterr().err
+    )
+
+
+def test_several_runs_are_drawn_from_and_one_that_cannot_be_is_named(tmp_path, sample, capsys):
+    for name in ("a", "b"):
+        made(tmp_path / "runs" / name)
+    made(tmp_path / "runs/none", iterations=0)
+    out = sample("run=runs/*", "write=grid", "n=2")
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+    assert "none has no checkpoint yet" in capsys.readouterr().out
+    sample("run=[runs/none,runs/none/]", "write=grid", status=78)
+    assert "runs/none has no checkpoint yet" in capsys.readouterr().err
+
+
+def test_a_class_of_ones_own_is_drawn_from_with_its_folder(tmp_path, sample):
+    made(tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/drawn_from.py").write_text("from regen.networks import mlp\nclass Own(mlp.Generator): pass\n")
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace("regen.networks.mlp.Generator", "drawn_from.Own"))
+    sample("run=run", "n=1", status=78)
+    assert (sample("--config-dir", str(tmp_path / "mine"), "run=run", "n=1") / "images/000000.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ("", "which run? Type run=outputs/RUN"),
+        ("run=", "which run? Type run=outputs/RUN"),
+        ("run=nowhere", "run=nowhere: no run there; looked in"),
+        ("run", "run names no key: type run=run"),
+        ("run=x wieghts=raw", "there is no wieghts (did you mean weights?). All names: python src/sample.py --cfg job"),
+        ("run=x resume=x", "there is no resume"),
+        ("run=x data=mnist", "there is no data"),
+        ("run=x write=[gird]", "write=['gird']: expected some of grid, images, interpolation, sweep, npz"),
+        ("run=x write=[]", "write=[]: expected some of"),
+        ("run=x weights=both", "weights=both: expected ema or raw"),
+        ("run=x checkpoint=last", "checkpoint=last: expected newest or best"),
+        ("run=x n=0", "n must be at least 1, got 0"),
+        ("run=x n=many", "n: Value 'many'"),
+        ("run=x steps=1", "steps=1: expected 2 or more"),
+        ("run=x truncation=-1", "truncation=-1: expected a finite number >= 0"),
+        ("run=x truncations=[]", "truncations=[]: expected one or more"),
+    ],
+)
+def test_bad_input_is_refused_in_words(sample, capsys, overrides, told):
+    sample(*overrides.split(), status=78)
+    assert told in capsys.readouterr().err
+
+
+def test_a_wrong_name_is_answered_without_torch_which_takes_seconds_to_import():
+    program = "import sys, sample; print({'torch', 'lightning', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_runs_own_latents_are_those_that_its_model_samples():
+    own = Latents(3, 7, "samples")
+    blocks = torch.cat([Draws(7, "samples", block).normal(512, 3) for block in range(3)])
+    assert torch.equal(own(0, 1100), blocks[:1100]) and torch.equal(own(500, 30), blocks[500:530])
+    assert not torch.equal(own(0, 5), Latents(3, 7, "drawn")(0, 5))
+
+
+def test_halfway_between_orthogonal_latents_is_their_mean_times_root_two():
+    one, other = torch.tensor([[2.0, 0, 0]]), torch.tensor([[0, 2.0, 0]])
+    assert torch.allclose(slerp(one, other, 0.5), (one + other) / math.sqrt(2))
+
+
+def test_a_third_of_the_way_is_a_third_of_the_angle_at_the_same_length():
+    z = Draws("slerp").normal(2, 5, 16)
+    one, other = z / z.norm(dim=2, keepdim=True)
+    angle = (one * other).sum(1).arccos()
+    between = slerp(one, other, 1 / 3)
+    assert torch.allclose((one * between).sum(1).arccos(), angle / 3, atol=1e-5)
+    assert torch.allclose(between.norm(dim=1), torch.ones(5))
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0, -1.0])
+def test_latents_on_one_line_are_joined_by_it(factor):
+    one = Draws("line").normal(2, 4)
+    assert torch.allclose(slerp(one, factor * one, 0.25), torch.lerp(one, factor * one, 0.25), atol=1e-6)
+
+
+def test_each_row_of_an_interpolation_begins_where_the_one_above_it_ends():
+    stations = Latents(6, "stations")(0, 4)
+    rows = paths(stations, 5).view(3, 5, 6)
+    assert torch.allclose(rows[:, 0], stations[:-1], atol=1e-6) and torch.allclose(rows[:, -1], stations[1:], atol=1e-6)
+
+
+def test_each_row_of_a_sweep_is_the_latents_times_its_truncation():
+    z = Latents(6, "sweep")(0, 2)
+    assert torch.equal(sweep(z, [1.0, 0.5]), torch.cat([z, z / 2]))
+
+
+@pytest.mark.parametrize("channels", MODES)
+def test_png_files_hold_the_pixels_and_nothing_else_is_left(tmp_path, channels):
+    images = torch.arange(5 * 4 * 3 * channels, dtype=torch.uint8).view(5, 4, 3, channels)
+    with PngFolder(tmp_path / "images", 5) as folder:
+        folder.add(0, images[:3])
+        folder.add(3, images[3:])
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [f"00000{i}.png" for i in range(5)]
+    for number, image in enumerate(images):
+        assert np.array_equal(pixels(tmp_path / f"images/00000{number}.png").reshape(4, 3, channels), image)
+
+
+def test_images_that_are_not_among_those_asked_for_are_not_mixed_with_them(tmp_path):
+    (tmp_path / "000002.png").touch()
+    PngFolder(tmp_path, 3)
+    with pytest.raises(ConfigError, match=r"holds 000002.png and 0 other images that are not among the 2 asked for"):
+        PngFolder(tmp_path, 2)
+
+
+def test_a_file_that_cannot_be_written_ends_the_drawing(tmp_path):
+    (tmp_path / "000001.png").mkdir()
+    with pytest.raises(OSError, match="000001"), PngFolder(tmp_path, 2) as folder:
+        folder.add(0, torch.zeros(2, 4, 4, 1, dtype=torch.uint8))
+
+
+def test_an_archive_is_whole_or_not_there(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Npz(tmp_path / "samples.npz", (2, 3), "float32"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with Npz(tmp_path / "samples.npz", (2, 3), "float32") as archive:
+        archive.add(0, torch.ones(1, 3))
+        archive.add(1, torch.zeros(1, 3))
+    assert array(tmp_path / "samples.npz").tolist() == [[1, 1, 1], [0, 0, 0]]
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.npz"]
