@@ -1,0 +1,53 @@
+"""How clearly and how evenly generated images fall into the classes, in the eyes of a classifier of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+from regen.metrics.features.own import FeatureNet
+from regen.metrics.metric import Solo
+from regen.metrics.seen import Seen
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+
+
+class InceptionScore(Solo):
+    """classifier_score: exp(E KL(p(y|x) || p(y))), p(y) = E p(y|x) (Salimans et al. 2016); classifier_score_se, its error.
+
+    From 1, no class is told or all images are of one, to K, each image is surely of one class and all K are drawn equally
+    often. It sees neither copies nor a lack of variety within a class. Only with Inception as the classifier is it the
+    Inception score; otherwise compare it with real/classifier_score, of the same data set.
+
+    All images are used at once, in any order. The published mean of the scores of ten parts of 5,000 images is lower, since
+    the fewer the images, the lower the score, by about (K - 1) / 2n of it; the deviation of those parts depends on which
+    images come into which. Instead the error is that of the mean of KL(p(y|x) || p(y)), whose dependence on p(y) has no
+    effect of first order: score · std(KL) / sqrt(n).
+    """
+
+    figures, errors = ("classifier_score",), ("classifier_score_se",)
+    higher = frozenset(figures)
+    fewest = 2  # a deviation needs two
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        if not hasattr(net, "classify"):
+            raise ConfigError(
+                f"these features ({type(net).__name__}) come with no classifier, which an Inception score needs"
+            )
+        if isinstance(net, FeatureNet) and data.classes in (None, 1):
+            raise ConfigError(f"{data.name} has no labels: its features tell rotations apart, and no classes")
+
+    def view(self, seen: Seen) -> Tensor:
+        """(N, K) the probabilities of the classes."""
+        return seen.probabilities
+
+    def of(self, images: Tensor) -> dict[str, Tensor]:
+        p = images.double()
+        entropies = -torch.special.xlogy(p, p).sum(1)
+        divergences = -torch.special.xlogy(p, p.mean(0)).sum(1) - entropies  # in nats
+        score = divergences.mean().exp()
+        return {"classifier_score": score, "classifier_score_se": score * divergences.std() / len(p) ** 0.5}
