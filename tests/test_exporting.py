@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.exporting.export import export
-from regen.exporting.figures import measured
+from regen.exporting.figures import figures, measured
 from regen.exporting.formats import Weights, chosen
 from regen.exporting.sources import SOURCES
 from regen.exporting.taken import Taken
@@ -27,7 +28,7 @@ from regen.networks import dcgan, mlp
 from regen.opened import Opened, open_run
 from regen.randomness import generator, seeded
 from regen.regularizers.form import SpectralNorm, WeightNorm
-from regen.runs import ROOT, Folder
+from regen.runs import ROOT, Folder, write_json
 
 ALL = ("safetensors", "pt2", "onnx")
 NETS = {
@@ -164,8 +165,21 @@ def test_figures_are_those_of_the_last_evaluation_that_the_weights_had(tmp_path)
         rows.writerows(
             [["iteration", "images_seen", "g/loss", "val/fd"], [5, 50, 1, ""], [5, 50, "", 9], [10, 99, "", 3]]
         )
-    opened = Opened(folder, OmegaConf.create({"monitor": "val/fd"}), None, (1, 8, 8), {"iteration": 7})
+    cfg = OmegaConf.create({"monitor": "val/fd", "data": {"_target_": "mine.photos"}})
+    opened = Opened(folder, cfg, None, (1, 8, 8), {"iteration": 7})
     assert measured(opened) == (5, {"val/fd": 9})
+    assert "at iteration 5. The files are of iteration 7." in figures(opened, "ema")
+
+
+def test_what_was_measured_afterwards_stands_in_the_card_if_it_is_of_these_weights(tmp_path):
+    folder = Folder(tmp_path)
+    place = {"iteration": 7, "weights": "raw", "samples": 1000, "split": "test", "features": "Own"}
+    found = place | {"figures": {"test/fd": 4.25, "val/reverse_kl": math.inf}, "verdict": {"sentence": "Generalizes."}}
+    write_json(folder.result, {"status": "running", "evaluations": [found]})
+    cfg = OmegaConf.create({"monitor": "val/fd", "data": {"_target_": "mine.photos"}})
+    opened = Opened(folder, cfg, None, (1, 8, 8), {"iteration": 7})
+    assert "1,000 samples, test part" in figures(opened, "raw") and "| test/fd | 4.25 |" in figures(opened, "raw")
+    assert "| inf |" in figures(opened, "raw") and "Nothing was measured" in figures(opened, "ema")
 
 
 def test_source_and_licence_of_every_data_set_are_known():

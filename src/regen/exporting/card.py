@@ -60,7 +60,7 @@ def _what(opened: Opened, weights: str) -> str:
     averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
     result = read_json(opened.folder.result)
     lines = [
-        f"# A GAN of {_name(cfg.data)}",
+        f"# A generative adversarial network: {_name(cfg.data)}",
         f"The sampler of a generative adversarial network trained on {facts.what}. It makes images "
         f"{opened.shape} (channels, height, width) with values in [-1, 1] of {cfg.model.z_size} numbers from N(0, 1), and "
         f"takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
@@ -95,7 +95,8 @@ def _files(written: Sequence[Written]) -> str:
 def _data(cfg: DictConfig) -> str:
     facts = source_of(cfg.data._target_)
     values = _values(cfg.data, without=("root", "workers", "monitor", "in_memory_bytes", "batch_size"))
-    return f"## Data\n\n{facts.what}.\n\n- Source: {facts.source}\n- Licence of the data: {facts.licence}\n- As used: {values}"
+    what = f"{facts.what[0].upper()}{facts.what[1:]}."
+    return f"## Data\n\n{what}\n\n- Source: {facts.source}\n- Licence of the data: {facts.licence}\n- As used: {values}"
 
 
 def _training(opened: Opened, net: nn.Module) -> str:
@@ -114,7 +115,7 @@ def _training(opened: Opened, net: nn.Module) -> str:
         "seed": str(cfg.seed),
         "command": f"`{_command(opened)}`",
         "git commit": f"`{commit}`{dirty}",
-        "versions": f"Python {result['python']}, {versions}" if result else NOT_KNOWN,
+        "versions": f"Python {result['python']}, {versions}" if versions else NOT_KNOWN,
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{_regularizers(cfg)}"
