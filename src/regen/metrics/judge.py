@@ -14,6 +14,7 @@ from regen.build import build
 from regen.errors import ConfigError
 from regen.metrics.features.source import Source
 from regen.metrics.metric import Comparison, Look, SampleMetric
+from regen.metrics.references import reference
 from regen.metrics.seen import AT_A_TIME, Seen
 from regen.randomness import permutation
 
@@ -58,7 +59,7 @@ class Judge:
         self.source, self.net = source, source.load(data, cache, device)
         self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
         held_out = "validation" if split == "val" else "test"
-        sets = {part: Seen(getattr(data, part), self.net, device) for part in (held_out, "train", "full_train")}
+        sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
         n = min(len(sets["train"]), len(sets[held_out]), samples)
         self.held_out = self._share(sets[held_out])
         self.some_held_out = self._share(sets[held_out].take(_some(n, len(sets[held_out]), data.name, held_out)))

@@ -69,9 +69,8 @@ def _collapsed(last: Figures, split: str, modes: int | None) -> Verdict | None:
     precise = _share(last, f"{split}/precision", "real/precision")
     recalled = _share(last, f"{split}/recall", "real/recall")
     if recalled is not None and recalled < RECALLED and (signs or (precise or 0) > 0.5):
-        signs.append(
-            f"they reach {recall:.1%} of the held-out images (recall), where real ones reach {last['real/recall']:.0%}"
-        )
+        real = last["real/recall"]
+        signs.append(f"they reach {recall:.1%} of the held-out images (recall), where real ones reach {real:.0%}")
     if modes and found is not None and 0 < found < FOUND * modes:
         signs.append(f"it has found {found:.0f} of {modes} modes")
     return Verdict("collapsed", f"Collapsed: {', and '.join(signs)}.") if signs else None
