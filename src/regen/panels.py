@@ -13,9 +13,11 @@ TITLES = {
     "kid": "kernel Inception distance",
     "swd": "sliced Wasserstein distance",
     "classifier_score": "classifier score",
-    "inception_score": "Inception score",
+    "isc": "Inception score",
     "ms_ssim": "likeness of pairs (MS-SSIM)",
-    "nearest": "nearest training against nearest held-out image",
+    "spread": "variance of the features",
+    "score": "mean score of D",
+    "nearest": "nearest training / nearest held-out image",
     "auc": "AUC of D, training against held-out",
     "modes": "modes found",
     "high_quality": "share of points of high quality",
@@ -54,19 +56,21 @@ def _panel(name: str) -> tuple[int, str]:
     """Where a logged name is drawn: the panel's rank and title."""
     kind, _, what = name.rpartition("/")
     if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
-        return 5, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
+        return 7, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
     if kind in ("val", "test", "train", "real", "fake"):
-        return (3, "scores of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
+        return (5, "scores of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
     if name == "gap":
         return 1, "gap, as a share of the distance"
     if kind == "gap":
         what = what.removesuffix("_low").removesuffix("_high")  # of an interval
-        return 1, TITLES[what] if what in ("nearest", "auc") else f"generalization gap ({TITLES.get(what, what)})"
+        return (
+            (2, TITLES[what]) if what in ("nearest", "auc") else (3, f"generalization gap ({TITLES.get(what, what)})")
+        )
     if kind in ("g", "d"):
         if what in ("loss", "data"):
-            return 2, "losses"
-        return (3, "scores of D") if what.endswith("_score") else (4, f"{what}, unweighted")
-    return (7, "images per second") if name == "images_per_second" else (6, name)
+            return 4, "losses"
+        return (5, "scores of D") if what.endswith("_score") else (6, f"{what}, unweighted")
+    return (9, "images per second") if name == "images_per_second" else (8, name)
 
 
 def running_mean(points: Points) -> tuple[list[float], list[float]]:

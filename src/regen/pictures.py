@@ -14,6 +14,7 @@ from regen.runs import write_safely
 WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
+NEUTRAL = {"gap/auc": 0.5, "gap/nearest": 1, "gap/nearest_low": 1, "gap/nearest_high": 1}  # of other gaps it is 0
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
 
 
@@ -97,9 +98,11 @@ def line(axes, name: str, points: Points) -> None:
     kind, _, what = name.rpartition("/")
     colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
     style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
+    if name.endswith(("_low", "_high")):  # of an interval
+        style["linestyle"] = ":"
     finite = [point for point in points if math.isfinite(point[1])]
     if kind == "gap" or name == "images_per_second":
-        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)  # so that zero is in view
+        axes.axhline(NEUTRAL.get(name, 0), color=GREY, linewidth=0.8, zorder=1)  # so that it is in view
     if kind == "real":  # a reference: the same in every row
         axes.axhline(finite[-1][1], linewidth=1.2, **style)
     elif len(finite) <= SMOOTHED:

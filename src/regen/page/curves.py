@@ -1,0 +1,70 @@
+"""The run's curves, what belongs together in one plot, as in curves.png."""
+
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from regen import pictures
+from regen.page.evidence import Absent, Evidence
+from regen.page.ink import INKS, plot, short
+from regen.panels import DECADES, Points, panels
+from regen.pictures import GREY
+
+MOST = 30  # plots
+STYLES = {"--": "dashed", ":": "dotted"}
+MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot, its title and its key: (name, ink, style, mark) of each line."""
+
+    title: str
+    plot: Markup
+    key: list[tuple[str, str, str, str]]
+
+
+def make(evidence: Evidence) -> dict:
+    """All panels, in their order."""
+    found = panels({name: points for name, points in evidence.series.items() if len(points) > 1})
+    if not found:
+        raise Absent("nothing was logged more than once: type log_every=… and evaluate_every=… for more.")
+    last = max(points[-1][0] for lines in found.values() for points in lines.values())
+    drawn = [_panel(i, title, lines, last) for i, (title, lines) in enumerate(list(found.items())[:MOST])]
+    return {"panels": drawn, "left_out": list(found)[MOST:]}
+
+
+def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
+    key: list[tuple[str, str, str, str]] = []
+
+    def draw(axes) -> None:
+        for name, points in lines.items():
+            pictures.line(axes, name, points)
+            drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
+            style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
+            if len(lines) > 1 and not style:  # told apart without colours, too
+                shape, mark = MARKS[len(marks) % len(MARKS)]
+                drawn.set(marker=shape, markersize=5, markevery=max(1, len(points) // 6))
+            key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
+        _scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+
+    ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
+    return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key)
+
+
+def _scale(axes, values: list[float], last: float) -> None:
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
+
+    low, high = min(values), max(values)
+    if low > 0 and math.log10(high / low) > DECADES:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif low < 0 < high:
+        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    axes.set_xlim(0, 1.03 * max(last, 1))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("images seen")
+    axes.grid(axis="y", color=pictures.PALE, linewidth=0.7)

@@ -1,0 +1,105 @@
+"""write: the page of a run, section by section; one that cannot be made is left out, with the reason at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from regen.page import (
+    board,
+    classes,
+    curves,
+    head,
+    interpolations,
+    layers,
+    neighbours,
+    provenance,
+    regularizers,
+    samples,
+)
+from regen.page.evidence import Absent, Evidence
+from regen.page.words import number
+from regen.runs import Folder, read_json, write_safely
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+    from regen.metrics.metric import Look
+
+TEMPLATES = Path(__file__).parent / "templates"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its name in links, which is its template's too, its title, and what makes the template's values."""
+
+    name: str
+    title: str
+    make: Callable[[Evidence], dict]
+
+
+SECTIONS = (
+    Section("samples", "What it draws", samples.make),
+    Section("over_time", "How it got there", samples.over_time),
+    Section("board", "The gap board", board.make),
+    Section("scores", "What D thinks", board.scores),
+    Section("neighbours", "Nearest neighbours", neighbours.make),
+    Section("interpolations", "Between two samples", interpolations.make),
+    Section("classes", "Classes drawn", classes.make),
+    Section("curves", "Curves", curves.make),
+    Section("regularizers", "Regularizers", regularizers.make),
+    Section("layers", "Layers", layers.make),
+    Section("making", "How it was made", provenance.make),
+)
+
+
+def write(folder: Folder, look: Look | None, result: dict | None = None, data: Images | None = None) -> Path | None:
+    """Make report.html in a run's folder, and return its path; None, with a warning, where that is impossible.
+
+    It never fails: a section that cannot be made is left out, and the page gives the reason at its end.
+
+    look     what the last evaluation saw; None if there was none
+    result   the content of result.json; None: what stands in the folder
+    data     the data set; None: sections that need it are left out
+    """
+    path = folder.path / "report.html"
+    try:
+        evidence = Evidence(folder, read_json(folder.result) if result is None else result, data, look)
+        write_safely(path, page(evidence).encode())
+    except Exception as error:  # noqa: BLE001 a page is no reason to lose a run
+        log.warning("%s could not be made: %s: %s", path, type(error).__name__, error)
+        return None
+    return path
+
+
+def page(evidence: Evidence) -> str:
+    """The whole page, as HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    templates = Environment(loader=FileSystemLoader(TEMPLATES), **options)
+    templates.filters["number"] = number
+    made, left_out = [], {}
+    for section in SECTIONS:
+        part, reason = _part(section, evidence, templates)
+        if reason:
+            left_out.setdefault(reason, []).append(section.title)
+        else:
+            made.append((section, part))
+    return templates.get_template("page.html").render(**head.make(evidence), sections=made, left_out=left_out)
+
+
+def _part(section: Section, evidence: Evidence, templates) -> tuple[str, str]:
+    """The section's HTML, or "" and the reason why there is none."""
+    try:
+        return Markup(templates.get_template(f"{section.name}.html").render(section.make(evidence))), ""
+    except Absent as reason:
+        return "", str(reason)
+    except Exception as error:  # noqa: BLE001 a section is no reason to lose the page
+        log.warning("report.html lacks %r: %s: %s", section.title, type(error).__name__, error)
+        return "", f"it could not be made ({type(error).__name__}: {error})."

@@ -1,0 +1,40 @@
+"""How the run was made, and what to type to go on with it."""
+
+import shlex
+
+from regen.page.evidence import Evidence
+from regen.runs import ROOT
+
+NEXT = {
+    "evaluate it on the test part": "python src/evaluate.py run={run} split=test",
+    "draw from it": "python src/sample.py run={run}",
+    "take it away": "python src/export.py run={run}",
+    "make this page anew": "python src/report.py run={run}",
+}
+
+
+def make(evidence: Evidence) -> dict:
+    """Configuration, versions and commands."""
+    result, path = evidence.result, evidence.folder.path.resolve()
+    run = shlex.quote(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+    versions = {name: version for name, version in (result.get("versions") or {}).items() if version}
+    return {
+        "config": evidence.folder.config.read_text() if evidence.folder.config.exists() else "",
+        "versions": {"Python": result.get("python"), "platform": result.get("platform"), **versions},
+        "commit": result.get("commit"),
+        "changed": result.get("uncommitted_changes"),
+        "commands": _commands(evidence, run),
+    }
+
+
+def _commands(evidence: Evidence, run: str) -> dict[str, str]:
+    """What goes on from a checkpoint; without one, there is only training it again."""
+    if not any(evidence.folder.checkpoints.glob("*.ckpt")):
+        return (
+            {"train it again": f"python src/{shlex.join(evidence.result['command'])}"}
+            if evidence.result.get("command")
+            else {}
+        )
+    more = f" max_iterations={2 * evidence.result['iteration']}" if evidence.result.get("status") == "finished" else ""
+    going_on = {"go on": f"python src/train.py resume={run}{more}"}
+    return going_on | {what: command.format(run=run) for what, command in NEXT.items()}

@@ -1,0 +1,70 @@
+"""What each figure means, in plain words; the README has the definitions."""
+
+import math
+from dataclasses import dataclass
+
+from regen.panels import TITLES
+
+
+@dataclass(frozen=True)
+class Words:
+    """A figure's title, its meaning, and which way is better ("" where a number in the middle is)."""
+
+    title: str
+    meaning: str
+    better: str = "lower"
+
+
+DISTANCE = "How far generated images are from real ones, in looks and in variety alike, "
+MEANINGS = {
+    "fd": (DISTANCE + "in the features of a classifier.", "lower"),
+    "fid": (DISTANCE + "in the features of Inception.", "lower"),
+    "kd": (DISTANCE + "in the features of a classifier; about 0 for real ones, whatever their number.", "lower"),
+    "kid": (DISTANCE + "in the features of Inception; about 0 for real ones, whatever their number.", "lower"),
+    "swd": (DISTANCE + "seen from many directions one at a time.", "lower"),
+    "precision": ("The share of generated images that look like real ones.", "higher"),
+    "recall": ("The share of real images that look like something generated: variety.", "higher"),
+    "density": ("How many real images lie around a generated one; 1 is as among real ones.", "higher"),
+    "coverage": ("The share of real images with a generated one in their neighbourhood: variety.", "higher"),
+    "classifier_score": ("Generated images are each of a clear class, and all classes are there.", "higher"),
+    "isc": ("Generated images are each of a clear class of Inception's, and many classes are there.", "higher"),
+    "ms_ssim": (
+        "How alike two generated images are on average: above real images' value, variety is lacking.",
+        "lower",
+    ),
+    "spread": (
+        "How varied they are: the mean variance of the features. Far below real images', variety is lacking.",
+        "",
+    ),
+    "score": ("What D thinks of them on average: higher is more real.", ""),
+    "auc": (
+        "How often D scores a training image above a held-out one: 0.5 is guessing, 1 is knowing them by heart.",
+        "",
+    ),
+    "nearest": (
+        "How near generated images lie to training images, measured by how near they lie to held-out ones: "
+        "1 is no nearer, 0 is a copy.",
+        "",
+    ),
+    "modes": ("Clusters of the data in which at least one generated point lies.", "higher"),
+    "high_quality": ("The share of generated points that lie within 3 standard deviations of a cluster.", "higher"),
+    "reverse_kl": ("How unevenly generated points are spread over the clusters: 0 is even.", "lower"),
+}
+
+
+def words(figure: str) -> Words:
+    """Of a figure by its name behind the slash; of one that is not known, its name."""
+    title = TITLES.get(figure, figure.replace("_", " "))
+    return Words(title, *MEANINGS.get(figure, ("", "")))
+
+
+def number(value: object) -> str:
+    """As a person reads it: about three digits, thousands apart, a true minus."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if isinstance(value, int) or 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}".replace("-", "−")
+    text = f"{value:.3g}" if 100 <= abs(value) < 1000 or value == 0 else f"{value:#.3g}"
+    return text.replace("-", "−")

@@ -1,0 +1,22 @@
+"""Make the page of a run anew: python src/report.py run=outputs/RUN
+
+Writes report.html into each run's folder and prints its path; returns the number of pages.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, config, runs
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="report")
+def main(cfg: DictConfig) -> int:
+    with cli.told_in_job():
+        config.check_report(cfg)
+        from regen.page.anew import make_anew  # here: --help does without torch, which takes seconds to import
+
+        return make_anew(cfg)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,363 @@
+"""report.html: a page that any browser reads alone, that holds what was found, and that no run is too odd for."""
+
+import re
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import images, make_gan
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import nn
+
+from regen import page, pictures
+from regen.average import Averaged
+from regen.build import build
+from regen.data.images import Images
+from regen.data.mixtures import ring
+from regen.data.split import Split
+from regen.metrics.metric import Look, SampleMetric
+from regen.metrics.seen import Seen
+from regen.networks import mlp
+from regen.page import pixels
+from regen.page.interpolations import slerp
+from regen.page.layers import effective_rank, matrices, spectrum
+from regen.page.making import SECTIONS
+from regen.page.words import number, words
+from regen.randomness import Draws
+from regen.regularizers.gradients import R1
+from regen.runs import ROOT, Folder
+
+VOID = {"meta", "link", "img", "source", "br", "hr", "input"}
+
+
+class Read(HTMLParser):
+    """What a page holds; a tag that is not closed, or closed twice, is an AssertionError."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.ids, self.addresses, self.pictures, self.words = [], [], [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.addresses += [found[name] for name in ("src", "href", "srcset", "action", "data") if found.get(name)]
+        self.pictures += [(tag, found)] if tag == "img" or (tag == "svg" and found.get("role") == "img") else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+class Pixels(nn.Module):
+    """Features that are the pixels; the class is the number of the brightest of the first three."""
+
+    accuracy = 0.9
+
+    def forward(self, images):
+        return images.flatten(1)
+
+    def classify(self, features):
+        return features[:, :3] * 9
+
+
+FIGURES = {
+    "gap": 0.0123,
+    "val/fd": 4.567,
+    "train/fd": 4.321,
+    "gap/fd": 0.246,
+    "real/fd": 0.789,
+    "gap/nearest": 0.911,
+    "gap/nearest_low": 0.873,
+    "gap/nearest_high": 0.955,
+    "gap/auc": 0.634,
+    "gap/auc_se": 0.0211,
+}
+RESULT = {
+    "status": "finished",
+    "iteration": 20,
+    "images_seen": 1280,
+    "seconds": 12.5,
+    "images_per_second": 432.1,
+    "monitor": "val/fd",
+    "figures": FIGURES,
+    "best": {"iteration": 10, "images_seen": 640, "val/fd": 3.21},
+    "inert": {"d/r1": 0.0002},
+    "verdict": {"kind": "overfits", "sentence": "Overfits from image 640 on: it is <nearer>."},
+    "command": ["train.py", "regularizer=r1"],
+    "commit": "0123456789abcdef",
+    "versions": {"torch": "9.9"},
+}
+
+
+@dataclass
+class Run:
+    """A run of a tiny model, made by hand."""
+
+    folder: Folder
+    look: Look
+    data: Images
+
+    def page(self, look=..., **result) -> Read:
+        """The page that is written of it."""
+        path = page.write(self.folder, self.look if look is ... else look, RESULT | result, self.data)
+        assert path == self.folder.path / "report.html"
+        return Read(path.read_text())
+
+
+def look_at(model, data: Images, net: nn.Module, n: int = 40) -> Look:
+    sets = {
+        "held_out": data.validation,
+        "stand_ins": data.train,
+        "some_train": data.train,
+        "some_held_out": data.validation,
+    }
+    fake = Seen(model.sample(0, n), net)
+    return Look(split="val", model=model, fake=fake, **{name: Seen(split, net) for name, split in sets.items()})
+
+
+def split_of(number: int, labels: bool = True) -> Split:
+    return Split(images(32, number), torch.arange(32) % 3 if labels else None)
+
+
+def make_run(path: Path, model=None, labels: bool = True, net: nn.Module | None = None) -> Run:
+    parts = dict(
+        zip(("full_train", "train", "validation", "test"), (split_of(i, labels) for i in (0, 0, 1, 2)), strict=True)
+    )
+    data = Images(name="noise", **parts, batch_size=8, workers=0, monitor="val/fd")
+    model = model or make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    folder = Folder(path)
+    folder.checkpoints.mkdir(parents=True)
+    (folder.checkpoints / "best.ckpt").touch()
+    node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 0.5, "every": 1}
+    folder.config.write_text(OmegaConf.to_yaml({"name": "a <b>bold</b> run", "regularizer": {"r1": node}}))
+    folder.metrics.write_text(
+        "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/share,val/fd,gap/nearest,gap/nearest_low,gap/nearest_high\n"
+        "10,640,1.4,0.7,0.1,0.0002,5,1,0.9,1.1\n20,1280,nan,0.6,0.2,0.0001,4.567,0.911,0.873,0.955\n"
+    )
+    for seen in (640, 1280):
+        pictures.save_png(pictures.grid(images(16, seen)), path / "samples" / f"images_{seen:010d}.png")
+    return Run(folder, look_at(model, data, net or Pixels()), data)
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return make_run(tmp_path / "run")
+
+
+def test_it_is_one_file_that_loads_nothing_and_tells_what_its_pictures_show(run):
+    read = run.page()
+    text = (run.folder.path / "report.html").read_text()
+    assert len(set(read.ids)) == len(read.ids)
+    assert all(one.startswith("data:") or one[1:] in read.ids for one in read.addresses)
+    assert all(found[1:] in read.ids for found in re.findall(r"url\(([^)]*)\)", text))
+    assert "http" not in text and "<script" not in text
+    assert len(read.pictures) > 50
+    assert all(found.get("alt") or found.get("aria-label") for _, found in read.pictures)
+    assert len(text) < 500_000
+
+
+def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
+    read = run.page()
+    assert {section.name for section in SECTIONS} <= set(read.ids) and "left_out" not in read.ids
+    assert "a <b>bold</b> run" in read.text  # as it is written, not as HTML
+    assert "Overfits from image 640 on: it is <nearer>." in read.text
+    for shown in (
+        "4.57",
+        "4.32",
+        "0.246",
+        "0.789",
+        "0.911 (0.873 to 0.955)",
+        "0.634 ± 0.0211",
+        "1%",
+        "3.21 at 640 images",
+    ):
+        assert shown in read.text
+    for shown in (
+        "1,280 images seen",
+        "432 images a second",
+        "python src/train.py regularizer=r1",
+        "torch 9.9",
+        "0123456789ab",
+    ):
+        assert shown in read.text
+    assert "λ D ½ E‖∇D(x)‖² on real images" in read.text
+    assert "inert, it did nothing" in read.text and "0.000100" in read.text
+    assert "max_iterations=40" in read.text
+
+
+def test_what_src_evaluate_found_since_stands_in_a_table_of_its_own(run):
+    found = {"split": "test", "samples": 50, "weights": "ema", "checkpoint": "best", "images_seen": 640}
+    read = run.page(evaluations=[{**found, "figures": {"test/fd": 7.77, "gap/fd": "nan"}}])
+    assert "On the test part: 50 samples of the best checkpoint (ema weights), at 640 images seen" in read.text
+    assert "7.77" in read.text and "not a number" in read.text
+
+
+def test_a_run_without_an_evaluation_says_so_once_and_keeps_what_its_files_hold(tmp_path):
+    path = tmp_path / "empty"
+    path.mkdir()
+    read = Read(page.write(Folder(path), None, {"status": "diverged", "reason": "d/r1 was not finite"}).read_text())
+    assert {"regularizers", "making", "left_out"} <= set(read.ids) and "samples" not in read.ids
+    assert "Diverged: d/r1 was not finite" in read.text
+    assert read.text.count("no evaluation was made: the run diverged.") == 1
+    assert "<h2>" in Path(path / "report.html").read_text()
+
+
+def left_out(read: Read) -> str:
+    return read.text.partition("Left out")[2] if "left_out" in read.ids else ""
+
+
+def test_weights_that_are_not_finite_leave_their_norms_and_curves(run):
+    with torch.no_grad():
+        next(run.look.model.ema.parameters()).fill_(torch.nan)
+    look = replace(run.look, fake=Seen(run.look.model.sample(0, 40), Pixels()))
+    read = run.page(look)
+    assert {"layers", "curves", "board"} <= set(read.ids)
+    assert "the generator draws numbers that are not finite." in left_out(read)
+
+
+def test_without_labels_or_a_classifier_classes_alone_are_missing(tmp_path):
+    read = make_run(tmp_path / "a", labels=False).page()
+    assert "Classes drawn : the data have no labels." in left_out(read) and "neighbours" in read.ids
+    read = make_run(tmp_path / "b", net=nn.Flatten()).page()
+    assert "Classes drawn : the features chosen come from a net that does not tell" in left_out(read)
+
+
+class Own(nn.Module):
+    """A discriminator of no known layer, which compares the images of a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.eye(16)[:5])
+
+    def forward(self, images):
+        if len(images) > 30:
+            raise RuntimeError("I take at most 30 images")
+        return (images.flatten(1) @ self.matrix.T).sum(1)
+
+
+def test_a_net_of_ones_own_is_shown_and_where_it_does_not_score_that_is_said(tmp_path):
+    model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    model.discriminator = Own()
+    read = make_run(tmp_path, model).page()
+    assert "What D thinks : D does not score single images (I take at most 30 images)." in left_out(read)
+    assert "matrix 5×16" in read.text and "5.0 of 5" in read.text
+
+
+def test_points_in_the_plane_are_drawn_as_points(tmp_path):
+    sizes = {"train": 64, "validation": 64, "test": 64}
+    data = ring(**sizes, batch_size=8, workers=0, subset=None, folds=None, fold=None, monitor="val/reverse_kl")
+    model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    model.ema = Averaged(mlp.Generator(data.shape, 8, (16,)), 0.9)
+    model.discriminator = mlp.Discriminator(data.shape, (16,))
+    run = replace(make_run(tmp_path), look=look_at(model, data, nn.Flatten()), data=data)
+    read = run.page(
+        monitor="val/reverse_kl", figures={"val/modes": 7.0, "val/high_quality": 0.5, "val/reverse_kl": 0.1}
+    )
+    assert "7 of 8" in read.text and "40 generated points" in read.text and "by their nearest cluster" in read.text
+    assert "points in the plane have no pictures" in left_out(read) and left_out(read).count(":") == 1
+
+
+def test_a_section_that_fails_costs_no_page_and_a_page_no_run(run, caplog):
+    read = run.page(evaluations="broken")
+    assert "The gap board : it could not be made (AttributeError" in left_out(read)
+    assert "report.html lacks 'The gap board'" in caplog.text
+    assert page.write(Folder(run.folder.path / "nowhere"), run.look, RESULT, run.data) is None
+    assert "could not be made: FileNotFoundError" in caplog.text
+
+
+def test_the_animation_has_a_frame_for_each_picture_and_many_are_thinned_out(tmp_path):
+    for i in range(60):
+        pictures.save_png(torch.full((3, 8, 8), i * 4, dtype=torch.uint8), tmp_path / f"images_{i:010d}.png")
+    paths = sorted(tmp_path.glob("*.png"))
+    for n, frames in ((2, 2), (60, pixels.FRAMES)):
+        content = pixels.base64.b64decode(pixels.animation(paths[:n])[0].partition(",")[2])
+        with Image.open(pixels.io.BytesIO(content)) as opened:
+            assert opened.n_frames == frames and opened.info["loop"] == 0
+    assert pixels.seen(paths[7]) == 7
+
+
+def test_a_way_on_the_sphere_keeps_its_length_and_meets_both_ends():
+    one, other = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    path = slerp(one, other, 3)[0]
+    assert torch.allclose(path, torch.tensor([[3.0, 0.0], [4.5**0.5, 4.5**0.5], [0.0, 3.0]]), atol=1e-6)
+    assert torch.allclose(slerp(one, one, 3)[0], one, atol=1e-3)
+
+
+def test_spectra_are_singular_values_and_the_effective_rank_counts_equal_ones():
+    matrix = Draws("matrix").normal(5, 12)
+    for shape in (matrix, matrix.T):
+        assert torch.allclose(spectrum(shape), torch.linalg.svdvals(matrix.double()))
+    assert effective_rank(torch.tensor([2.0, 2.0, 2.0, 0.0])) == pytest.approx(3)
+    assert effective_rank(torch.tensor([7.0])) == pytest.approx(1)
+
+
+def test_the_weight_of_a_layer_under_spectral_norm_is_the_one_that_it_uses_and_stays():
+    net = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4))
+    vectors = net.parametrizations.weight[0]._u.clone()
+    model = make_gan()
+    from regen.page.layers import _layers
+
+    assert [layer.shape for layer in _layers(nn.Sequential(net))] == ["4×6"]
+    assert torch.equal(net.parametrizations.weight[0]._u, vectors)
+    assert [name for name, _ in matrices(model.discriminator)] == ["layers.0", "layers.2"]
+
+
+@pytest.mark.parametrize("option", sorted(path.stem for path in (ROOT / "conf/metrics").glob("*.yaml")))
+def test_every_figure_of_a_metric_has_a_meaning(option):
+    (node,) = OmegaConf.load(ROOT / f"conf/metrics/{option}.yaml").values()
+    names = build(node, "metrics", SampleMetric).names("val")
+    figures = {name.partition("/")[2] for name in names if not name.endswith(("_se", "_low", "_high"))}
+    assert figures and all(words(figure).meaning for figure in figures)
+
+
+def test_numbers_are_written_as_a_person_reads_them():
+    shown = {3: "3", 0.5: "0.500", -12345.6: "−12,346", 1e-6: "1.00e−06", 123.4: "123", float("inf"): "∞", None: ""}
+    assert {value: number(value) for value in shown} == shown
+    assert number(float("nan")) == "not a number"
+
+
+def test_the_command_makes_the_page_of_a_run_anew(train, monkeypatch, capsys):
+    import report as script
+    from regen import cli
+
+    small = ("data.train=64", "data.validation=32", "data.test=32", "data.batch_size=16", "trainer.threads=1")
+    fast = ("trainer=smoke", "network=mlp", "logger=csv", "trainer.progress_bar=false")
+    folder = train("data=ring", "regularizer=r1", *small, *fast, smoke=False)
+    (folder / "report.html").unlink(missing_ok=True)
+    monkeypatch.setattr("sys.argv", ["report.py", f"run={folder}", "threads=1", "device=cpu"])
+    cli.run(script.main)
+    assert str(folder / "report.html") in capsys.readouterr().out
+    read = Read((folder / "report.html").read_text())
+    assert {"samples", "board", "scores", "classes", "layers"} <= set(read.ids)
+    assert "could not be made" not in read.text
+
+
+@pytest.mark.parametrize("typed", ["run=nowhere", "checkpoint=last run=x", "samples=1 run=x", ""])
+def test_a_command_that_cannot_be_is_refused(monkeypatch, capsys, typed):
+    import report as script
+    from regen import cli
+
+    monkeypatch.setattr("sys.argv", ["report.py", *typed.split()])
+    with pytest.raises(SystemExit) as left:
+        cli.run(script.main)
+    assert left.value.code == 78
+    assert "error: " in capsys.readouterr().err
