@@ -58,6 +58,13 @@ def test_a_repeated_real_image_is_precise_and_covers_next_to_nothing():
     assert 0 < found["coverage"] < 0.3
 
 
+def test_a_data_set_of_one_repeated_image_can_be_recalled():
+    """Every real image is on the boundary of balls of radius 0, whatever the rounding."""
+    ones = [Draws("one", i).normal(1, 64).double() * 3 for i in range(20)]
+    found = [both(one.expand(9, 64), torch.cat([one.expand(8, 64), one + 1])) for one in ones]
+    assert {(score["recall"], score["precision"]) for score in found} == {(1, 8 / 9)}
+
+
 @pytest.mark.parametrize("scale", [1, 1e3], ids=str)
 def test_repeated_images_alone_give_figures_that_are_no_nan(scale):
     one = scale * normal("one", 1).expand(20, 8)

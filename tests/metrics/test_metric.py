@@ -13,7 +13,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from regen.build import build
+from regen.data.mixtures import ring
 from regen.data.split import Split
+from regen.errors import ConfigError
 from regen.metrics.diversity import Diversity
 from regen.metrics.features.own import FeatureNet
 from regen.metrics.frechet import FrechetDistance
@@ -192,6 +194,14 @@ def test_every_option_makes_a_metric_of_its_own_name(path):
     assert list(options) == [path.stem]
     assert build(options[path.stem], f"metrics.{path.stem}", SampleMetric).figures
     assert path.read_text().startswith("# ")
+
+
+def test_a_comparison_of_more_images_than_the_data_have_is_refused():
+    use = {"batch_size": 2, "workers": 0, "folds": None, "fold": None, "monitor": "val/fd"}
+    data = ring(train=100, validation=50, test=50, subset=5, **use)
+    PrecisionRecall(3).check(data, nn.Identity())
+    with pytest.raises(ConfigError, match="the smallest part of ring has 5 images, and it compares 6 or more"):
+        DensityCoverage(5).check(data, nn.Identity())
 
 
 class Counting(nn.Module):

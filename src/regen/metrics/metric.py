@@ -10,6 +10,7 @@ import torchmetrics
 from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
+from regen.errors import ConfigError
 from regen.metrics.seen import Seen
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ class Comparison(SampleMetric):
         super().__init__()
         self._of_real: dict[str, float] | None = None
 
+    def check(self, data: Images, net: nn.Module) -> None:
+        n = min(len(part) for part in (data.train, data.validation, data.test))
+        if n < self.fewest:
+            raise ConfigError(f"the smallest part of {data.name} has {n} images, and it compares {self.fewest} or more")
+
     def names(self, split: str) -> tuple[str, ...]:
         found = [f"{prefix}/{name}" for name in self.figures for prefix in (split, "train", "gap", "real")]
         return *found, *(f"{split}/{name}" for name in self.errors)
@@ -146,7 +152,7 @@ class Comparison(SampleMetric):
 
 
 class Solo(SampleMetric):
-    """A metric of generated images alone: fake/x, and real/x, what as many held-out images score."""
+    """A metric of generated images alone: fake/x, and real/x, what all held-out images score."""
 
     parts = ("images",)
 
