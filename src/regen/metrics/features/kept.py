@@ -59,13 +59,18 @@ def content(part: Split | Files) -> memoryview | bytes:
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Inside, no other process makes the same file, if the folder admits locks at all."""
-    lock = FileLock(path.with_suffix(".lock"), timeout=LONGEST_WAIT)
+    lock = FileLock(path.with_suffix(".lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:  # Timeout is an OSError
-        if isinstance(error, Timeout):
-            log.warning("%s: another process has been making it for %.0f s: making it here, too", path, LONGEST_WAIT)
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+        if not lock.is_locked:
+            log.info("%s: waiting for another process that is making it", path)
+            lock.acquire(timeout=LONGEST_WAIT)
+    except Timeout:
+        log.warning("%s: another process has been making it for %.0f s: making it here, too", path, LONGEST_WAIT)
+    except (OSError, NotImplementedError):
+        log.debug("%s: no lock can be had there", path, exc_info=True)
     try:
         yield
     finally:

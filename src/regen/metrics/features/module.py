@@ -31,7 +31,7 @@ class Module(Source):
         if (net is None) == (path is None):
             given = "neither" if net is None else "both"
             raise ConfigError(
-                "metrics/features=module takes metrics.features.net={_target_: FILE.CLASS}, a class in FILE.py in the folder "
+                "metrics/features=module takes 'metrics.features.net={_target_: FILE.CLASS}', a class in FILE.py in the folder "
                 f"that --config-dir names, or metrics.features.path=FILE.pt2, a torch.export program; got {given}"
             )
         if net is not None and not isinstance(net, nn.Module):
