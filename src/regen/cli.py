@@ -126,9 +126,8 @@ def _check_groups(overrides: list[str]) -> None:
 def explain(message: str) -> str:
     """Hydra's message with the nearest names that exist."""
     message = message.strip()
-    if bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message):
-        instead = f"run={bare.group(1)}" if "run" in keys() else "KEY=VALUE"
-        return f"{bare.group(1)} names no key: type {instead}"
+    if (bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message)) and "run" in keys():
+        return f"{bare.group(1)} names no key: type run={bare.group(1)}"
     if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
         full = re.search(r"full_key: (\S+)", message)
         key, names = full.group(1) if full else unknown.group(1) or unknown.group(2), keys()
