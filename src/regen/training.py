@@ -27,7 +27,7 @@ from regen.errors import ConfigError
 from regen.gan import GAN
 from regen.making import make_model
 from regen.metrics.features import Source
-from regen.metrics.judge import Judge, is_higher_better, make_metrics, names
+from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, renamed
 from regen.runs import Folder, read_json
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class Run:
         self.evaluate_every = max(1, round(cfg.evaluate_every / per_iteration))
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
         self.metrics, self.source = make_metrics(cfg, data), build(cfg.metrics.features, "metrics.features", Source)
+        cfg.monitor = renamed(cfg.monitor, self.source)
         if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
             raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None

@@ -60,6 +60,7 @@ class Judge:
         self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
         held_out = "validation" if split == "val" else "test"
         sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
+        _ = sets[held_out].features  # now: what is taken of them then is not computed again
         n = min(len(sets["train"]), len(sets[held_out]), samples)
         self.held_out = self._share(sets[held_out])
         self.some_held_out = self._share(sets[held_out].take(_some(n, len(sets[held_out]), data.name, held_out)))
@@ -91,7 +92,7 @@ class Judge:
         distance = _distance(self.metrics.values())
         if distance:
             found = {"gap": _relative(found[f"gap/{distance}"], found[f"train/{distance}"]), **found}
-        return {_renamed(name, self.source): value for name, value in found.items()}
+        return {renamed(name, self.source): value for name, value in found.items()}
 
     def _fits(self, name: str, metric: SampleMetric, data: Images) -> bool:
         try:
@@ -115,7 +116,7 @@ def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -
     """What a judge with these metrics measures."""
     metrics = list(metrics)
     found = [*(["gap"] if _distance(metrics) else []), *(name for metric in metrics for name in metric.names(split))]
-    return [_renamed(name, source) for name in found]
+    return [renamed(name, source) for name in found]
 
 
 def is_higher_better(name: str, metrics: Iterable[SampleMetric]) -> bool:
@@ -137,7 +138,8 @@ def _relative(gap: float, train: float) -> float:
     return 0.0 if train + gap <= 0 else gap / (train + gap)  # an unbiased distance may be negative
 
 
-def _renamed(name: str, source: Source) -> str:
+def renamed(name: str, source: Source) -> str:
+    """What a figure is called in the features of this source."""
     kind, _, figure = name.rpartition("/")
     return f"{kind}/{source.renames[figure]}" if figure in source.renames else name
 

@@ -139,7 +139,8 @@ class Comparison(SampleMetric):
     def measure(self, look: Look) -> dict[str, float]:
         against_held_out = self._asked(real=look.held_out, fake=look.fake)
         train = self._asked(real=look.some_train, fake=look.fake)
-        held_out = self._asked(real=look.some_held_out, fake=look.fake)
+        are_all = len(look.some_held_out) == len(look.held_out)
+        held_out = against_held_out if are_all else self._asked(real=look.some_held_out, fake=look.fake)
         if self._of_real is None:
             self._of_real = self._asked(real=look.held_out, fake=look.stand_ins)
         found = {}

@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 VERSION = 1  # raise it with any change, here or in seen.py, that changes the features
 LARGEST, MOST = 128 << 20, 1 << 30  # bytes of one set, and of all together
-CHECKED, ROUNDING = (
-    8,
-    1e-3,
-)  # images of a set that are computed again, and by what part of the largest feature they may differ
+CHECKED = 8  # images of a set that are computed again
+ROUNDING = 1e-3  # the part of the largest feature by which they may differ
 PLAIN = (bool, int, float, str, tuple, type(None))
 
 
