@@ -65,6 +65,7 @@ SMOKE = (
     "trainer=smoke",
     "network=mlp",
     "logger=csv",
+    "report=false",
     "trainer.progress_bar=false",
     "trainer.threads=1",
     "data.image_size=8",

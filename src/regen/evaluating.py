@@ -86,7 +86,7 @@ def _keep(folder: Folder, found: dict) -> None:
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), restval="")
     writer.writeheader()
     writer.writerows(rows)
-    write_safely(folder.path / "evaluations.csv", text.getvalue().encode())
+    write_safely(folder.evaluations, text.getvalue().encode())
 
 
 def _peak_mb() -> float:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from regen import pictures
+from regen import page, pictures
 from regen.board import board
 from regen.callbacks import Outcome
 from regen.data.images import Images
@@ -20,9 +20,16 @@ from regen.runs import Folder, provenance, read_json, write_json
 
 
 def close(
-    folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, loggers: list[Logger], seconds: float
+    folder: Folder,
+    outcome: Outcome,
+    model: GAN,
+    data: Images,
+    monitor: str,
+    loggers: list[Logger],
+    seconds: float,
+    with_page: bool,
 ) -> None:
-    """Write result.json and curves.png, finish W&B's run, print the figures and what they say of the run."""
+    """Write result.json, curves.png and the page, finish W&B's run, print the figures and what they say of the run."""
     said = verdict(
         read_history(folder.metrics, ["gap", monitor]),
         modes=data.modes,
@@ -55,6 +62,8 @@ def close(
     if folder.metrics.exists():
         pictures.curves(folder.metrics, folder.curves)
     if outcome.status != "failed":
+        if with_page:
+            page.write(folder, outcome.look, result, data)
         _show(folder, result)
 
 
@@ -76,7 +85,7 @@ def _show(folder: Folder, result: dict) -> None:
         console.print(f"{result['status']}: {escape(result['reason'])}", style="bold red")
     console.print(table)
     console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
-    paths = {"samples": folder.samples, "curves": folder.curves, "result": folder.result, "run": folder.path}
+    paths = {"page": folder.page, "samples": folder.samples, "curves": folder.curves, "result": folder.result, "run": folder.path}
     for name, path in paths.items():
         if path.exists():
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)

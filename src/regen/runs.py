@@ -121,6 +121,7 @@ class Folder:
         self.config, self.metrics, self.result = path / "config.yaml", path / "metrics.csv", path / "result.json"
         self.overrides = path / "overrides.yaml"
         self.samples, self.curves, self.tracker = path / "samples.png", path / "curves.png", path / "wandb.json"
+        self.page, self.evaluations = path / "report.html", path / "evaluations.csv"
 
     @classmethod
     def of_hydra(cls) -> "Folder":

@@ -102,7 +102,8 @@ class Run:
         finally:
             if is_first():
                 seconds = time.perf_counter() - began
-                report.close(self.folder, self.outcome, self.model, self.data, self.cfg.monitor, written, seconds)
+                about = (self.data, self.cfg.monitor, written, seconds, self.cfg.report)
+                report.close(self.folder, self.outcome, self.model, *about)
 
     def _trainer(self, written: list[Logger]) -> Trainer:
         choice = self.cfg.trainer

@@ -145,9 +145,9 @@ class Comparison(SampleMetric):
             self._of_real = self._asked(real=look.held_out, fake=look.stand_ins)
         found = {}
         for name in self.figures:
-            sign = -1 if name in self.higher else 1
             found[f"{look.split}/{name}"], found[f"train/{name}"] = against_held_out[name], train[name]
-            found[f"gap/{name}"] = sign * (held_out[name] - train[name])
+            better, worse = (train, held_out) if name in self.higher else (held_out, train)
+            found[f"gap/{name}"] = better[name] - worse[name]
             found[f"real/{name}"] = self._of_real[name]
         return found | {f"{look.split}/{name}": against_held_out[name] for name in self.errors}
 

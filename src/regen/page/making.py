@@ -67,7 +67,7 @@ def write(folder: Folder, look: Look | None, result: dict | None = None, data: I
     result   the content of result.json; None: what stands in the folder
     data     the data set; None: sections that need it are left out
     """
-    path = folder.path / "report.html"
+    path = folder.page
     try:
         evidence = Evidence(folder, read_json(folder.result) if result is None else result, data, look)
         write_safely(path, page(evidence).encode())
