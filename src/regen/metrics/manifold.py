@@ -41,11 +41,11 @@ class PrecisionRecall(Manifold):
         around_real, around_fake = radii(real, self.neighbours), radii(fake, self.neighbours)
         slack = _slack(real, fake)
         looks_real = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
-        drawn = []
+        drawn = 0
         for part, radius in zip(squared_distances(real, fake), around_real.split(AT_A_TIME), strict=True):
             looks_real |= (part <= radius[:, None] + slack).any(0)
-            drawn.append((part <= around_fake + slack).any(1))
-        return {"precision": float(looks_real.double().mean()), "recall": float(torch.cat(drawn).double().mean())}
+            drawn += int((part <= around_fake + slack).any(1).count_nonzero())
+        return {"precision": float(looks_real.double().mean()), "recall": drawn / len(real)}
 
 
 class DensityCoverage(Manifold):
@@ -66,13 +66,16 @@ class DensityCoverage(Manifold):
         held, covered = 0, 0
         for part, radius in zip(squared_distances(real, fake), around_real.split(AT_A_TIME), strict=True):
             within = part < radius[:, None] - slack
-            held, covered = held + within.count_nonzero(), covered + within.any(1).count_nonzero()
-        return {"density": float(held) / (self.neighbours * len(fake)), "coverage": float(covered) / len(real)}
+            held, covered = held + int(within.count_nonzero()), covered + int(within.any(1).count_nonzero())
+        return {"density": held / (self.neighbours * len(fake)), "coverage": covered / len(real)}
 
 
 def radii(rows: Tensor, k: int) -> Tensor:
     """(N,) the squared distances from rows (N, F) to their k-th nearest other row, float64; k < N."""
-    return torch.cat([part.topk(k + 1, largest=False).values[:, k] for part in squared_distances(rows, rows)])
+    found = torch.empty(len(rows), dtype=torch.float64, device=rows.device)  # small pieces would fragment the memory
+    for part, its in zip(squared_distances(rows, rows), found.split(AT_A_TIME), strict=True):
+        its.copy_(part.topk(k + 1, largest=False).values[:, k])
+    return found
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
