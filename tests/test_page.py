@@ -1,5 +1,6 @@
 """report.html: a page that any browser reads alone, that holds what was found, and that no run is too odd for."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
 from regen.networks import mlp
 from regen.page import pixels
+from regen.page.curves import thinned
 from regen.page.interpolations import slerp
 from regen.page.layers import effective_rank, matrices, spectrum
 from regen.page.making import SECTIONS
@@ -186,7 +188,7 @@ def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
         "0.246",
         "0.789",
         "0.911 (0.873 to 0.955)",
-        "0.634 ± 0.0211",
+        "0.634 ± 0.021",
         "1%",
         "3.21 at 640 images",
     ):
@@ -208,6 +210,7 @@ def test_what_src_evaluate_found_since_stands_in_a_table_of_its_own(run):
     found = {"split": "test", "samples": 50, "weights": "ema", "checkpoint": "best", "images_seen": 640}
     read = run.page(evaluations=[{**found, "figures": {"test/fd": 7.77, "gap/fd": "nan"}}])
     assert "On the test part: 50 samples of the best checkpoint (ema weights), at 640 images seen" in read.text
+    assert read.text.count("How far generated images are from real ones") == 2  # in the first tile and the first table
     assert "7.77" in read.text and "not a number" in read.text
 
 
@@ -216,7 +219,7 @@ def test_a_run_without_an_evaluation_says_so_once_and_keeps_what_its_files_hold(
     path.mkdir()
     read = Read(page.write(Folder(path), None, {"status": "diverged", "reason": "d/r1 was not finite"}).read_text())
     assert {"regularizers", "making", "left_out"} <= set(read.ids) and "samples" not in read.ids
-    assert "Diverged: d/r1 was not finite" in read.text
+    assert "diverged : d/r1 was not finite" in read.text
     assert read.text.count("no evaluation was made: the run diverged.") == 1
     assert "<h2>" in Path(path / "report.html").read_text()
 
@@ -289,10 +292,19 @@ def test_the_animation_has_a_frame_for_each_picture_and_many_are_thinned_out(tmp
         pictures.save_png(torch.full((3, 8, 8), i * 4, dtype=torch.uint8), tmp_path / f"images_{i:010d}.png")
     paths = sorted(tmp_path.glob("*.png"))
     for n, frames in ((2, 2), (60, pixels.FRAMES)):
+        assert pixels.animation(paths[:n])[2] == frames
         content = pixels.base64.b64decode(pixels.animation(paths[:n])[0].partition(",")[2])
         with Image.open(pixels.io.BytesIO(content)) as opened:
             assert opened.n_frames == frames and opened.info["loop"] == 0
     assert pixels.seen(paths[7]) == 7
+
+
+def test_a_long_curve_is_thinned_to_means_that_keep_its_ends_and_its_gaps():
+    points = [(64.0 * i, float(i) if i < 1000 else math.nan) for i in range(2000)]
+    thin = thinned(points)
+    assert len(thin) == 400 and thin[0] == (256.0, 2.0) and thin[-1][0] == points[-1][0]
+    assert all(math.isnan(y) == (x >= 64_000) for x, y in thin)
+    assert thinned(points[:400]) == points[:400]
 
 
 def test_a_way_on_the_sphere_keeps_its_length_and_meets_both_ends():

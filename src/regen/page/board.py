@@ -1,7 +1,7 @@
 """The gap board: every figure on held-out and on training images, their gap, and what real images score."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from markupsafe import Markup
@@ -45,9 +45,19 @@ def make(evidence: Evidence) -> dict:
     tables = [_table("", evidence.figures)] if evidence.figures else []
     for one in evidence.result.get("evaluations") or []:
         tables.append(_table(_caption(one), {name: float(value) for name, value in one["figures"].items()}))
+    _explain_once(tables)
     if not tables:
         raise Absent("no evaluation was made, so nothing was measured.")
     return {"tables": tables}
+
+
+def _explain_once(tables: list[Table]) -> None:
+    """Leave out the meaning of a figure that a table before has explained."""
+    known: set[str] = set()
+    for row in [row for table in tables for row in table.rows]:
+        if row.words.title in known:
+            row.words = replace(row.words, meaning="")
+        known.add(row.words.title)
 
 
 def _caption(one: dict) -> str:
@@ -79,7 +89,7 @@ def _rows(figures: dict[str, float]) -> list[Row]:
 def _error(figures: dict[str, float], name: str) -> str:
     """Its standard error or its interval, if it has one."""
     if f"{name}_se" in figures:
-        return f" ± {number(figures[f'{name}_se'])}"
+        return f" ± {figures[f'{name}_se']:.2g}"
     if f"{name}_low" in figures:
         return f" ({number(figures[f'{name}_low'])} to {number(figures[f'{name}_high'])})"
     return ""
@@ -104,7 +114,7 @@ def scores(evidence: Evidence) -> dict:
     return {
         "histogram": _histogram(found),
         "auc": None if math.isnan(auc) else number(auc),
-        "error": None if math.isnan(error) else number(error),
+        "error": None if math.isnan(error) else f"{error:.2g}",
         "guesses": abs(auc - 0.5) <= 2 * error,
         "means": means,
         "augmented": [name for name, one in look.model.objective.regularizers.items() if one.overrides("augment")],

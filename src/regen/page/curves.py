@@ -12,6 +12,7 @@ from regen.panels import DECADES, Points, panels
 from regen.pictures import GREY
 
 MOST = 30  # plots
+POINTS = 400  # of a curve
 STYLES = {"--": "dashed", ":": "dotted"}
 MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
 
@@ -35,17 +36,30 @@ def make(evidence: Evidence) -> dict:
     return {"panels": drawn, "left_out": list(found)[MOST:]}
 
 
+def thinned(points: Points) -> Points:
+    """At most POINTS points: the means of as many stretches of the curve, nan where a stretch has no finite value."""
+    stretch = math.ceil(len(points) / POINTS)
+    if stretch == 1:
+        return points
+    stretches = [points[i : i + stretch] for i in range(0, len(points), stretch)]
+    return [(one[-1][0], _mean([y for _, y in one if math.isfinite(y)])) for one in stretches]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
 def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
     key: list[tuple[str, str, str, str]] = []
 
     def draw(axes) -> None:
         for name, points in lines.items():
-            pictures.line(axes, name, points)
+            pictures.line(axes, name, thinned(points))
             drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
             style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
             if len(lines) > 1 and not style:  # told apart without colours, too
                 shape, mark = MARKS[len(marks) % len(MARKS)]
-                drawn.set(marker=shape, markersize=5, markevery=max(1, len(points) // 6))
+                drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
         _scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
 
@@ -59,7 +73,7 @@ def _scale(axes, values: list[float], last: float) -> None:
     low, high = min(values), max(values)
     if low > 0 and math.log10(high / low) > DECADES:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if math.log10(high / low) < 2.5 else (1,), numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
     elif low < 0 < high:
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)

@@ -25,15 +25,16 @@ def make(evidence: Evidence) -> dict:
     """What the head of the page shows."""
     result = evidence.result
     verdict = result.get("verdict") or {}
-    status = result.get("status", "not ended")
+    status, reason = result.get("status", "not ended"), result.get("reason")
+    said = _said(verdict["kind"], verdict["sentence"]) if verdict else (status, f": {reason or _plainly(status)}")
     return {
         "name": name(evidence),
         "folder": evidence.folder.path.name,
         "facts": facts(result),
         "kind": verdict.get("kind", status),
         "sign": SIGNS.get(verdict.get("kind", status), "–"),
-        "said": _said(verdict.get("kind", status), verdict.get("sentence") or result.get("reason") or _plainly(status)),
-        "reason": result.get("reason") if status not in ("diverged", "finished") and verdict.get("sentence") else None,
+        "said": said,
+        "reason": reason if reason and reason not in said[1] else None,
         "command": "python src/" + shlex.join(result["command"]) if result.get("command") else None,
         "tiles": tiles(evidence),
     }
@@ -133,13 +134,11 @@ def duration(seconds: float) -> str:
 
 
 def _said(kind: str, sentence: str) -> tuple[str, str]:
-    """The sentence's word for its kind, and the rest."""
-    if sentence.lower().startswith(kind):
-        return sentence[: len(kind)], sentence[len(kind) :]
-    return f"{kind.capitalize()}: ", sentence
+    """The sentence's word for its kind, if it begins with it, and the rest."""
+    end = len(kind) if sentence.lower().startswith(kind) else 0
+    return sentence[:end], sentence[end:]
 
 
 def _plainly(status: str) -> str:
-    return {"finished": "The run ended as planned.", "running": "The run is still training."}.get(
-        status, f"The run: {status}."
-    )
+    known = {"finished": "the run ended as planned.", "not ended": "the run has no result yet."}
+    return known.get(status, "the run says no more.")

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from regen.pictures import BLUE, GREEN, GREY, INK, ORANGE, PALE
 
 WIDTH, HEIGHT = 300, 190  # SVG's units: on a phone about a pixel each, so that text is as large as it says
-TEXT = 13  # at least 14 pixels in the narrowest column
+TEXT = 13.5  # at least 14 pixels on the narrowest phone
 INKS = {
     ORANGE: "held-out",
     BLUE: "train",
@@ -75,6 +75,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
     for colour, ink in INKS.items():
         svg = svg.replace(colour, f"var(--{ink})")
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # hundredths of a pixel
     label = f'<svg class="plot" role="img" aria-label="{escape(alt)}"'
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)
     return re.sub(r"\s*\n\s*", " ", svg).strip()

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 SMALL = 32  # pixels a side: these stay exact; larger ones are photographs, which WebP keeps in a tenth of the bytes
-LARGEST = 96  # pixels a side: larger ones are reduced
+LARGEST = 64  # pixels a side: larger ones are reduced
 FRAMES = 24  # of the animation, at most
+WIDEST = 480  # pixels: of a frame
+BUDGET = 700_000  # bytes: an animation that is larger loses every other frame
 MILLISECONDS = 350  # a frame
 HELD = 2500  # milliseconds: the last frame
 BAND = 26  # pixels under a frame, for its caption
@@ -50,18 +52,24 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}"
 
 
-def animation(paths: Sequence[Path]) -> tuple[str, str]:
-    """Data URIs of an animation of pictures named images_<images seen>.png, and of its last frame.
+def animation(paths: Sequence[Path]) -> tuple[str, str, int]:
+    """Data URIs of an animation of pictures named images_<images seen>.png and of its last frame, and the number of frames.
 
-    At most FRAMES of them: the first, the last, and others evenly between.
+    At most FRAMES of them, and few enough for BUDGET: the first, the last, and others evenly between.
     """
     places = torch.linspace(0, len(paths) - 1, min(FRAMES, len(paths))).round().int().tolist()
-    frames, buffer, last = [_frame(paths[place], places[-1], place) for place in places], io.BytesIO(), io.BytesIO()
-    durations = [MILLISECONDS] * (len(frames) - 1) + [HELD]
-    options = {"append_images": frames[1:], "duration": durations, "loop": 0, "quality": 70, "method": 2}
-    frames[0].save(buffer, "WEBP", save_all=True, **options)
-    frames[-1].save(last, "WEBP", quality=70)
-    return data_uri(buffer.getvalue(), "WEBP"), data_uri(last.getvalue(), "WEBP")
+    frames = [_frame(paths[place], places[-1], place) for place in places]
+    while len(content := _webp(frames)) > BUDGET and len(frames) > 2:
+        frames = [*frames[:-1:2], frames[-1]]
+    return data_uri(content, "WEBP"), data_uri(_webp(frames[-1:]), "WEBP"), len(frames)
+
+
+def _webp(frames: list) -> bytes:
+    """One picture, or an animation that goes round for ever."""
+    buffer, durations = io.BytesIO(), [MILLISECONDS] * (len(frames) - 1) + [HELD]
+    animated = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0} if frames[1:] else {}
+    frames[0].save(buffer, "WEBP", quality=70, method=2, **animated)
+    return buffer.getvalue()
 
 
 def _frame(path: Path, last: int, place: int):
@@ -70,6 +78,7 @@ def _frame(path: Path, last: int, place: int):
 
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
+    picture.thumbnail((WIDEST, WIDEST * picture.height))
     frame = Image.new("RGB", (picture.width, picture.height + BAND), "#222222")
     frame.paste(picture)
     pen = ImageDraw.Draw(frame)

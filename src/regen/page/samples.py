@@ -25,6 +25,6 @@ def over_time(evidence: Evidence) -> dict:
     paths = sorted((evidence.folder.path / "samples").glob("images_*.png"))
     if len(paths) < 2:
         raise Absent(f"{'one evaluation was' if paths else 'no evaluation was'} drawn: type evaluate_every=… for more.")
-    animation, last = pixels.animation(paths)
+    animation, last, n = pixels.animation(paths)
     first, end = (pixels.seen(path) for path in (paths[0], paths[-1]))
-    return {"animation": animation, "last": last, "n": len(paths), "first": first, "end": end}
+    return {"animation": animation, "last": last, "n": n, "first": first, "end": end}
