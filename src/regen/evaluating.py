@@ -34,13 +34,10 @@ def evaluate(cfg: DictConfig) -> float:
     """
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    device = torch.device(
-        "cuda" if cfg.device == "auto" and torch.cuda.is_available() else cfg.device.replace("auto", "cpu")
-    )
     paths, refused, value = find_runs(cfg.run), [], math.nan
     for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
         try:
-            value = _evaluate(open_run(path, cfg.checkpoint, device), cfg, device)
+            value = _evaluate(open_run(path, cfg.checkpoint, cfg.device), cfg)
         except ConfigError as error:
             refused.append(error)
             log.error("%s", error)
@@ -49,13 +46,13 @@ def evaluate(cfg: DictConfig) -> float:
     return value
 
 
-def _evaluate(run: Opened, cfg: DictConfig, device: torch.device) -> float:
+def _evaluate(run: Opened, cfg: DictConfig) -> float:
     began = time.perf_counter()
     if cfg.weights == "raw":
         run.model.ema.net.load_state_dict(run.model.generator.state_dict())
     source = build(cfg.metrics.features, "metrics.features", Source)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
-    judge = Judge(run.data, make_metrics(cfg, run.data), source, cache, device, **settings)
+    judge = Judge(run.data, make_metrics(cfg, run.data), source, cache, run.model.device, **settings)
     figures = judge(run.model)
     seconds = time.perf_counter() - began
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}

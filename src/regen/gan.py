@@ -94,9 +94,11 @@ class GAN(LightningModule):
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
         blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
-        z = torch.cat([Draws(self.seed, "samples", b, device=self.device).normal(BLOCK, self.z_size) for b in blocks])
+        z = torch.cat(
+            [Draws(self.seed, "samples", b).normal(BLOCK, self.z_size) for b in blocks]
+        )  # alike on any device
         with torch.inference_mode():
-            return self.ema(z[first % BLOCK : first % BLOCK + n]).float()
+            return self.ema(z[first % BLOCK : first % BLOCK + n].to(self.device)).float()
 
     def score(self, images: Tensor) -> Tensor:
         """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""

@@ -85,8 +85,8 @@ def _show(folder: Folder, result: dict) -> None:
         console.print(f"{result['status']}: {escape(result['reason'])}", style="bold red")
     console.print(table)
     console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
-    paths = {"page": folder.page, "samples": folder.samples, "curves": folder.curves, "result": folder.result, "run": folder.path}
-    for name, path in paths.items():
+    paths = (folder.page, folder.samples, folder.curves, folder.result, folder.path)
+    for name, path in zip(("page", "samples", "curves", "result", "run"), paths, strict=True):
         if path.exists():
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
     if result["status"] == "interrupted":
