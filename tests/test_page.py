@@ -24,7 +24,6 @@ from regen.metrics.seen import Seen
 from regen.networks import mlp
 from regen.page import pixels
 from regen.page.curves import thinned
-from regen.page.interpolations import slerp
 from regen.page.layers import effective_rank, matrices, spectrum
 from regen.page.making import SECTIONS
 from regen.page.words import number, words
@@ -305,13 +304,6 @@ def test_a_long_curve_is_thinned_to_means_that_keep_its_ends_and_its_gaps():
     assert len(thin) == 400 and thin[0] == (256.0, 2.0) and thin[-1][0] == points[-1][0]
     assert all(math.isnan(y) == (x >= 64_000) for x, y in thin)
     assert thinned(points[:400]) == points[:400]
-
-
-def test_a_way_on_the_sphere_keeps_its_length_and_meets_both_ends():
-    one, other = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
-    path = slerp(one, other, 3)[0]
-    assert torch.allclose(path, torch.tensor([[3.0, 0.0], [4.5**0.5, 4.5**0.5], [0.0, 3.0]]), atol=1e-6)
-    assert torch.allclose(slerp(one, one, 3)[0], one, atol=1e-3)
 
 
 def test_spectra_are_singular_values_and_the_effective_rank_counts_equal_ones():
