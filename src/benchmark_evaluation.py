@@ -34,7 +34,9 @@ def main(given: list[str]) -> int:
 
 def _type(script: str, *overrides: str) -> str:
     """What the script printed."""
-    done = subprocess.run([sys.executable, str(SCRIPTS / script), *overrides], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / script), *overrides], check=True, stdout=subprocess.PIPE, text=True
+    )
     return done.stdout
 
 

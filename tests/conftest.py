@@ -16,6 +16,10 @@ from regen.regularizer import Regularizer
 from regen.step import GANStep
 
 torch.set_num_threads(1)
+torch.zeros(
+    1, requires_grad=True
+).sum().backward()  # before any torch.export: after it, a first backward starts threads
+# that no forked process could do without
 SHAPE = (1, 4, 4)
 
 

@@ -48,7 +48,7 @@ COMMANDS = {
     "data.batch_size=5000": r"^data\.batch_size=5000 is larger than",
     "model.optimizer_g.lr=-1": r"model\.optimizer_g.*-1",
     "data._target_=os.system": r"data\._target_=os\.system is not admitted",
-    "evaluation_samples=1": r"^evaluation_samples=1: expected 2 or more generated images",
+    "evaluation_samples=1": r"^1 generated images are too few: frechet needs 2 or more",
     "regularizer=[l2,r1,l2]": r"regularizer=\[l2,r1,l2\]: l2 stands in the list twice",
     "resume=/nowhere": r"resume=/nowhere: no run there; looked in /nowhere",
 }

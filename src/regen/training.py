@@ -142,7 +142,10 @@ class Run:
         """What measures the model, on its device and with its processes."""
         cache, samples = self.folder.outputs / "features", self.cfg.evaluation_samples
         place = {"device": model.device, "rank": model.rank, "world": model.world}
-        return Judge(self.data, self.metrics, self.source, cache, samples=samples, **place)
+        judge = Judge(self.data, self.metrics, self.source, cache, samples=samples, **place)
+        if self.cfg.monitor not in judge.names:  # a metric that does not suit these data has been left out
+            raise ConfigError(f"monitor={self.cfg.monitor}: expected one of {', '.join(judge.names)}")
+        return judge
 
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""

@@ -136,5 +136,5 @@ def test_which_figures_are_better_when_they_are_higher():
 
 
 def test_one_sample_is_too_few(data, cache):
-    with pytest.raises(ConfigError, match="samples=1: expected 2 or more"):
+    with pytest.raises(ConfigError, match="1 generated images are too few: frechet needs 2 or more"):
         judge_of(data, cache, samples=1)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from regen.gan import GAN
 
 log = logging.getLogger(__name__)
-FEWEST = 2  # generated images: a covariance needs two
 
 
 class Judge:
@@ -38,7 +37,7 @@ class Judge:
     `gap` is one number for all of it: the share of the first distance to held-out images by which G is nearer to training
     images, (held-out - train) / held-out at equal numbers. 0: no nearer; 1: on top of them.
 
-    Raises ConfigError on fewer than two samples.
+    Raises ConfigError on fewer samples than a metric needs.
     """
 
     def __init__(
@@ -53,11 +52,12 @@ class Judge:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if samples < FEWEST:
-            raise ConfigError(f"evaluation_samples={samples}: expected {FEWEST} or more generated images")
         self.samples, self.split, self.device, self.rank, self.world = samples, split, device, rank, world
         self.source, self.net = source, source.load(data, cache, device)
         self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
+        for name, metric in self.metrics.items():
+            if samples < metric.fewest:
+                raise ConfigError(f"{samples} generated images are too few: {name} needs {metric.fewest} or more")
         held_out = "validation" if split == "val" else "test"
         sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
         _ = sets[held_out].features  # now: what is taken of them then is not computed again

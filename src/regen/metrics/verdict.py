@@ -48,7 +48,7 @@ def verdict(
     if any(math.isnan(value) for name, value in last.items() if name.startswith("gap")):
         return Verdict("diverged", "Diverged: it generates numbers that are not finite.")
     known = _collapsed(last, split, modes) or _memorizes(last) or _overfits(history, split)
-    return known or Verdict("generalizes", _generalizes(last, split))
+    return known or _generalizes(last, split)
 
 
 def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, float]]:
@@ -124,7 +124,7 @@ def _is_nearer(row: Figures, split: str) -> bool:
     return row.get("gap", 0) > NEARER and row.get(f"gap/{figure}", 0) > row.get(f"real/{figure}", 0)
 
 
-def _generalizes(last: Figures, split: str) -> str:
+def _generalizes(last: Figures, split: str) -> Verdict:
     evidence = []
     if "gap" in last:
         nearer = "no nearer" if last["gap"] <= 0.005 else f"only {last['gap']:.0%} nearer"
@@ -135,7 +135,9 @@ def _generalizes(last: Figures, split: str) -> str:
     name = _distance(last, split)
     if name in last and (real := last.get(f"real/{name.partition('/')[2]}")) is not None:
         evidence.append(f"{name} is {last[name]:.3g}, where real images score {real:.3g}")
-    return f"Generalizes: {'; '.join(evidence)}." if evidence else "Nothing was measured that tells."
+    if not evidence:
+        return Verdict("unknown", "Not known: nothing was measured that tells.")
+    return Verdict("generalizes", f"Generalizes: {'; '.join(evidence)}.")
 
 
 def _distance(row: Figures, split: str) -> str:
