@@ -82,6 +82,25 @@ def test_the_average_follows_the_net_buffers_included() -> None:
     assert average.net.num_batches_tracked == 7
 
 
+def test_past_the_start_the_average_takes_as_large_a_step_as_those_that_it_leaves_out() -> None:
+    net, each = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    seldom, always = Averaged(net, decay=0.9, every=4), Averaged(net, decay=0.9)
+    for average in (seldom, always):
+        average.follow(each)
+        with torch.no_grad():
+            average.net.weight.fill_(0.0)
+            each.weight.fill_(1.0)
+    for iteration in range(200, 203):
+        seldom.update(iteration)
+    assert seldom.net.weight.item() == 0
+    seldom.update(203)
+    for iteration in range(200, 204):
+        always.update(iteration)
+    assert seldom.net.weight.item() == pytest.approx(always.net.weight.item())
+    seldom.update(50)  # in the first hundred iterations it keeps up
+    assert seldom.net.weight.item() == pytest.approx(1 - 0.9**4 * min(0.9, 51 / 60))
+
+
 def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:
     gan = make_gan()
     assert torch.equal(gan.sample(0, 700)[500:600], gan.sample(500, 100))

@@ -8,18 +8,26 @@ from torch import Tensor, nn
 from regen.errors import ConfigError
 
 
-class Averaged(nn.Module):
-    """average <- d * average + (1 - d) * net after each iteration t, with d = min(decay, (1 + t) / (10 + t)).
+EACH = 100  # iterations
 
-    Buffers such as the running means of batch norm are averaged like weights; counters are copied. (torch's AveragedModel
-    takes five times as long on a small net.) Raises ConfigError on a decay outside [0, 1).
+
+class Averaged(nn.Module):
+    """average <- d^k * average + (1 - d^k) * net after every k-th iteration t, with d = min(decay, (1 + t) / (10 + t)).
+
+    In the first EACH iterations k is 1: there the average has to keep up. Later k = `every`: of a slow average some of
+    its terms say as much as all of them, and a small net trains a few per cent faster. Buffers such as the running means of batch
+    norm are averaged like weights; counters are copied. (torch's AveragedModel takes five times as long on a small net.)
+    Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
     """
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
+    def __init__(self, net: nn.Module, decay: float, every: int = 1) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise ConfigError(f"model.ema_decay must be in [0, 1), got {decay}")
-        self.net, self.decay = copy.deepcopy(net).eval().requires_grad_(False), decay
+        if every < 1:
+            raise ConfigError(f"model.ema_every must be at least 1, got {every}")
+        self.every, self.decay = every, decay
+        self.net = copy.deepcopy(net).eval().requires_grad_(False)
 
     def follow(self, net: nn.Module) -> None:
         """Collect once which tensors follow which; called when both are on their device."""
@@ -29,8 +37,11 @@ class Averaged(nn.Module):
 
     @torch.no_grad()
     def update(self, iteration: int) -> None:
-        """Take one step towards the net."""
-        decay = min(self.decay, (1 + iteration) / (10 + iteration))
+        """Take one step towards the net, if it is due after this iteration (counted from 0)."""
+        every = 1 if iteration < EACH else self.every
+        if (iteration + 1) % every:
+            return
+        decay = min(self.decay, (1 + iteration) / (10 + iteration)) ** every
         torch._foreach_lerp_(*self._pairs, 1 - decay)
         for averaged, counter in self._counters:
             averaged.copy_(counter)

@@ -40,6 +40,7 @@ class Model:
     order: list[str] = MISSING
     reuse_fake: bool = MISSING
     ema_decay: float = MISSING
+    ema_every: int = MISSING
     top_k: Any = MISSING  # a number or a schedule
     optimizer_g: dict[str, Any] = MISSING
     optimizer_d: dict[str, Any] = MISSING
@@ -178,7 +179,7 @@ class Report:
 
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
-    "model.z_size model.d_steps trainer.threads trainer.num_nodes"
+    "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes"
 )
 
 

@@ -39,7 +39,7 @@ class GAN(LightningModule):
     objective                    the data term and the regularizers
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
-    ema_decay                    of the moving average of G, `ema`
+    ema_decay, ema_every         of the moving average of G, `ema`: per iteration; after how many it is updated
     top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
                                  number or a schedule (Sinha 2020: it falls from 1 to 1/2)
     slopes                       how the slope of D is taken, by penalties that need it
@@ -61,6 +61,7 @@ class GAN(LightningModule):
         order: Sequence[str] = ("d", "g"),
         reuse_fake: bool = False,
         ema_decay: float = 0.999,
+        ema_every: int = 1,
         top_k: float | Schedule = 1.0,
         slopes: Slopes | None = None,
         seed: int = 0,
@@ -71,7 +72,7 @@ class GAN(LightningModule):
         self.automatic_optimization = False
         objective.attach(generator, discriminator)
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
-        self.ema = Averaged(generator, ema_decay)
+        self.ema = Averaged(generator, ema_decay, ema_every)
         self._make = {"g": optimizer_g, "d": optimizer_d}
         self.z_size, self.d_steps, self.order = z_size, d_steps, tuple(order)
         self.reuse_fake, self.top_k, self.seed = reuse_fake, top_k, seed
@@ -129,12 +130,13 @@ class GAN(LightningModule):
         self.ema.eval()
 
     def training_step(self, chunk: Chunk, _: int = 0) -> None:
-        real = as_float(chunk.images).flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
+        real = chunk.images.flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
         labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
         losses: list[Tensor] = []
         with plain_attention() if self.objective.second_order else nullcontext():
             for i in range(0, len(real), self.d_steps):
-                losses += self.iterate(real[i : i + self.d_steps], labels[i : i + self.d_steps])
+                batches = [as_float(images) for images in real[i : i + self.d_steps]]  # now, and they stay in cache
+                losses += self.iterate(batches, labels[i : i + self.d_steps])
         self.alarm = self.watch.alarmed(losses)
 
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
