@@ -5,31 +5,11 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from regen.panels import TITLES
+
 COLUMNS = ("held out", "training", "gap", "real", "generated")
 WIDE = 130  # characters: room for the words, too
 PLACES = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
-WORDS = {
-    "": "share of the first distance that G is nearer to training images",
-    "fd": "Fréchet distance",
-    "fid": "Fréchet Inception distance",
-    "kd": "kernel distance",
-    "kid": "kernel Inception distance",
-    "swd": "sliced Wasserstein distance",
-    "precision": "share of samples that lie among real images",
-    "recall": "share of real images that lie among samples",
-    "classifier_score": "Inception score by a classifier of our own",
-    "isc": "Inception score",
-    "density": "real neighbourhoods around a sample, 1 as for real ones",
-    "coverage": "share of real images with a sample in their neighbourhood",
-    "spread": "variance of the features",
-    "nearest": "distance to the nearest training / held-out image",
-    "score": "D's mean logit",
-    "auc": "how well D tells training from held-out images: 0.5 not at all",
-    "ms_ssim": "likeness of pairs of images",
-    "modes": "modes found",
-    "high_quality": "share of points within 3σ of a mode",
-    "reverse_kl": "unevenness of the modes",
-}
 
 
 def board(title: str, figures: Mapping[str, float]) -> Table:
@@ -40,9 +20,13 @@ def board(title: str, figures: Mapping[str, float]) -> Table:
     if Console().width >= WIDE:
         table.add_column("", style="dim")
     for figure, cells in _rows(figures).items():
-        row = [figure or "gap", *(cells.get(column, "") for column in COLUMNS), WORDS.get(figure, "")]
+        row = [figure or "gap", *(cells.get(column, "") for column in COLUMNS), _words(figure)]
         table.add_row(*row[: len(table.columns)])
     return table
+
+
+def _words(figure: str) -> str:
+    return TITLES.get(figure, "") if figure else "share of the first distance by which samples are nearer to training images"
 
 
 def _rows(figures: Mapping[str, float]) -> dict[str, dict[str, str]]:
