@@ -82,7 +82,8 @@ def _show(folder: Folder, result: dict) -> None:
     for name, share in result["inert"].items():
         table.add_row(f"{name} is inert", f"at most {share:.2g} of the data term's gradient")
     if result["reason"]:
-        console.print(f"{result['status']}: {escape(result['reason'])}", style="bold red")
+        style = "" if result["status"] == "finished" else "bold red"
+        console.print(f"{result['status']}: {escape(result['reason'])}", style=style)
     console.print(table)
     console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
     paths = (folder.page, folder.samples, folder.curves, folder.result, folder.path)
