@@ -177,6 +177,17 @@ class Report:
     threads: int | None = None
 
 
+@dataclass
+class Compare:
+    """conf/compare.yaml"""
+
+    runs: Any = MISSING
+    monitor: str | None = None
+    figures: list[str] = MISSING
+    rows: int = MISSING
+    out: str | None = None
+
+
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
     "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes"
@@ -269,6 +280,14 @@ def check_report(cfg: DictConfig) -> None:
     _check_at_least_one(cfg, "samples threads")
     if cfg.samples == 1:
         raise ConfigError("samples=1: expected 2 or more")
+
+
+def check_compare(cfg: DictConfig) -> None:
+    """The same for conf/compare.yaml."""
+    _conform(cfg, Compare)
+    if OmegaConf.is_missing(cfg, "runs") or not cfg.runs:
+        raise ConfigError("which runs? Type runs=outputs/sweeps/NAME, a list of folders, or a glob like runs='outputs/*'")
+    _check_at_least_one(cfg, "rows")
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:

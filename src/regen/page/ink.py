@@ -75,7 +75,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
     for colour, ink in INKS.items():
         svg = svg.replace(colour, f"var(--{ink})")
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # hundredths of a pixel
+    svg = re.sub(r"(\d\.\d\d)\d+(?=[^<>]*>)", r"\1", svg)  # hundredths of a pixel; numbers that are read keep theirs
     label = f'<svg class="plot" role="img" aria-label="{escape(alt)}"'
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)
     return re.sub(r"\s*\n\s*", " ", svg).strip()

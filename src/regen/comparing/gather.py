@@ -1,0 +1,122 @@
+"""gather: what stands in the folders of runs, of those that failed, stopped or still train as well."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from regen.errors import ConfigError
+from regen.finding import find_runs
+from regen.panels import Points, series
+from regen.runs import ROOT, Folder, read_json
+
+STATUSES = (
+    "finished",
+    "diverged",
+    "failed",
+    "interrupted",
+    "running",
+)  # the last: without a result, killed or training
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its files tell it: config.yaml, and result.json, {} where it has none yet."""
+
+    folder: Folder
+    config: dict
+    result: dict
+
+    @property
+    def status(self) -> str:
+        """One of STATUSES, or another that result.json holds."""
+        return self.result.get("status") or "running"
+
+    @property
+    def monitor(self) -> str | None:
+        """The figure by which it was judged while it trained."""
+        return self.result.get("monitor") or self.config.get("monitor")
+
+    @property
+    def draw(self) -> tuple[object, object]:
+        """Seed and fold: runs that differ in these alone are repetitions, and those that share them are pairs."""
+        return self.config.get("seed"), (self.config.get("data") or {}).get("fold")
+
+    def figure(self, name: str) -> float | None:
+        """A figure of its last evaluation, a number of its cost, or None if it has none that is finite."""
+        value = self.result.get("figures", {}).get(name, self.result.get(name))
+        finite = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+        return float(value) if finite else None  # others are words: "nan"
+
+    @cached_property
+    def curves(self) -> dict[str, Points]:
+        """What it logged, by name; {} where its metrics.csv is missing or damaged, by a kill for instance."""
+        try:
+            return series(self.folder.metrics) if self.folder.metrics.exists() else {}
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            log.warning("%s cannot be read: %s", self.folder.metrics, error)
+            return {}
+
+
+def gather(patterns: str | Path | Sequence[str | Path]) -> tuple[list[Run], list[Path]]:
+    """The runs in folders of runs, in runs, lists or globs of them; and the folders of jobs that ended before they began.
+
+    Raises ConfigError where no run is.
+    """
+    listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
+    found = [_meant(str(pattern)) for pattern in (patterns if listed else [patterns])]
+    paths = list(dict.fromkeys(path for runs, _ in found for path in runs))
+    failed = list(dict.fromkeys(path for _, jobs in found for path in jobs))
+    return [read for path in paths if (read := _read(Folder(path)))], failed
+
+
+def common_folder(runs: Sequence[Run]) -> Path:
+    """The innermost folder in which all of the runs' folders stand."""
+    return Path(os.path.commonpath([run.folder.path.parent for run in runs]))
+
+
+def _meant(pattern: str) -> tuple[list[Path], list[Path]]:
+    """Every run of a folder of runs, or of folders of such folders; otherwise what find_runs finds."""
+    for place in dict.fromkeys([Path.cwd() / Path(pattern).expanduser(), ROOT / pattern]):
+        globbed = any(character in pattern for character in "*?[") and not place.exists()
+        home = Path(place.anchor)
+        homes = sorted(home.glob(str(place.relative_to(home)))) if globbed else [place]
+        inside = [_inside(one) for one in homes if one.is_dir()]
+        if runs := [path.resolve() for paths, _ in inside for path in paths]:
+            return runs, [path.resolve() for _, jobs in inside for path in jobs]
+    try:
+        return find_runs(pattern), []
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("run=", "runs=", 1)) from error
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    if (folder / "config.yaml").is_file():
+        return [folder], []
+    for depth in ("*", "*/*"):
+        if runs := sorted((path.parent for path in folder.glob(f"{depth}/config.yaml")), key=_order):
+            jobs = sorted((path.parent for path in folder.glob(f"{depth}/.hydra")), key=_order)
+            return runs, [path for path in jobs if path not in runs]
+    return [], []
+
+
+def _order(path: Path) -> tuple[str, int, str]:
+    """10_lambda_g-1 comes after 9_lambda_g-0."""
+    number = path.name.partition("_")[0]
+    return str(path.parent), int(number) if number.isdecimal() else 0, path.name
+
+
+def _read(folder: Folder) -> Run | None:
+    try:
+        config = yaml.load(folder.config.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        if isinstance(config, dict) and "data" in config:
+            return Run(folder, config, read_json(folder.result))
+        log.warning("%s is not of a run of src/train.py: it is left out", folder.config)
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        log.warning("%s cannot be read and is left out: %s", folder.path, str(error).splitlines()[0])
+    return None

@@ -1,0 +1,128 @@
+"""Groups, their means, and what makes a difference: each against a closed form."""
+
+import math
+import statistics
+
+import pytest
+from comparing.by_hand import regularizers, run
+from scipy.stats import ttest_ind, ttest_rel
+
+from regen.comparing.differences import difference
+from regen.comparing.gather import gather
+from regen.comparing.group import compare_runs, is_higher, summary
+from regen.errors import ConfigError
+
+
+def compared(path, *asked, **options):
+    return compare_runs(gather(path)[0], *asked, **options)
+
+
+def test_the_standard_error_of_1_2_3_is_one_over_root_three():
+    found = summary([1.0, 2.0, 3.0])
+    assert (found.n, found.mean, found.median) == (3, 2, 2)
+    assert found.error == pytest.approx(1 / math.sqrt(3))
+    assert math.isnan(summary([1.0]).error)
+    assert summary([]).n == 0
+
+
+def test_runs_that_differ_in_seed_and_fold_alone_are_one_group(tmp_path):
+    for i, (value, seed, fold) in enumerate(((1.0, 0, 0), (1.0, 1, 0), (1.0, 0, 1), (2.0, 0, 0))):
+        run(tmp_path / f"{i}", seed=seed, fold=fold, regularizer=regularizers(r1=value))
+    assert {group.label: len(group.runs) for group in compared(tmp_path).groups} == {"lambda_d=1": 3, "lambda_d=2": 1}
+
+
+def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
+    for i, (fd, recall) in enumerate(((3.0, 0.9), (2.0, 0.1))):
+        run(tmp_path / f"{i}", fd, figures={"val/recall": recall}, regularizer=regularizers(r1=i))
+    assert [group.label for group in compared(tmp_path).groups] == ["lambda_d=1", "lambda_d=0"]
+    assert [group.label for group in compared(tmp_path, "val/recall").groups] == ["lambda_d=0", "lambda_d=1"]
+
+
+@pytest.mark.parametrize("figure", ["val/recall", "val/modes", "gap/nearest"])
+def test_more_of_these_is_better(figure):
+    assert is_higher(figure)
+
+
+@pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/auc"])
+def test_less_of_these_is_better(figure):
+    assert not is_higher(figure)
+
+
+def test_of_an_unknown_figure_the_direction_is_what_runs_took_for_their_best(tmp_path):
+    for i in range(2):
+        folder = run(tmp_path / f"{i}", figures={"val/mine": 1.0 + i}, regularizer=regularizers(r1=i))
+        text = (folder / "result.json").read_text()
+        (folder / "result.json").write_text(
+            text.replace(f'"best": {{"val/fd": 3.0, "val/mine": {1.0 + i}', '"best": {"val/mine": 9.0')
+        )
+    assert compared(tmp_path, "val/mine").higher
+
+
+def test_what_did_not_finish_is_counted_and_kept_out_of_the_means(tmp_path):
+    for seed, (fd, status) in enumerate(((3.0, "finished"), (9.0, "diverged"), (9.0, "interrupted"), (9.0, "running"))):
+        run(tmp_path / f"{seed}", fd, seed, status)
+    group = compared(tmp_path).groups[0]
+    assert (group.of("val/fd").n, group.of("val/fd").mean) == (1, 3.0)
+    assert group.notes == ["1 of 4 diverged", "1 of 4 interrupted", "1 of 4 without a result"]
+    assert dict(group.verdicts) == {"generalizes": 1}
+
+
+def test_settings_without_a_finished_run_come_last(tmp_path):
+    run(tmp_path / "0", 1.0, status="diverged", regularizer=regularizers(r1=0))
+    run(tmp_path / "1", 5.0, regularizer=regularizers(r1=1))
+    found = compared(tmp_path)
+    assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0"]
+    assert found.groups[1].notes == ["1 of 1 diverged"]
+    assert found.best is found.groups[0]
+
+
+def test_where_nothing_has_finished_there_is_no_best(tmp_path):
+    run(tmp_path / "0", status="failed", fd=None)
+    assert compared(tmp_path).best is None
+
+
+def test_the_same_seeds_make_a_paired_t_interval():
+    one, other = {0: 1.0, 1: 2.0, 2: 4.0}, {0: 0.5, 1: 1.4, 2: 3.6}
+    found, reference = difference(one, other), ttest_rel(list(one.values()), list(other.values())).confidence_interval()
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx(tuple(reference))
+    assert found.pairs == 3
+    assert not found.is_chance
+
+
+def test_other_seeds_make_welchs_interval():
+    one, other = {0: 1.0, 1: 2.0, 2: 4.0}, {5: 0.5, 6: 3.5}
+    reference = ttest_ind(list(one.values()), list(other.values()), equal_var=False).confidence_interval()
+    found = difference(one, other)
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx(tuple(reference))
+    assert found.is_chance
+
+
+def test_single_runs_differ_by_a_number_without_an_interval():
+    found = difference({0: 3.0}, {0: 1.0})
+    assert (found.mean, math.isnan(found.half), found.is_chance) == (2.0, True, False)
+
+
+def test_seeds_that_do_the_same_to_both_settings_are_taken_out_of_their_difference(tmp_path):
+    for seed, level in enumerate((1.0, 5.0, 9.0)):
+        for strength, worse in ((0, 1.0 + seed / 100), (1, 0.0)):
+            run(tmp_path / f"{strength}_{seed}", level + worse, seed, regularizer=regularizers(r1=strength))
+    found = compared(tmp_path)
+    assert found.best.of("val/fd").error == pytest.approx(statistics.stdev([1, 5, 9]) / math.sqrt(3))
+    assert not found.is_level(found.groups[1])  # though the means lie well within each other's errors
+
+
+def test_runs_judged_by_different_figures_do_not_compare_unless_one_is_named(tmp_path):
+    run(tmp_path / "0")
+    path = run(tmp_path / "1", figures={"val/modes": 3})
+    (path / "result.json").write_text(
+        (path / "result.json").read_text().replace('"monitor": "val/fd"', '"monitor": "val/modes"')
+    )
+    with pytest.raises(ConfigError, match="different figures, 1 by val/fd and 1 by val/modes: type monitor=val/fd"):
+        compared(tmp_path)
+    assert compared(tmp_path, "val/fd").monitor == "val/fd"
+
+
+def test_a_figure_that_no_run_has_is_an_error_that_names_the_nearest(tmp_path):
+    run(tmp_path / "0", figures={"val/recall": 1.0})
+    with pytest.raises(ConfigError, match=r"monitor=val/recal: none of the 1 runs has it \(did you mean val/recall"):
+        compared(tmp_path, "val/recal")

@@ -1,0 +1,192 @@
+"""The table, compare.csv and compare.html of sweeps, small and large, tidy and not."""
+
+import csv
+import io
+import itertools
+import logging
+import re
+from html.parser import HTMLParser
+
+import pytest
+from comparing.by_hand import regularizers, run
+from PIL import Image
+from rich.console import Console
+
+from regen import comparing
+from regen.comparing import plots
+from regen.comparing.gather import gather
+from regen.comparing.group import Summary, compare_runs
+from regen.comparing.making import FIGURES
+from regen.comparing.table import plus_minus, shown
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Read(HTMLParser):
+    """What a page holds; a tag that is not closed, or closed twice, is an AssertionError."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.addresses, self.text = [], [], [], ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.addresses += [found[name] for name in ("src", "href", "srcset", "action") if found.get(name)]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Strengths × losses × seeds, of which one diverged, one still trains, and one job never began."""
+    folder = tmp_path_factory.mktemp("sweeps") / "mine"
+    for i, (strength, loss, seed) in enumerate(itertools.product((0, 0.1, 1, 10), ("Hinge", "Minimax"), range(2))):
+        fd = 3 + abs(strength - 0.1) + (loss == "Hinge") + seed / 10
+        status = {14: "diverged", 15: "running"}.get(i, "finished")
+        figures = {"train/fd": fd - 0.5, "gap": 0.3 - strength / 50, "gap/auc": 0.7}
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        path = run(folder / f"{i}", fd, seed, status, figures=figures, curve=(2 * fd, fd), speed=900 + i, **chosen)
+        if seed == 0:
+            Image.new("L", (16, 16), 10 * i).save(path / "samples.png")
+    (folder / "1" / "report.html").touch()
+    (folder / "16_wrong" / ".hydra").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(sweep):
+    return comparing.write(sweep).read_text()
+
+
+def drawn(folder, width, **options):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(shown(compare_runs(gather(folder)[0], None, FIGURES), width, **options))
+    return console.export_text()
+
+
+def test_the_page_is_whole_and_asks_for_nothing(text):
+    page = Read(text)
+    assert "http" not in text
+    assert all(one.startswith(("data:", "#")) or one == "1/report.html" for one in page.addresses)
+    assert len(page.ids) == len(set(page.ids))
+    assert {one for one in page.addresses if one.startswith("#")} <= {f"#{one}" for one in page.ids}
+    assert "1/report.html" in page.addresses
+
+
+def test_every_part_is_there(text):
+    page = Read(text)
+    assert {"table", "paths", "curves", "front", "effects", "samples"} <= set(page.ids)
+    assert "left_out" not in page.ids
+    assert text.count("data:image/png") == 8
+    assert "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 runs" in page.text
+    assert "Typed for all: data.subset=100" in page.text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_what_did_not_end_well_is_told(text):
+    words = " ".join(Read(text).text.split())
+    assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words
+    assert "1 job ended before the run began: 16_wrong" in words
+    assert "lambda_d=10: 1 of 2 diverged, 1 of 2 without a result" in words  # beside the path
+    assert "2 runs that diverged, failed or did not end count for nothing here" in words
+
+
+def test_colours_follow_the_scheme_of_the_page(text):
+    plotted = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert "var(--purple)" in plotted
+    assert not re.findall(r"(?:fill|stroke): #(?!000000|ffffff)\w{6}", plotted)
+
+
+def test_numbers_on_an_axis_keep_their_digits():
+    made = plots.drawn("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
+    assert ">0.0125<" in made
+
+
+def test_the_table_for_programs_has_a_row_for_each_setting(sweep, text):
+    rows = list(csv.DictReader((sweep / "compare.csv").read_text().splitlines()))
+    assert len(rows) == 8
+    assert (rows[0]["lambda_d"], rows[0]["loss"], rows[0]["best"]) == ("0.1", "minimax", "True")
+    assert [float(rows[0][name]) for name in ("val/fd", "val/fd_se", "val/fd_median")] == pytest.approx(
+        [3.05, 0.05, 3.05]
+    )
+    assert (rows[-1]["val/fd"], rows[-1]["diverged"], rows[-1]["running"]) == ("", "1", "1")
+
+
+def test_the_best_of_the_terminals_table_is_marked_and_nothing_is_lost(sweep):
+    told = drawn(sweep, 200)
+    assert "★ lambda_d=0.1 loss=minimax" in told
+    assert "1 of 2 diverged, 1 of 2 without a result" in " ".join(told.split())
+    assert told.count("loss=") == 8
+    assert "6 more groups in compare.csv" in drawn(sweep, 200, rows=2)
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 200])
+def test_it_fits_any_terminal(sweep, width):
+    told = drawn(sweep, width)
+    assert max(map(len, told.splitlines())) <= width
+    assert "…" not in told
+    assert told.count("±") >= 8
+
+
+@pytest.mark.parametrize(
+    "found, told",
+    [
+        (Summary(3, 3.0412, 0.0681, 3), "3.04 ± 0.07"),
+        (Summary(3, 3.0412, 0.118, 3), "3.04 ± 0.12"),
+        (Summary(3, 1234.5, 23.0, 3), "1,234 ± 23"),
+        (Summary(1, 3.04123, float("nan"), 3), "3.041"),
+        (Summary(2, 3.0, 0.0, 3), "3"),
+        (Summary(0, float("nan"), float("nan"), 3), "–"),
+    ],
+    ids=["one digit", "two digits", "hundreds", "one run", "no spread", "none"],
+)
+def test_a_mean_has_the_digits_that_its_error_allows(found, told):
+    assert plus_minus(found) == told
+
+
+def test_two_runs_compare(tmp_path):
+    run(tmp_path / "0", 3.0)
+    run(tmp_path / "1", 2.0, regularizer=regularizers(r1=1))
+    words = " ".join(Read(comparing.write(tmp_path).read_text()).text.split())
+    assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 run." in words
+    assert "+1" in words
+    assert "Curves: nothing was measured more than once" in words
+
+
+def test_runs_that_have_all_diverged_make_a_page(tmp_path):
+    for seed in range(2):
+        run(tmp_path / f"{seed}", None, seed, "diverged")
+    assert "No run has finished with val/fd" in comparing.write(tmp_path).read_text()
+
+
+def test_mean_curves_are_where_all_seeds_are_known():
+    lines = [[(1, 1.0), (2, 5.0), (3, 9.0)], [(1, 3.0), (2, float("nan"))]]
+    assert plots.mean_curve(lines) == [(1, 2.0, 1.0)]
+
+
+def test_after_a_multirun_nothing_fails(tmp_path, caplog):
+    assert comparing.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
+    run(tmp_path / "two" / "0")
+    path = run(tmp_path / "two" / "1")
+    (path / "config.yaml").write_text((path / "config.yaml").read_text().replace("val/fd", "val/kd"))
+    (path / "result.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert comparing.write(tmp_path / "two") is None
+        assert comparing.write(tmp_path / "nothing") is None
+    assert "the runs were judged by different figures" in caplog.text
+    assert "no run there" in caplog.text
