@@ -31,6 +31,14 @@ def test_runs_that_differ_in_seed_and_fold_alone_are_one_group(tmp_path):
     assert {group.label: len(group.runs) for group in compared(tmp_path).groups} == {"lambda_d=1": 3, "lambda_d=2": 1}
 
 
+def test_a_run_made_twice_counts_once(tmp_path):
+    """In a grid over lambda_d, `none` is the same job for every strength."""
+    for i, seed in enumerate((0, 0, 1)):
+        run(tmp_path / f"{i}", 1.0 + seed, seed)
+    found = compared(tmp_path).groups[0].of("val/fd")
+    assert (found.n, found.mean, found.error) == (2, 1.5, pytest.approx(0.5))
+
+
 def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
     for i, (fd, recall) in enumerate(((3.0, 0.9), (2.0, 0.1))):
         run(tmp_path / f"{i}", fd, figures={"val/recall": recall}, regularizer=regularizers(r1=i))

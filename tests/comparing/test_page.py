@@ -9,16 +9,20 @@ from html.parser import HTMLParser
 
 import pytest
 from comparing.by_hand import regularizers, run
+from hydra import compose, initialize_config_dir
 from PIL import Image
 from rich.console import Console
 
-from regen import comparing
+from regen import comparing, config
 from regen.comparing import plots
 from regen.comparing.gather import gather
 from regen.comparing.group import Summary, compare_runs
 from regen.comparing.making import FIGURES
 from regen.comparing.table import plus_minus, shown
+from regen.errors import ConfigError
+from regen.runs import ROOT, register_resolvers
 
+register_resolvers()
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -64,7 +68,8 @@ def sweep(tmp_path_factory):
         if seed == 0:
             Image.new("L", (16, 16), 10 * i).save(path / "samples.png")
     (folder / "1" / "report.html").touch()
-    (folder / "16_wrong" / ".hydra").mkdir(parents=True)
+    (folder / "16_wrong").mkdir(parents=True)
+    (folder / "16_wrong" / "error.txt").write_text("Traceback:\nregen.errors.ConfigError: no such loss\n")
     return folder
 
 
@@ -93,7 +98,7 @@ def test_every_part_is_there(text):
     assert {"table", "paths", "curves", "front", "effects", "samples"} <= set(page.ids)
     assert "left_out" not in page.ids
     assert text.count("data:image/png") == 8
-    assert "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 runs" in page.text
+    assert "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 seeds" in page.text
     assert "Typed for all: data.subset=100" in page.text
     assert "prefers-color-scheme: dark" in text
 
@@ -101,7 +106,8 @@ def test_every_part_is_there(text):
 def test_what_did_not_end_well_is_told(text):
     words = " ".join(Read(text).text.split())
     assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words
-    assert "1 job ended before the run began: 16_wrong" in words
+    assert "1 job ended before the run began: 16_wrong (ConfigError: no such loss)" in words
+    assert "2 runs did not finish, and are in no mean 14: diverged 15: without a result" in words
     assert "lambda_d=10: 1 of 2 diverged, 1 of 2 without a result" in words  # beside the path
     assert "2 runs that diverged, failed or did not end count for nothing here" in words
 
@@ -159,11 +165,29 @@ def test_a_mean_has_the_digits_that_its_error_allows(found, told):
     assert plus_minus(found) == told
 
 
+def test_the_command_prints_a_table_and_says_where_the_page_is(sweep, tmp_path, capsys):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("compare", [f"runs={sweep}", f"out={tmp_path}/new", "figures=[gap]"])
+    config.check_compare(cfg)
+    assert comparing.compare(cfg) == pytest.approx(3.05)
+    told = capsys.readouterr().out
+    assert "16 runs, best val/fd first" in told
+    assert f"page     {tmp_path}/new/compare.html" in told
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"compare.csv", "compare.html"}
+
+
+def test_without_runs_it_says_what_to_type():
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("compare", [])
+    with pytest.raises(ConfigError, match=r"which runs\? Type runs=outputs/sweeps/NAME"):
+        config.check_compare(cfg)
+
+
 def test_two_runs_compare(tmp_path):
     run(tmp_path / "0", 3.0)
     run(tmp_path / "1", 2.0, regularizer=regularizers(r1=1))
     words = " ".join(Read(comparing.write(tmp_path).read_text()).text.split())
-    assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 run." in words
+    assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 seed." in words
     assert "+1" in words
     assert "Curves: nothing was measured more than once" in words
 

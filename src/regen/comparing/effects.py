@@ -70,12 +70,7 @@ def effects(
 
 def of(comparison: Comparison) -> list[Effect]:
     """Effects on the monitored figure; the first level of a factor is its least, or "none"."""
-    known = [
-        (group, value)
-        for group in comparison.groups
-        for run in group.finished
-        if (value := run.figure(comparison.monitor)) is not None
-    ]
+    known = [(group, value) for group in comparison.groups for value in group.by_seed(comparison.monitor).values()]
     told = [{name: group.settings.get(name, "–") for name in comparison.factors} for group, _ in known]
     levels = {name: sorted({row[name] for row in told}, key=_order) for name in comparison.factors}
     return effects(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,13 +46,19 @@ class Run:
     @property
     def draw(self) -> tuple[object, object]:
         """Seed and fold: runs that differ in these alone are repetitions, and those that share them are pairs."""
-        return self.config.get("seed"), (self.config.get("data") or {}).get("fold")
+        return self.config.get("seed", self.folder.path.name), (self.config.get("data") or {}).get("fold")
 
     def figure(self, name: str) -> float | None:
         """A figure of its last evaluation, a number of its cost, or None if it has none that is finite."""
         value = self.result.get("figures", {}).get(name, self.result.get(name))
         finite = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
         return float(value) if finite else None  # others are words: "nan"
+
+    @property
+    def reason(self) -> str:
+        """Why it did not finish, "" if it did or nothing is known."""
+        said = why(self.folder.path) if self.status in ("failed", "running") else ""
+        return "" if self.status == "finished" else self.result.get("reason") or said
 
     @cached_property
     def curves(self) -> dict[str, Points]:
@@ -80,6 +87,13 @@ def common_folder(runs: Sequence[Run]) -> Path:
     return Path(os.path.commonpath([run.folder.path.parent for run in runs]))
 
 
+def why(job: Path) -> str:
+    """The last line of the traceback that a job of a sweep has left, "" if there is none."""
+    error = job / "error.txt"
+    lines = error.read_text(errors="replace").strip().splitlines() if error.exists() else []
+    return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else ""
+
+
 def _meant(pattern: str) -> tuple[list[Path], list[Path]]:
     """Every run of a folder of runs, or of folders of such folders; otherwise what find_runs finds."""
     for place in dict.fromkeys([Path.cwd() / Path(pattern).expanduser(), ROOT / pattern]):
@@ -100,8 +114,10 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
         return [folder], []
     for depth in ("*", "*/*"):
         if runs := sorted((path.parent for path in folder.glob(f"{depth}/config.yaml")), key=_order):
-            jobs = sorted((path.parent for path in folder.glob(f"{depth}/.hydra")), key=_order)
-            return runs, [path for path in jobs if path not in runs]
+            signs = {
+                path.parent for name in (".hydra", "asked.json", "error.txt") for path in folder.glob(f"{depth}/{name}")
+            }
+            return runs, sorted(signs - set(runs), key=_order)
     return [], []
 
 

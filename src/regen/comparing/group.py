@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Summary:
-    """A figure over the runs of a group: n of them have it; the standard error of the mean is nan for one."""
+    """A figure over the seeds of a group: n of them have it; the standard error of the mean is nan for one."""
 
     n: int
     mean: float
@@ -54,8 +54,8 @@ class Group:
         return [run for run in self.runs if run.status == "finished"]
 
     def of(self, figure: str) -> Summary:
-        """A figure, or a number of the cost, over the finished runs that have it."""
-        return summary([value for run in self.finished if (value := run.figure(figure)) is not None])
+        """A figure, or a number of the cost, over seeds and folds: runs that share both are one run made twice."""
+        return summary(list(self.by_seed(figure).values()))
 
     def typical(self, figure: str) -> float:
         """Its mean; of what a run costs the median, because runs beside others are slow."""
@@ -63,7 +63,7 @@ class Group:
         return found.median if figure in COST else found.mean
 
     def by_seed(self, figure: str) -> dict[object, float]:
-        """The same by seed and fold, the means of runs that share them."""
+        """A figure of the finished runs that have it, by seed and fold."""
         found: dict[object, list[float]] = {}
         for run in self.finished:
             if (value := run.figure(figure)) is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -11,7 +12,7 @@ from regen.comparing.gather import common_folder, gather
 from regen.comparing.group import Comparison, compare_runs
 from regen.comparing.table import shown, written
 from regen.errors import ConfigError
-from regen.runs import ROOT, write_safely
+from regen.runs import write_safely
 
 FIGURES = ("gap", "gap/auc", "gap/nearest")  # conf/compare.yaml
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ def compare(cfg: DictConfig) -> float:
             style="bold red",
             markup=False,
         )
-    for name, path in _write(comparison, out, failed).items():
+    typed = f"python src/compare.py {shlex.join(sys.argv[1:])}"
+    for name, path in _write(comparison, out, failed, typed).items():
         console.print(f"{name:8} {path}", soft_wrap=True, markup=False, highlight=False)
     return (comparison.best or comparison.groups[0]).of(comparison.monitor).mean
 
@@ -48,24 +50,20 @@ def write(folder: Path) -> Path | None:
     """
     try:
         runs, failed = gather(folder)
-        return _write(compare_runs(runs, None, FIGURES), Path(folder), failed)["page"] if len(runs) > 1 else None
+        if len(runs) < 2:
+            return None
+        typed = f"python src/compare.py {shlex.quote(f'runs={folder}')}"
+        return _write(compare_runs(runs, None, FIGURES), Path(folder), failed, typed)["page"]
     except Exception as error:  # noqa: BLE001 a page is no reason to fail a sweep
         log.warning("%s/compare.html could not be made: %s: %s", folder, type(error).__name__, error)
         return None
 
 
-def _write(comparison: Comparison, out: Path, failed: list[Path]) -> dict[str, Path]:
+def _write(comparison: Comparison, out: Path, failed: list[Path], typed: str) -> dict[str, Path]:
     from regen.comparing.page import page  # here: the table is told before what plots need is loaded
 
     out.mkdir(parents=True, exist_ok=True)
     paths = {"page": out / "compare.html", "table": out / "compare.csv"}
     write_safely(paths["table"], written(comparison).encode())
-    write_safely(paths["page"], page(comparison, out.resolve(), failed, _command(comparison)).encode())
+    write_safely(paths["page"], page(comparison, out.resolve(), failed, typed).encode())
     return paths
-
-
-def _command(comparison: Comparison) -> str:
-    homes = list(dict.fromkeys(run.folder.path.parent for run in comparison.runs))
-    named = [str(home.relative_to(ROOT)) if home.is_relative_to(ROOT) else str(home) for home in homes]
-    asked = named[0] if len(named) == 1 else f"[{','.join(named)}]"
-    return f"python src/compare.py {shlex.quote(f'runs={asked}')}"

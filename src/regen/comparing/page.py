@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from regen.comparing.gather import Run
+from regen.comparing.gather import Run, why
 from regen.comparing.group import Comparison, Group, Summary
 from regen.comparing.samples import samples
 from regen.comparing.sections import curves_of, effects_of, front_of, paths_of
@@ -52,7 +52,13 @@ def page(comparison: Comparison, out: Path, failed: list[Path], command: str) ->
         except Exception as error:  # noqa: BLE001 a section is no reason to lose the page
             log.warning("compare.html lacks %r: %s: %s", section.title, type(error).__name__, error)
             left_out[section.title] = f"it could not be made ({type(error).__name__}: {error})."
-    values = {"sections": made, "left_out": left_out, "name": out.name, "command": command, "failed": failed}
+    values = {
+        "sections": made,
+        "left_out": left_out,
+        "name": out.name,
+        "command": command,
+        "failed": {path.name: why(path) for path in failed},
+    }
     return templates.get_template("compare.html").render(
         **values, **_head(comparison), **_table(comparison, out), comparison=comparison
     )
@@ -72,6 +78,7 @@ def _head(comparison: Comparison) -> dict:
         "statuses": [f"{n} {status if status != 'running' else 'without a result'}" for status, n in counted.items()],
         "shared": _shared(comparison.runs),
         "meaning": known.meaning,
+        "unfinished": [run for run in comparison.runs if run.status != "finished"],
     }
 
 

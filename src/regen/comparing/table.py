@@ -103,7 +103,7 @@ def _marked(comparison: Comparison, group: Group) -> str:
 
 def _below(comparison: Comparison, drawn: int) -> Iterator[str]:
     direction = "higher" if comparison.higher else "lower"
-    yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n runs"
+    yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n seeds"
     if any(map(comparison.is_level, comparison.groups)):
         yield "≈ not to be told from the best: the 95 % interval of the difference (paired by seed) holds 0"
     if any(group.notes for group in comparison.groups):

@@ -10,7 +10,7 @@ from regen.runs import ROOT
 
 Value = str | float | bool | None
 REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
-ASIDE = ("name", "group", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
+ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
 ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.root", "data.workers", "data.in_memory_bytes")
 CHOSEN = ("data", "model", "network", "loss", "slope")  # groups of which a run has one option
 LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
