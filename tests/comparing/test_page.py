@@ -98,7 +98,9 @@ def test_every_part_is_there(text):
     assert {"table", "paths", "curves", "front", "effects", "samples"} <= set(page.ids)
     assert "left_out" not in page.ids
     assert text.count("data:image/png") == 8
-    assert "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 seeds" in page.text
+    assert (
+        "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 seeds. Its runs say: generalizes." in page.text
+    )
     assert "Typed for all: data.subset=100" in page.text
     assert "prefers-color-scheme: dark" in text
 

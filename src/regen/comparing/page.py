@@ -13,7 +13,7 @@ from regen.comparing.gather import Run, why
 from regen.comparing.group import Comparison, Group, Summary
 from regen.comparing.samples import samples
 from regen.comparing.sections import curves_of, effects_of, front_of, paths_of
-from regen.comparing.table import cells, plus_minus
+from regen.comparing.table import cells, plus_minus, said
 from regen.page import words as of_page
 from regen.page.words import number, words
 
@@ -74,6 +74,7 @@ def _head(comparison: Comparison) -> dict:
         "best": best.label if best else None,
         "score": plus_minus(best.of(comparison.monitor)) if best else None,
         "n": best.of(comparison.monitor).n if best else 0,
+        "said": said(best) if best else [],
         "level": level,
         "statuses": [f"{n} {status if status != 'running' else 'without a result'}" for status, n in counted.items()],
         "shared": _shared(comparison.runs),
