@@ -44,6 +44,13 @@ def test_four_rounds_prove_nothing():
     assert race.dropped == {(0.1,): 5}
 
 
+def test_nothing_is_dropped_before_the_fewest_rounds():
+    for fewest in (2, 4):
+        race = Race(STRENGTHS, folds=range(6), seeds=[0], level=0.3, fewest=fewest)
+        run(race, bad)
+        assert race.dropped == {(0.1,): fewest}
+
+
 def test_where_more_is_better_the_least_are_dropped():
     race = Race(STRENGTHS, folds=range(8), seeds=[0], higher_is_better=True)
     run(race, bad)
