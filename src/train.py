@@ -4,18 +4,28 @@ Prints a table of figures and the paths of the picture and of the curves; return
 """
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.sweeps.job import job
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="train")
 def main(cfg: DictConfig) -> float:
-    with cli.told_in_job():
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return job(cfg, trained)
+    with cli.told():
         config.check(cfg)
-        from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
+        return trained(cfg)
 
-        return train(cfg)
+
+def trained(cfg: DictConfig) -> float:
+    """The monitored figure of the run that a configuration describes."""
+    from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
+
+    return train(cfg)
 
 
 if __name__ == "__main__":

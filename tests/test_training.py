@@ -130,9 +130,9 @@ def test_dcgan_trains_in_mixed_precision(train) -> None:
 def test_a_multirun_makes_a_folder_for_each_job_and_returns_the_monitored_figure(train, tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     train("-m", "regularizer=l2", "lambda_g=0,0.1", "max_iterations=5", f"hydra.sweep.dir={sweep}")
-    folders = sorted(path for path in sweep.iterdir() if path.is_dir() and path.name[0].isdigit())
+    folders = [path for path in sweep.iterdir() if path.is_dir()]
     assert all(json.loads((folder / "result.json").read_text())["status"] == "finished" for folder in folders)
-    assert [re.search(r"lambda_g-([0-9.]+)_", folder.name).group(1) for folder in folders] == ["0", "0.1"]
+    assert {re.search(r"lambda_g-([0-9.]+)_", folder.name).group(1) for folder in folders} == {"0", "0.1"}
 
 
 def test_help_and_the_composed_configuration_need_no_torch() -> None:

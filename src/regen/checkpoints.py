@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,14 +122,14 @@ def _feed(update: Callable[[object], None], value: object) -> None:
         update(repr(value).encode())
 
 
-def newest(folder: Path) -> dict | None:
-    """The newest checkpoint of the folder that is whole, None if there has been none yet.
+def newest(folder: Path, before: float = math.inf) -> dict | None:
+    """The newest checkpoint of the folder that is whole and earlier than an iteration, None if there has been none yet.
 
     Raises ConfigError if there are some and all are damaged.
     """
     for leftover in folder.glob("*.tmp"):
         leftover.unlink()
-    paths = _newest_first(folder)
+    paths = [path for path in _newest_first(folder) if int(path.stem.rpartition("_")[2]) < before]
     for path in paths:
         try:
             return load(path)

@@ -1,7 +1,7 @@
 """The command line: errors in one line that say what to type instead, exit statuses, and going on with a run.
 
-Exit statuses: 0 done, 70 diverged, 74 a file could not be read or written, 75 interrupted and saved, 78 cannot be run as
-configured. HYDRA_FULL_ERROR=1 shows every traceback.
+Exit statuses: 0 done, 1 a job of a multirun failed, 70 diverged, 74 a file could not be read or written, 75 interrupted and
+saved, 78 cannot be run as configured. HYDRA_FULL_ERROR=1 shows every traceback.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.runs import ROOT, Folder, register_resolvers
+from regen.runs import KNOBS, LENGTHS, ROOT, Folder, register_resolvers, slug
+from regen.sweeps.watch import summed_up
 
 CONF = ROOT / "conf"
 WITH_VALUE = (
@@ -47,7 +48,9 @@ def run(main: Callable[[], None]) -> None:
         options, overrides = apart(sys.argv[1:])
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
-        main()
+        _check_sweep(options, overrides)
+        with summed_up():
+            main()
 
 
 @contextlib.contextmanager
@@ -121,6 +124,32 @@ def _check_groups(overrides: list[str]) -> None:
         listed = [name.strip() for name in option.strip("[]").split(",")] if option.startswith("[") else []
         if twice := [name for name in listed if listed.count(name) > 1]:
             raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
+
+
+def _check_sweep(options: list[str], overrides: list[str]) -> None:
+    typed = dict(override.partition("=")[::2] for override in overrides)
+    swept = bool({"-m", "--multirun"} & set(options))
+    if typed.get("sweep") and not swept and _config().stem == "train":
+        raise ConfigError(f"sweep={typed['sweep']} names a multirun: type -m as well")
+    if typed.get("sweep", "null") != "null" and slug(typed["sweep"]) != typed["sweep"]:
+        raise ConfigError(
+            f"sweep={typed['sweep']}: letters, digits, '.', '_' and '-' only; type sweep={slug(typed['sweep'])}"
+        )
+    for length in LENGTHS:
+        if typed.get("sweep") and "," in typed.get(length, ""):
+            raise ConfigError(
+                f"{length}={typed[length]}: in a named sweep a longer job goes on with the shorter one. "
+                "Leave out sweep=, or sweep each length under a name of its own"
+            )
+    named = re.findall(r"\w+", typed.get("regularizer", "none"))
+    chosen = {path.stem: path.read_text() for path in yamls("regularizer") if path.stem in named}
+    for knob in KNOBS:
+        nowhere = not any(knob in text for text in chosen.values())
+        if swept and typed.get(knob, "null") != "null" and chosen and nowhere and "experiment" not in typed:
+            raise ConfigError(
+                f"{knob}={typed[knob]}: no chosen regularizer has that strength (regularizer={','.join(chosen)}). "
+                "Type regularizer=l2, say, or leave it out"
+            )
 
 
 def explain(message: str) -> str:

@@ -8,6 +8,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
+from regen.runs import KNOBS, owners
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Train:
     name: str | None = None
     group: str | None = None
     tags: list[str] = MISSING
+    sweep: str | None = None
     resume: str | None = None
 
 
@@ -286,7 +288,9 @@ def check_compare(cfg: DictConfig) -> None:
     """The same for conf/compare.yaml."""
     _conform(cfg, Compare)
     if OmegaConf.is_missing(cfg, "runs") or not cfg.runs:
-        raise ConfigError("which runs? Type runs=outputs/sweeps/NAME, a list of folders, or a glob like runs='outputs/*'")
+        raise ConfigError(
+            "which runs? Type runs=outputs/sweeps/NAME, a list of folders, or a glob like runs='outputs/*'"
+        )
     _check_at_least_one(cfg, "rows")
 
 
@@ -311,23 +315,23 @@ def _check_at_least_one(cfg: DictConfig, keys: str) -> None:
 
 
 def _check_regularizers(cfg: DictConfig) -> None:
-    for player in "gd":
-        _hand_over(cfg, f"lambda_{player}")
+    for knob in KNOBS:
+        _hand_over(cfg, knob)
     _check_strengths(cfg.regularizer, "regularizer")
 
 
 def _hand_over(cfg: DictConfig, knob: str) -> None:
     strength = cfg[knob]
-    owners = [name for name, node in cfg.regularizer.items() if isinstance(node, DictConfig) and knob in node]
+    having = owners(cfg, knob)
     if strength is None:
         return
-    if len(owners) == 1:
-        cfg.regularizer[owners[0]][knob] = strength
+    if len(having) == 1:
+        cfg.regularizer[having[0]][knob] = strength
         return
     chosen = ", ".join(cfg.regularizer) or "none"
-    if owners:
-        instead = " or ".join(f"regularizer.{owner}.{knob}={strength}" for owner in owners)
-        raise ConfigError(f"{knob}={strength}: {' and '.join(owners)} all have it. Type {instead}")
+    if having:
+        instead = " or ".join(f"regularizer.{owner}.{knob}={strength}" for owner in having)
+        raise ConfigError(f"{knob}={strength}: {' and '.join(having)} all have it. Type {instead}")
     raise ConfigError(
         f"{knob}={strength}: no chosen regularizer has that strength (regularizer={chosen}). "
         "Type regularizer=l2, say, or leave it out"

@@ -16,7 +16,7 @@ from regen.data.images import Images
 from regen.gan import GAN
 from regen.loggers import Wandb
 from regen.metrics.verdict import read_history, verdict
-from regen.runs import Folder, provenance, read_json, write_json
+from regen.runs import Folder, is_alone, provenance, read_json, write_json
 
 
 def close(
@@ -64,7 +64,8 @@ def close(
     if outcome.status != "failed":
         if with_page:
             page.write(folder, outcome.look, result, data)
-        _show(folder, result)
+        if is_alone():  # a multirun ends with one table for all
+            _show(folder, result)
 
 
 def _show(folder: Folder, result: dict) -> None:

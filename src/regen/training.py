@@ -10,8 +10,6 @@ import warnings
 
 import torch
 import yaml
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -28,7 +26,7 @@ from regen.gan import GAN
 from regen.making import make_model
 from regen.metrics.features import Source
 from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, renamed
-from regen.runs import Folder, read_json
+from regen.runs import Folder, is_alone, read_json
 
 log = logging.getLogger(__name__)
 EXIT = {"diverged": 70, "interrupted": 75}
@@ -37,7 +35,8 @@ EXIT = {"diverged": 70, "interrupted": 75}
 def train(cfg: DictConfig) -> float:
     """Train, evaluate, write everything into the run's folder and return the monitored figure (nan if there is none).
 
-    A single run that diverged or was interrupted leaves with that exit status; in a multirun it is a result like any other.
+    A run that was interrupted leaves with that exit status, and so does a single one that diverged: in a multirun that is a
+    result like any other.
     Raises ConfigError on what cannot be run.
     """
     world = processes(cfg.trainer)
@@ -50,8 +49,9 @@ def train(cfg: DictConfig) -> float:
         log.info("%s has trained %d iterations: type max_iterations=… for more", run.folder.path, run.last)
         return float(read_json(run.folder.result).get(cfg.monitor, math.nan))
     run.fit()
-    if run.outcome.status in EXIT and is_first() and HydraConfig.get().mode == RunMode.RUN:
-        sys.exit(EXIT[run.outcome.status])
+    status = run.outcome.status
+    if status in EXIT and is_first() and (is_alone() or status == "interrupted"):
+        sys.exit(EXIT[status])
     return float(run.outcome.figures.get(cfg.monitor, math.nan))
 
 
@@ -84,8 +84,15 @@ class Run:
         if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
             raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
+        if model.start and model.start["iteration"] == self.last and not self._is_closed():
+            model.start = checkpoints.newest(self.folder.checkpoints, before=self.last)
         if model.start:
             checkpoints.check(model, model.start)  # now: a refused request leaves the run's folder as it was
+
+    def _is_closed(self) -> bool:
+        """Whether a run that trained to its end was measured, too: killed in between, it makes its last steps again."""
+        result = read_json(self.folder.result)
+        return result.get("status") == "finished" and result["iteration"] == self.last
 
     def fit(self) -> None:
         """Train to the end, or to what ends it before; write result.json whatever happens."""
@@ -151,14 +158,16 @@ class Run:
         """Print and write the configuration, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
         config = OmegaConf.to_container(self.cfg, resolve=True)
+        config["resume"] = None  # as in the run that was not interrupted
         text = yaml.safe_dump(config, sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
-        Console().print(Syntax(text, "yaml", background_color="default"))
+        if is_alone():
+            Console().print(Syntax(text, "yaml", background_color="default"))
         log = loggers.CSVLog(self.folder.metrics)
-        if self.model.start:
+        if self.model.start and self.model.start["rows"]:
             log.go_on(self.model.start["rows"])
         elif self.cfg.resume:
-            self.folder.metrics.unlink(missing_ok=True)  # killed before its first checkpoint
+            self.folder.metrics.unlink(missing_ok=True)  # killed before its first checkpoint, or before its first row
         tracker = loggers.start_wandb(self.cfg, config, self.folder) if self.cfg.logger else None
         return [log, tracker] if tracker else [log]
 

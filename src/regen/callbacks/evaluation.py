@@ -12,7 +12,7 @@ from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
 from regen.gan import GAN
 from regen.metrics.judge import Judge
-from regen.runs import Folder
+from regen.runs import Folder, is_alone
 
 SHOWN = ("gap", "gap/auc", "gap/nearest")  # beside the monitored figure, while training
 
@@ -77,10 +77,13 @@ class Evaluation(Callback):
         write(trainer, model, figures)
         if trainer.is_global_zero:
             self._picture(trainer, model)
-            shown = [name for name in (monitor, *SHOWN) if name in figures]
-            tqdm.write(
-                f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown)
-            )
+            if is_alone():  # the jobs of a multirun have a line each, when they end
+                self._say(model)
+
+    def _say(self, model: GAN) -> None:
+        figures = self.outcome.figures
+        shown = [name for name in (self.goal.monitor, *SHOWN) if name in figures]
+        tqdm.write(f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown))
 
     def _is_in_vain(self, model: GAN) -> bool:
         """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""

@@ -1,0 +1,1 @@
+"""Sweeps: multiruns whose jobs are found again, gone on with, or trained. Imports nothing heavy."""

@@ -1,0 +1,73 @@
+"""What a job of a sweep is asked for, kept beside its result: the same job, or another one of the same name?"""
+
+import json
+import math
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.errors import ConfigError
+from regen.runs import BESIDE, LENGTHS, Folder, read_json, write_json
+
+IGNORED = (  # beside lengths: where and how it is trained, not what
+    *(*LENGTHS, *BESIDE, "resume", "logger"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
+)
+
+
+class Asked:
+    """The configuration of a job and how long it is to train."""
+
+    def __init__(self, cfg: DictConfig, overrides: list[str]) -> None:
+        config = OmegaConf.to_container(cfg, resolve=True)
+        self.config = {key: value for key, value in _flat(config).items() if not _is_ignored(key)}
+        self.overrides = overrides
+        self.iterations, self.images = cfg.max_iterations, cfg.max_images
+
+    def check(self, folder: Folder) -> None:
+        """Raises ConfigError, which names what differs, if the folder holds a job of another configuration."""
+        before = read_json(folder.path / "asked.json").get("config")
+        if before is None:
+            return
+        now = json.loads(json.dumps(self.config))
+        differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        if differ:
+            listed = ", ".join(f"{key} was {before.get(key)} and is {now.get(key)}" for key in differ[:5])
+            raise ConfigError(
+                f"{folder.path} holds a job of another configuration: {listed}. "
+                "Type another sweep=, or delete that folder to train it anew"
+            )
+
+    def is_answered_by(self, result: dict) -> bool:
+        """Whether a result.json says that the job is done: it diverged, stopped early or is as long as asked.
+
+        Raises ConfigError if it is longer.
+        """
+        iteration, last = result.get("iteration", 0), self._last(result)
+        if iteration > last:
+            raise ConfigError(
+                f"this job has been trained {iteration} iterations, and {last} are asked for: type as many"
+            )
+        whole = result.get("status") == "finished" and (iteration == last or bool(result["reason"]))
+        return whole or result.get("status") == "diverged"
+
+    def write(self, folder: Folder) -> None:
+        """Into asked.json."""
+        write_json(folder.path / "asked.json", {"overrides": self.overrides, "config": self.config})
+
+    def _last(self, result: dict) -> float:
+        """The iteration with which it ends; how many images an iteration shows is known once there is a result."""
+        if self.images is None:
+            return self.iterations
+        iteration = result.get("iteration", 0)
+        return math.ceil(self.images * iteration / result["images_seen"]) if iteration else math.inf
+
+
+def _flat(config: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _is_ignored(key: str) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in IGNORED)

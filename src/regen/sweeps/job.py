@@ -1,0 +1,132 @@
+"""A job of a multirun: its stored result if there is one, trained or gone on with otherwise; one that fails fails alone."""
+
+import contextlib
+import logging
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict, read_write
+
+from regen.cli import apart
+from regen.config import check
+from regen.errors import ConfigError
+from regen.runs import KNOBS, ROOT, Folder, owners, read_json, write_json, write_safely
+from regen.sweeps import processes
+from regen.sweeps.asked import Asked
+
+log = logging.getLogger(__name__)
+
+
+def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
+    """The monitored figure of a job of a multirun: stored, or what `work` returns, which trains in the job's folder.
+
+    A job is done once: one that finished or diverged returns what is stored, one that was interrupted, killed or failed
+    goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
+    whole multirun if it is interrupted.
+    """
+    folder = Folder.of_hydra()
+    without = _leave_out_what_is_nowhere(cfg)
+    if processes.join():  # one of several processes of this job, not the first: that one keeps the books
+        _go_on(cfg, folder)
+        return work(cfg)
+    with _alone(folder), _as_a_single_run(cfg, folder, without):
+        try:
+            return _done(cfg, folder, work, without)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's
+            _note(folder, error)
+            return math.nan
+        finally:
+            processes.part()
+
+
+def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
+    check(cfg)
+    asked = Asked(cfg, [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without])
+    asked.check(folder)
+    result = read_json(folder.result)
+    if not asked.is_answered_by(result):
+        asked.write(folder)
+        _go_on(cfg, folder)
+        processes.settle(cfg, folder.path.parent)
+        work(cfg)
+        result = read_json(folder.result)
+        if not asked.is_answered_by(result):
+            raise ConfigError(f"{folder.path} has been trained further than that: type a larger max_iterations=")
+        _say(folder, f"{result['status']} after {result['iteration']:,} iterations, {_figure(result)}")
+    else:
+        _say(folder, f"there already: {result['status']}, {_figure(result)}")
+    (folder.path / "error.txt").unlink(missing_ok=True)
+    return float(result.get(result["monitor"], math.nan))
+
+
+def _say(folder: Folder, words: str) -> None:
+    log.info("%s%s", f"{folder.path.name}: " if processes.is_beside_others() else "", words)
+
+
+def _figure(result: dict) -> str:
+    return f"{result['monitor']} {float(result.get(result['monitor'], math.nan)):.4g}"
+
+
+def _leave_out_what_is_nowhere(cfg: DictConfig) -> list[str]:
+    """Strengths that no regularizer of this job has: in a grid, `none` with lambda_g=0.1 is the same job as `none`."""
+    without = [knob for knob in KNOBS if cfg[knob] is not None and not owners(cfg, knob)]
+    for knob in without:
+        log.info(
+            "%s=%s has no meaning for regularizer=%s: left out", knob, cfg[knob], ",".join(cfg.regularizer) or "none"
+        )
+        cfg[knob] = None
+    return without
+
+
+def _has_begun(folder: Folder) -> bool:
+    return folder.metrics.exists() or any(folder.checkpoints.glob("*.ckpt"))
+
+
+def _go_on(cfg: DictConfig, folder: Folder) -> None:
+    if _has_begun(folder):
+        cfg.resume = str(folder.path)
+
+
+@contextlib.contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """Two commands may share a sweep: a job is trained by one of them, and the other waits for it."""
+    lock = FileLock(folder.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _say(folder, "another process trains this job: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Iterator[None]:
+    """The command line of this job alone: it is recorded, and Lightning types it again for a job's further processes."""
+    hydra, before = HydraConfig.get(), sys.argv
+    options = [option for option in apart(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
+    overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
+    resumed = [f"resume='{folder.path}'"] if _has_begun(folder) else []
+    sys.argv = [str(ROOT / "src/train.py"), *options, *overrides, *resumed]
+    with read_write(hydra), open_dict(hydra):
+        hydra.run.dir = str(folder.path)
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _note(folder: Folder, error: Exception) -> None:
+    """Write error.txt, and that the job failed, unless a result of before stands."""
+    said = f"{type(error).__name__}: {error}"
+    _say(folder, f"failed: {said}")
+    write_safely(folder.path / "error.txt", "".join(traceback.format_exception(error)).encode())
+    result = read_json(folder.result)
+    if result.get("status") not in ("finished", "diverged"):
+        write_json(folder.result, result | {"status": "failed", "reason": said})

@@ -1,0 +1,70 @@
+"""The processes of a sweep: the one in which it was typed, joblib's workers, and what submitit starts on Slurm."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+TYPED_IN = "REGEN_SWEEP_PROCESS"
+MOST_JOBS_ON_A_GPU = 64
+_held: list[FileLock] = []  # for as long as this process lives
+
+
+def join() -> int:
+    """This process's number among those of its job, which Slurm or submitit has started; torch is told where they meet."""
+    if "submitit" not in sys.modules:
+        return 0
+    import submitit
+
+    try:
+        environment = submitit.JobEnvironment()
+    except RuntimeError:  # this process is none of submitit's
+        return 0
+    if environment.num_tasks > 1:  # else Lightning takes submitit's command line for its own and types it again
+        submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+    return environment.global_rank
+
+
+def part() -> None:
+    """Leave the group of a job's processes, and what Lightning has noted of it: the next job has its own."""
+    if "torch.distributed" in sys.modules and sys.modules["torch.distributed"].is_initialized():
+        sys.modules["torch.distributed"].destroy_process_group()
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        os.environ.pop(name, None)
+
+
+def is_beside_others() -> bool:
+    """Whether this is another process than the one in which the multirun was typed."""
+    return os.environ.get(TYPED_IN) not in (None, str(os.getpid()))
+
+
+def settle(cfg: DictConfig, sweep: Path) -> None:
+    """In a process of its own, beside others: no progress bar, and a GPU that as few others as possible train on."""
+    if not is_beside_others():
+        return
+    cfg.trainer.progress_bar = False
+    if cfg.trainer.accelerator == "gpu" and cfg.trainer.devices == 1 and "submitit" not in sys.modules:
+        _claim_gpu(sweep)
+
+
+def _claim_gpu(sweep: Path) -> None:
+    """See one GPU only, for good: workers train several jobs, and CUDA does not change its mind after the first."""
+    if _held:
+        return
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
+    for place in range(MOST_JOBS_ON_A_GPU):
+        for gpu in gpus:
+            lock = FileLock(sweep / f".gpu_{socket.gethostname()}_{gpu}_{place}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            _held.append(lock)
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+            return

@@ -1,0 +1,62 @@
+"""Watch: what surrounds a multirun, from where it stands to its summary."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict, read_write
+
+from regen.runs import ROOT, register_resolvers
+from regen.sweeps import processes, summary
+
+register_resolvers()  # joblib's and submitit's processes find the job's folder by them; this module is the first they import
+
+
+class Watch(Callback):
+    """Hydra's callback: the multirun's folder is decided once, for all processes, and is known when it ends."""
+
+    folder: Path | None = None
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Called before any job, in the process in which the multirun was typed."""
+        Watch.folder = Path(config.hydra.sweep.dir).absolute()
+        with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{Watch.folder}'")
+        os.environ[processes.TYPED_IN] = str(os.getpid())
+        paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+
+
+@contextlib.contextmanager
+def summed_up() -> Iterator[None]:
+    """After a multirun, whatever ended it: summary.csv, a table, and the exit status 1 if a job failed, 75 if interrupted."""
+    Watch.folder = None
+    with _a_signal_leaves():
+        try:
+            yield
+        except KeyboardInterrupt:
+            if Watch.folder is None:
+                raise
+            sys.exit(75)
+        finally:
+            failed = summary.close(Watch.folder) if Watch.folder else False
+    if failed:
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _a_signal_leaves() -> Iterator[None]:
+    """SIGTERM between two jobs leaves with 75 (during one, the job saves first and leaves with the same)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

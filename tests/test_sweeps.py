@@ -1,0 +1,229 @@
+"""A sweep does what is missing, whatever ended it before, and what fails in it fails alone."""
+
+import csv
+import os
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from regen import runs
+from regen.runs import job_name
+
+JOB = ("metrics=[frechet]", "data.subset=200", "max_iterations=6", "save_every=2", "evaluate_every=9999")
+GRID = ("regularizer=none,l2,[l2,r1]", "lambda_g=0.1", "seed=0,1,2,3")
+BOMB = (
+    "import os, signal\nfrom pathlib import Path\nfrom regen.regularizer import Regularizer\n"
+    "class Bomb(Regularizer):\n"
+    "    def for_d(self, step):\n"
+    "        action = Path(__file__).with_name('action').read_text() if step.index == 4 else ''\n"
+    "        if action == 'raise':\n"
+    "            raise RuntimeError('the bomb went off')\n"
+    "        if action == 'signal':\n"
+    "            os.kill(os.getpid(), signal.SIGTERM)\n"
+    "        return step.real_scores.mean() * (float('nan') if action == 'nan' else 1.0)\n"
+)
+UNCERTAIN = ("images_per_second", "seconds")
+
+
+def table(sweep: Path) -> list[dict[str, str]]:
+    with open(sweep / "summary.csv", newline="") as file:
+        return [{key: row[key] for key in row if key not in UNCERTAIN} for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def sweep(train, tmp_path: Path):
+    """sweep(*overrides, folder="sweep", status=None) types a multirun and returns its folder."""
+
+    def typed(*overrides: str, folder: str = "sweep", status: int | None = None) -> Path:
+        train("-m", "sweep=mine", *JOB, *overrides, f"hydra.sweep.dir={tmp_path / folder}", status=status)
+        return tmp_path / folder
+
+    return typed
+
+
+def killed_after(seconds: float, call) -> None:
+    """A copy of this process calls it and is killed by SIGKILL after some seconds, unless it is done."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
+        child = os.fork()
+    if child == 0:
+        try:
+            call()
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_one(sweep) -> None:
+    began = time.perf_counter()
+    whole = table(sweep(*GRID, folder="whole"))
+    took = time.perf_counter() - began
+    for share in (0.37, 0.21):
+        killed_after(share * took, lambda: sweep(*GRID, folder="killed"))
+    assert len(whole) == 12
+    assert {row["status"] for row in whole} == {"finished"}
+    assert table(sweep(*GRID, folder="killed")) == whole
+
+
+def test_the_same_command_returns_what_is_stored_and_a_longer_one_goes_on(sweep, caplog) -> None:
+    folder = sweep("seed=0,1")
+    results = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
+    before = table(folder)
+    assert table(sweep("seed=0,1")) == before
+    assert {path: path.stat().st_mtime_ns for path in results} == results
+    longer = table(sweep("seed=0,1,2", "max_iterations=9"))
+    assert [row["iteration"] for row in longer] == ["9", "9", "9"]
+    assert longer == table(sweep("seed=0,1,2", "max_iterations=9", folder="whole"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            "model.optimizer_d.lr=0.1",
+            "another configuration: model.optimizer_d.lr was 0.0004 and is 0.1. Type another sweep=",
+        ),
+        ("max_iterations=4", "has been trained 6 iterations, and 4 are asked for"),
+    ],
+    ids=["configuration", "length"],
+)
+def test_another_question_under_the_same_name_is_refused_and_the_result_stays(sweep, monkeypatch, asked, words) -> None:
+    folder = sweep("seed=0")
+    before = table(folder)
+    monkeypatch.setattr(
+        "regen.runs.BESIDE", (*runs.BESIDE, asked.partition("=")[0])
+    )  # of a default, not of an override
+    sweep("seed=0", asked, status=1)
+    (row,) = table(folder)
+    assert row["status"] == "refused"
+    assert words in row["reason"]
+    sweep("seed=0")
+    assert table(folder) == before
+
+
+def test_a_strength_that_a_regularizer_lacks_is_left_out_and_the_job_trained_once(sweep) -> None:
+    folder = sweep("regularizer=none,l2,[l2,r1]", "lambda_g=0,0.1")
+    assert [(row["regularizer"], row["lambda_g"]) for row in table(folder)] == [
+        ("l2", "0"),
+        ("l2", "0.1"),
+        ("[l2,r1]", "0"),
+        ("[l2,r1]", "0.1"),
+        ("none", ""),
+    ]
+
+
+def test_a_strength_that_no_regularizer_of_the_grid_has_is_refused(sweep, capsys) -> None:
+    sweep("regularizer=r1,none", "lambda_g=0,0.1", status=78)
+    assert "lambda_g=0,0.1: no chosen regularizer has that strength (regularizer=none,r1)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("sweep=mine",), "sweep=mine names a multirun: type -m as well"),
+        (("-m", "sweep=my/own"), "type sweep=my-own"),
+        (("-m", "sweep=mine", "max_iterations=1,2"), "sweep each length under a name of its own"),
+    ],
+    ids=["single", "name", "length"],
+)
+def test_what_a_name_cannot_be_is_said(train, capsys, typed, words) -> None:
+    train(*typed, status=78)
+    assert words in capsys.readouterr().err
+
+
+@pytest.fixture
+def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """bomb(action) writes a regularizer that raises, sends SIGTERM or becomes nan at iteration 4; returns its overrides."""
+    (tmp_path / "conf/regularizer").mkdir(parents=True)
+    (tmp_path / "conf/bomb.py").write_text(BOMB)
+    (tmp_path / "conf/regularizer/bomb.yaml").write_text("bomb:\n  _target_: bomb.Bomb\n  lambda_d: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path / "conf")
+    monkeypatch.delitem(sys.modules, "bomb", raising=False)
+
+    def armed(action: str) -> tuple[str, ...]:
+        (tmp_path / "conf/action").write_text(action)
+        return "--config-dir", str(tmp_path / "conf"), "regularizer=none,bomb,l2"
+
+    return armed
+
+
+def by_regularizer(sweep: Path) -> dict[str, str]:
+    return {row["regularizer"]: row["status"] for row in table(sweep)}
+
+
+def test_a_job_that_fails_loses_nothing_of_the_others_and_is_tried_again(sweep, bomb, capsys) -> None:
+    folder = sweep(*bomb("raise"), status=1)
+    assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}
+    (failed,) = (row for row in table(folder) if row["regularizer"] == "bomb")
+    assert failed["reason"] == "RuntimeError: the bomb went off"
+    assert "Traceback" in (folder / failed["job"] / "error.txt").read_text()
+    assert "failed: RuntimeError: the bomb went off" in capsys.readouterr().out
+    sweep(*bomb(""))
+    assert table(folder) == table(sweep(*bomb(""), folder="whole"))
+
+
+def test_a_job_that_diverges_is_a_result(sweep, bomb) -> None:
+    folder = sweep(*bomb("nan"))
+    assert by_regularizer(folder)["bomb"] == "diverged"
+    sweep(*bomb(""))
+    assert by_regularizer(folder)["bomb"] == "diverged"
+
+
+def test_a_signal_ends_the_sweep_and_the_same_command_goes_on(sweep, bomb) -> None:
+    folder = sweep(*bomb("signal"), status=75)
+    assert by_regularizer(folder) == {"none": "finished", "bomb": "interrupted"}
+    sweep(*bomb(""))
+    assert table(folder) == table(sweep(*bomb(""), folder="whole"))
+
+
+def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(sweep) -> None:
+    folder = sweep("seed=0")
+    before = table(folder)
+    (result,) = folder.glob("*/result.json")
+    result.unlink()
+    assert table(sweep("seed=0")) == before
+
+
+@pytest.mark.parametrize(
+    ("launcher", "seeds"),
+    [("joblib", "seed=0,1"), ("submitit_local", "seed=0")],
+    ids=["joblib", "submitit"],
+)
+def test_jobs_of_other_processes_make_the_same_table(sweep, monkeypatch, launcher: str, seeds: str) -> None:
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(runs.ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    folder = sweep(seeds, f"hydra/launcher={launcher}")
+    assert table(folder) == table(sweep(seeds, folder="whole"))
+
+
+def test_the_launcher_for_slurm_composes() -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    with initialize_config_dir(str(runs.ROOT / "conf"), version_base="1.3"):
+        launcher = compose(
+            "train", ["hydra/launcher=slurm", "hydra.launcher.nodes=2"], return_hydra_config=True
+        ).hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert (launcher.nodes, launcher.max_num_timeout) == (2, 20)
+
+
+def test_names_of_jobs_are_functions_of_their_overrides_and_differ_where_these_do() -> None:
+    cfg = OmegaConf.create({"sweep": "mine", "regularizer": {"l2": {"lambda_g": 0.1}}})
+
+    def name(overrides: str) -> str:
+        return job_name(overrides, _root_=cfg)
+
+    assert name("lambda_g=0.1,regularizer=[l2,r1],seed=0") == "lambda_g-0.1_regularizer-l2-r1_seed-0"
+    assert name("lambda_g=0.1,max_iterations=9,report=false") == "lambda_g-0.1"
+    assert name("lambda_d=3,seed=0") == "seed-0"  # l2 here has no lambda_d
+    assert name("") == "default"
+    assert (
+        len({name("z=-1"), name("z=1"), name("z=+1"), name("z=1/"), name(f"z={'1' * 99}"), name(f"z={'1' * 98}")}) == 6
+    )
