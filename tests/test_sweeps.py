@@ -13,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from regen import runs
-from regen.runs import job_name
+from regen.sweeps import names, processes
+from regen.sweeps.names import job_name
 
 JOB = ("metrics=[frechet]", "data.subset=200", "max_iterations=6", "save_every=2", "evaluate_every=9999")
 GRID = ("regularizer=none,l2,[l2,r1]", "lambda_g=0.1", "seed=0,1,2,3")
@@ -99,7 +100,7 @@ def test_another_question_under_the_same_name_is_refused_and_the_result_stays(sw
     folder = sweep("seed=0")
     before = table(folder)
     monkeypatch.setattr(
-        "regen.runs.BESIDE", (*runs.BESIDE, asked.partition("=")[0])
+        "regen.sweeps.names.BESIDE", (*names.BESIDE, asked.partition("=")[0])
     )  # of a default, not of an override
     sweep("seed=0", asked, status=1)
     (row,) = table(folder)
@@ -227,3 +228,17 @@ def test_names_of_jobs_are_functions_of_their_overrides_and_differ_where_these_d
     assert (
         len({name("z=-1"), name("z=1"), name("z=+1"), name("z=1/"), name(f"z={'1' * 99}"), name(f"z={'1' * 98}")}) == 6
     )
+
+
+def test_each_worker_keeps_to_one_gpu_and_more_workers_share_them_evenly(tmp_path: Path, monkeypatch) -> None:
+    workers, seen = [], []
+    for _ in range(4):
+        monkeypatch.setattr(processes, "_held", held := [])  # as in a process of its own
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+        processes.claim_gpu(tmp_path)
+        processes.claim_gpu(tmp_path)  # for its next job
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        workers += held
+    assert seen == ["3", "5", "3", "5"]
+    for lock in workers:
+        lock.release()

@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.runs import KNOBS, LENGTHS, ROOT, Folder, register_resolvers, slug
+from regen.runs import ROOT, Folder, register_resolvers
+from regen.sweeps import typed
 from regen.sweeps.watch import summed_up
 
 CONF = ROOT / "conf"
@@ -48,7 +49,8 @@ def run(main: Callable[[], None]) -> None:
         options, overrides = apart(sys.argv[1:])
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
-        _check_sweep(options, overrides)
+        if _config().stem == "train":
+            typed.check(options, overrides, yamls("regularizer"))
         with summed_up():
             main()
 
@@ -126,32 +128,6 @@ def _check_groups(overrides: list[str]) -> None:
             raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
 
 
-def _check_sweep(options: list[str], overrides: list[str]) -> None:
-    typed = dict(override.partition("=")[::2] for override in overrides)
-    swept = bool({"-m", "--multirun"} & set(options))
-    if typed.get("sweep") and not swept and _config().stem == "train":
-        raise ConfigError(f"sweep={typed['sweep']} names a multirun: type -m as well")
-    if typed.get("sweep", "null") != "null" and slug(typed["sweep"]) != typed["sweep"]:
-        raise ConfigError(
-            f"sweep={typed['sweep']}: letters, digits, '.', '_' and '-' only; type sweep={slug(typed['sweep'])}"
-        )
-    for length in LENGTHS:
-        if typed.get("sweep") and "," in typed.get(length, ""):
-            raise ConfigError(
-                f"{length}={typed[length]}: in a named sweep a longer job goes on with the shorter one. "
-                "Leave out sweep=, or sweep each length under a name of its own"
-            )
-    named = re.findall(r"\w+", typed.get("regularizer", "none"))
-    chosen = {path.stem: path.read_text() for path in yamls("regularizer") if path.stem in named}
-    for knob in KNOBS:
-        nowhere = not any(knob in text for text in chosen.values())
-        if swept and typed.get(knob, "null") != "null" and chosen and nowhere and "experiment" not in typed:
-            raise ConfigError(
-                f"{knob}={typed[knob]}: no chosen regularizer has that strength (regularizer={','.join(chosen)}). "
-                "Type regularizer=l2, say, or leave it out"
-            )
-
-
 def explain(message: str) -> str:
     """Hydra's message with the nearest names that exist."""
     message = message.strip()
@@ -172,6 +148,8 @@ def explain(message: str) -> str:
         )
     if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
         group, option = missing.groups()
+        if group == "hydra":
+            return f"hydra/{option} is not installed: pip install 'regen[sweep]' brings joblib, 'regen[slurm]' submitit"
         options = [path.stem for path in yamls(group)]
         return f"there is no {group}={option}{_nearest(option, options)}. There are: {', '.join(options)}"
     return message.splitlines()[0] if message.startswith("Key ") else message

@@ -8,7 +8,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.runs import KNOBS, owners
+from regen.sweeps.names import KNOBS, owners
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """A run's folder under outputs/: its name, what stands in it, and where the run came from. Imports nothing heavy."""
 
 import functools
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from regen.errors import ConfigError
 
@@ -30,9 +29,6 @@ PACKAGES = (
     "numpy",
     "scikit-learn",
 )
-KNOBS = ("lambda_g", "lambda_d")
-LENGTHS = ("max_iterations", "max_images")
-BESIDE = ("sweep", "report", "name", "group", "tags", "chunk", "data.workers", "data.root")  # they change no figure
 
 
 def slug(text: str, most: int = 80) -> str:
@@ -46,39 +42,11 @@ def folder_name(overrides: str) -> str:
     return "_".join(part for part in (datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"), slug(overrides)) if part)
 
 
-def sweep_folder(name: str | None) -> str:
-    """Where a multirun stands under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name."""
-    return folder_name("multirun") if name is None else f"sweeps/{slug(name)}"
-
-
-def job_name(overrides: str, *, _root_: DictConfig) -> str:
-    """The folder of a job in its multirun: its overrides alone make it, so that the same command finds it again.
-
-    A strength that no chosen regularizer has is left out: `none` with lambda_g=0.1 is the job `none`. So is, in a named
-    sweep, what changes no figure, and the length: a longer one goes on with what is there.
-    """
-    without = {knob for knob in KNOBS if not owners(_root_, knob)} | set((*LENGTHS, *BESIDE) if _root_.sweep else ())
-    kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if one.partition("=")[0] not in without]
-    text = ",".join(kept) or "default"
-    short = slug(text).replace("-_", "_")  # of [l2,r1]
-    if len(text) <= 80 and re.fullmatch(r"[A-Za-z0-9._,=\[\]-]*", text) and "=-" not in text:
-        return short
-    rest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()  # two texts could have the same slug
-    return f"{short[:71]}_{rest}"
-
-
-def owners(cfg: DictConfig, knob: str) -> list[str]:
-    """The chosen regularizers that have the strength lambda_g or lambda_d."""
-    return [name for name, node in cfg.regularizer.items() if isinstance(node, DictConfig) and knob in node]
-
-
 def register_resolvers() -> None:
-    """What conf/*.yaml use: ${project:}, ${folder_name:...}, ${slug:...}, ${sweep_folder:...}, ${job_name:...}."""
+    """What conf/*.yaml use: ${project:}, ${folder_name:...}, ${slug:...}."""
     OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
-    OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True)
-    OmegaConf.register_new_resolver("job_name", job_name, replace=True)
 
 
 def is_alone() -> bool:

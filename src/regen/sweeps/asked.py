@@ -6,7 +6,8 @@ import math
 from omegaconf import DictConfig, OmegaConf
 
 from regen.errors import ConfigError
-from regen.runs import BESIDE, LENGTHS, Folder, read_json, write_json
+from regen.runs import Folder, read_json, write_json
+from regen.sweeps.names import BESIDE, LENGTHS
 
 IGNORED = (  # beside lengths: where and how it is trained, not what
     *(*LENGTHS, *BESIDE, "resume", "logger"),

@@ -14,9 +14,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from regen.cli import apart
 from regen.config import check
 from regen.errors import ConfigError
-from regen.runs import KNOBS, ROOT, Folder, owners, read_json, write_json, write_safely
+from regen.runs import ROOT, Folder, read_json, write_json, write_safely
 from regen.sweeps import processes
 from regen.sweeps.asked import Asked
+from regen.sweeps.names import KNOBS, owners
 
 log = logging.getLogger(__name__)
 

@@ -47,10 +47,10 @@ def settle(cfg: DictConfig, sweep: Path) -> None:
         return
     cfg.trainer.progress_bar = False
     if cfg.trainer.accelerator == "gpu" and cfg.trainer.devices == 1 and "submitit" not in sys.modules:
-        _claim_gpu(sweep)
+        claim_gpu(sweep)
 
 
-def _claim_gpu(sweep: Path) -> None:
+def claim_gpu(sweep: Path) -> None:
     """See one GPU only, for good: workers train several jobs, and CUDA does not change its mind after the first."""
     if _held:
         return

@@ -98,6 +98,6 @@ def _show(sweep: Path, table: list[dict[str, object]]) -> None:
             f"{row['status']}: {row['reason']}\n         {where}", soft_wrap=True, markup=False, highlight=False
         )
     done = sum(row["status"] in ("finished", "diverged") for row in table)
-    words = f"{done} of {len(table)} jobs done"
+    words = f"{done} of {len(table)} jobs begun are done"
     again = "" if done == len(table) else "; the same command again does what is missing (with sweep=NAME)"
     console.print(f"{words}{again}\nsummary  {sweep / 'summary.csv'}", soft_wrap=True, markup=False, highlight=False)

@@ -12,8 +12,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from regen.runs import ROOT, register_resolvers
-from regen.sweeps import processes, summary
+from regen.sweeps import names, processes, summary
 
+names.register_resolvers()
 register_resolvers()  # joblib's and submitit's processes find the job's folder by them; this module is the first they import
 
 

@@ -1,0 +1,34 @@
+"""What the command line of a sweep must say, looked at before anything starts."""
+
+import re
+from pathlib import Path
+
+from regen.errors import ConfigError
+from regen.runs import slug
+from regen.sweeps.names import KNOBS, LENGTHS
+
+
+def check(options: list[str], overrides: list[str], regularizers: list[Path]) -> None:
+    """Raises ConfigError on a name without multirun, lengths under one name, and a strength that no regularizer typed has."""
+    typed = dict(override.partition("=")[::2] for override in overrides)
+    swept = bool({"-m", "--multirun"} & set(options))
+    name = typed.get("sweep", "null").replace("null", "")
+    if name and not swept:
+        raise ConfigError(f"sweep={name} names a multirun: type -m as well")
+    if slug(name) != name:
+        raise ConfigError(f"sweep={name}: letters, digits, '.', '_' and '-' only; type sweep={slug(name)}")
+    for length in LENGTHS:
+        if name and "," in typed.get(length, ""):
+            raise ConfigError(
+                f"{length}={typed[length]}: in a named sweep a longer job goes on with the shorter one. "
+                "Leave out sweep=, or sweep each length under a name of its own"
+            )
+    named = re.findall(r"\w+", typed.get("regularizer", "none"))
+    chosen = {path.stem: path.read_text() for path in regularizers if path.stem in named}
+    for knob in KNOBS:
+        nowhere = not any(knob in text for text in chosen.values())
+        if swept and typed.get(knob, "null") != "null" and chosen and nowhere and "experiment" not in typed:
+            raise ConfigError(
+                f"{knob}={typed[knob]}: no chosen regularizer has that strength (regularizer={','.join(chosen)}). "
+                "Type regularizer=l2, say, or leave it out"
+            )
