@@ -22,7 +22,9 @@ from regen.runs import read_json
         (False, math.inf, None, False),
     ],
 )
-def test_better_is_lower_or_higher_as_the_figure_has_it_and_never_what_is_not_finite(higher, value, best, better) -> None:
+def test_better_is_lower_or_higher_as_the_figure_has_it_and_never_what_is_not_finite(
+    higher, value, best, better
+) -> None:
     assert Goal("val/x", higher).is_better(value, best) == better
 
 

@@ -7,17 +7,16 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 
-
 EACH = 100  # iterations
 
 
 class Averaged(nn.Module):
     """average <- d^k * average + (1 - d^k) * net after every k-th iteration t, with d = min(decay, (1 + t) / (10 + t)).
 
-    In the first EACH iterations k is 1: there the average has to keep up. Later k = `every`: of a slow average some of
-    its terms say as much as all of them, and a small net trains a few per cent faster. Buffers such as the running means of batch
-    norm are averaged like weights; counters are copied. (torch's AveragedModel takes five times as long on a small net.)
-    Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
+    In the first EACH iterations k is 1: there the average has to keep up. Later k = `every`: of a slow average some of its
+    terms say as much as all of them, and a small net trains a few per cent faster. Buffers such as the running means of
+    batch norm are averaged like weights; counters are copied. (torch's AveragedModel takes five times as long on a small
+    net.) Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
     """
 
     def __init__(self, net: nn.Module, decay: float, every: int = 1) -> None:

@@ -26,7 +26,11 @@ def board(title: str, figures: Mapping[str, float]) -> Table:
 
 
 def _words(figure: str) -> str:
-    return TITLES.get(figure, "") if figure else "share of the first distance by which samples are nearer to training images"
+    return (
+        TITLES.get(figure, "")
+        if figure
+        else "share of the first distance by which samples are nearer to training images"
+    )
 
 
 def _rows(figures: Mapping[str, float]) -> dict[str, dict[str, str]]:

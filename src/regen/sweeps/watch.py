@@ -45,9 +45,19 @@ def summed_up() -> Iterator[None]:
                 raise
             sys.exit(75)
         finally:
-            failed = summary.close(Watch.folder) if Watch.folder else False
+            failed = _close(Watch.folder) if Watch.folder else False
     if failed:
         sys.exit(1)
+
+
+def _close(sweep: Path) -> bool:
+    """Sum the sweep up, and lay its runs side by side; whether a job failed."""
+    failed = summary.close(sweep)
+    from regen import comparing  # here: drawing takes a second to import
+
+    if page := comparing.write(sweep):
+        print(f"compare  {page}")
+    return failed
 
 
 @contextlib.contextmanager
