@@ -1,0 +1,185 @@
+"""The typed schemas of the configurations: what each key of conf/ must be. Imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class Data:
+    """conf/data: a group has those of these keys that it needs."""
+
+    _target_: str = MISSING
+    image_size: int = MISSING
+    root: str = MISSING
+    channels: int | None = None
+    batch_size: int = MISSING
+    workers: int = MISSING
+    train: int = MISSING  # points
+    validation: float = MISSING  # share of the images, or points
+    test: float = MISSING
+    subset: float | None = None
+    folds: int | None = None
+    fold: int | None = None
+    monitor: str = MISSING
+    in_memory_bytes: int = MISSING
+
+
+@dataclass
+class Model:
+    """conf/model"""
+
+    _target_: str = MISSING
+    z_size: int = MISSING
+    d_steps: int = MISSING
+    order: list[str] = MISSING
+    reuse_fake: bool = MISSING
+    ema_decay: float = MISSING
+    ema_every: int = MISSING
+    top_k: Any = MISSING  # a number or a schedule
+    optimizer_g: dict[str, Any] = MISSING
+    optimizer_d: dict[str, Any] = MISSING
+
+
+@dataclass
+class Trainer:
+    """conf/trainer: Lightning's Trainer, as far as a run may choose."""
+
+    accelerator: str = MISSING
+    devices: Any = MISSING
+    num_nodes: int = MISSING
+    strategy: str = MISSING
+    precision: str = MISSING
+    threads: int | None = None
+    progress_bar: bool = MISSING
+
+
+@dataclass
+class Logger:
+    """conf/logger"""
+
+    project: str = MISSING
+    offline: bool | None = None
+    timeout_seconds: int = MISSING
+
+
+@dataclass
+class Train:
+    """conf/train.yaml"""
+
+    data: Data = MISSING
+    model: Model = MISSING
+    network: Any = MISSING
+    loss: Any = MISSING
+    regularizer: Any = MISSING
+    slope: Any = MISSING
+    dynamics: Any = None
+    metrics: Any = MISSING
+    trainer: Trainer = MISSING
+    logger: Any = MISSING
+    seed: int = MISSING
+    lambda_g: float | None = None
+    lambda_d: float | None = None
+    max_iterations: int | None = None
+    max_images: int | None = None
+    log_every: int = MISSING
+    save_every: int = MISSING
+    share_every: int = MISSING
+    evaluate_every: int = MISSING
+    evaluation_samples: int = MISSING
+    chunk: int | None = None
+    monitor: str = MISSING
+    patience: int | None = None
+    report: bool = MISSING
+    name: str | None = None
+    group: str | None = None
+    tags: list[str] = MISSING
+    sweep: str | None = None
+    resume: str | None = None
+
+
+@dataclass
+class Stability:
+    """conf/stability.yaml"""
+
+    loss: Any = MISSING
+    regularizer: Any = MISSING
+    slope: Any = MISSING
+    lambda_g: float | None = None
+    lambda_d: float | None = None
+    all: bool = MISSING
+    lr: float = MISSING
+    iterations: int = MISSING
+    iteration: int = MISSING
+    batch: int = MISSING
+
+
+@dataclass
+class Evaluate:
+    """conf/evaluate.yaml"""
+
+    metrics: Any = MISSING
+    run: Any = MISSING
+    split: str = MISSING
+    samples: int = MISSING
+    weights: str = MISSING
+    checkpoint: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+    tracker: bool = MISSING
+
+
+@dataclass
+class Export:
+    """conf/export.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    formats: list[str] = MISSING
+    opset: int | None = None
+    license: str | None = None
+    out: str | None = None
+
+
+@dataclass
+class Sample:
+    """conf/sample.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    n: int | None = None
+    seed: int | None = None
+    truncation: float = MISSING
+    write: Any = None
+    out: str | None = None
+    rows: int = MISSING
+    columns: int = MISSING
+    steps: int = MISSING
+    truncations: list[float] = MISSING
+    device: str = MISSING
+    batch: int = MISSING
+
+
+@dataclass
+class Report:
+    """conf/report.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    samples: int | None = None
+    device: str = MISSING
+    threads: int | None = None
+
+
+@dataclass
+class Compare:
+    """conf/compare.yaml"""
+
+    runs: Any = MISSING
+    monitor: str | None = None
+    figures: list[str] = MISSING
+    rows: int = MISSING
+    out: str | None = None
