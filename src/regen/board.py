@@ -8,18 +8,19 @@ from rich.table import Table
 from regen.panels import TITLES
 
 COLUMNS = ("held out", "training", "gap", "real", "generated")
-WIDE = 130  # characters: room for the words, too
+ROOMY, WIDE = 100, 130  # characters: room for errors beside their figures; for words, too
 PLACES = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
 
 
 def board(title: str, figures: Mapping[str, float]) -> Table:
     """A table of {"val/fd": …, "gap/nearest_low": …}: a row for each figure, a column for each place."""
-    table = Table("", title=title, title_justify="left")
+    table, width = Table(title=title, title_justify="left"), Console().width
+    table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    if Console().width >= WIDE:
+    if width >= WIDE:
         table.add_column("", style="dim")
-    for figure, cells in _rows(figures).items():
+    for figure, cells in _rows(figures, " " if width >= ROOMY else "\n").items():
         row = [figure or "gap", *(cells.get(column, "") for column in COLUMNS), _words(figure)]
         table.add_row(*row[: len(table.columns)])
     return table
@@ -33,21 +34,21 @@ def _words(figure: str) -> str:
     )
 
 
-def _rows(figures: Mapping[str, float]) -> dict[str, dict[str, str]]:
-    """{"fd": {"held out": "3.1 ± 0.2", …}}: standard errors and intervals stand behind what they belong to."""
+def _rows(figures: Mapping[str, float], space: str) -> dict[str, dict[str, str]]:
+    """{"fd": {"held out": "3.1 ± 0.2", …}}: standard errors and intervals stand behind what they belong to, or below it."""
     rows: dict[str, dict[str, str]] = {}
     for name, value in figures.items():
         kind, _, figure = name.partition("/")
         if any(figure.endswith(end) and name.removesuffix(end) in figures for end in ("_se", "_low", "_high")):
             continue
-        rows.setdefault(figure, {})[PLACES.get(kind, "held out")] = _cell(figures, name, value)
+        rows.setdefault(figure, {})[PLACES.get(kind, "held out")] = _cell(figures, name, value, space)
     return rows
 
 
-def _cell(figures: Mapping[str, float], name: str, value: float) -> str:
+def _cell(figures: Mapping[str, float], name: str, value: float, space: str) -> str:
     text = f"{value:.3g}"
     if (error := figures.get(f"{name}_se")) is not None:
-        text += f" ± {error:.2g}"
+        text += f"{space}± {error:.2g}"
     if (low := figures.get(f"{name}_low")) is not None:
-        text += f" [{low:.2f}–{figures[f'{name}_high']:.2f}]"
+        text += f"{space}[{low:.2f}–{figures[f'{name}_high']:.2f}]"
     return text
