@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
+from regen.metrics.manifold import squared_distances
 from regen.metrics.metric import Look, SampleMetric
 from regen.randomness import Draws
 
 RESAMPLES = 200
 KNOWN = 12  # neighbours: a resample holds a row with probability 1 - 1/e, and none of 12 in 6 of a million cases
-AT_A_TIME = 1000  # rows
 NORMAL = 1.96  # standard errors on each side of a 95 % interval
 
 
@@ -42,8 +42,8 @@ class Nearest(SampleMetric):
 
 def neighbours(rows: Tensor, among: Tensor, known: int = KNOWN) -> tuple[Tensor, Tensor]:
     """Of rows (N, F) the distances (N, K) to their nearest of `among` (M, F), ascending, and whose they are; K <= known, M."""
-    near = [torch.cdist(some, among).topk(min(known, len(among)), largest=False) for some in rows.split(AT_A_TIME)]
-    return torch.cat([one.values for one in near]), torch.cat([one.indices for one in near])
+    near = [some.topk(min(known, len(among)), largest=False) for some in squared_distances(rows, among)]
+    return torch.cat([one.values for one in near]).clamp_min(0).sqrt(), torch.cat([one.indices for one in near])
 
 
 def _resampled(sides: list[tuple[Tensor, Tensor]], sizes: list[int], draws: Draws) -> Tensor:
