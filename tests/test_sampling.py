@@ -14,10 +14,10 @@ from runs_by_hand import made
 from regen import cli
 from regen.data.pixels import MODES
 from regen.errors import ConfigError
+from regen.latents import Latents, paths, slerp, sweep
 from regen.randomness import Draws
 from regen.runs import ROOT
 from regen.sampling.files import Npz, PngFolder
-from regen.sampling.latents import Latents, paths, slerp, sweep
 
 
 @pytest.fixture

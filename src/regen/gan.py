@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 from lightning.pytorch import LightningModule
@@ -13,23 +12,14 @@ from regen import checkpoints, distributed, dynamics
 from regen.average import Averaged
 from regen.data.batches import Chunk
 from regen.data.split import as_float
+from regen.latents import Latents
 from regen.objective import Objective
 from regen.passes import apart, plain_attention
 from regen.randomness import Draws
-from regen.record import Record, Watch
+from regen.record import Count, Record, Watch
 from regen.schedules import Schedule, value_of
 from regen.slopes import Automatic, Slopes
 from regen.step import GANStep
-
-BLOCK = 512  # latents are drawn in blocks, so that sample number i is the same whatever is asked for with it
-
-
-@dataclass
-class Count:
-    """How far training is. (Not attributes of the module: setting one takes torch microseconds.)"""
-
-    iteration: int = 0
-    images_seen: int = 0
 
 
 class GAN(LightningModule):
@@ -94,12 +84,9 @@ class GAN(LightningModule):
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
-        blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
-        z = torch.cat(
-            [Draws(self.seed, "samples", b).normal(BLOCK, self.z_size) for b in blocks]
-        )  # alike on any device
+        z = Latents(self.z_size, self.seed, "samples")(first, n)
         with torch.inference_mode():
-            return self.ema(z[first % BLOCK : first % BLOCK + n].to(self.device)).float()
+            return self.ema(z.to(self.device)).float()
 
     def score(self, images: Tensor) -> Tensor:
         """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""

@@ -1,6 +1,7 @@
 """make_anew: the pages of runs, ended or still training, from their folders."""
 
 import logging
+from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
@@ -22,21 +23,19 @@ def make_anew(cfg: DictConfig) -> int:
     """Write report.html into each run's folder; the number of those written. Raises ConfigError where no run is."""
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    auto = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(auto if cfg.device == "auto" else cfg.device)
-    written = [page.write(Folder(path), *_seen(path, cfg, device)) for path in find_runs(cfg.run)]
+    written = [page.write(Folder(path), *_seen(path, cfg)) for path in find_runs(cfg.run)]
     for path in filter(None, written):
         print(path)
     return len(list(filter(None, written)))
 
 
-def _seen(path, cfg: DictConfig, device: torch.device) -> tuple[Look | None, None, Images | None]:
+def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None]:
     """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
     try:
-        run = open_run(path, cfg.checkpoint, device)
+        run = open_run(path, cfg.checkpoint, cfg.device)
         source = build(run.cfg.metrics.features, "metrics.features", Source)
         samples = cfg.samples or run.cfg.evaluation_samples
-        judge = Judge(run.data, {}, source, run.folder.home / "features", device, samples)
+        judge = Judge(run.data, {}, source, run.folder.home / "features", run.model.device, samples)
         return judge.look(run.model), None, run.data
     except ConfigError as error:
         log.warning("of %s its files alone are shown: %s", path, error)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from regen.latents import paths
 from regen.page import pixels, plane
 from regen.page.evidence import Evidence
 from regen.randomness import Draws
-from regen.sampling.latents import paths
 
 ROWS, STEPS = 4, 8
 FINE = 100  # steps of a path in the plane

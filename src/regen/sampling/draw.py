@@ -10,16 +10,16 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
 from regen.errors import ConfigError
+from regen.latents import Latents, paths, sweep
 from regen.opened import Opened, open_run
 from regen.pictures import grid, save_png
 from regen.sampling.files import Npz, PngFolder
-from regen.sampling.latents import Latents, paths, sweep
 
 log = logging.getLogger(__name__)
-SHOWN = 64  # images in samples.png
 
 
 def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
@@ -54,7 +54,7 @@ class Drawing:
         self.plane = data if isinstance(data, Mixture) else None
         self.what = list(cfg.write or (["grid", "npz"] if self.plane else ["grid", "images"]))
         self._check_what()
-        self.n = cfg.n or (self.plane.shown if self.plane else SHOWN)
+        self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents, self.sampler = Latents(model.z_size, *parts), opened.sampler(cfg.weights)
         self.folder = folder or opened.folder.path / "drawn" / self._name()

@@ -6,9 +6,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from regen.gan import BLOCK
 from regen.randomness import Draws
 
+BLOCK = 512  # latents are drawn in blocks, so that number i is the same whatever is asked for with it
 PARALLEL = 1e-4  # sine of the angle below which two latents lie on one line, where there is no arc between them
 
 
