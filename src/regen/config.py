@@ -16,6 +16,14 @@ AT_LEAST_ONE = (
 )
 
 
+CHOICES = {
+    "split": ("test", "val"),
+    "weights": ("ema", "raw"),
+    "checkpoint": ("newest", "best"),
+    "device": ("auto", "cpu", "cuda"),
+}
+
+
 def check(cfg: DictConfig) -> None:
     """Give lambda_g and lambda_d to the regularizer that has them, and refuse what cannot be run.
 
@@ -43,27 +51,19 @@ def check_stability(cfg: DictConfig) -> None:
 def check_evaluate(cfg: DictConfig) -> None:
     """The same for conf/evaluate.yaml."""
     _conform(cfg, Evaluate)
-    if OmegaConf.is_missing(cfg, "run"):
-        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
+    _check_run(cfg)
     _check_at_least_one(cfg, "samples threads")
-    choices = {"split": ("test", "val"), "weights": ("ema", "raw"), "checkpoint": ("newest", "best")}
-    for key, known in (choices | {"device": ("auto", "cpu", "cuda")}).items():
-        if cfg[key] not in known:
-            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+    _check_choices(cfg, "split weights checkpoint device")
 
 
 def check_export(cfg: DictConfig) -> None:
     """The same for conf/export.yaml."""
     _conform(cfg, Export)
-    if OmegaConf.is_missing(cfg, "run"):
-        raise ConfigError("which run? Type run=outputs/RUN, the folder of a run")
-    choices = {"checkpoint": ("newest", "best"), "weights": ("ema", "raw"), "formats": ("safetensors", "pt2", "onnx")}
-    for key, known in choices.items():
-        asked = [cfg[key]] if isinstance(cfg[key], str) else list(cfg[key])
-        if not asked or set(asked) - set(known) or len(set(asked)) < len(asked):
-            raise ConfigError(
-                f"{key}={cfg[key]}: expected {'some' if key == 'formats' else 'one'} of {', '.join(known)}"
-            )
+    _check_run(cfg)
+    _check_choices(cfg, "checkpoint weights")
+    asked, known = list(cfg.formats), ("safetensors", "pt2", "onnx")
+    if not asked or set(asked) - set(known) or len(set(asked)) < len(asked):
+        raise ConfigError(f"formats={cfg.formats}: expected some of {', '.join(known)}")
     if cfg.opset is not None and cfg.opset < 18:
         raise ConfigError(f"opset={cfg.opset}: torch writes ONNX of opset 18 or more")
 
@@ -71,16 +71,13 @@ def check_export(cfg: DictConfig) -> None:
 def check_sample(cfg: DictConfig) -> None:
     """The same for conf/sample.yaml."""
     _conform(cfg, Sample)
-    if OmegaConf.is_missing(cfg, "run") or cfg.run is None:
-        raise ConfigError("which run? Type run=outputs/RUN, the folder of a run, a list of them or a glob")
+    _check_run(cfg)
     known = ("grid", "images", "interpolation", "sweep", "npz")
     if cfg.write is not None and not OmegaConf.is_list(cfg.write):
         cfg.write = [cfg.write]
     if cfg.write is not None and (not cfg.write or any(one not in known for one in cfg.write)):
         raise ConfigError(f"write={cfg.write}: expected some of {', '.join(known)}, like write=[grid,npz]")
-    for key, known in {"checkpoint": ("newest", "best"), "weights": ("ema", "raw")}.items():
-        if cfg[key] not in known:
-            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+    _check_choices(cfg, "checkpoint weights")
     _check_at_least_one(cfg, "n batch rows columns")
     if cfg.steps < 2:
         raise ConfigError(f"steps={cfg.steps}: expected 2 or more, an arc has two ends")
@@ -94,11 +91,8 @@ def check_sample(cfg: DictConfig) -> None:
 def check_report(cfg: DictConfig) -> None:
     """The same for conf/report.yaml."""
     _conform(cfg, Report)
-    if OmegaConf.is_missing(cfg, "run"):
-        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
-    for key, known in {"checkpoint": ("newest", "best"), "device": ("auto", "cpu", "cuda")}.items():
-        if cfg[key] not in known:
-            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(known)}")
+    _check_run(cfg)
+    _check_choices(cfg, "checkpoint device")
     _check_at_least_one(cfg, "samples threads")
     if cfg.samples == 1:
         raise ConfigError("samples=1: expected 2 or more")
@@ -125,6 +119,17 @@ def _conform(cfg: DictConfig, schema: type) -> None:
         raise  # the command line knows the nearest name
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or error.key}: {str(error).splitlines()[0]}") from error
+
+
+def _check_run(cfg: DictConfig) -> None:
+    if OmegaConf.is_missing(cfg, "run") or not cfg.run:
+        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
+
+
+def _check_choices(cfg: DictConfig, keys: str) -> None:
+    for key in keys.split():
+        if cfg[key] not in CHOICES[key]:
+            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(CHOICES[key])}")
 
 
 def _check_at_least_one(cfg: DictConfig, keys: str) -> None:

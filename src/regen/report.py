@@ -30,6 +30,25 @@ def close(
     with_page: bool,
 ) -> None:
     """Write result.json, curves.png and the page, finish W&B's run, print the figures and what they say of the run."""
+    result = _result(folder, outcome, model, data, monitor, seconds)
+    write_json(folder.result, result)
+    for logger in loggers:
+        if isinstance(logger, Wandb):
+            logger.close(
+                {"status": outcome.status, "verdict": result["verdict"]["kind"], **outcome.figures},
+                failed=outcome.status == "failed",
+            )
+    if folder.metrics.exists():
+        pictures.curves(folder.metrics, folder.curves)
+    if outcome.status != "failed":
+        if with_page:
+            page.write(folder, outcome.look, result, data)
+        if is_alone():  # a multirun ends with one table for all
+            _show(folder, result)
+
+
+def _result(folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, seconds: float) -> dict:
+    """The content of result.json."""
     said = verdict(
         read_history(folder.metrics, ["gap", monitor]),
         modes=data.modes,
@@ -53,19 +72,7 @@ def close(
     }
     if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on
         result["evaluations"] = evaluations
-    write_json(folder.result, result)
-    for logger in loggers:
-        if isinstance(logger, Wandb):
-            logger.close(
-                {"status": outcome.status, "verdict": said.kind, **outcome.figures}, failed=outcome.status == "failed"
-            )
-    if folder.metrics.exists():
-        pictures.curves(folder.metrics, folder.curves)
-    if outcome.status != "failed":
-        if with_page:
-            page.write(folder, outcome.look, result, data)
-        if is_alone():  # a multirun ends with one table for all
-            _show(folder, result)
+    return result
 
 
 def _show(folder: Folder, result: dict) -> None:
