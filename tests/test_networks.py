@@ -7,6 +7,7 @@ from torch import nn
 from regen.errors import ConfigError
 from regen.networks import dcgan, mlp
 from regen.randomness import seeded
+from regen.regularizers.form import WeightNorm
 
 SIZES = [28, *range(16, 129, 8)]
 
@@ -25,6 +26,7 @@ def test_mlp_makes_any_shape(shape):
     made = mlp.Generator(shape, z_size=6, hidden=(9,))(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)))
     assert made.shape == (4, *shape) and made.abs().max() <= 1
     assert mlp.Discriminator(shape, hidden=(9,))(made).shape == (4,)
+    assert mlp.Encoder(shape, z_size=6, hidden=(9,))(made).shape == (4, 12)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -34,6 +36,7 @@ def test_dcgan_makes_every_size_that_it_promises(size, channels):
     made = dcgan.Generator(shape, z_size=5, width=2)(torch.zeros(2, 5))
     assert made.shape == (2, *shape) and made.abs().max() <= 1
     assert dcgan.Discriminator(shape, width=2)(made).shape == (2,)
+    assert dcgan.Encoder(shape, z_size=5, width=2)(made).shape == (2, 10)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ def test_dcgan_makes_every_size_that_it_promises(size, channels):
 def test_dcgan_says_which_images_it_makes(shape):
     found = " x ".join(map(str, shape))
     expected = rf"square images of 28 or a multiple of 8 .* the data have {found}\. Type data\.image_size=32"
-    for net in (dcgan.Generator, dcgan.Discriminator):
+    for net in (dcgan.Generator, dcgan.Discriminator, dcgan.Encoder):
         with pytest.raises(ConfigError, match=expected):
             net(shape)
 
@@ -79,6 +82,44 @@ def test_a_score_is_its_own_images_alone(pair):
     assert torch.allclose(discriminator(batch)[2:3], discriminator(batch[2:3]), atol=1e-6)
 
 
+@pytest.mark.parametrize("nets", [mlp, dcgan], ids=["mlp", "dcgan"])
+def test_an_encoder_is_the_discriminator_up_to_its_last_layer(nets):
+    discriminator, encoder = nets.Discriminator((1, 16, 16)), nets.Encoder((1, 16, 16), z_size=7)
+    ours = [parameter.shape for parameter in encoder.parameters()]
+    theirs = [parameter.shape for parameter in discriminator.parameters()]
+    assert ours[:-2] == theirs[:-2] and ours[-2:] == [(14, theirs[-2][1]), (14,)]
+    assert not any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in encoder.modules())
+
+
+@pytest.mark.parametrize("nets", [mlp, dcgan], ids=["mlp", "dcgan"])
+@pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch_norm"])
+def test_an_encoders_log_variances_start_near_0_and_its_means_tell_images_apart(nets, batch_norm):
+    with seeded(0):
+        encoder = nets.Encoder((1, 16, 16), z_size=7, batch_norm=batch_norm)
+    batch = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    mean, logvar = encoder(batch).chunk(2, dim=1)
+    assert mean.shape == logvar.shape == (64, 7) and logvar.abs().max() < 0.02
+    assert mean.std(dim=0).min() > 10 * logvar.std(dim=0).max() > 0
+
+
+@pytest.mark.parametrize("nets", [mlp, dcgan], ids=["mlp", "dcgan"])
+def test_an_encoder_learns_the_moments_of_what_it_sees(nets):
+    with seeded(0):
+        encoder = nets.Encoder((1, 16, 16), z_size=2)
+    dark, bright = -torch.ones(8, 1, 16, 16), torch.ones(8, 1, 16, 16)
+    images, wanted = (
+        torch.cat([dark, bright]),
+        torch.tensor([[-1.0, 0, -2, 0], [1.0, 0, -2, 0]]).repeat_interleave(8, 0),
+    )
+    optimizer = torch.optim.Adam(encoder.parameters(), 1e-2)
+    for _ in range(40):
+        loss = (encoder(images) - wanted).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.02
+
+
 @pytest.mark.parametrize("pair", [mlp, dcgan], ids=["mlp", "dcgan"])
 def test_logits_and_images_end_in_a_linear_layer_and_a_tanh(pair):
     assert isinstance(list(pair.Discriminator((1, 16, 16), batch_norm=True).modules())[-1], nn.Linear)
@@ -88,3 +129,12 @@ def test_logits_and_images_end_in_a_linear_layer_and_a_tanh(pair):
 def test_dcgans_kernels_lie_channels_last():
     kernels = [layer.weight for layer in dcgan.Discriminator((3, 32, 32)).modules() if isinstance(layer, nn.Conv2d)]
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+@pytest.mark.parametrize("nets", [mlp, dcgan], ids=["mlp", "dcgan"])
+def test_an_encoder_under_weight_norm_starts_as_it_is(nets):
+    encoder = nets.Encoder((1, 16, 16), z_size=3).eval()
+    batch = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    before = encoder(batch)
+    WeightNorm(nets=["discriminator"]).attach(nn.Identity(), encoder)
+    assert torch.allclose(encoder(batch), before, atol=1e-5) and before.isfinite().all()

@@ -47,6 +47,23 @@ def test_options_of_groups_are_told_by_their_names():
     assert [one["loss"] for one in settings(runs)] == ["hinge", "least_squares", "Mine"]
 
 
+def network(name: str, *nets: str, **encoder) -> dict:
+    made = {net.lower(): {"_target_": f"regen.networks.{name}.{net}"} for net in nets}
+    return {"network": made | ({"encoder": made["encoder"] | encoder} if encoder else {})}
+
+
+def test_a_run_of_before_there_were_encoders_is_of_the_same_network_as_one_with_its_encoder():
+    pair, trio = ("Generator", "Discriminator"), ("Generator", "Discriminator", "Encoder")
+    assert settings([config(**network("mlp", *nets)) for nets in (pair, trio)]) == [{}, {}]
+    runs = [config(**network(name, *nets)) for name, nets in (("mlp", pair), ("mlp", trio), ("dcgan", pair))]
+    assert [one["network"] for one in settings(runs)] == ["mlp", "mlp", "dcgan"]
+
+
+def test_encoders_of_two_sizes_are_told_apart():
+    runs = [config(**network("mlp", "Generator", "Encoder", hidden=hidden)) for hidden in ([64], [128, 128])]
+    assert settings(runs)[0] == {"network.encoder.hidden": "[64]"}
+
+
 def test_the_first_are_regularizers_with_their_strengths():
     runs = [
         config(regularizers(r1=value), loss={"_target_": f"regen.losses.{name}"}, max_iterations=length)

@@ -14,6 +14,7 @@ ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "traine
 ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.root", "data.workers", "data.in_memory_bytes")
 CHOSEN = ("data", "model", "network", "loss", "slope")  # groups of which a run has one option
 LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
+LATER = "network.encoder."  # keys that runs may lack, made before there were any: that is no difference
 ABSENT = object()
 
 
@@ -73,7 +74,8 @@ def _plain(value: object) -> Value:
 
 def _differs(flat: Sequence[Mapping], key: str) -> bool:
     """Whether the runs that have it have different values, or some do not have it at all."""
-    return len({repr(one.get(key, ABSENT)) for one in flat}) > 1
+    having = [one for one in flat if key in one] if key.startswith(LATER) else flat
+    return len({repr(one.get(key, ABSENT)) for one in having}) > 1
 
 
 def _chosen(config: Mapping, group: str) -> str:
@@ -81,18 +83,18 @@ def _chosen(config: Mapping, group: str) -> str:
     node = config.get(group) or {}
     if group in LISTED:
         return next(iter(node)) if len(node) == 1 else f"[{','.join(node)}]" if node else "none"
-    classes = _classes(node)
-    found = (path.stem for path in sorted((ROOT / "conf" / group).glob("*.yaml")) if _classes(_read(path)) == classes)
-    return next(found, ",".join(one.rpartition(".")[2] for one in sorted(classes)))
+    classes = _classes(node, f"{group}.")
+    options = {path.stem: _classes(_read(path), f"{group}.") for path in sorted((ROOT / "conf" / group).glob("*.yaml"))}
+    for option, own in options.items():
+        if {key: one for key, one in own.items() if key in classes or not key.startswith(LATER)} == classes:
+            return option
+    return ",".join(one.rpartition(".")[2] for one in sorted(set(classes.values())))
 
 
-def _classes(node: Mapping) -> set[str]:
-    """What a group is made of, without the optimizers' classes, which are told by their own keys."""
-    return {
-        str(value)
-        for key, value in _flat(node)
-        if key.rpartition(".")[2] == "_target_" and not key.startswith("optimizer_")
-    }
+def _classes(node: Mapping, above: str) -> dict[str, str]:
+    """What a group is made of, by key, without the optimizers' classes, which are told by their own keys."""
+    found = {key: str(value) for key, value in _flat(node, above) if key.rpartition(".")[2] == "_target_"}
+    return {key: value for key, value in found.items() if not key.startswith(f"{above}optimizer_")}
 
 
 def _is_told(key: str, value: Value, told: Mapping, flat: Sequence[Mapping]) -> bool:

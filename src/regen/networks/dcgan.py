@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.networks.codes import of_code
 
 MOST_CHANNELS = 512
 
@@ -35,15 +36,32 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Sequence[int], width: int = 32, batch_norm: bool = False) -> None:
         super().__init__()
-        side, widths = _plan(shape, width)
-        layers: list[nn.Module] = []
-        for before, after in zip([shape[0], *widths], widths, strict=False):
-            layers += [nn.Conv2d(before, after, 4, 2, 1)] + [nn.BatchNorm2d(after)] * batch_norm + [nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, 1))
+        self.layers = _inwards(shape, width, 1, batch_norm)
         _start(self)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Images (B, C, S, S) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
+
+    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32, batch_norm: bool = False) -> None:
+        super().__init__()
+        self.layers = _inwards(shape, width, 2 * z_size, batch_norm)
+        _start(self)
+        of_code(self.layers[-1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> nn.Sequential:
+    side, widths = _plan(shape, width)
+    layers: list[nn.Module] = []
+    for before, after in zip([shape[0], *widths], widths, strict=False):
+        layers += [nn.Conv2d(before, after, 4, 2, 1)] + [nn.BatchNorm2d(after)] * batch_norm + [nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, last))
 
 
 def _plan(shape: Sequence[int], width: int) -> tuple[int, list[int]]:

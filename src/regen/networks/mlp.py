@@ -1,4 +1,4 @@
-"""The article's fully connected pair: 100-128-128-784 and 784-128-128-1, for images of any shape."""
+"""The article's fully connected pair: 100-128-128-784 and 784-128-128-1, for images of any shape; and an encoder like it."""
 
 import itertools
 import math
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.networks.codes import of_code
 
 
 class Generator(nn.Module):
@@ -26,10 +27,28 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Sequence[int], hidden: Sequence[int] = (128, 128), batch_norm: bool = False) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_layers(math.prod(shape), hidden, 1, nn.LeakyReLU(0.2), batch_norm))
+        self.layers = _inwards(shape, hidden, 1, batch_norm)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images.flatten(1)).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
+
+    def __init__(
+        self, shape: Sequence[int], z_size: int = 100, hidden: Sequence[int] = (128, 128), batch_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.layers = _inwards(shape, hidden, 2 * z_size, batch_norm)
+        of_code(self.layers[-1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images.flatten(1))
+
+
+def _inwards(shape: Sequence[int], hidden: Sequence[int], last: int, batch_norm: bool) -> nn.Sequential:
+    return nn.Sequential(*_layers(math.prod(shape), hidden, last, nn.LeakyReLU(0.2), batch_norm))
 
 
 def _layers(
