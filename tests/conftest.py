@@ -34,12 +34,13 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.delenv("WANDB_REINIT", raising=False)  # the benchmark's
 
 
-def make_gan(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> GAN:
-    """A small fully connected GAN on 4x4 images, prepared to be stepped by hand."""
+def make_gan(
+    *, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, nets=None, **options
+) -> GAN:
+    """A small GAN, fully connected and on 4x4 images unless nets are given, prepared to be stepped by hand."""
     with seeded(seed, "weights"):
         gan = GAN(
-            generator=mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
-            discriminator=mlp.Discriminator(SHAPE, hidden=(16,)),
+            **(nets or small_nets()),
             objective=Objective(loss or Nonsaturating(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
             optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
@@ -49,6 +50,13 @@ def make_gan(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
         )
     gan.prepare(gan.configure_optimizers())
     return gan
+
+
+def small_nets() -> dict[str, torch.nn.Module]:
+    return {
+        "generator": mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
+        "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
+    }
 
 
 def images(batch: int = 16, number: int = 0) -> torch.Tensor:

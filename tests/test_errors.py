@@ -40,7 +40,7 @@ COMMANDS = {
     "+regularizer.l2.foo=1": r"regularizer\.l2 must name a _target_ .* is the option chosen",
     "+regularizer.l2=1 lambda_g=1": r"no chosen regularizer has that strength",
     "regularizer.r1.lambda_d=1": r"belongs to an option that is not chosen: type regularizer=r1 as well",
-    "network.generator.width=3": r"belongs to an option that is not chosen: type network=dcgan as well",
+    "network.generator.width=3": r"belongs to an option that is not chosen: type network=dcgan or network=resnet as well",
     "loss=null": r"loss=null: type one of article, hinge",
     "seed=1,2": r"To sweep over it, add --multirun",
     "lambda_g": r"missing EQUAL",

@@ -24,7 +24,7 @@ from regen.exporting.figures import figures, measured
 from regen.exporting.formats import Weights, chosen
 from regen.exporting.sources import SOURCES
 from regen.exporting.taken import Taken
-from regen.networks import dcgan, mlp
+from regen.networks import dcgan, mlp, resnet
 from regen.opened import Opened, open_run
 from regen.randomness import generator, seeded
 from regen.regularizers.form import SpectralNorm, WeightNorm
@@ -35,6 +35,7 @@ NETS = {
     "mlp": (lambda: mlp.Generator((2, 1, 1), z_size=6, hidden=(16,)), None),
     "dcgan of 28 pixels, weight norm": (lambda: dcgan.Generator((1, 28, 28), 6, width=4), WeightNorm),
     "dcgan in colour, spectral norm": (lambda: dcgan.Generator((3, 32, 32), 6, width=4), SpectralNorm),
+    "resnet, spectral norm": (lambda: resnet.Generator((1, 16, 16), 6, width=4), SpectralNorm),
 }
 
 

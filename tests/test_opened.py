@@ -34,7 +34,7 @@ def test_it_samples_the_averaged_generator_or_the_raw_one(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "shape"), [("mnist", (1, 28, 28)), ("cifar10", (3, 32, 32))])
-@pytest.mark.parametrize("network", ["mlp", "dcgan"])
+@pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet"])
 def test_its_data_set_need_not_be_on_this_machine(tmp_path, name, shape, network):
     made(tmp_path / "run", f"data.root={tmp_path}/nowhere", data=name, network=network, shape=shape)
     assert open_run(tmp_path / "run").shape == shape

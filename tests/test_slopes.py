@@ -8,7 +8,7 @@ from torch import nn
 
 from regen.errors import ConfigError
 from regen.gan import GAN
-from regen.networks import dcgan, mlp
+from regen.networks import dcgan, mlp, resnet
 from regen.randomness import seeded
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
@@ -42,7 +42,7 @@ def test_every_way_gives_the_slope_of_a_quadratic_critic_and_its_gradient(way):
 
 
 @pytest.mark.parametrize("form", [None, SpectralNorm()], ids=named)
-@pytest.mark.parametrize("pair", [mlp, dcgan], ids=["mlp", "dcgan"])
+@pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 def test_the_exact_ways_agree_on_the_shipped_critics_behind_the_same_augmentations(pair, form):
     discriminator, augmenting = pair.Discriminator((1, 16, 16)), DiffAugment()
     if form:
@@ -83,9 +83,9 @@ def go_on(gan: GAN) -> GAN:
     return gan
 
 
-@pytest.mark.parametrize("pair", [mlp, dcgan], ids=["mlp", "dcgan"])
+@pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 def test_finite_differences_are_refused_for_the_shipped_critics(pair):
-    expected = r"needs a smooth discriminator, and layer layers\.1 is a LeakyReLU: .* Type slope=auto"
+    expected = r"needs a smooth discriminator, and layer layers\.\S+ is a (Leaky)?ReLU: .* Type slope=auto"
     with pytest.raises(ConfigError, match=expected):
         FiniteDifferences().fit(pair.Discriminator((1, 16, 16)))
 

@@ -9,7 +9,7 @@ from critics import normal
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.networks import dcgan, mlp
+from regen.networks import dcgan, mlp, resnet
 from regen.randomness import seeded
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.batches import Deviation, MinibatchStd, Packing
@@ -18,7 +18,7 @@ from regen.regularizers.gradients import R1, R1R2, R2, JSReg
 from regen.regularizers.interpolates import WganGP
 from regen.regularizers.scores import Mixup
 
-PAIRS = pytest.mark.parametrize("pair", [mlp, dcgan], ids=["mlp", "dcgan"])
+PAIRS = pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 COLOUR = (3, 16, 16)
 
 

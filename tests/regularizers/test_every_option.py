@@ -14,7 +14,8 @@ from regen import checkpoints, config
 from regen.build import build
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
-from regen.randomness import permutation
+from regen.networks import dcgan, resnet
+from regen.randomness import permutation, seeded
 from regen.regularizer import Regularizer
 from regen.runs import register_resolvers
 
@@ -222,3 +223,17 @@ def test_it_trains_with_several_d_steps_and_g_first(name):
     gan = make_gan(regularizers=regularizers(name), loss=Nonsaturating(), d_steps=2, order=("g", "d"))
     losses = gan.iterate(images(16).view(2, 8, 1, 4, 4))
     assert len(losses) == 3 and all(loss.isfinite() for loss in losses)
+
+
+@pytest.mark.parametrize("pair", [dcgan, resnet], ids=["dcgan", "resnet"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_leans_on_convolutional_nets_too(name, pair):
+    shape, real = (1, 16, 16), images(16).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    with seeded(0, "weights"):
+        nets = {"generator": pair.Generator(shape, 8, 2), "discriminator": pair.Discriminator(shape, 2)}
+    gan = make_gan(regularizers=regularizers(name), nets=nets)
+    before = {key: tensor.clone() for key, tensor in gan.named_parameters()}
+    losses = gan.iterate(real[None])
+    assert all(loss.isfinite() for loss in losses)
+    assert any(not torch.equal(tensor, before[key]) for key, tensor in gan.named_parameters() if "generator" in key)
+    assert all(tensor.isfinite().all() for tensor in gan.parameters())

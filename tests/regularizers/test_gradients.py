@@ -8,7 +8,7 @@ from torch import nn
 
 from regen.errors import ConfigError
 from regen.losses import Hinge, LeastSquares, Minimax, Nonsaturating, Relativistic, Wasserstein
-from regen.networks import dcgan, mlp
+from regen.networks import dcgan, mlp, resnet
 from regen.objective import Objective
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
@@ -96,11 +96,11 @@ def test_the_gradient_of_r1_is_that_of_a_pass_of_its_own():
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("pair", [mlp, dcgan], ids=["mlp", "dcgan"])
+@pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 def test_r1_refuses_batch_norm_in_d_and_says_what_to_type(pair):
     discriminator = pair.Discriminator((1, 16, 16), batch_norm=True)
     expected = (
-        r"regularizer r1 cannot be combined with batch norm in D, and here is layer layers\.1 .* Type "
+        r"regularizer r1 cannot be combined with batch norm in D, and here is layer layers\.\S+ .* Type "
         r"network\.discriminator\.batch_norm"
     )
     with pytest.raises(ConfigError, match=expected):

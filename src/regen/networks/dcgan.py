@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regen.errors import ConfigError
 from regen.networks.codes import of_code
+from regen.networks.sizes import sizes
 
-MOST_CHANNELS = 512
+SMALLEST = 16  # pixels a side
 
 
 class Generator(nn.Module):
@@ -20,7 +20,7 @@ class Generator(nn.Module):
 
     def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32) -> None:
         super().__init__()
-        side, widths = _plan(shape, width)
+        side, widths = sizes(shape, width, "dcgan", SMALLEST)
         layers = [nn.ConvTranspose2d(z_size, widths[-1], side, bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU()]
         for before, after in zip(widths[:0:-1], widths[-2::-1], strict=True):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
@@ -57,28 +57,11 @@ class Encoder(nn.Module):
 
 
 def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> nn.Sequential:
-    side, widths = _plan(shape, width)
+    side, widths = sizes(shape, width, "dcgan", SMALLEST)
     layers: list[nn.Module] = []
     for before, after in zip([shape[0], *widths], widths, strict=False):
         layers += [nn.Conv2d(before, after, 4, 2, 1)] + [nn.BatchNorm2d(after)] * batch_norm + [nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, last))
-
-
-def _plan(shape: Sequence[int], width: int) -> tuple[int, list[int]]:
-    """The side of the smallest feature map, and the channels from the image inwards, doubling at each halving."""
-    channels, height, side = shape
-    if height != side or channels not in (1, 3) or not (side == 28 or (side % 8 == 0 and 16 <= side <= 128)):
-        raise ConfigError(
-            f"network=dcgan makes square images of 28 or a multiple of 8 from 16 to 128 with 1 or 3 channels, and the data "
-            f"have {channels} x {height} x {side}. Type data.image_size=32, or network=mlp, which makes any shape."
-        )
-    if width < 1:
-        raise ConfigError(f"width must be an integer >= 1, got {width}")
-    widths = []
-    while side % 2 == 0 and side > 7:
-        side //= 2
-        widths.append(min(width * 2 ** len(widths), MOST_CHANNELS))
-    return side, widths
 
 
 def _start(net: nn.Module) -> None:

@@ -1,0 +1,126 @@
+"""Residual nets (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for square images of 28 or a multiple of 8 from 8 to 128.
+
+A block halves or doubles the side; its branch is activated before its convolutions, its shortcut is a 1x1 convolution. As
+in Mescheder 2018, images enter by a convolution of their own. Weights start by Glorot's rule, those of branches times √2, as
+in SNGAN's code, and lie channels-last, which convolutions on CPUs and tensor cores prefer.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from regen.networks.codes import of_code
+from regen.networks.sizes import sizes
+
+SMALLEST = 8  # pixels a side
+
+
+class Generator(nn.Module):
+    """z (B, z_size) -> images (B, C, S, S) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
+
+    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16) -> None:
+        super().__init__()
+        side, widths = sizes(shape, width, "resnet", SMALLEST)
+        deepest = widths[-1]
+        blocks = [doubling(before, after) for before, after in itertools.pairwise([deepest, *widths[::-1]])]
+        self.layers = nn.Sequential(
+            nn.Linear(z_size, deepest * side * side),
+            nn.Unflatten(1, (deepest, side, side)),
+            *blocks,
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, shape[0], 3, padding=1),
+            nn.Tanh(),
+        )
+        _start(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Discriminator(nn.Module):
+    """Images (B, C, S, S) -> logits (B,): blocks with ReLU, then one linear layer of the sums over the last map."""
+
+    def __init__(self, shape: Sequence[int], width: int = 16, batch_norm: bool = False) -> None:
+        super().__init__()
+        _, widths = sizes(shape, width, "resnet", SMALLEST)
+        self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), Sum(), nn.Linear(widths[-1], 1))
+        _start(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Images (B, C, S, S) -> (B, 2 z_size), means, then log variances of the code: the discriminator's blocks, then one linear
+    layer of the whole last map, since a code is to say where things are."""
+
+    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16, batch_norm: bool = False) -> None:
+        super().__init__()
+        side, widths = sizes(shape, width, "resnet", SMALLEST)
+        last = nn.Linear(widths[-1] * side * side, 2 * z_size)
+        self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), nn.Flatten(), last)
+        _start(self)
+        of_code(last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class Residual(nn.Module):
+    """x -> shortcut(x) + branch(x)."""
+
+    def __init__(self, shortcut: nn.Module, branch: nn.Module) -> None:
+        super().__init__()
+        self.shortcut, self.branch = shortcut, branch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.branch(x)
+
+
+class Sum(nn.Module):
+    """(B, F, H, W) -> (B, F) the sums over places."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.sum((2, 3))
+
+
+def doubling(before: int, after: int) -> Residual:
+    """(B, before, S, S) -> (B, after, 2 S, 2 S), with batch norm."""
+    branch = [nn.BatchNorm2d(before), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
+    branch += [nn.BatchNorm2d(after), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
+    return Residual(nn.Sequential(nn.Conv2d(before, after, 1), nn.Upsample(scale_factor=2)), nn.Sequential(*branch))
+
+
+def halving(before: int, after: int, batch_norm: bool) -> Residual:
+    """(B, before, S, S) -> (B, after, S / 2, S / 2)."""
+    shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1))
+    return Residual(shortcut, nn.Sequential(*_branch(before, after, batch_norm), nn.AvgPool2d(2)))
+
+
+def keeping(width: int, batch_norm: bool) -> Residual:
+    """(B, width, S, S) -> the same shape."""
+    return Residual(nn.Identity(), nn.Sequential(*_branch(width, width, batch_norm)))
+
+
+def _branch(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
+    first = [nn.BatchNorm2d(before)] * batch_norm + [nn.ReLU(), nn.Conv2d(before, after, 3, padding=1)]
+    return first + [nn.BatchNorm2d(after)] * batch_norm + [nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
+
+
+def _inwards(channels: int, widths: Sequence[int], batch_norm: bool) -> list[nn.Module]:
+    """Images -> the smallest map (B, widths[-1], side, side): a block for each halving, and one more at the smallest side."""
+    halvings = [halving(before, after, batch_norm) for before, after in itertools.pairwise([widths[0], *widths])]
+    entrance = nn.Conv2d(channels, widths[0], 3, padding=1)
+    return [entrance, *halvings, keeping(widths[-1], batch_norm), nn.ReLU()]
+
+
+def _start(net: nn.Module) -> None:
+    branches = {layer for block in net.modules() if isinstance(block, Residual) for layer in block.branch}
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, gain=2**0.5 if layer in branches else 1.0)
+            nn.init.zeros_(layer.bias)
+    net.to(memory_format=torch.channels_last)
