@@ -32,8 +32,8 @@ from regen import callbacks, config, runs, training
 from regen.build import build
 from regen.data.images import Images
 from regen.gan import GAN
-from regen.loggers import Wandb
 from regen.making import make_model
+from regen.tracking.run import Wandb
 
 ITERATIONS = {"mlp": 100, "dcgan": 10}  # a turn: it holds rows of the log, and is short beside changes of the load
 SIZES = {"mlp": 28, "dcgan": 32}  # pixels a side

@@ -4,8 +4,6 @@ import csv
 import io
 import logging
 import math
-import resource
-import sys
 import time
 from dataclasses import asdict
 
@@ -17,12 +15,13 @@ from tqdm import tqdm
 from regen.board import board
 from regen.build import build
 from regen.errors import ConfigError
-from regen.loggers import add_to_wandb
+from regen.memory import peak_mb
 from regen.metrics.features import Source
 from regen.metrics.judge import Judge, make_metrics
 from regen.metrics.verdict import read_history, verdict
 from regen.opened import Opened, find_runs, open_run
 from regen.runs import Folder, read_json, write_json, write_safely
+from regen.tracking.run import add_to_wandb
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     console = Console()
     console.print(board(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
-    console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {_peak_mb():,.0f} MB", highlight=False)
+    console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
     return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
 
 
@@ -84,8 +83,3 @@ def _keep(folder: Folder, found: dict) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_safely(folder.evaluations, text.getvalue().encode())
-
-
-def _peak_mb() -> float:
-    """MB that this process has held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)

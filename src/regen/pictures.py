@@ -41,7 +41,7 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     from matplotlib.patches import Circle
 
     reach = 1.4 * float(means.abs().max())
-    figure = _figure(5, 5)
+    figure = blank(5, 5)
     axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     inside = int((points.abs() <= reach).all(1).sum())
     beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
@@ -56,7 +56,7 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     axes.grid(color=PALE, linewidth=0.4)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8, colors=INK)
-    return _drawn(figure)
+    return rendered(figure)
 
 
 def save_png(picture: Tensor, path: Path) -> None:
@@ -81,7 +81,7 @@ def curves(csv_path: Path, path: Path) -> None:
     rows = math.ceil(len(drawn) / columns)
     last = max(points[-1][0] for lines in drawn.values() for points in lines.values())
     width, height = 4.2 * columns, 2.8 * rows
-    figure = _figure(width, height)
+    figure = blank(width, height)
     inches = {"left": 0.6 / width, "right": 1 - 0.2 / width, "bottom": 0.55 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**inches, wspace=0.25, hspace=0.45)  # thrice as fast as a layout found by drawing
     for place, (title, lines) in enumerate(drawn.items(), 1):
@@ -90,7 +90,7 @@ def curves(csv_path: Path, path: Path) -> None:
         for name, points in lines.items():
             line(axes, name, points)
         _finish(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
-    save_png(_drawn(figure), path)
+    save_png(rendered(figure), path)
 
 
 def line(axes, name: str, points: Points) -> None:
@@ -130,14 +130,14 @@ def _finish(axes, values: list[float], last: float) -> None:
     axes.legend(fontsize=8, frameon=False, labelcolor=INK)
 
 
-def _figure(width: float, height: float):
+def blank(width: float, height: float):
     """A figure of this size in inches, that no window and no global state knows of."""
     from matplotlib.figure import Figure
 
     return Figure((width, height), dpi=110)
 
 
-def _drawn(figure) -> Tensor:
+def rendered(figure) -> Tensor:
     """(3, H', W') uint8"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from regen import page, pictures
 from regen.board import board
-from regen.callbacks import Outcome
+from regen.callbacks import Goal, Outcome
 from regen.data.images import Images
 from regen.gan import GAN
-from regen.loggers import Wandb
 from regen.metrics.verdict import read_history, verdict
 from regen.runs import Folder, is_alone, provenance, read_json, write_json
+from regen.tracking.run import Wandb
 
 
 def close(
@@ -24,20 +24,17 @@ def close(
     outcome: Outcome,
     model: GAN,
     data: Images,
-    monitor: str,
+    goal: Goal,
     loggers: list[Logger],
-    seconds: float,
+    cost: dict[str, float],
     with_page: bool,
 ) -> None:
     """Write result.json, curves.png and the page, finish W&B's run, print the figures and what they say of the run."""
-    result = _result(folder, outcome, model, data, monitor, seconds)
+    result = _result(folder, outcome, model, data, goal.monitor, cost)
     write_json(folder.result, result)
     for logger in loggers:
         if isinstance(logger, Wandb):
-            logger.close(
-                {"status": outcome.status, "verdict": result["verdict"]["kind"], **outcome.figures},
-                failed=outcome.status == "failed",
-            )
+            logger.close(result, goal.higher)
     if folder.metrics.exists():
         pictures.curves(folder.metrics, folder.curves)
     if outcome.status != "failed":
@@ -47,7 +44,7 @@ def close(
             _show(folder, result)
 
 
-def _result(folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, seconds: float) -> dict:
+def _result(folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, cost: dict) -> dict:
     """The content of result.json."""
     said = verdict(
         read_history(folder.metrics, ["gap", monitor]),
@@ -67,7 +64,7 @@ def _result(folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor:
         "best": outcome.best,
         "inert": model.objective.inert(),
         "images_per_second": speed,
-        "seconds": round(seconds, 1),
+        **cost,
         **provenance(),
     }
     if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on

@@ -118,6 +118,12 @@ def _plain(value: object) -> object:
     return value
 
 
+def outputs_of(multirun: Path) -> Path:
+    """The folder in which runs, multiruns and W&B's files stand, of a multirun's folder in it or in its sweeps/."""
+    around = multirun.absolute().parent
+    return around.parent if around.name == "sweeps" else around
+
+
 class Folder:
     """The files of a run."""
 
@@ -138,8 +144,7 @@ class Folder:
         """The folder in which runs, multiruns and W&B's files stand."""
         if is_alone():
             return self.path.parent
-        around = Path(HydraConfig.get().sweep.dir).absolute().parent
-        return around.parent if around.name == "sweeps" else around
+        return outputs_of(Path(HydraConfig.get().sweep.dir))
 
     @property
     def home(self) -> Path:

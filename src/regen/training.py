@@ -16,17 +16,19 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.syntax import Syntax
 
-from regen import callbacks, checkpoints, loggers, replicas, report
+from regen import callbacks, checkpoints, memory, replicas, report
 from regen.build import build
 from regen.data.batches import Chunks, Stream
 from regen.data.images import Images
 from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.gan import GAN
+from regen.loggers import CSVLog
 from regen.making import make_model
 from regen.metrics.features import Source
-from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, renamed
+from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, ranked, renamed
 from regen.runs import Folder, is_alone, read_json
+from regen.tracking.run import start_wandb
 
 log = logging.getLogger(__name__)
 EXIT = {"diverged": 70, "interrupted": 75}
@@ -83,6 +85,7 @@ class Run:
         cfg.monitor = renamed(cfg.monitor, self.source)
         if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
             raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
+        self.goal = callbacks.Goal(cfg.monitor, is_higher_better(cfg.monitor, self.metrics.values()), cfg.patience)
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
         if model.start and model.start["iteration"] == self.last and not self._is_closed():
             model.start = checkpoints.newest(self.folder.checkpoints, before=self.last)
@@ -96,6 +99,7 @@ class Run:
 
     def fit(self) -> None:
         """Train to the end, or to what ends it before; write result.json whatever happens."""
+        memory.forget_peak(self.cfg.trainer.accelerator)
         began, written = time.perf_counter(), self._open() if is_first() else []
         stops = (self.cfg.log_every, self.cfg.save_every, self.evaluate_every)
         try:
@@ -109,7 +113,8 @@ class Run:
         finally:
             if is_first():
                 seconds = time.perf_counter() - began
-                about = (self.data, self.cfg.monitor, written, seconds, self.cfg.report)
+                cost = {"seconds": round(seconds, 1), "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator)}
+                about = (self.data, self.goal, written, cost, self.cfg.report)
                 report.close(self.folder, self.outcome, self.model, *about)
 
     def _trainer(self, written: list[Logger]) -> Trainer:
@@ -134,12 +139,10 @@ class Run:
     def _callbacks(self, written: list[Logger]) -> list[Callback]:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
         pace = callbacks.Pace(cfg.chunk, outcome)
-        higher = is_higher_better(cfg.monitor, self.metrics.values())
-        goal = callbacks.Goal(cfg.monitor, higher, cfg.patience)
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, goal, outcome),
+            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, self.goal, outcome),
             callbacks.Signals(cfg.log_every, outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
@@ -163,12 +166,13 @@ class Run:
         self.folder.open(text, resumed=bool(self.cfg.resume))
         if is_alone():
             Console().print(Syntax(text, "yaml", background_color="default"))
-        log = loggers.CSVLog(self.folder.metrics)
+        log = CSVLog(self.folder.metrics)
         if self.model.start and self.model.start["rows"]:
             log.go_on(self.model.start["rows"])
         elif self.cfg.resume:
             self.folder.metrics.unlink(missing_ok=True)  # killed before its first checkpoint, or before its first row
-        tracker = loggers.start_wandb(self.cfg, config, self.folder) if self.cfg.logger else None
+        better = ranked(self.metrics.values(), self.source) | {self.goal.monitor: self.goal.higher}
+        tracker = start_wandb(self.cfg, config, self.folder, better) if self.cfg.logger else None
         return [log, tracker] if tracker else [log]
 
 

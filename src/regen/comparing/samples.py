@@ -3,7 +3,7 @@
 import io
 
 from regen.comparing.gather import Run
-from regen.comparing.group import Comparison
+from regen.comparing.group import Comparison, Group
 from regen.page.pixels import data_uri
 
 MOST = 12  # groups
@@ -12,15 +12,17 @@ WIDEST = 420  # pixels
 
 def samples(comparison: Comparison) -> dict:
     """The samples.png of the first seed of each group; ValueError if there is none."""
-    found = []
-    for i, group in enumerate(comparison.groups):
-        runs = sorted((run for run in group.runs if run.folder.samples.exists()), key=_seed)
-        if runs and len(found) < MOST:
-            found.append((i + 1, group.label, runs[0].config.get("seed"), picture(runs[0])))
+    runs = [(i + 1, group.label, run) for i, group in enumerate(comparison.groups) if (run := first(group))]
+    found = [(i, label, run.config.get("seed"), picture(run)) for i, label, run in runs[:MOST]]
     if not found:
         raise ValueError("no run has drawn samples.png yet.")
     drawn = {number for number, *_ in found}
     return {"pictures": found, "left_out": [i for i in range(1, len(comparison.groups) + 1) if i not in drawn]}
+
+
+def first(group: Group) -> Run | None:
+    """The run of its first seed that has drawn samples.png, a finished one if there is one."""
+    return min((run for run in group.runs if run.folder.samples.exists()), key=_seed, default=None)
 
 
 def picture(run: Run) -> str:

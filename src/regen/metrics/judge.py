@@ -125,6 +125,12 @@ def is_higher_better(name: str, metrics: Iterable[SampleMetric]) -> bool:
     return name == "gap/nearest" or (kind != "gap" and any(figure in metric.higher for metric in metrics))
 
 
+def ranked(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> dict[str, bool]:
+    """The figures on held-out images that have a best, and whether more of them is better."""
+    compared = [(one, name) for one in metrics if isinstance(one, Comparison) for name in one.figures]
+    return {renamed(f"{split}/{name}", source): name in one.higher for one, name in compared}
+
+
 def _distance(metrics: Iterable[SampleMetric]) -> str | None:
     """The first figure that compares and is better when lower."""
     compared = (

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from regen.runs import ROOT, register_resolvers
-from regen.sweeps import names, processes, summary
+from regen.sweeps import axes, names, processes, summary
 
 names.register_resolvers()
 register_resolvers()  # joblib's and submitit's processes find the job's folder by them; this module is the first they import
@@ -22,12 +22,14 @@ class Watch(Callback):
     """Hydra's callback: the multirun's folder is decided once, for all processes, and is known when it ends."""
 
     folder: Path | None = None
+    config: DictConfig | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Called before any job, in the process in which the multirun was typed."""
-        Watch.folder = Path(config.hydra.sweep.dir).absolute()
+        Watch.folder, Watch.config = Path(config.hydra.sweep.dir).absolute(), config
         with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{Watch.folder}'")
+        axes.note(config.hydra.overrides.task)
         os.environ[processes.TYPED_IN] = str(os.getpid())
         paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
@@ -45,18 +47,22 @@ def summed_up() -> Iterator[None]:
                 raise
             sys.exit(75)
         finally:
-            failed = _close(Watch.folder) if Watch.folder else False
+            failed = _close(Watch.folder, Watch.config) if Watch.folder else False
     if failed:
         sys.exit(1)
 
 
-def _close(sweep: Path) -> bool:
-    """Sum the sweep up, and lay its runs side by side; whether a job failed."""
+def _close(sweep: Path, config: DictConfig) -> bool:
+    """Sum the sweep up, lay its runs side by side, and tell W&B if it was chosen; whether a job failed."""
     failed = summary.close(sweep)
     from regen import comparing  # here: drawing takes a second to import
 
     if page := comparing.write(sweep):
         print(f"compare  {page}")
+    if config.get("logger"):
+        from regen.tracking.sweep import tell_sweep
+
+        tell_sweep(sweep, config.logger, config.group)
     return failed
 
 

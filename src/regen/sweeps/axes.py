@@ -1,0 +1,41 @@
+"""axes: what the jobs of a multirun differ in. Every process of it knows, by the environment."""
+
+import os
+from collections.abc import Sequence
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from regen.runs import is_alone
+from regen.sweeps.names import KNOBS, owners
+
+FIXED = "REGEN_SWEEP_FIXED"
+
+
+def note(typed: Sequence[str]) -> None:
+    """Keep which overrides of a multirun have one value; a sweeper may add axes that were not typed."""
+    parsed = OverridesParser.create().parse_overrides(list(typed))
+    os.environ[FIXED] = ",".join(one.get_key_element().lstrip("+~") for one in parsed if not one.is_sweep_override())
+
+
+def axes(cfg: DictConfig) -> dict[str, str | int | float]:
+    """{"regularizer": "r1", "lambda_d": 0.1, "seed": 0} of the job that runs; {} of a run that is no job.
+
+    A strength that no regularizer of this job has is left out.
+    """
+    if is_alone():
+        return {}
+    fixed = os.environ.get(FIXED, "").split(",")
+    typed = dict(one.lstrip("+~").partition("=")[::2] for one in HydraConfig.get().overrides.task)
+    nowhere = [knob for knob in KNOBS if not owners(cfg, knob)]
+    return {key: _number(value) for key, value in typed.items() if key not in (*fixed, *nowhere)}
+
+
+def _number(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
