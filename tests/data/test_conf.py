@@ -26,7 +26,7 @@ def test_a_config_gives_its_builder_just_the_arguments_that_it_takes(path):
     assert sorted(keys) == sorted([*own, *typing.get_type_hints(Use)])
 
 
-@pytest.mark.parametrize("name", ["digits", "ring", "grid"])
+@pytest.mark.parametrize("name", ["digits", "shapes", "ring", "grid"])
 def test_what_needs_no_download_is_built_as_it_is_shipped(name):
     keys = dict(OmegaConf.load(FILES[0].parent / f"{name}.yaml"))
     images = get_object(keys.pop("_target_"))(**keys)

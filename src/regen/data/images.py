@@ -107,6 +107,7 @@ class Images:
     batch_size: int
     workers: int
     monitor: str
+    factors: tuple[str, ...] = ()  # the names of those that the images were drawn from, if they are known
     shown: ClassVar[int] = 64  # samples in a picture
 
     @classmethod

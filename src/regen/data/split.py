@@ -23,10 +23,14 @@ def as_float(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images in memory: (N, C, H, W), uint8 in 0..255 or float32 in [-1, 1], with (N,) int64 labels or None."""
+    """Images in memory: (N, C, H, W), uint8 in 0..255 or float32 in [-1, 1], with (N,) int64 labels or None.
+
+    factors, where images were drawn from known ones: (N, F) int64, of each factor the number of its value.
+    """
 
     images: Tensor
     labels: Tensor | None = None
+    factors: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype not in (torch.uint8, torch.float32):
@@ -35,6 +39,9 @@ class Split:
         if self.labels is not None and (self.labels.shape != (len(self),) or self.labels.dtype != torch.int64):
             found = f"{tuple(self.labels.shape)} {self.labels.dtype}"
             raise ValueError(f"expected labels ({len(self)},) of int64, got {found}")
+        if self.factors is not None and (self.factors.shape[:-1] != (len(self),) or self.factors.dtype != torch.int64):
+            found = f"{tuple(self.factors.shape)} {self.factors.dtype}"
+            raise ValueError(f"expected factors ({len(self)}, F) of int64, got {found}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -53,10 +60,12 @@ class Split:
 
     def take(self, indices: Tensor) -> "Split":
         """The part that holds the images of the indices (n,), in their order."""
-        return Split(*self[indices])
+        factors = None if self.factors is None else self.factors[indices.to(self.factors.device)]
+        return Split(*self[indices], factors)
 
     def to(self, device: torch.device | str) -> "Split":
-        return Split(self.images.to(device), None if self.labels is None else self.labels.to(device))
+        beside = [None if rows is None else rows.to(device) for rows in (self.labels, self.factors)]
+        return Split(self.images.to(device), *beside)
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,11 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
         f"{NOT_STATED} by its author",
     ),
     "regen.data.folder.folder": Facts("a folder of images of the user's own", NOT_STATED, NOT_STATED),
+    "regen.data.shapes.shapes": Facts(
+        "shapes: a square, an ellipse or a heart in six scales, eight rotations, 64 places and six colours",
+        "drawn by regen (after dSprites, L. Matthey et al. 2017)",
+        "MIT, as regen",
+    ),
     "regen.data.mixtures.ring": Facts(
         "points of 8 Gaussians on a circle of radius 1, standard deviation 0.01, in the plane",
         "drawn by regen (a benchmark of Lin et al. 2018, PacGAN)",
