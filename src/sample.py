@@ -1,6 +1,6 @@
 """Draw from a run: python src/sample.py run=outputs/RUN n=1000
 
-Writes PNG files, a grid, interpolations, a truncation sweep or an .npz archive and prints their paths.
+Writes PNG files, a grid, interpolations, latent directions, a truncation sweep or an .npz archive and prints their paths.
 """
 
 import hydra

@@ -19,6 +19,9 @@ from regen.build import build
 from regen.data.images import Images
 from regen.data.mixtures import ring
 from regen.data.split import Split
+from regen.directions import sefa, traversals
+from regen.gan import GAN
+from regen.latents import Latents
 from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
 from regen.networks import mlp
@@ -264,6 +267,48 @@ def test_a_net_of_ones_own_is_shown_and_where_it_does_not_score_that_is_said(tmp
     assert "matrix 5×16" in read.text and "5.0 of 5" in read.text
 
 
+def test_closed_form_directions_are_shown_with_their_shares_and_an_image_at_each_step(run):
+    model, read = run.look.model, run.page()
+    found = sefa(model.ema.net, 8)
+    strips = [image for _, image in read.pictures if (image.get("alt") or "").startswith("7 images along direction")]
+    assert len(strips) == 8 and "Axes of the code" not in read.text
+    assert all(f"{share:.1%}" in read.text for share in found.strengths.tolist())
+    z = traversals(Latents(8, model.seed, "samples")(0, 1)[0], found.vectors[2:3], 7)
+    with torch.inference_mode():
+        assert strips[2]["src"] == pixels.grid(model.ema(z), 7)
+
+
+class Encoding(GAN):
+    """A model with a code of two axes in use, the sixth more than the second."""
+
+    def encode(self, images):
+        code = images.new_zeros(len(images), 8)
+        code[:, 1], code[:, 5] = images.mean((1, 2, 3)), 20 * images[:, 0, 0, 0]
+        return code, torch.zeros_like(code)
+
+
+def test_of_a_model_that_encodes_the_axes_of_its_code_are_shown_too_the_most_used_first(tmp_path):
+    model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    model.__class__ = Encoding
+    run = make_run(tmp_path, model)
+    read = run.page()
+    strips = [image["alt"] for _, image in read.pictures if (image.get("alt") or "").startswith("7 images along axis")]
+    assert strips[:2] == ["7 images along axis 5", "7 images along axis 1"] and len(strips) == 8
+    variance = (20 * run.data.validation[torch.arange(32)][0][:, 0, 0, 0]).var(correction=0).item()
+    assert "Axes of the code" in read.text and f"axis 5 {number(variance)}" in read.text
+
+
+def test_a_generator_that_changes_z_first_has_no_closed_form_directions_and_that_is_said(tmp_path):
+    class OnSphere(mlp.Generator):
+        def forward(self, z):
+            return super().forward(nn.functional.normalize(z, dim=1))
+
+    model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    model.ema = Averaged(OnSphere((1, 4, 4), 8, (16,)), 0.9)
+    read = make_run(tmp_path, model).page()
+    assert "Latent directions : OnSphere changes z before its first layer" in left_out(read)
+
+
 def test_points_in_the_plane_are_drawn_as_points(tmp_path):
     sizes = {"train": 64, "validation": 64, "test": 64}
     data = ring(**sizes, batch_size=8, workers=0, subset=None, folds=None, fold=None, monitor="val/reverse_kl")
@@ -275,6 +320,9 @@ def test_points_in_the_plane_are_drawn_as_points(tmp_path):
         monitor="val/reverse_kl", figures={"val/modes": 7.0, "val/high_quality": 0.5, "val/reverse_kl": 0.1}
     )
     assert "7 of 8" in read.text and "40 generated points" in read.text and "by their nearest cluster" in read.text
+    assert {"paths of the generator between two latents each", "paths of the generator along 4 directions"} <= {
+        found["aria-label"].partition(" ")[2].partition(",")[0] for tag, found in read.pictures if tag == "svg"
+    }
     assert "points in the plane have no pictures" in left_out(read) and left_out(read).count(":") == 1
 
 

@@ -13,8 +13,10 @@ from runs_by_hand import made
 
 from regen import cli
 from regen.data.pixels import MODES
+from regen.directions import sefa, traversals
 from regen.errors import ConfigError
 from regen.latents import Latents, paths, slerp, sweep
+from regen.pictures import grid
 from regen.randomness import Draws
 from regen.runs import ROOT
 from regen.sampling.files import Npz, PngFolder
@@ -105,6 +107,21 @@ def test_a_sweep_begins_with_the_grid_and_an_interpolation_passes_through_it(tmp
     assert np.array_equal(interpolation[2 + side : 2 * side, 2:side], ends[1][:, : side - 2])
 
 
+def test_directions_are_the_first_latent_moved_along_those_of_the_first_layer(tmp_path, sample):
+    model = made(tmp_path / "run")
+    out = sample("run=run", "write=directions", "rows=3", "steps=5", "reach=2")
+    z, found = Latents(8, model.seed, "samples")(0, 1)[0], sefa(model.ema.net, 8)
+    with torch.inference_mode():
+        expected = grid(model.ema(traversals(z, found.vectors[:3], 5, reach=2)), 5)
+    assert np.array_equal(pixels(out / "directions.png"), expected.permute(1, 2, 0).numpy())
+
+
+def test_a_generator_without_an_encoder_has_no_axes_to_go_along(tmp_path, sample, capsys):
+    made(tmp_path / "run")
+    sample("run=run", "write=traversal", status=78)
+    assert "write=traversal: run has no encoder" in capsys.readouterr().err
+
+
 def test_points_are_a_scatter_plot_and_an_array_in_the_planes_own_units(tmp_path, sample, capsys):
     model = made(tmp_path / "run", "data.train=64", "data.validation=8", "data.test=8", data="ring", shape=(2, 1, 1))
     out = sample("run=run", "n=70")
@@ -150,13 +167,14 @@ def test_a_class_of_ones_own_is_drawn_from_with_its_folder(tmp_path, sample):
         ("run=x wieghts=raw", "there is no wieghts (did you mean weights?). All names: python src/sample.py --cfg job"),
         ("run=x resume=x", "there is no resume"),
         ("run=x data=mnist", "there is no data"),
-        ("run=x write=[gird]", "write=['gird']: expected some of grid, images, interpolation, sweep, npz"),
+        ("run=x write=[gird]", "write=['gird']: expected some of grid, images, interpolation, sweep, directions"),
         ("run=x write=[]", "write=[]: expected some of"),
         ("run=x weights=both", "weights=both: expected ema or raw"),
         ("run=x checkpoint=last", "checkpoint=last: expected newest or best"),
         ("run=x n=0", "n must be at least 1, got 0"),
         ("run=x n=many", "n: Value 'many'"),
         ("run=x steps=1", "steps=1: expected 2 or more"),
+        ("run=x reach=0", "reach=0: expected a finite number > 0, in standard deviations of a latent"),
         ("run=x truncation=-1", "truncation=-1: expected a finite number >= 0"),
         ("run=x truncations=[]", "truncations=[]: expected one or more"),
     ],

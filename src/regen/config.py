@@ -72,7 +72,7 @@ def check_sample(cfg: DictConfig) -> None:
     """The same for conf/sample.yaml."""
     _conform(cfg, Sample)
     _check_run(cfg)
-    known = ("grid", "images", "interpolation", "sweep", "npz")
+    known = ("grid", "images", "interpolation", "sweep", "directions", "traversal", "npz")
     if cfg.write is not None and not OmegaConf.is_list(cfg.write):
         cfg.write = [cfg.write]
     if cfg.write is not None and (not cfg.write or any(one not in known for one in cfg.write)):
@@ -81,6 +81,8 @@ def check_sample(cfg: DictConfig) -> None:
     _check_at_least_one(cfg, "n batch rows columns")
     if cfg.steps < 2:
         raise ConfigError(f"steps={cfg.steps}: expected 2 or more, an arc has two ends")
+    if not 0 < cfg.reach < math.inf:
+        raise ConfigError(f"reach={cfg.reach}: expected a finite number > 0, in standard deviations of a latent")
     for value in [cfg.truncation, *cfg.truncations]:
         if not 0 <= value < math.inf:
             raise ConfigError(f"truncation={value}: expected a finite number >= 0, z is multiplied by it")

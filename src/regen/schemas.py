@@ -159,6 +159,7 @@ class Sample:
     columns: int = MISSING
     steps: int = MISSING
     truncations: list[float] = MISSING
+    reach: float = MISSING
     device: str = MISSING
     batch: int = MISSING
 

@@ -35,8 +35,8 @@ def samples(data: "Mixture", look: "Look") -> dict[str, Markup]:
     return drawn
 
 
-def paths(data: "Mixture", drawn: Tensor) -> Markup:
-    """Paths (P, S, 2, 1, 1) of G's outputs in [-1, 1] between latents, over the clusters."""
+def paths(data: "Mixture", drawn: Tensor, name: str = "paths", where: str = "between two latents each") -> Markup:
+    """Paths (P, S, 2, 1, 1) of G's outputs in [-1, 1], over the clusters; `where` says which way latents go."""
 
     def draw(axes) -> None:
         _frame(axes, data)
@@ -45,8 +45,8 @@ def paths(data: "Mixture", drawn: Tensor) -> Markup:
             axes.plot(*points, color=PATHS[i % len(PATHS)], linewidth=1, marker=".", markersize=3)
 
     return plot(
-        "paths",
-        f"{len(drawn)} paths of the generator between two latents each, over the clusters",
+        name,
+        f"{len(drawn)} paths of the generator {where}, over the clusters",
         draw,
         SQUARE,
         bare=True,

@@ -13,8 +13,10 @@ from tqdm import tqdm
 from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
+from regen.directions import sefa, traversals, used
 from regen.errors import ConfigError
 from regen.latents import Latents, paths, sweep
+from regen.metrics.seen import Seen
 from regen.opened import Opened, open_run
 from regen.pictures import grid, save_png
 from regen.sampling.files import Npz, PngFolder
@@ -64,6 +66,7 @@ class Drawing:
     def write(self) -> Path:
         """Write all of it and print where it is; the folder."""
         pictures = {"grid": self.grid, "interpolation": self.interpolation, "sweep": self.sweep}
+        pictures |= {"directions": self.directions, "traversal": self.traversal}
         for name in [name for name in self.what if name in pictures]:
             save_png(pictures[name](), self.folder / f"{name}.png")
         self._stream()
@@ -85,6 +88,21 @@ class Drawing:
     def sweep(self) -> Tensor:
         """The same of one row of latents at each of several truncations."""
         return self._picture(sweep(self.latents(0, self.cfg.columns), self.cfg.truncations), self.cfg.columns)
+
+    def directions(self) -> Tensor:
+        """The same of the first latent moved along SeFa's directions, one a row."""
+        return self._along(sefa(self.opened.generator(self.cfg.weights), self.latents.z_size).vectors)
+
+    def traversal(self) -> Tensor:
+        """The same along the axes of the code, those first that held-out images use most."""
+        held_out = Seen(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
+        return self._along(used(self.opened.model, held_out.batches()).vectors)
+
+    def _along(self, vectors: Tensor) -> Tensor:
+        z = self.cfg.truncation * self.latents(0, 1)[0]
+        return self._picture(
+            traversals(z, vectors[: self.cfg.rows].cpu(), self.cfg.steps, self.cfg.reach), self.cfg.steps
+        )
 
     def _picture(self, z: Tensor, columns: int) -> Tensor:
         images = self.sampler(z).cpu()
@@ -127,6 +145,11 @@ class Drawing:
             raise ConfigError(
                 f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
                 "a scatter plot and the points in the plane's own units"
+            )
+        if "traversal" in self.what and not hasattr(self.opened.model, "encode"):
+            raise ConfigError(
+                f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
+                "write=[directions]"
             )
         if "images" in self.what and self.opened.shape[0] not in MODES:
             raise ConfigError(f"write=images: those of {name} have {self.opened.shape[0]} channels: type write=[npz]")
