@@ -1,0 +1,183 @@
+"""How far each number of a code stands for one known factor of the images, and each factor for one number of the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+from regen.metrics.metric import Look, SampleMetric
+from regen.randomness import key, permutation
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+
+    from regen.data.images import Images
+
+BINS = 20  # of a code's range (Locatello et al. 2019)
+TREES, FEWEST_ROWS = 20, 10  # of a forest: its trees, and the images in a leaf; smaller leaves would learn noise
+SEED = key("disentanglement") % 2**32
+
+
+class Disentanglement(SampleMetric):
+    """Whether the numbers of a code are the factors of the images: mig, dci_disentanglement, …, sap, in 0..1, more is better.
+
+        val/mig                   see `mig`
+        val/dci_disentanglement, val/dci_completeness, val/dci_informativeness   see `dci`
+        val/sap                   see `sap`
+
+    The codes are the encoder's means of all held-out images. The scale of a number does not count: the mean of one that has
+    collapsed varies by little and may still tell a factor.
+    """
+
+    figures = ("mig", "dci_disentanglement", "dci_completeness", "dci_informativeness", "sap")
+    higher = frozenset(figures)
+    parts = ("codes", "factors")
+    fewest = 4
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        if not data.factors:
+            raise ConfigError(f"the factors of {data.name} are not known: those of data=shapes are")
+
+    def suits(self, model: object) -> None:
+        """Raises ConfigError if the model has no encoder."""
+        if not hasattr(model, "encode"):
+            raise ConfigError("it needs a model with an encoder: type model=vae")
+
+    def of(self, codes: Tensor, factors: Tensor) -> dict[str, float]:
+        order = torch.from_numpy(np.lexsort(factors.cpu().numpy().T))  # the same, whatever processes had them
+        codes, factors = codes.cpu()[order], factors.cpu()[order]
+        return {"mig": mig(codes, factors), **dci(codes, factors), "sap": sap(codes, factors)}
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return tuple(f"{split}/{name}" for name in self.figures)
+
+    def measure(self, look: Look) -> dict[str, float]:
+        self.suits(look.model)
+        self.reset()
+        for images in look.held_out.batches():
+            self.update(look.model.encode(images)[0], "codes")
+        self.update(look.held_out.source.factors, "factors")
+        found = {f"{look.split}/{name}": float(value) for name, value in self.compute().items()}
+        self.reset()
+        return found
+
+
+def mig(codes: Tensor, factors: Tensor) -> float:
+    """The mutual information gap of codes (N, Z) and factors (N, F), integers (Chen et al. 2018, eq. 6):
+
+        mean over factors v of (I(z_a; v) - I(z_b; v)) / H(v), z_a and z_b the two numbers that know most of v
+
+    1 if each factor is told by one number and by no other. Information is counted with each z in 20 bins of equal width from
+    its least to its largest value, as by Locatello et al. 2019 (Chen et al. integrate over q(z|x)); counting adds up to about
+    19 (K - 1) / 2N nats to each, K the factor's values. A factor that does not vary is left out, here as in `dci` and `sap`.
+    """
+    gaps = []
+    for labels in _varying(factors):
+        known = [mutual_information(binned(code), labels) for code in codes.T]
+        gaps.append(_lead(known, none=0.0) / mutual_information(labels, labels))
+    return float(np.mean(gaps))
+
+
+def mutual_information(one: Tensor, other: Tensor) -> float:
+    """I(one; other) in nats of the shares of pairs of integers (N,) and (N,), none negative; with itself, the entropy."""
+    columns = int(other.max()) + 1
+    pairs = (one * columns + other).bincount(minlength=(int(one.max()) + 1) * columns).view(-1, columns).double()
+    together = pairs / len(one)
+    apart = together.sum(1, keepdim=True) * together.sum(0)
+    return float((torch.special.xlogy(together, together) - torch.special.xlogy(together, apart)).sum())
+
+
+def binned(code: Tensor) -> Tensor:
+    """(N,) numbers -> the bins (N,) of 20 in which they lie, all 0 of a code that does not vary."""
+    code = code.double()
+    width = (code.max() - code.min()) / BINS
+    return ((code - code.min()) / width).long().clamp(max=BINS - 1) if width > 0 else torch.zeros(len(code)).long()
+
+
+def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
+    """Disentanglement, completeness and informativeness of codes (N, Z) and factors (N, F) (Eastwood and Williams 2018).
+
+    With R (Z, F) the importance of each number of the code when a random forest tells a factor from all of them:
+        dci_disentanglement     Σ_z w_z (1 - H(R_z / Σ R_z) / log F), w_z = Σ R_z / Σ R: each number tells one factor only
+        dci_completeness        mean over factors of 1 - H(R_f / Σ R_f) / log Z: each factor is told by one number only
+        dci_informativeness     the share of right answers, mean over factors; by chance 1 / K, K the factor's values
+    The forest learns from one half of the images and is asked about the other. (Eastwood and Williams also report errors of a
+    lasso; Locatello et al. 2019 take boosted trees and answers, as here, and weigh completeness.)
+    """
+    learn, ask = halves(len(codes))
+    codes, importance, right = codes.float().numpy(), [], []
+    for labels in _varying(factors):
+        forest = _forest().fit(codes[learn], labels[learn].numpy())
+        importance.append(forest.feature_importances_)
+        right.append(forest.score(codes[ask], labels[ask].numpy()))
+    found = torch.from_numpy(np.stack(importance, axis=1))
+    weights = found.sum(1) / found.sum().clamp_min(1e-300)
+    return {
+        "dci_disentanglement": float((weights * concentration(found)).sum()),
+        "dci_completeness": float(concentration(found.T).mean()),
+        "dci_informativeness": float(np.mean(right)),
+    }
+
+
+def concentration(importance: Tensor) -> Tensor:
+    """(A, B), none negative -> (A,) 1 - H(row / Σ row) / log B: 1 of a row with one entry, 0 of equal ones and of none."""
+    shares = importance / importance.sum(1, keepdim=True).clamp_min(1e-300)
+    uneven = 1 + torch.special.xlogy(shares, shares).sum(1) / np.log(max(2, importance.shape[1]))
+    return torch.where(importance.sum(1) > 0, uneven, 0.0)
+
+
+def sap(codes: Tensor, factors: Tensor) -> float:
+    """The separated attribute predictability of codes (N, Z) and factors (N, F) (Kumar et al. 2018, section 3):
+
+        mean over factors v of S_a - S_b, the accuracies with which the two best numbers tell v, each alone, by thresholds
+
+    K - 1 thresholds for the K values of a factor, found greedily (a tree with K leaves) for balanced accuracy on one half of
+    the images, which is then measured on the other. So 1 - 1 / K is the most, if one number tells and the others guess (a
+    number worse than guessing counts as guessing). All factors are taken for classes; Locatello et al. 2019 take linear
+    support vector machines for thresholds, of which none finds a class between two others.
+    """
+    learn, ask = halves(len(codes))
+    leads = []
+    for labels in _varying(factors):
+        accuracies = [_balanced(code[:, None].float(), labels, learn, ask) for code in codes.T]
+        leads.append(_lead(accuracies, none=1 / (int(labels.max()) + 1)))
+    return float(np.mean(leads))
+
+
+def _balanced(code: Tensor, labels: Tensor, learn: Tensor, ask: Tensor) -> float:
+    """How often thresholds on the code (N, 1) tell a label, mean over labels."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    count = int(labels.max()) + 1
+    tree = DecisionTreeClassifier(max_leaf_nodes=count, class_weight="balanced", random_state=SEED)
+    said = torch.from_numpy(tree.fit(code[learn].numpy(), labels[learn].numpy()).predict(code[ask].numpy()))
+    asked = labels[ask]
+    right, of_each = (some.bincount(minlength=count).double() for some in (asked[said == asked], asked))
+    return float((right / of_each)[of_each > 0].mean())
+
+
+def _forest() -> ClassifierMixin:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(TREES, min_samples_leaf=FEWEST_ROWS, max_features=None, random_state=SEED)
+
+
+def _lead(values: list[float], none: float) -> float:
+    """By how much the largest exceeds the second; `none` is the value of a number that knows nothing."""
+    first, second = sorted([*values, none, none])[:-3:-1]
+    return first - second
+
+
+def halves(n: int) -> tuple[Tensor, Tensor]:
+    """Two index tensors that cut 0..n-1 in a fixed order: to learn from, and to ask about."""
+    return permutation(n, "disentanglement").tensor_split(2)
+
+
+def _varying(factors: Tensor) -> list[Tensor]:
+    """Of each factor that varies the numbers (N,) 0..K-1 of its K values."""
+    labels = [column.unique(return_inverse=True)[1] for column in factors.T]
+    return [one for one in labels if one.max() > 0]

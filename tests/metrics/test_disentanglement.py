@@ -1,0 +1,215 @@
+"""MIG, DCI and SAP: of codes that are the factors, of mixtures, of noise; by hand, and by scikit-learn's own counting."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from drawing import Drawing
+from sklearn.metrics import mutual_info_score
+from torch import Tensor, nn
+
+from regen.data.digits import digits
+from regen.data.shapes import shapes
+from regen.errors import ConfigError
+from regen.metrics.disentanglement import (
+    Disentanglement,
+    binned,
+    concentration,
+    dci,
+    halves,
+    mig,
+    mutual_information,
+    sap,
+)
+from regen.metrics.judge import is_higher_better
+from regen.metrics.metric import Look
+from regen.metrics.seen import Seen
+from regen.randomness import Draws
+
+USE = {"batch_size": 8, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
+GRID = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(5)).repeat(20, 1)  # (1200, 3)
+
+
+def figures(codes: Tensor, factors: Tensor = GRID) -> dict[str, float]:
+    return {"mig": mig(codes, factors), **dci(codes, factors), "sap": sap(codes, factors)}
+
+
+def noise(numbers: int, rows: int = len(GRID)) -> Tensor:
+    return Draws("noise").normal(rows, numbers)
+
+
+def test_codes_that_are_the_factors_have_all_there_is_to_have():
+    found = figures(GRID.float())
+    assert found["mig"] == pytest.approx(1, abs=1e-12)
+    assert [found[f"dci_{name}"] for name in ("disentanglement", "completeness", "informativeness")] == [1, 1, 1]
+    with_idle_numbers = figures(torch.cat([torch.zeros(len(GRID), 2), GRID], dim=1))
+    assert {name: with_idle_numbers[name] for name in found if name != "sap"} == pytest.approx(
+        {name: found[name] for name in found if name != "sap"}
+    )
+
+
+def test_sap_is_one_less_chance_where_one_number_tells_and_the_others_guess():
+    for factor, values in enumerate((3, 4, 5)):
+        codes = torch.cat([torch.zeros(len(GRID), 1), GRID[:, [factor]].exp()], dim=1)
+        assert sap(codes, GRID[:, [factor]]) == pytest.approx(1 - 1 / values, abs=1e-12)
+    assert sap(GRID[:, :1].float(), GRID[:, :1]) == pytest.approx(2 / 3)  # a code of one number
+
+
+def test_codes_that_mix_all_factors_alike_tell_them_and_are_not_them():
+    factors = torch.cartesian_prod(*[torch.arange(4)] * 4).repeat(5, 1)  # (1280, 4)
+    mixture = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2  # a rotation
+    found = figures(factors.float() @ mixture, factors)
+    assert found["mig"] < 0.01 and found["sap"] < 0.05
+    assert found["dci_disentanglement"] < 0.1 and found["dci_completeness"] < 0.1
+    assert found["dci_informativeness"] > 0.7  # by chance 0.25
+
+
+def test_noise_and_a_code_that_does_not_vary_have_nothing():
+    found = figures(noise(5))
+    assert found.pop("dci_informativeness") == pytest.approx((1 / 3 + 1 / 4 + 1 / 5) / 3, abs=0.05)
+    assert all(value < 0.03 for value in found.values())
+    nothing = figures(torch.full((len(GRID), 5), 0.7))
+    assert nothing.pop("dci_informativeness") < 0.3
+    assert all(value == pytest.approx(0, abs=1e-12) for value in nothing.values())
+
+
+def test_more_noise_on_the_codes_has_less_of_everything():
+    spoilt = [figures(GRID + grain * noise(3)) for grain in (0, 0.2, 0.5, 2)]
+    for name in spoilt[0]:
+        values = [found[name] for found in spoilt]
+        assert values == sorted(values, reverse=True) and len(set(values)) == 4, name
+
+
+def test_the_order_the_signs_and_the_scale_of_the_numbers_do_not_count():
+    codes = GRID + 0.3 * noise(3)
+    expected = figures(codes)
+    assert figures(codes[:, [2, 0, 1]]) == pytest.approx(expected, abs=1e-3)  # forests break ties by order
+    assert figures(codes * torch.tensor([8, 0.25, 1024])) == pytest.approx(expected, abs=1e-12)
+    turned = figures(-codes)
+    assert turned["mig"] == pytest.approx(expected["mig"], abs=1e-3)  # of values on the bounds of bins
+    assert turned["sap"] == pytest.approx(expected["sap"], abs=0.01)
+
+
+def test_two_numbers_that_tell_the_same_factor_have_no_gap():
+    codes = torch.cat([GRID[:, :1], 2 * GRID[:, :1]], dim=1).float()
+    assert mig(codes, GRID[:, :1]) == sap(codes, GRID[:, :1]) == 0
+
+
+def test_a_gap_by_hand():
+    factor = torch.tensor([[0], [0], [0], [0], [1], [1], [1], [1]])
+    told = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1])  # I = H(3/8) - ½ H(1/4): the second half tells nothing more
+    quarter = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    three_eighths = -(3 / 8 * math.log(3 / 8) + 5 / 8 * math.log(5 / 8))
+    guess = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
+    codes = torch.stack([told, guess], dim=1).float()
+    assert mig(codes, factor) == pytest.approx((three_eighths - quarter / 2) / math.log(2))
+
+
+@pytest.mark.parametrize("numbers", [2, 7])
+def test_information_is_what_scikit_learn_counts(numbers):
+    one = (Draws("one").uniform(500) * numbers).long()
+    other = ((Draws("other").uniform(500) * 3).long() + one) % 5
+    assert mutual_information(one, other) == pytest.approx(mutual_info_score(one, other), rel=1e-9)
+    assert mutual_information(one, one) == pytest.approx(
+        -sum((p := float((one == v).double().mean())) * math.log(p) for v in range(numbers))
+    )
+
+
+def test_bins_are_of_equal_width_from_the_least_to_the_largest_value():
+    assert binned(torch.linspace(-3, 7, 21)).tolist() == [*range(20), 19]
+    assert binned(torch.tensor([0, 0.049, 0.051, 1.0])).tolist() == [0, 0, 1, 19]
+    assert binned(torch.full((3,), 4.2)).tolist() == [0, 0, 0]
+
+
+def test_concentration_is_one_less_the_entropy_in_the_units_of_its_most():
+    rows = torch.tensor([[0, 3, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.float64)
+    assert concentration(rows).tolist() == pytest.approx([1, 0, 0.5, 0])
+    assert concentration(torch.tensor([[0.5], [0]])).tolist() == [1, 0]
+
+
+def test_a_number_that_tells_two_factors_is_complete_and_not_disentangled():
+    both = (GRID[:, :1] * 4 + GRID[:, 1:2]).float()  # the one number tells shape and scale alike
+    codes = torch.cat([both, GRID[:, 2:].float()], dim=1)
+    found = dci(codes, GRID)
+    assert found["dci_completeness"] == 1 and found["dci_informativeness"] == 1
+    # two factors share two thirds of all importance: 1 - log 2 / log 3 there, 1 on the third factor's own number
+    assert found["dci_disentanglement"] == pytest.approx(2 / 3 * (1 - math.log(2) / math.log(3)) + 1 / 3)
+
+
+def test_a_factor_told_by_two_numbers_is_disentangled_and_not_complete():
+    high, low = GRID[:, 1] // 2, GRID[:, 1] % 2  # of the four values of the second factor
+    found = dci(torch.stack([high, low], dim=1).float(), GRID[:, 1:2])
+    assert found["dci_informativeness"] == 1 and found["dci_disentanglement"] == 1
+    assert found["dci_completeness"] < 0.1
+
+
+def test_a_factor_that_does_not_vary_is_left_out():
+    still = GRID.clone()
+    still[:, 1] = 3
+    assert figures(GRID.float(), still) == figures(GRID.float(), GRID[:, [0, 2]])
+
+
+def test_the_halves_are_all_and_the_same_every_time():
+    learn, ask = halves(11)
+    assert (len(learn), len(ask)) == (6, 5) and sorted([*learn.tolist(), *ask.tolist()]) == list(range(11))
+    assert torch.equal(halves(11)[0], learn)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return shapes(image_size=16, channels=3, train=20, validation=600, test=300, **USE)
+
+
+class Knowing(Drawing):
+    """A model whose code, of averages over an image, is the colour, the place and the area of the shape."""
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        ink = (images + 1) / 2
+        at = torch.linspace(-1, 1, images.shape[-1])
+        light = ink.amax(1)
+        area = light.sum((1, 2))
+        place = [(light.sum(1) * at).sum(1) / area, (light.sum(2) * at).sum(1) / area]
+        code = torch.stack([*place, area, *(ink.sum((2, 3)) / area[:, None]).T], dim=1)
+        return code, torch.zeros_like(code)
+
+
+def look(data, part: str, model: object) -> Look:
+    seen = Seen(getattr(data, part), nn.Flatten())
+    return Look("val" if part == "validation" else part, model, *[seen] * 5)
+
+
+def test_a_model_that_knows_place_size_and_colour_tells_these_factors(data):
+    metric = Disentanglement()
+    metric.check(data, nn.Identity())
+    found = metric.measure(look(data, "validation", Knowing(data.train.images)))
+    assert tuple(found) == metric.names("val") and all(0 < value < 1 for value in found.values())
+    assert found["val/mig"] > 0.3 and found["val/dci_completeness"] > 0.5
+    blind = SimpleNamespace(encode=lambda images: (noise(6, len(images)), None))
+    assert metric.measure(look(data, "validation", blind))["val/mig"] < 0.05
+    assert set(metric.measure(look(data, "test", Knowing(data.test.images)))) == set(metric.names("test"))
+
+
+def test_the_order_in_which_processes_bring_their_images_does_not_count(data):
+    metric, factors = Disentanglement(), data.validation.factors
+    codes = Knowing(data.train.images).encode(data.validation.images / 127.5 - 1)[0]
+    shuffled = torch.arange(600).view(-1, 2).T.flatten()  # as of two processes
+    assert metric.of(codes[shuffled], factors[shuffled]) == metric.of(codes, factors)
+
+
+def test_codes_that_are_not_finite_have_no_figures(data):
+    broken = SimpleNamespace(encode=lambda images: (torch.full((len(images), 2), math.nan), None))
+    assert all(math.isnan(v) for v in Disentanglement().measure(look(data, "validation", broken)).values())
+
+
+def test_it_is_asked_of_data_with_factors_and_of_models_with_an_encoder(data):
+    grey = digits(image_size=8, validation=0.1, test=0.1, **USE)
+    with pytest.raises(ConfigError, match="the factors of digits are not known: those of data=shapes are"):
+        Disentanglement().check(grey, nn.Identity())
+    with pytest.raises(ConfigError, match="it needs a model with an encoder: type model=vae"):
+        Disentanglement().suits(Drawing(data.train.images))
+    Disentanglement().suits(Knowing(data.train.images))
+
+
+def test_more_of_each_is_better():
+    assert all(is_higher_better(name, [Disentanglement()]) for name in Disentanglement().names("val"))
