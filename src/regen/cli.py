@@ -1,7 +1,7 @@
 """The command line: errors in one line that say what to type instead, exit statuses, and going on with a run.
 
-Exit statuses: 0 done, 1 a job of a multirun failed, 70 diverged, 74 a file could not be read or written, 75 interrupted and
-saved, 78 cannot be run as configured. HYDRA_FULL_ERROR=1 shows every traceback.
+Exit statuses: 0 done, 1 a job of a multirun failed, 2 no W&B account, 70 diverged, 74 a file could not be read or
+written, 75 interrupted and saved, 78 cannot be run as configured. HYDRA_FULL_ERROR=1 shows every traceback.
 """
 
 import contextlib

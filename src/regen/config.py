@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.schemas import Compare, Evaluate, Export, Logger, Report, Sample, Stability, Train
+from regen.schemas import Compare, Evaluate, Export, Logger, Report, Sample, Stability, Train, WandbView
 from regen.sweeps.names import KNOBS, owners
 
 AT_LEAST_ONE = (
@@ -108,6 +108,11 @@ def check_compare(cfg: DictConfig) -> None:
             "which runs? Type runs=outputs/sweeps/NAME, a list of folders, or a glob like runs='outputs/*'"
         )
     _check_at_least_one(cfg, "rows")
+
+
+def check_wandb_view(cfg: DictConfig) -> None:
+    """The same for conf/wandb_view.yaml."""
+    _conform(cfg, WandbView)
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:

@@ -184,3 +184,16 @@ class Compare:
     figures: list[str] = MISSING
     rows: int = MISSING
     out: str | None = None
+
+
+@dataclass
+class WandbView:
+    """conf/wandb_view.yaml"""
+
+    sweep: str | None = None
+    project: str = MISSING
+    entity: str | None = None
+    name: str | None = None
+    monitor: str | None = None
+    axes: list[str] | None = None
+    out: str | None = None

@@ -47,15 +47,19 @@ def started(choice: Mapping[str, Any], outputs: Path, tracker: Path, **about: An
     return None
 
 
-def has_key() -> bool:
-    """Whether W&B has an account to write to."""
+def log_in() -> bool:
+    """Whether an account is configured; it never asks for one. Raises wandb.Error if it is refused, or nobody answers."""
     import wandb
 
+    return bool(wandb.login(prompt=False))
+
+
+def _has_key() -> bool:
     try:
-        return bool(wandb.login(prompt=False))
+        return log_in()
     except Exception:  # noqa: BLE001 - an unusable key is no key
         return False
 
 
 def _is_online(offline: bool | None) -> bool:
-    return has_key() if offline is None else not offline
+    return _has_key() if offline is None else not offline

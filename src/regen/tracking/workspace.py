@@ -1,0 +1,113 @@
+"""workspace: the panels in which W&B shows runs side by side."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wandb_workspaces.workspaces import Section, Workspace
+
+REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions
+GAPS = ("gap", "gap/auc", "gap/nearest")
+COSTS = ("images_per_second", "seconds", "peak_memory_mb")
+LOSSES = (("d/loss", "g/loss"), ("d/data", "g/data"), ("d/real_score", "d/fake_score"))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a workspace is of.
+
+    monitor   the figure of quality, and whether more of it is better
+    axes      what runs differ in, as it is typed: they are columns sweep/… in W&B
+    group     the sweep to which it is limited, or None: all runs, grouped by sweep
+    """
+
+    project: str
+    entity: str
+    name: str
+    monitor: str
+    higher: bool
+    axes: Sequence[str]
+    group: str | None = None
+
+
+def workspace(shown: Shown) -> "Workspace":
+    """Curves against images seen, the monitored figure against gap and cost, axes, configurations and samples.
+
+    Raises ConfigError where wandb-workspaces is not installed.
+    """
+    ws, _ = libraries()
+    settled = [axis for axis in shown.axes if axis not in REPEATS]
+    by_axes = shown.group and settled
+    return ws.Workspace(
+        entity=shown.entity,
+        project=shown.project,
+        name=shown.name,
+        sections=[_curves(shown), _trade_offs(shown), _configurations(shown), _sweep()],
+        settings=ws.WorkspaceSettings(x_axis="images_seen", max_runs=20),
+        runset_settings=ws.RunsetSettings(
+            filters=f"Group = '{shown.group}'" if shown.group else "",
+            groupby=[ws.Config(f"sweep/{axis}") for axis in settled] if by_axes else [ws.Metric("Group")],
+            pinned_columns=[f"summary:{_at_the_end(shown.monitor)}", "summary:gap", "summary:verdict"],
+        ),
+    )
+
+
+def libraries():
+    """wandb_workspaces.workspaces and wandb_workspaces.reports.v2, which are written in pydantic's old style and so warn."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Pydantic V1 style", DeprecationWarning)
+            import wandb_workspaces.reports.v2 as wr
+            import wandb_workspaces.workspaces as ws
+    except ImportError as error:
+        raise ConfigError("wandb-workspaces is not installed: pip install 'regen[view]'") from error
+    return ws, wr
+
+
+def _curves(shown: Shown) -> "Section":
+    ws, wr = libraries()
+    together = ((shown.monitor,), *((gap,) for gap in GAPS), *LOSSES)
+    panels = [wr.LinePlot(title=" and ".join(names), x="images_seen", y=list(names)) for names in together]
+    return ws.Section(name="Quality, gap and losses against images seen", is_open=True, panels=panels)
+
+
+def _trade_offs(shown: Shown) -> "Section":
+    ws, wr = libraries()
+    quality = wr.SummaryMetric(_at_the_end(shown.monitor))
+    panels = [
+        wr.ScatterPlot(title=f"{shown.monitor} against {name}", x=wr.SummaryMetric(name), y=quality)
+        for name in ("gap", *COSTS)
+    ]
+    return ws.Section(name="Quality against gap and cost", is_open=True, panels=panels)
+
+
+def _configurations(shown: Shown) -> "Section":
+    ws, wr = libraries()
+    measured = [_at_the_end(shown.monitor), _best(shown), "gap", "images_per_second"]
+    columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(f"sweep/{axis}"), display_name=axis) for axis in shown.axes]
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(name)) for name in measured]
+    panels = [wr.ParallelCoordinatesPlot(title="Axes", columns=columns), wr.RunComparer(diff_only="split")]
+    return ws.Section(name="What runs differ in", is_open=True, panels=panels)
+
+
+def _sweep() -> "Section":
+    ws, wr = libraries()
+    panels = [
+        wr.MediaBrowser(title="Samples", media_keys=["samples"]),
+        wr.MediaBrowser(title="Path of a strength", media_keys=["path"]),
+        wr.MediaBrowser(title="Comparison", media_keys=["compare"]),
+    ]
+    return ws.Section(name="Samples, and the summaries of sweeps", is_open=True, panels=panels)
+
+
+def _at_the_end(figure: str) -> str:
+    """The column of a figure's last value: that of which a best is kept has two."""
+    return f"{figure}.last"
+
+
+def _best(shown: Shown) -> str:
+    return f"{shown.monitor}.{'max' if shown.higher else 'min'}"

@@ -1,0 +1,25 @@
+"""A workspace in W&B for comparing runs: python src/wandb_view.py sweep=outputs/sweeps/NAME
+
+Writes its specification to a file and saves it for the account that is configured; exit status 2 without one.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, config, runs
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="wandb_view")
+def main(cfg: DictConfig) -> None:
+    with cli.told_in_job():
+        config.check_wandb_view(cfg)
+        from regen.tracking.view import view  # here: --help does without wandb, which takes seconds to import
+
+        if not view(cfg):
+            sys.exit(2)
+
+
+if __name__ == "__main__":
+    cli.run(main)
