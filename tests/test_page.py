@@ -298,6 +298,24 @@ def test_of_a_model_that_encodes_the_axes_of_its_code_are_shown_too_the_most_use
     assert "Axes of the code" in read.text and f"axis 5 {number(variance)}" in read.text
 
 
+def test_of_data_with_known_factors_it_shows_which_axis_knows_which(tmp_path):
+    model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
+    model.__class__ = Encoding  # its axis 1 is the mean of an image, its axis 5 the first pixel
+    run = make_run(tmp_path, model)
+    pixels, labels = run.data.validation[torch.arange(32)]
+    of_axes = torch.stack([pixels.mean((1, 2, 3)) > 0, pixels[:, 0, 0, 0] > 0], dim=1).long()
+    part = Split(pixels, labels, torch.cat([of_axes, torch.ones(32, 1).long()], dim=1))
+    data = replace(run.data, validation=part, factors=("light", "corner", "still"))
+    text = replace(run, data=data, look=look_at(model, data, Pixels())).page().text
+    shown = re.search(
+        r"What the code knows of the factors .* direction light corner axis 1 (\d+)% (\d+)% axis 5 (\d+)% (\d+)%", text
+    )
+    light_1, corner_1, light_5, corner_5 = map(int, shown.groups())
+    assert light_1 > 70 > corner_1 and corner_5 > 70 > light_5
+    assert "from 32 held-out images" in text and "6 axes know nothing of any" in text
+    assert "What the code knows" not in run.page().text
+
+
 def test_a_generator_that_changes_z_first_has_no_closed_form_directions_and_that_is_said(tmp_path):
     class OnSphere(mlp.Generator):
         def forward(self, z):

@@ -18,6 +18,7 @@ from regen.metrics.disentanglement import (
     concentration,
     dci,
     halves,
+    known,
     mig,
     mutual_information,
     sap,
@@ -104,6 +105,11 @@ def test_a_gap_by_hand():
     guess = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
     codes = torch.stack([told, guess], dim=1).float()
     assert mig(codes, factor) == pytest.approx((three_eighths - quarter / 2) / math.log(2))
+
+
+def test_what_each_number_knows_is_a_share_of_the_factors_entropy():
+    shares = known(torch.stack([GRID[:, 1], GRID[:, 1] // 2, torch.zeros(len(GRID))], dim=1), GRID)
+    assert shares.tolist() == [pytest.approx(row, abs=1e-12) for row in ([0, 1, 0], [0, 0.5, 0], [0, 0, 0])]
 
 
 @pytest.mark.parametrize("numbers", [2, 7])

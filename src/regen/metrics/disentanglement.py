@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
     from regen.data.images import Images
+    from regen.metrics.seen import Seen
 
 BINS = 20  # of a code's range (Locatello et al. 2019)
 TREES, FEWEST_ROWS = 20, 10  # of a forest: its trees, and the images in a leaf; smaller leaves would learn noise
@@ -58,12 +59,16 @@ class Disentanglement(SampleMetric):
     def measure(self, look: Look) -> dict[str, float]:
         self.suits(look.model)
         self.reset()
-        for images in look.held_out.batches():
-            self.update(look.model.encode(images)[0], "codes")
+        self.update(codes_of(look.model, look.held_out), "codes")
         self.update(look.held_out.source.factors, "factors")
         found = {f"{look.split}/{name}": float(value) for name, value in self.compute().items()}
         self.reset()
         return found
+
+
+def codes_of(model: object, seen: Seen) -> Tensor:
+    """(N, Z) the encoder's means of a set of images."""
+    return torch.cat([model.encode(images)[0] for images in seen.batches()])
 
 
 def mig(codes: Tensor, factors: Tensor) -> float:
@@ -75,11 +80,15 @@ def mig(codes: Tensor, factors: Tensor) -> float:
     its least to its largest value, as by Locatello et al. 2019 (Chen et al. integrate over q(z|x)); counting adds up to about
     19 (K - 1) / 2N nats to each, K the factor's values. A factor that does not vary is left out, here as in `dci` and `sap`.
     """
-    gaps = []
-    for labels in _varying(factors):
-        known = [mutual_information(binned(code), labels) for code in codes.T]
-        gaps.append(_lead(known, none=0.0) / mutual_information(labels, labels))
-    return float(np.mean(gaps))
+    return float(np.mean([_lead(shares.tolist(), none=0.0) for shares in known(codes, factors).T]))
+
+
+def known(codes: Tensor, factors: Tensor) -> Tensor:
+    """(Z, F') I(z; v) / H(v), the share of each varying factor's entropy that each number of the code knows: see `mig`."""
+    labels = _varying(factors)
+    bins = [binned(code) for code in codes.T]
+    shares = [[mutual_information(one, v) / mutual_information(v, v) for v in labels] for one in bins]
+    return torch.tensor(shares, dtype=torch.float64).view(len(bins), len(labels))
 
 
 def mutual_information(one: Tensor, other: Tensor) -> float:
@@ -179,5 +188,9 @@ def halves(n: int) -> tuple[Tensor, Tensor]:
 
 def _varying(factors: Tensor) -> list[Tensor]:
     """Of each factor that varies the numbers (N,) 0..K-1 of its K values."""
-    labels = [column.unique(return_inverse=True)[1] for column in factors.T]
-    return [one for one in labels if one.max() > 0]
+    return [column.unique(return_inverse=True)[1] for column in factors.T if varies(column)]
+
+
+def varies(factor: Tensor) -> bool:
+    """Whether a factor (N,) has more than one value."""
+    return bool((factor != factor[0]).any())

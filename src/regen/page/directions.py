@@ -9,7 +9,7 @@ from torch import Tensor
 from regen.directions import REACH, Directions, change, sefa, traversals, used
 from regen.errors import ConfigError
 from regen.latents import Latents
-from regen.page import pixels, plane
+from regen.page import factors, pixels, plane
 from regen.page.evidence import Absent, Evidence
 from regen.page.ink import INKS
 from regen.page.words import number
@@ -42,10 +42,11 @@ class Kind:
 
 
 def make(evidence: Evidence) -> dict:
-    """Rows of images along the axes of the code, if there is one, and along SeFa's directions."""
-    kinds, reason = [], ""
+    """Rows of images along the axes of the code, with what these know of factors, and along SeFa's directions."""
+    kinds, reason, known = [], "", None
     if hasattr(evidence.drawing.model, "encode"):
         kinds.append(_axes(evidence))
+        known = factors.make(evidence)
     try:
         kinds.append(_sefa(evidence))
     except ConfigError as error:
@@ -53,7 +54,8 @@ def make(evidence: Evidence) -> dict:
     if not kinds:
         raise Absent(f"{reason}.")
     inks = [INKS[colour] for colour in plane.PATHS]
-    return {"kinds": kinds, "reason": reason, "reach": f"{REACH:g}", "steps": STEPS, "encoded": ENCODED, "inks": inks}
+    about = {"reason": reason, "reach": f"{REACH:g}", "steps": STEPS, "encoded": ENCODED, "inks": inks}
+    return {"kinds": kinds, "known": known, **about}
 
 
 def _axes(evidence: Evidence) -> Kind:
