@@ -8,12 +8,14 @@ import torch
 
 from regen import cli
 from regen.gan import GAN
+from regen.likelihoods import Gaussian
 from regen.losses import Nonsaturating
 from regen.networks import mlp
 from regen.objective import Objective
 from regen.randomness import Draws, generator, seeded
 from regen.regularizer import Regularizer
 from regen.step import GANStep
+from regen.vae import VAE
 
 torch.set_num_threads(1)
 torch.zeros(
@@ -57,6 +59,23 @@ def small_nets() -> dict[str, torch.nn.Module]:
         "generator": mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
         "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
     }
+
+
+def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> VAE:
+    """A small fully connected VAE on 4x4 images, prepared to be stepped by hand; without regularizers an autoencoder."""
+    with seeded(seed, "weights"):
+        vae = VAE(
+            generator=mlp.Generator(SHAPE, z_size=3, hidden=(16,)),
+            encoder=mlp.Encoder(SHAPE, z_size=3, hidden=(16,)),
+            objective=Objective(loss or Gaussian(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
+            z_size=3,
+            seed=seed,
+            **options,
+        )
+    vae.population = 100
+    vae.prepare(vae.configure_optimizers())
+    return vae
 
 
 def images(batch: int = 16, number: int = 0) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from regen.build import resolve
-from regen.passport import Words, words
+from regen.passport import WITHOUT_ENCODER, Words, words
 from regen.regularizer import Regularizer
 from regen.runs import ROOT
 
@@ -44,8 +44,15 @@ class Passport:
         return [place for place in over if place != "after_update" or over == ["after_update"]]
 
     @property
+    def is_of_codes(self) -> bool:
+        """Whether it needs an encoder."""
+        return any(never.what == WITHOUT_ENCODER for never in self.kind.never)
+
+    @property
     def where(self) -> str:
         """The places, in words."""
+        if self.is_of_codes:
+            return "the code of a VAE"
         return ", ".join(PLACES[place] for place in self.places).replace("D's loss, G's loss", "both losses")
 
     @property
@@ -79,7 +86,7 @@ def passports() -> list[Passport]:
         for name, node in OmegaConf.load(path).items():
             found.append(Passport(name, node, resolve(node._target_, f"regularizer.{name}")))
     order = list(PLACES)
-    return sorted(found, key=lambda one: ([order.index(place) for place in one.places], one.name))
+    return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))
 
 
 def table(chosen: list[Passport]) -> str:

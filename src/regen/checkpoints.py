@@ -22,13 +22,13 @@ from regen.errors import ConfigError
 from regen.runs import write_safely
 
 if TYPE_CHECKING:
-    from regen.gan import GAN
+    from regen.model import Model
 
 KEPT = 3  # newest ones, beside the best
 log = logging.getLogger(__name__)
 
 
-def state_of(model: GAN) -> dict[str, object]:
+def state_of(model: Model) -> dict[str, object]:
     """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
     return {
         "model": model.state_dict(),
@@ -39,7 +39,7 @@ def state_of(model: GAN) -> dict[str, object]:
     }
 
 
-def restore(model: GAN, state: dict) -> None:
+def restore(model: Model, state: dict) -> None:
     """Let a prepared model go on from a state; learning rates and the like stay those of the configuration.
 
     Raises ConfigError if the state is of other nets or regularizers.
@@ -55,7 +55,7 @@ def restore(model: GAN, state: dict) -> None:
     model.record.load(state["record"], model.device)
 
 
-def check(model: GAN, state: dict) -> None:
+def check(model: Model, state: dict) -> None:
     """Raises ConfigError, which names the first difference, if a state is of other nets or regularizers than the model's."""
     shapes = [
         {name: tuple(tensor.shape) for name, tensor in one.items()} for one in (model.state_dict(), state["model"])
@@ -69,7 +69,7 @@ def check(model: GAN, state: dict) -> None:
             )
 
 
-def save(path: Path, model: GAN, **more: object) -> None:
+def save(path: Path, model: Model, **more: object) -> None:
     """Write the model's whole state, and `more`, safely. Raises ValueError rather than save a weight that is not finite."""
     state, buffer = state_of(model), io.BytesIO()
     bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
@@ -80,7 +80,7 @@ def save(path: Path, model: GAN, **more: object) -> None:
     write_safely(path, buffer.getvalue())
 
 
-def save_iteration(folder: Path, model: GAN, **more: object) -> Path:
+def save_iteration(folder: Path, model: Model, **more: object) -> Path:
     """Write iteration_<number>.ckpt into the folder and drop all but the newest KEPT of these."""
     path = folder / f"iteration_{model.iteration:09d}.ckpt"
     save(path, model, **more)

@@ -75,6 +75,21 @@ def pooled(mean: Tensor) -> Tensor:
     return mean + (averaged(mean) - mean.detach()) if dist.is_initialized() else mean
 
 
+def everyone(rows: Tensor) -> Tensor:
+    """(W B, F) the rows (B, F) of all processes, in the order of their ranks; the rows themselves in a single process.
+
+    For a penalty of the whole batch that each process computes whole: the own rows' gradient is weighed W times, so that
+    the average over processes is the gradient for the global batch.
+    """
+    if not dist.is_initialized():
+        return rows
+    world, rank = dist.get_world_size(), dist.get_rank()
+    kept = [torch.empty_like(rows) for _ in range(world)]
+    dist.all_gather(kept, rows.detach().contiguous())
+    kept[rank] = world * rows - ((world - 1) * rows).detach()
+    return torch.cat(kept)
+
+
 def most(value: float, device: torch.device) -> float:
     """The largest of the processes' values."""
     if not dist.is_initialized():

@@ -48,10 +48,12 @@ def evaluate(cfg: DictConfig) -> float:
 def _evaluate(run: Opened, cfg: DictConfig) -> float:
     began = time.perf_counter()
     if cfg.weights == "raw":
-        run.model.ema.net.load_state_dict(run.model.generator.state_dict())
+        for average, net in run.model.averages:
+            average.net.load_state_dict(net.state_dict())
     source = build(cfg.metrics.features, "metrics.features", Source)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
-    judge = Judge(run.data, make_metrics(cfg, run.data), source, cache, run.model.device, **settings)
+    metrics = make_metrics(cfg, run.data, run.model)
+    judge = Judge(run.data, metrics, source, cache, run.model.device, **settings)
     figures = judge(run.model)
     seconds = time.perf_counter() - began
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}

@@ -1,61 +1,86 @@
 """make_model: the nets, the objective and the optimizers of a configuration, tried out before anything is trained."""
 
 import copy
+import inspect
 import math
 
 import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from regen.build import build
+from regen.build import build, resolve
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.gan import GAN
+from regen.model import Model
 from regen.objective import Loss, Objective
 from regen.randomness import seeded
 from regen.regularizer import Regularizer
 from regen.slopes import Slopes
 
+NETS = ("generator", "discriminator", "encoder")
 
-def make_model(cfg: DictConfig, data: Images) -> GAN:
+
+def make_model(cfg: DictConfig, data: Images) -> Model:
     """The model of a configuration, its initial weights keyed by the seed. Raises ConfigError on what does not fit the data."""
     model = assemble(cfg, data.shape)
-    for player in "gd":
+    model.population = len(data.train)
+    for player in model.players:
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
     check_step(model, torch.zeros(data.batch_size, *data.shape))
     return model
 
 
-def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> GAN:
+def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
     """The same for images of a shape (C, H, W); whether it can be trained is not tried out."""
     with seeded(cfg.seed, "weights"):
-        network, z_size = cfg.network, cfg.model.z_size
-        generator = build(network.generator, "network.generator", nn.Module, shape=shape, z_size=z_size)
-        discriminator = build(network.discriminator, "network.discriminator", nn.Module, shape=shape)
-        check_net("network.generator", generator, (2, z_size), (2, *shape))
-        check_net("network.discriminator", discriminator, (2, *shape), (2,))
+        kind = resolve(cfg.model.get("_target_"), "model")
+        nets = {name: _net(cfg, name, shape) for name in NETS if name in inspect.signature(kind).parameters}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
-        nets = {"generator": generator, "discriminator": discriminator}
         slopes = build(cfg.slope, "slope", Slopes)
-        return build(cfg.model, "model", GAN, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
+        model = build(cfg.model, "model", Model, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
+    if cfg.lambda_d and "d" not in model.players:
+        raise ConfigError(
+            f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
+        )
+    return model
 
 
-def check_step(model: GAN, real: torch.Tensor) -> None:
+def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
+    """The generator, the discriminator or the encoder. Raises ConfigError unless it makes of its input what it is to make."""
+    where, z_size = f"network.{name}", cfg.model.z_size
+    if name not in cfg.network:
+        raise ConfigError(
+            f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
+        )
+    net = build(cfg.network[name], where, nn.Module, shape=shape, z_size=z_size)
+    given, wanted = {"generator": (z_size, shape), "discriminator": (shape, ()), "encoder": (shape, 2 * z_size)}[name]
+    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)))
+    return net
+
+
+def _shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (size,) if isinstance(size, int) else size
+
+
+def check_step(model: Model, real: torch.Tensor) -> None:
     """Raises ConfigError unless each player can learn from a batch (B, C, H, W); a copy of the model is tried out."""
     trial = copy.deepcopy(model)
     trial.prepare(trial.configure_optimizers())
     try:
         trial.iterate(real.expand(model.d_steps, *real.shape))
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
         chosen = ", ".join(model.objective.regularizers) or "none"
         raise ConfigError(
-            f"the first update failed with regularizer={chosen} and slope={type(model.slopes).__name__}: "
-            f"{str(error).splitlines()[0]}"
+            f"the first update failed with regularizer={chosen}{_slope(model)}: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _slope(model: Model) -> str:
+    return f" and slope={type(model.slopes).__name__}" if hasattr(model, "slopes") else ""
 
 
 def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
@@ -70,7 +95,7 @@ def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[
     net.train()
 
 
-def check_optimizer(model: GAN, player: str, node: DictConfig) -> None:
+def check_optimizer(model: Model, player: str, node: DictConfig) -> None:
     """Raises ConfigError unless the optimizer of a player takes its settings."""
     where, lr = f"model.optimizer_{player}", node.get("lr")
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not (math.isfinite(lr) and lr >= 0):

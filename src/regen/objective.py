@@ -10,17 +10,17 @@ from regen.passport import Setting
 from regen.randomness import Draws
 from regen.regularizer import Regularizer
 from regen.shares import INERT, RELATIVE_EVERY, gradient_norm
-from regen.step import GANStep
+from regen.update import Update
 
 
 class Loss(nn.Module):
     """A data term: what each player minimises when nothing restrains it."""
 
-    def for_g(self, step: GANStep) -> Tensor:
+    def for_g(self, step: Update) -> Tensor:
         """() G's loss."""
         raise NotImplementedError
 
-    def for_d(self, step: GANStep) -> Tensor:
+    def for_d(self, step: Update) -> Tensor:
         """() D's loss."""
         raise NotImplementedError
 
@@ -45,15 +45,16 @@ class Objective(nn.Module):
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
         self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
+        self.draws_codes = getattr(loss, "reads_variance", False) or any(r.draws_codes for r in regularizers.values())
         self.second_order = any(cost.second_order for r in regularizers.values() for cost in r.cost.values())
         self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
 
-    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+    def attach(self, generator: nn.Module, discriminator: nn.Module, encoder: nn.Module | None = None) -> None:
         """Let each regularizer change the nets' form, in the order of the config unless it says otherwise.
 
         Raises ConfigError on a combination that a regularizer's passport rules out.
         """
-        setting = Setting(generator, discriminator, self.loss, self.regularizers)
+        setting = Setting(generator, discriminator, self.loss, self.regularizers, encoder)
         for name, regularizer in self.regularizers.items():
             for never in regularizer.never:
                 if found := never.found(setting):
@@ -64,7 +65,7 @@ class Objective(nn.Module):
         for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
             regularizer.attach(generator, discriminator)
 
-    def augment(self, images: Tensor, rng: Callable[[str], Draws], step: GANStep) -> Tensor:
+    def augment(self, images: Tensor, rng: Callable[[str], Draws], step: Update) -> Tensor:
         """(B, C, H, W) what D sees instead of the images."""
         for name, regularizer in self._augmenting:
             images = regularizer.augment(images, rng(name), step)
@@ -76,7 +77,7 @@ class Objective(nn.Module):
             images = regularizer.form(images)
         return images
 
-    def forward(self, step: GANStep) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, step: Update) -> tuple[Tensor, dict[str, Tensor]]:
         """() total to minimise, and the unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}, detached.
 
         The regularizers are asked before the data term, so that one that needs the gradient of D's scores with respect to
@@ -100,7 +101,7 @@ class Objective(nn.Module):
             values[f"{player}/loss"] = total.detach()
         return total, values
 
-    def _shares(self, step: GANStep, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
+    def _shares(self, step: Update, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
         """{"d/r1/share": ()} of those penalties whose share is measured in this update."""
         measured = [item for item in asked if step.parameters and self._is_measured(item[1], step)]
         if not measured:
@@ -112,11 +113,11 @@ class Objective(nn.Module):
             values[f"{step.player}/{name}/share"] = pull.share(regularizer.strength(step), of_data, of_penalty)
         return values
 
-    def _is_measured(self, regularizer: Regularizer, step: GANStep) -> bool:
+    def _is_measured(self, regularizer: Regularizer, step: Update) -> bool:
         updates = self.share_every if regularizer.relative is None else RELATIVE_EVERY
         return step.index // regularizer.every % max(1, updates // regularizer.every) == 0
 
-    def after_update(self, step: GANStep, values: Mapping[str, Tensor]) -> None:
+    def after_update(self, step: Update, values: Mapping[str, Tensor]) -> None:
         """Let each regularizer project the weights or adapt its state, and controllers move; `values` are forward's."""
         for regularizer in self._projecting:
             regularizer.after_update(step)

@@ -17,8 +17,8 @@ from regen.data.images import Images
 from regen.data.pixels import MODES
 from regen.errors import ConfigError
 from regen.finding import find_runs
-from regen.gan import GAN
 from regen.making import assemble
+from regen.model import Model
 from regen.runs import Folder, read_json
 
 MADE_OF = ("network", "loss", "regularizer", "slope", "model")  # the groups of which a model is made
@@ -32,7 +32,7 @@ class Opened:
 
     folder: Folder
     cfg: DictConfig
-    model: GAN
+    model: Model
     shape: tuple[int, int, int]  # (C, H, W) of its images
     state: dict  # iteration, images_seen, best, figures, rows, model, …
 
@@ -149,7 +149,7 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
                 yield from _targets(value, f"{where}.{key}")
 
 
-def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[GAN, tuple[int, int, int]]:
+def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
     """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
     side = cfg.data.get("image_size")
     for shape in [(channels, side, side) for channels in MODES] if side else []:

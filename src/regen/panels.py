@@ -27,6 +27,13 @@ TITLES = {
     "modes": "modes found",
     "high_quality": "share of points of high quality",
     "reverse_kl": "reverse KL over modes",
+    "elbo_nats": "evidence lower bound, nats an image",
+    "elbo_bpd": "the same in bits a value, negated",
+    "reconstruction_nats": "-log p(x|z), nats an image",
+    "kl_nats": "KL of the code from its prior, nats",
+    "active_units": "numbers of the code in use",
+    "nll_nats": "-log p(x), nats an image",
+    "nll_bpd": "the same in bits a value",
 }
 AXES = ("iteration", "images_seen")
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from regen.regularizer import Regularizer
 
 
+WITHOUT_ENCODER = "a model without an encoder"
+
+
 @dataclass(frozen=True)
 class Cost:
     """Extra work in one update of a player, when the penalty is asked.
@@ -31,12 +34,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a regularizer is to be combined with."""
+    """What a regularizer is to be combined with; a GAN has no encoder, and a VAE's discriminator no layers."""
 
     generator: nn.Module
     discriminator: nn.Module
     loss: "Loss"
     regularizers: Mapping[str, "Regularizer"]
+    encoder: nn.Module | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,27 @@ def beside(name: str, why: str) -> Never:
         return next((f"regularizer {key}" for key, one in others if name in _names(type(one))), None)
 
     return Never(name, why, "Leave one of the two out", found)
+
+
+def without_encoder(why: str) -> Never:
+    """Never in a model without an encoder."""
+
+    def found(setting: Setting) -> str | None:
+        return "none" if setting.encoder is None else None
+
+    return Never(WITHOUT_ENCODER, why, "Type model=vae", found)
+
+
+def without_discriminator(why: str) -> Never:
+    """Never in a model without a discriminator."""
+
+    def found(setting: Setting) -> str | None:
+        return None if any(True for _ in setting.discriminator.parameters()) else "none"
+
+    return Never("a model without a discriminator", why, "Type model=gan, or leave it out", found)
+
+
+D_ALONE = without_discriminator("it leans on the discriminator alone")
 
 
 def _names(kind: type) -> set[str]:

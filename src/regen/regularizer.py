@@ -15,7 +15,7 @@ from regen.passport import Cost, Never
 from regen.randomness import Draws
 from regen.schedules import Controller, Strength, value_of
 from regen.shares import Pull
-from regen.step import GANStep
+from regen.update import Update
 
 
 class Strengths(TypedDict, total=False):
@@ -54,6 +54,8 @@ class Regularizer(nn.Module):
     )
     # then shares their pass
 
+    reads_variance: ClassVar[bool] = False  # of q(z|x), of a VAE: its codes are drawn, then
+
     def __init__(
         self,
         lambda_g: Strength = 0.0,
@@ -85,7 +87,7 @@ class Regularizer(nn.Module):
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
 
-    def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
+    def augment(self, images: Tensor, rng: Draws, step: Update) -> Tensor:
         """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
         return images
 
@@ -93,31 +95,36 @@ class Regularizer(nn.Module):
         """What of `augment` D cannot do without: the form of its input, where that is another one."""
         return images
 
-    def for_g(self, step: GANStep) -> Tensor:
+    def for_g(self, step: Update) -> Tensor:
         """() penalty on G's loss, unweighted."""
         raise NotImplementedError
 
-    def for_d(self, step: GANStep) -> Tensor:
+    def for_d(self, step: Update) -> Tensor:
         """() penalty on D's loss, unweighted."""
         raise NotImplementedError
 
-    def after_update(self, step: GANStep) -> None:
+    def after_update(self, step: Update) -> None:
         """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
         """{"d/p": ()}: what else of its state is worth a column of the log, as <player>/<quantity>; asked once a row."""
         return {}
 
+    @property
+    def draws_codes(self) -> bool:
+        """Whether a VAE's codes are drawn on its account: a variance that nothing holds would only be noise."""
+        return self.reads_variance and self.strengths["g"] != 0
+
     def overrides(self, place: str) -> bool:
         """Whether this class leans on `place`: attach, augment, for_g, for_d or after_update."""
         return getattr(type(self), place) is not getattr(Regularizer, place)
 
-    def due(self, step: GANStep) -> bool:
+    def due(self, step: Update) -> bool:
         """Whether the penalty is asked in this update: on its turn, unless its strength is 0. Never waits for the device."""
         strength = value_of(self.strengths[step.player], step)
         return step.index % self.every == 0 and (isinstance(strength, Tensor) or strength != 0)
 
-    def strength(self, step: GANStep) -> float | Tensor:
+    def strength(self, step: Update) -> float | Tensor:
         """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
         if self._is_relative(step.player):
             return self.pulls[step.player].strength(self.relative)
@@ -130,7 +137,7 @@ class Regularizer(nn.Module):
     def _is_relative(self, player: str) -> bool:
         return self.relative is not None and not callable(self.strengths[player])
 
-    def weight(self, step: GANStep) -> float | Tensor:
+    def weight(self, step: Update) -> float | Tensor:
         """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""
         return self.every * self.strength(step) if self.due(step) else 0.0
 

@@ -13,8 +13,8 @@ from regen import page, pictures
 from regen.board import board
 from regen.callbacks import Goal, Outcome
 from regen.data.images import Images
-from regen.gan import GAN
 from regen.metrics.verdict import read_history, verdict
+from regen.model import Model
 from regen.runs import Folder, is_alone, provenance, read_json, write_json
 from regen.tracking.run import Wandb
 
@@ -22,7 +22,7 @@ from regen.tracking.run import Wandb
 def close(
     folder: Folder,
     outcome: Outcome,
-    model: GAN,
+    model: Model,
     data: Images,
     goal: Goal,
     loggers: list[Logger],
@@ -44,7 +44,7 @@ def close(
             _show(folder, result)
 
 
-def _result(folder: Folder, outcome: Outcome, model: GAN, data: Images, monitor: str, cost: dict) -> dict:
+def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monitor: str, cost: dict) -> dict:
     """The content of result.json."""
     said = verdict(
         read_history(folder.metrics, ["gap", monitor]),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regen.distributed import averaged
 from regen.errors import ConfigError
 from regen.step import GANStep
+from regen.update import Update
 
 
 class Schedule:
@@ -37,11 +38,11 @@ class Schedule:
     def name(self) -> str:
         return type(self).__name__
 
-    def elapsed(self, step: GANStep) -> float:
+    def elapsed(self, step: Update) -> float:
         """How many of its lengths have passed."""
         return step.images_seen / self.images if self.images else step.iteration / self.iterations
 
-    def __call__(self, step: GANStep) -> float:
+    def __call__(self, step: Update) -> float:
         """The strength in this update."""
         return self.start + (self.end - self.start) * self.share(min(1.0, self.elapsed(step)))
 
@@ -93,7 +94,7 @@ class Steps(Schedule):
         super().__init__(start, start * factor, iterations, images)
         self.factor = factor
 
-    def __call__(self, step: GANStep) -> float:
+    def __call__(self, step: Update) -> float:
         return self.start * self.factor ** int(self.elapsed(step))
 
 

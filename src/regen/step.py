@@ -1,43 +1,33 @@
 """GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from regen.passes import features, float32, plain_attention, squares, still
-from regen.randomness import Draws
 from regen.slopes import Autograd, Slopes, slope
+from regen.update import Place, Rng, Update
 
-if TYPE_CHECKING:
-    from regen.objective import Loss
-
-Rng = Callable[[str], Draws]
 Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 
 
-class GANStep:
-    """One update of `player` ("g" or "d").
+class GANStep(Update):
+    """One update of G or D.
 
-    index           which update of this player it is, from 0
-    real            (B, C, H, W) in [-1, 1]
-    labels          (B,) or None
-    rng             rng(purpose) -> Draws: every draw of a term comes from here
-    lr              the learning rate of the player's optimizer
-    parameters      those of the player's net that the update changes
-    iteration, images_seen   how far training is: updates of G; real images shown to D, by all processes
-    world           the number of processes
+    z_size          numbers in a latent
+    augment         what D sees instead of images
     slopes          how D's slope is taken
-    loss            the data term of the game
     kept            the share of the fakes, those with the highest scores, that G learns from; set after the making
     seeing          what D is shown: "real", "fake", or the purpose of another pass
 
-    The lazy properties decide who computes what, with no flags: a non-saturating G update runs D once, a relativistic one
-    twice.
+    A non-saturating G update runs D once, a relativistic one twice.
     """
+
+    lacks = "a GAN has no encoder"
 
     def __init__(
         self,
@@ -49,31 +39,18 @@ class GANStep:
         z_size: int,
         rng: Rng,
         augment: Augment,
-        labels: Tensor | None = None,
-        lr: float = 0.0,
-        parameters: Sequence[nn.Parameter] = (),
-        iteration: int = 0,
-        images_seen: int = 0,
-        world: int = 1,
         slopes: Slopes | None = None,
-        loss: "Loss | None" = None,
+        **more: Unpack[Place],
     ) -> None:
-        self.player, self.index, self.lr, self.parameters = player, index, lr, parameters
-        self.generator, self.discriminator, self.loss = generator, discriminator, loss
-        self.real, self.labels, self.rng = real, labels, rng
-        self.iteration, self.images_seen, self.world = iteration, images_seen, world
-        self.z_size, self._augment, self._slopes = z_size, augment, slopes or Autograd()
+        super().__init__(player, index, generator, real, rng, **more)
+        self.discriminator, self.z_size = discriminator, z_size
+        self._augment, self._slopes = augment, slopes or Autograd()
         self.kept, self.seeing = 1.0, ""  # what D is looking at: the purpose of the pass that is being made
 
     @property
     def net(self) -> nn.Module:
         """The net that this update changes."""
         return self.generator if self.player == "g" else self.discriminator
-
-    @property
-    def batch(self) -> int:
-        """Real images in this update, of all processes."""
-        return len(self.real) * self.world
 
     @cached_property
     def z(self) -> Tensor:
@@ -121,31 +98,12 @@ class GANStep:
         with still(self.discriminator):
             return self.score(images, purpose)
 
-    def regenerate(self, z: Tensor) -> Tensor:
-        """(B, C, H, W) G(z) by a pass beside the update's own, which leaves G's running state alone."""
-        with still(self.generator):
-            return self.generator(z).to(self.real.dtype)
-
     def exact_scores(self, which: str) -> Tensor:
         """(B,) D's logits of the images "real" or "fake"; under mixed precision in float32, by a pass beside the update's."""
         if not self._is_mixed:
             return getattr(self, f"{which}_scores")
         with float32(self.real):
             return self.rescore(getattr(self, which), which)
-
-    @cached_property
-    def exact_fake(self) -> Tensor:
-        """(B, C, H, W) G(z); under mixed precision in float32, by a pass beside the update's, which comes first in any case:
-        under spectral norm it moves the vectors, and what is compared is to be of the same weights."""
-        fake = self.fake
-        if not self._is_mixed:
-            return fake
-        with float32(self.real), torch.set_grad_enabled(self.player == "g"):
-            return self.regenerate(self.z)
-
-    @property
-    def _is_mixed(self) -> bool:
-        return torch.is_autocast_enabled(self.real.device.type)
 
     def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""

@@ -22,11 +22,11 @@ from regen.data.batches import Chunks, Stream
 from regen.data.images import Images
 from regen.distributed import is_first, processes
 from regen.errors import ConfigError
-from regen.gan import GAN
 from regen.loggers import CSVLog
 from regen.making import make_model
 from regen.metrics.features import Source
 from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, ranked, renamed
+from regen.model import Model
 from regen.runs import Folder, is_alone, read_json
 from regen.tracking.run import start_wandb
 
@@ -60,7 +60,7 @@ def train(cfg: DictConfig) -> float:
 class Shown(LightningDataModule):
     """What training shows: the chunks of the data's stream from the model's iteration to the last."""
 
-    def __init__(self, data: Images, model: GAN, last: int, stops: tuple[int, ...]) -> None:
+    def __init__(self, data: Images, model: Model, last: int, stops: tuple[int, ...]) -> None:
         super().__init__()
         self.data, self.model, self.last, self.stops = data, model, last, stops
 
@@ -75,13 +75,16 @@ class Shown(LightningDataModule):
 class Run:
     """One run: its length, its folder, its callbacks and its outcome."""
 
-    def __init__(self, cfg: DictConfig, data: Images, model: GAN, world: int) -> None:
+    def __init__(self, cfg: DictConfig, data: Images, model: Model, world: int) -> None:
         self.cfg, self.data, self.model, self.world = cfg, data, model, world
         per_iteration = data.batch_size * model.d_steps * world
         self.last = cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / per_iteration)
         self.evaluate_every = max(1, round(cfg.evaluate_every / per_iteration))
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
-        self.metrics, self.source = make_metrics(cfg, data), build(cfg.metrics.features, "metrics.features", Source)
+        self.metrics, self.source = (
+            make_metrics(cfg, data, model),
+            build(cfg.metrics.features, "metrics.features", Source),
+        )
         cfg.monitor = renamed(cfg.monitor, self.source)
         if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
             raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
@@ -148,7 +151,7 @@ class Run:
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
 
-    def judge(self, model: GAN) -> Judge:
+    def judge(self, model: Model) -> Judge:
         """What measures the model, on its device and with its processes."""
         cache, samples = self.folder.outputs / "features", self.cfg.evaluation_samples
         place = {"device": model.device, "rank": model.rank, "world": model.world}

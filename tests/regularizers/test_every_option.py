@@ -2,58 +2,25 @@
 
 import io
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
 from conftest import images, make_gan, make_step, same, weights
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from options import CONF, OF_CODES, OPTIONS, neutral, regularizers
 
 from regen import checkpoints, config
-from regen.build import build
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating
 from regen.networks import dcgan, resnet
 from regen.randomness import permutation, seeded
-from regen.regularizer import Regularizer
 from regen.runs import register_resolvers
 
-CONF = Path(__file__).parents[2] / "conf"
-OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
-NAMES = [name for name in OPTIONS if name != "none"]
+NAMES = [name for name in OPTIONS if name != "none" and name not in OF_CODES]
 PLACES = ("attach", "augment", "for_g", "for_d", "after_update")
 
 FORMS = ("spectral_norm", "weight_norm", "packing", "minibatch_std")  # the form itself is the regularizer
-
-# A neutral setting of those without a strength
-NEUTRAL = {
-    "diffaugment": dict.fromkeys(("brightness", "saturation", "contrast", "translation", "cutout"), 0.0),
-    "instance_noise": {"std": 0.0},
-    "weight_clipping": {"limit": 1e9},
-    "weight_decay": {"decay_g": 0.0, "decay_d": 0.0},
-    "weight_l1_proximal": {"shrink_g": 0.0, "shrink_d": 0.0},
-    "ada": {"target": 1.0},  # E sign D(x) is never above 1, so that p stays 0
-    "apa": {"target": 1.0},
-}
-
-# What lets it act on 4x4 images within three iterations, where its defaults would not
-ACTING = {
-    "weight_decay": {"decay_d": 10.0},  # the default is below a float's last digit here
-    "weight_l1_proximal": {"shrink_d": 1.0},
-    "lecam": {"start": 1},
-    "ada": {"start": 0.5},
-    "apa": {"start": 0.5},
-    "jacobian_clamping": {"most": 0.01, "least": 0.0},
-}
-
-
-def regularizers(*names: str, **values):
-    """The objects that conf/regularizer describes, some values replaced."""
-    nodes = OmegaConf.merge(*[OmegaConf.load(OPTIONS[name]) for name in names])
-    for name, node in nodes.items():
-        node.update(values or ACTING.get(name, {}))
-    return {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes.items()}
 
 
 def trained(*names: str, iterations: int = 3, **values):
@@ -76,21 +43,16 @@ def nets(gan) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in weights(gan).items() if not name.startswith("objective.")}
 
 
-def neutral(name: str) -> dict | None:
-    strengths = {key: 0.0 for key in next(iter(OmegaConf.load(OPTIONS[name]).values())) if key.startswith("lambda_")}
-    return strengths or NEUTRAL.get(name)
-
-
 def test_there_are_options_and_none_is_nothing():
     assert len(NAMES) >= 10 and not OmegaConf.load(OPTIONS["none"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CODES}))
 def test_an_option_describes_one_regularizer_of_its_own_name(name):
     assert list(OmegaConf.load(OPTIONS[name])) == [name]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CODES}))
 def test_an_option_leans_on_something(name):
     (regularizer,) = regularizers(name).values()
     assert any(map(regularizer.overrides, PLACES))
@@ -204,6 +166,12 @@ def test_it_composes_beside_another(name):
         cfg = compose("train", [f"regularizer=[{name},{other}]"])
     config.check(cfg)
     assert set(cfg.regularizer) == {name, other} - {"none"}
+
+
+@pytest.mark.parametrize("name", sorted(OF_CODES))
+def test_one_that_needs_an_encoder_is_refused_by_a_gan(name):
+    with pytest.raises(ConfigError, match=r"without an encoder, and here is none.*Type model=vae"):
+        make_gan(regularizers=regularizers(name))
 
 
 @pytest.mark.parametrize("first", NAMES)

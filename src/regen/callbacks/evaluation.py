@@ -10,8 +10,8 @@ from tqdm import tqdm
 from regen import distributed, pictures
 from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
-from regen.gan import GAN
 from regen.metrics.judge import Judge
+from regen.model import Model
 from regen.runs import Folder, is_alone
 
 SHOWN = ("gap", "gap/auc", "gap/nearest")  # beside the monitored figure, while training
@@ -39,7 +39,7 @@ class Evaluation(Callback):
     """
 
     def __init__(
-        self, every: int, make: Callable[[GAN], Judge], data: Images, folder: Folder, goal: Goal, outcome: Outcome
+        self, every: int, make: Callable[[Model], Judge], data: Images, folder: Folder, goal: Goal, outcome: Outcome
     ) -> None:
         self.every, self.make, self.data, self.folder, self.goal, self.outcome = (
             every,
@@ -50,18 +50,18 @@ class Evaluation(Callback):
             outcome,
         )
 
-    def on_train_start(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
         self.judge = self.make(model)
 
-    def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration % self.every == 0:
             self.evaluate(trainer, model)
 
-    def on_train_end(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
         if self.outcome.status == "finished" and self.outcome.evaluated_at != model.iteration:
             self.evaluate(trainer, model)
 
-    def evaluate(self, trainer: Trainer, model: GAN) -> None:
+    def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far, and give up if nothing has been for long."""
         self.outcome.look = self.judge.look(model)
         figures = distributed.from_first(self.judge.measure(self.outcome.look))
@@ -80,17 +80,17 @@ class Evaluation(Callback):
             if is_alone():  # the jobs of a multirun have a line each, when they end
                 self._say(model)
 
-    def _say(self, model: GAN) -> None:
+    def _say(self, model: Model) -> None:
         figures = self.outcome.figures
         shown = [name for name in (self.goal.monitor, *SHOWN) if name in figures]
         tqdm.write(f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown))
 
-    def _is_in_vain(self, model: GAN) -> bool:
+    def _is_in_vain(self, model: Model) -> bool:
         """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""
         waited = (model.iteration - self.outcome.best.get("iteration", 0)) // self.every
         return self.goal.patience is not None and self.outcome.status == "running" and waited >= self.goal.patience
 
-    def _picture(self, trainer: Trainer, model: GAN) -> None:
+    def _picture(self, trainer: Trainer, model: Model) -> None:
         picture = self.data.draw(model.sample(0, self.data.shown).cpu())
         pictures.save_png(picture, self.folder.path / "samples" / f"images_{model.images_seen:010d}.png")
         pictures.save_png(picture, self.folder.samples)

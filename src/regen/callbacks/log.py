@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from regen import distributed
-from regen.gan import GAN
 from regen.metrics.metric import Look
+from regen.model import Model
 
 TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
 MOST_ITERATIONS = 32  # in a chunk
@@ -34,27 +34,27 @@ class Pace(Callback):
     def __init__(self, fixed: int | None, outcome: Outcome) -> None:
         self.fixed, self.outcome, self.seconds, self.measured = fixed, outcome, 0.0, []
 
-    def on_train_start(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
         trainer.train_dataloader.k = self.fixed or 1
 
-    def on_train_batch_start(self, trainer: Trainer, model: GAN, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, model: Model, batch: object, batch_idx: int) -> None:
         self.started = time.perf_counter()
         if batch_idx == 0:
             self.seen = model.images_seen
 
-    def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.fixed is None and len(self.measured) < 10:
             self._measure(trainer, model)
         self.seconds += time.perf_counter() - self.started
 
-    def rate(self, model: GAN, waited: float) -> float:
+    def rate(self, model: Model, waited: float) -> float:
         """Images a second since the last call; the caller has just waited for the device, `waited` seconds."""
         images, self.seen = model.images_seen - self.seen, model.images_seen
         seconds, self.seconds = self.seconds + waited, 0.0
         self.outcome.images_per_second.append(images / max(seconds, 1e-9))
         return self.outcome.images_per_second[-1]
 
-    def _measure(self, trainer: Trainer, model: GAN) -> None:
+    def _measure(self, trainer: Trainer, model: Model) -> None:
         if model.device.type == "cuda":
             torch.cuda.synchronize()
         self.measured.append(time.perf_counter() - self.started)
@@ -69,17 +69,17 @@ class Log(Callback):
     def __init__(self, every: int, pace: Pace, outcome: Outcome) -> None:
         self.every, self.pace, self.outcome = every, pace, outcome
 
-    def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if trainer.world_size == 1 and model.alarm:  # several processes find out together, at the next row
             self._diverged(trainer, model)
         elif model.iteration % self.every == 0:
             self.write(trainer, model)
 
-    def on_train_end(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
         if self.outcome.status == "finished" and model.record.updates:
             self.write(trainer, model)
 
-    def write(self, trainer: Trainer, model: GAN) -> None:
+    def write(self, trainer: Trainer, model: Model) -> None:
         """One row to every logger, against images seen."""
         asked = time.perf_counter()
         means = model.record.means()
@@ -91,13 +91,13 @@ class Log(Callback):
         means |= model.objective.quantities(model.generator, model.discriminator)
         write(trainer, model, means | {"images_per_second": self.pace.rate(model, waited)})
 
-    def _diverged(self, trainer: Trainer, model: GAN) -> None:
+    def _diverged(self, trainer: Trainer, model: Model) -> None:
         iteration, term = model.record.first_bad() or (model.iteration, "a term of another process")
         self.outcome.status, self.outcome.reason = "diverged", f"{term} was not finite at iteration {iteration}"
         trainer.should_stop = True
 
 
-def write(trainer: Trainer, model: GAN, figures: dict[str, float]) -> None:
+def write(trainer: Trainer, model: Model, figures: dict[str, float]) -> None:
     """Figures to every logger, with where the run stands."""
     for logger in trainer.loggers:
         logger.log_metrics({"iteration": model.iteration, "images_seen": model.images_seen, **figures})

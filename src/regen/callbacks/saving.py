@@ -9,7 +9,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from regen import checkpoints, distributed
 from regen.callbacks.log import Outcome
-from regen.gan import GAN
+from regen.model import Model
 
 
 class Checkpoints(Callback):
@@ -18,11 +18,11 @@ class Checkpoints(Callback):
     def __init__(self, every: int, last: int, folder: Path, written: Sequence[Logger], outcome: Outcome) -> None:
         self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome
 
-    def on_train_start(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
         if model.start:
             self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
 
-    def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration >= self.last:
             self.outcome.status = "finished"
         stops = self.outcome.status in ("finished", "interrupted")
@@ -30,15 +30,15 @@ class Checkpoints(Callback):
         if due or self._is_best(model):
             self._save(trainer, model, due)
 
-    def on_train_end(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
         if self.outcome.status == "finished" and self._is_best(model):
             self._save(trainer, model, due=False)
 
-    def _is_best(self, model: GAN) -> bool:
+    def _is_best(self, model: Model) -> bool:
         """Whether this iteration has just been evaluated and found the best."""
         return self.outcome.best.get("iteration") == model.iteration == self.outcome.evaluated_at
 
-    def _save(self, trainer: Trainer, model: GAN, due: bool) -> None:
+    def _save(self, trainer: Trainer, model: Model, due: bool) -> None:
         """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
         refused = None
         if trainer.is_global_zero:
@@ -68,12 +68,12 @@ class Signals(Callback):
     def __init__(self, every: int, outcome: Outcome) -> None:
         self.every, self.outcome, self.received = every, outcome, 0
 
-    def on_train_start(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
         self.before = {
             number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
         }
 
-    def on_train_batch_end(self, trainer: Trainer, model: GAN, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         received = self.received
         if trainer.world_size > 1:
             received = int(distributed.most(received, model.device)) if model.iteration % self.every == 0 else 0
@@ -81,7 +81,7 @@ class Signals(Callback):
             self.outcome.status, self.outcome.reason = "interrupted", f"{signal.Signals(received).name} received"
             trainer.should_stop = True
 
-    def on_train_end(self, trainer: Trainer, model: GAN) -> None:
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 

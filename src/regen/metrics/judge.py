@@ -20,7 +20,7 @@ from regen.randomness import permutation
 
 if TYPE_CHECKING:
     from regen.data.images import Images
-    from regen.gan import GAN
+    from regen.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Judge:
         """Of what it measures."""
         return names(self.metrics.values(), self.source, self.split)
 
-    def look(self, model: GAN) -> Look:
+    def look(self, model: Model) -> Look:
         """What there is to be measured of the model."""
         each = -(-self.samples // self.world)
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
@@ -81,7 +81,7 @@ class Judge:
         fake = Seen(torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape), self.net, self.device)
         return Look(self.split, model, fake, self.held_out, self.stand_ins, self.some_train, self.some_held_out)
 
-    def __call__(self, model: GAN) -> dict[str, float]:
+    def __call__(self, model: Model) -> dict[str, float]:
         return self.measure(self.look(model))
 
     def measure(self, look: Look) -> dict[str, float]:
@@ -106,10 +106,20 @@ class Judge:
         return seen if self.world == 1 else seen.take(torch.arange(self.rank, len(seen), self.world))
 
 
-def make_metrics(cfg: DictConfig, data: Images) -> dict[str, SampleMetric]:
-    """The chosen metrics, and those that only this data set has."""
+def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
+    """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
     chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
-    return {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data.own_metrics()
+    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data.own_metrics()
+    return {name: metric for name, metric in made.items() if _suits(name, metric, model)}
+
+
+def _suits(name: str, metric: SampleMetric, model: Model) -> bool:
+    try:
+        metric.suits(model)
+    except ConfigError as error:
+        log.info("metrics: %s is left out: %s", name, error)
+        return False
+    return True
 
 
 def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> list[str]:

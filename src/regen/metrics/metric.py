@@ -15,7 +15,7 @@ from regen.metrics.seen import Seen
 
 if TYPE_CHECKING:
     from regen.data.images import Images
-    from regen.gan import GAN
+    from regen.model import Model
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Look:
     """
 
     split: str
-    model: GAN
+    model: Model
     fake: Seen
     held_out: Seen
     stand_ins: Seen
@@ -64,6 +64,9 @@ class SampleMetric(torchmetrics.Metric):
 
     def check(self, data: Images, net: nn.Module) -> None:
         """Raises ConfigError if it makes no sense for the data or in these features."""
+
+    def suits(self, model: Model) -> None:
+        """Raises ConfigError if it makes no sense for the model."""
 
     def view(self, seen: Seen) -> Tensor:
         """(N, …) what it looks at in a set of images."""

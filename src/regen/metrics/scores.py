@@ -1,9 +1,17 @@
 """What D thinks of training, held-out and generated images: the first place where overfitting shows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch import Tensor
 
+from regen.errors import ConfigError
 from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
+
+if TYPE_CHECKING:
+    from regen.model import Model
 
 
 class Scores(SampleMetric):
@@ -25,6 +33,10 @@ class Scores(SampleMetric):
         n, m = len(train), len(held_out)
         means = {"train": train.mean(), "held_out": held_out.mean(), "fake": fake.mean()}
         return means | {"auc": auc(train, held_out), "auc_se": ((n + m + 1) / (12 * n * m)) ** 0.5}
+
+    def suits(self, model: Model) -> None:
+        if not hasattr(model, "score"):
+            raise ConfigError("scores are of a model with a discriminator: type model=gan")
 
     def names(self, split: str) -> tuple[str, ...]:
         return "train/score", f"{split}/score", "fake/score", "gap/auc", "gap/auc_se"

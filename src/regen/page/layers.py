@@ -29,9 +29,12 @@ class Layer:
 
 
 def make(evidence: Evidence) -> dict:
-    """The layers of the averaged generator and of the discriminator."""
+    """The layers of the averaged nets and of the discriminator."""
     model = evidence.look.model
-    return {"nets": {"Generator (averaged)": _layers(model.ema.net), "Discriminator": _layers(model.discriminator)}}
+    nets = {"Generator (averaged)": model.ema.net, "Discriminator": model.discriminator}
+    if hasattr(model, "ema_encoder"):
+        nets = {"Decoder (averaged)": model.ema.net, "Encoder (averaged)": model.ema_encoder.net}
+    return {"nets": {name: _layers(net) for name, net in nets.items()}}
 
 
 def matrices(net: nn.Module) -> Iterator[tuple[str, Tensor]]:

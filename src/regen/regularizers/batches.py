@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.passes import first_layer, last_layer, replace
+from regen.passport import D_ALONE
 from regen.randomness import Draws
 from regen.regularizer import Regularizer
 from regen.step import GANStep
@@ -78,6 +79,7 @@ class MinibatchStd(Regularizer):
     """
 
     attach_order = -1
+    never = (D_ALONE,)
 
     def __init__(self, group: int = 4) -> None:
         super().__init__()

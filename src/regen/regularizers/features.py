@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from regen.distributed import pooled
 from regen.errors import ConfigError
 from regen.passes import HEAD, features, last_layer
-from regen.passport import Cost, beside
+from regen.passport import D_ALONE, Cost, beside
 from regen.regularizer import Regularizer
 from regen.step import GANStep
 
@@ -53,7 +53,7 @@ class Rotation(Regularizer):
 
     search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-2, 1e1)}
     cost = {"g": Cost(d=1), "d": Cost(d=1)}
-    never = (beside("Packing", "a pack of images that are turned differently has no one answer"),)
+    never = (D_ALONE, beside("Packing", "a pack of images that are turned differently has no one answer"))
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         name, layer = last_layer(discriminator)

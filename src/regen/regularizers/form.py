@@ -1,5 +1,6 @@
 """Constraints that change the form of the nets."""
 
+import re
 from collections.abc import Sequence
 
 from torch import nn
@@ -27,8 +28,18 @@ class Reparametrization(Regularizer):
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         named = {"generator": generator, "discriminator": discriminator}
+        if "discriminator" in self.nets and not any(True for _ in discriminator.children()):
+            raise ConfigError(
+                f"{self.name}: nets={list(self.nets)}, and this model has no discriminator: "
+                f"type regularizer.{_option(self.name)}.nets=[generator]"
+            )
         for layer in [layer for net in self.nets for layer in named[net].modules() if isinstance(layer, LAYERS)]:
             self.rewrite(layer)
+
+
+def _option(name: str) -> str:
+    """spectral_norm of SpectralNorm."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 class SpectralNorm(Reparametrization):

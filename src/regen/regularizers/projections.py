@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.passport import D_ALONE
 from regen.regularizer import Regularizer
 from regen.regularizers.weights import kernels, sparsity
 from regen.step import GANStep
@@ -20,6 +21,7 @@ class WeightClipping(Regularizer):
     """
 
     search = {"limit": (1e-3, 1.0)}
+    never = (D_ALONE,)
 
     def __init__(self, limit: float = 0.01) -> None:
         super().__init__()

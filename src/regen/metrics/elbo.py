@@ -1,0 +1,94 @@
+"""What a VAE says of images that it is shown: the evidence lower bound, its parts, and how much of the code is used."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from regen.errors import ConfigError
+from regen.likelihoods import Likelihood
+from regen.metrics.metric import Look, SampleMetric
+from regen.metrics.seen import Seen
+from regen.randomness import Draws
+from regen.vae_step import decode
+
+if TYPE_CHECKING:
+    from regen.model import Model
+    from regen.vae import VAE
+
+ACTIVE = 0.01  # the variance over images from which a number of the code is active (Burda et al. 2016, section 2.3)
+FIGURES = ("elbo_nats", "elbo_nats_se", "train", "gap", "elbo_bpd", "reconstruction_nats", "kl_nats", "active_units")
+
+
+class ELBO(SampleMetric):
+    """log p(x) >= E_q(z|x) log p(x|z) - KL(q(z|x) ‖ p(z)), with β = 1 whatever a model was trained with.
+
+        val/elbo_nats, val/elbo_nats_se   the mean over all held-out images and its standard error over them; more is better
+        val/elbo_bpd                      the same in bits a value, of 256 grey levels (likelihoods.Likelihood); less is better
+        val/reconstruction_nats           E -log p(x|z): its first part, as a loss
+        val/kl_nats                       its second
+        train/elbo_nats, gap/elbo_nats    of as many training as held-out images; how much better it is on the former
+        val/active_units                  numbers of the code whose mean varies over images by more than 0.01
+
+    In nats an image, of the averaged nets; one z is drawn for each image, always the same. For an autoencoder, whose variance
+    nothing has taught, it is a bound as well, and a bad one. (Kingma and Welling 2014, eq. 3; active units: Burda et al. 2016.)
+    """
+
+    figures = FIGURES
+    higher = frozenset({"elbo_nats", "active_units"})
+    parts = ("held_out", "some_held_out", "train")
+    fewest = 2
+
+    def suits(self, model: Model) -> None:
+        check_encoder(model, "elbo")
+
+    def names(self, split: str) -> tuple[str, ...]:
+        bound = (f"{split}/elbo_nats", f"{split}/elbo_nats_se", "train/elbo_nats", "gap/elbo_nats", f"{split}/elbo_bpd")
+        return *bound, f"{split}/reconstruction_nats", f"{split}/kl_nats", f"{split}/active_units"
+
+    def measure(self, look: Look) -> dict[str, float]:
+        self.reset()
+        self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
+        sets = {"held_out": look.held_out, "some_held_out": look.some_held_out, "train": look.some_train}
+        for part, seen in sets.items():
+            self._show(look.model, seen, part)
+        found = {name: float(value) for name, value in self.compute().items()}
+        self.reset()
+        return dict(zip(self.names(look.split), found.values(), strict=True))
+
+    def of(self, held_out: Tensor, some_held_out: Tensor, train: Tensor) -> dict[str, Tensor | float]:
+        """Of rows (N, 2 + Z): reconstruction and KL in nats, and the means of the code."""
+        bounds = -held_out[:, :2].sum(1)
+        on_train, on_held_out = -train[:, :2].sum(1).mean(), -some_held_out[:, :2].sum(1).mean()
+        error = bounds.std() / len(bounds) ** 0.5
+        bits = self._bits(-float(bounds.mean()), self._values)
+        reconstruction, kl = held_out[:, :2].mean(dim=0)
+        active = (held_out[:, 2:].var(dim=0) > ACTIVE).sum()
+        values = (bounds.mean(), error, on_train, on_train - on_held_out, bits, reconstruction, kl, active)
+        return dict(zip(FIGURES, values, strict=True))
+
+    def _show(self, model: VAE, seen: Seen, part: str) -> None:
+        likelihood: Likelihood = model.objective.loss
+        for number, images in enumerate(seen.batches()):
+            draws = drawer(number, images.device)
+            real = likelihood.see(images, draws)
+            mean, logvar = model.encode(real)
+            z = mean + (logvar / 2).exp() * draws("z").normal(*mean.shape)
+            with torch.no_grad():
+                nats = likelihood.nats(real, decode(model.ema.net, z))
+            kl = (mean.square() + logvar.exp() - 1 - logvar).sum(1) / 2
+            self.update(torch.cat([torch.stack([nats, kl], dim=1), mean], dim=1), part)
+
+
+def drawer(number: int, device: torch.device):
+    """What an evaluation draws with for its batch of this number."""
+    return lambda purpose: Draws("elbo", number, purpose, device=device)
+
+
+def check_encoder(model: Model, name: str) -> None:
+    """Raises ConfigError unless the model has an encoder."""
+    if not hasattr(model, "encode"):
+        raise ConfigError(f"{name} is of a model with an encoder: type model=vae")

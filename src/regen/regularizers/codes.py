@@ -1,0 +1,223 @@
+"""Penalties on the codes of a VAE: what holds q(z|x), or all of them together, to the prior N(0, I)."""
+
+import math
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from regen.distributed import everyone, pooled
+from regen.errors import ConfigError
+from regen.passes import squares
+from regen.passport import Never, Setting, without_encoder
+from regen.regularizer import Regularizer, Strengths
+from regen.schedules import Strength, value_of
+from regen.vae_step import VAEStep
+
+A_CODE = without_encoder("it holds the code that an encoder gives to an image")
+
+
+def _iwae(setting: Setting) -> str | None:
+    return "loss IWAE" if type(setting.loss).__name__ == "IWAE" else None
+
+
+HAS_THE_KL = Never("loss=iwae", "the bound has the KL in it", "Type regularizer=none", _iwae)
+
+
+class KL(Regularizer):
+    """λ_G E KL(q(z|x) ‖ N(0, I)), in nats an image.
+
+    Source: Kingma and Welling 2014; with λ_G ≠ 1 the β-VAE of Higgins et al. 2017. Convention: summed over the code, as the
+    likelihood is over an image's values. (Means over both, as in some code, make β = λ_G · code / values.)
+
+    A strength that moves is a warm-up (Bowman et al. 2016) or cyclical (Fu et al. 2019): schedule warmup, or cyclical.
+    """
+
+    search = {"lambda_g": (1e-1, 1e2)}
+    never = (A_CODE, HAS_THE_KL)
+    reads_variance = True
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return step.kl.sum(1).mean()
+
+
+class Capacity(KL):
+    """λ_G |E KL(q(z|x) ‖ N(0, I)) - C|, C in nats an image.
+
+    Source: Burgess et al. 2018, eq. 8. Convention: of the batch's mean KL, over all processes.
+
+    nats   C: a number or a schedule, usually from 0 to what the code is to hold
+
+    Raises ConfigError on a C that is negative or not finite.
+    """
+
+    search = {"lambda_g": (1.0, 1e3)}
+
+    def __init__(self, nats: Strength = 25.0, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not callable(nats) and not (math.isfinite(nats) and nats >= 0):
+            raise ConfigError(f"{self.name}: nats must be a finite number >= 0 or a schedule, got {nats}")
+        self.nats = nats
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return (pooled(super().for_g(step)) - value_of(self.nats, step)).abs()
+
+
+class FreeBits(KL):
+    """λ_G Σ_j max(E KL(q(z_j|x) ‖ N(0, 1)), nats).
+
+    Source: Kingma et al. 2016 (IAF), section 2.3. Convention: each number of the code is a group of its own; E over the
+    batch, of all processes.
+
+    A number that says less than `nats` about an image has no reason to fall silent: posterior collapse is undone. Raises
+    ConfigError on nats that are negative or not finite.
+    """
+
+    search = {"lambda_g": (1e-1, 1e1)}
+
+    def __init__(self, nats: float = 0.1, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not (math.isfinite(nats) and nats >= 0):
+            raise ConfigError(f"{self.name}: nats must be a finite number >= 0, got {nats}")
+        self.nats = nats
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return pooled(step.kl.mean(0)).clamp_min(self.nats).sum()
+
+
+class CodeL2(Regularizer):
+    """λ_G ½ E‖mean(x)‖².
+
+    Source: Ghosh et al. 2020 (RAE), eq. 9. Convention: ½; summed over the code.
+
+    The codes of an autoencoder stay in a bounded region; beside `weight_l2`, `generator_slope` or `spectral_norm` on the
+    decoder it is the regularized autoencoder.
+    """
+
+    search = {"lambda_g": (1e-4, 1.0)}
+    never = (A_CODE,)
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return squares(step.mean).mean() / 2
+
+
+class MMD(Regularizer):
+    """λ_G MMD²(q(z), N(0, I)), k(a, b) = Σ_s s C / (s C + ‖a - b‖²), C = 2 Z, Z numbers in a code.
+
+    Source: Tolstikhin et al. 2018 (WAE-MMD), section 4, kernel and scales too. Convention: the unbiased estimate, which may be
+    negative; over the batch of all processes, with as many draws from the prior.
+
+    Alone it is a Wasserstein autoencoder, whose codes are not drawn. InfoVAE (Zhao et al. 2019), (1 - α) KL + (α + λ - 1) MMD,
+    is [kl,mmd] with kl.lambda_g = 1 - α and mmd.lambda_g = α + λ - 1.
+    """
+
+    search = {"lambda_g": (1e-1, 1e3)}
+    never = (A_CODE,)
+    scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        codes, prior = everyone(step.z), everyone(step.noise("mmd"))
+        return (
+            _off_diagonal_mean(self._kernel(codes, codes))
+            + _off_diagonal_mean(self._kernel(prior, prior))
+            - 2 * (self._kernel(codes, prior).mean())
+        )
+
+    def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
+        squared = squares((a[:, None] - b[None]).flatten(0, 1)).view(len(a), len(b))
+        base = 2 * a.shape[1]
+        return sum(scale * base / (scale * base + squared) for scale in self.scales)
+
+
+def _off_diagonal_mean(square: Tensor) -> Tensor:
+    n = len(square)
+    return (square.sum() - square.diagonal().sum()) / (n * (n - 1))
+
+
+class DIP(Regularizer):
+    """λ_G (Σ_{i≠j} C_ij² + diagonal Σ_i (C_ii - 1)²), C the covariance of the codes' means.
+
+    Source: Kumar, Sattigeri and Balakrishnan 2018 (DIP-VAE-I), eq. 6. Convention: diagonal is λ_d / λ_od; C over the batch
+    of all processes, divided by its size.
+
+    Beside `kl`: numbers of the code are not to be told from each other. Raises ConfigError on a negative diagonal.
+    """
+
+    search = {"lambda_g": (1e-1, 1e2)}
+    never = (A_CODE,)
+
+    def __init__(self, diagonal: float = 10.0, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not (math.isfinite(diagonal) and diagonal >= 0):
+            raise ConfigError(f"{self.name}: diagonal must be a finite number >= 0, got {diagonal}")
+        self.diagonal = diagonal
+
+    def covariance(self, step: VAEStep) -> Tensor:
+        """(Z, Z) C."""
+        means = everyone(step.mean)
+        centred = means - means.mean(0)
+        return centred.T @ centred / len(means)
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        covariance = self.covariance(step)
+        diagonal = covariance.diagonal()
+        beside = covariance.square().sum() - diagonal.square().sum()
+        return beside + self.diagonal * (diagonal - 1).square().sum()
+
+
+class DIPII(DIP):
+    """λ_G (Σ_{i≠j} C_ij² + diagonal Σ_i (C_ii - 1)²), C the covariance of the codes themselves, drawn from q(z|x).
+
+    Source: Kumar, Sattigeri and Balakrishnan 2018 (DIP-VAE-II), eq. 7. Convention: as `dip`; C = Cov[mean] + E diag(variance).
+    """
+
+    reads_variance = True
+
+    def covariance(self, step: VAEStep) -> Tensor:
+        return super().covariance(step) + everyone(step.logvar.exp()).mean(0).diag()
+
+
+class TotalCorrelation(Regularizer):
+    """λ_G KL(q(z) ‖ Π_j q(z_j)), q(z) the mean of q(z|x) over the images of a batch.
+
+    Source: Chen et al. 2018 (β-TCVAE), eq. 2 and 4, minibatch-weighted sampling. Convention: in nats; the batch of all
+    processes; without the paper's constant, (Z - 1) log of the number of training images, which has no gradient.
+
+    Beside `kl`: λ_kl KL + λ_G TC weighs the total correlation β = λ_kl + λ_G times and the other parts of the KL λ_kl times.
+    The estimate is too large, more so the smaller the batch is: each code lies where q(z|x) of its own image is dense.
+    """
+
+    search = {"lambda_g": (1e-1, 1e2)}
+    never = (A_CODE,)
+    reads_variance = True
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        z, mean, logvar = everyone(step.z), everyone(step.mean), everyone(step.logvar)
+        densities = _log_normal(z[:, None], mean[None], logvar[None])  # (B, B, Z) log q(z_i|x_j) of each number
+        weights = self.log_weights(len(z), step.population).to(z)
+        together = (densities.sum(2) + weights).logsumexp(1)
+        each = (densities + weights[:, :, None]).logsumexp(1).sum(1)
+        return (together - each).mean()
+
+    def log_weights(self, batch: int, population: int) -> Tensor:
+        """(B, B) log of what q(z_i|x_j) weighs in the estimate of q(z_i), in a batch out of a population of images."""
+        return torch.full((batch, batch), -math.log(batch))
+
+
+class TotalCorrelationStratified(TotalCorrelation):
+    """λ_G KL(q(z) ‖ Π_j q(z_j)), q(z) the mean of q(z|x) over all training images.
+
+    Source: Chen et al. 2018 (β-TCVAE), appendix C.2, minibatch stratified sampling. Convention: as `total_correlation`; the
+    image of which z is weighs 1 in the number of training images, and the others of the batch share the rest evenly.
+
+    The estimate of q(z) is unbiased, that of its logarithm is not.
+    """
+
+    def log_weights(self, batch: int, population: int) -> Tensor:
+        n = max(population, batch)
+        weights = torch.full((batch, batch), (n - 1) / (n * (batch - 1)))
+        return weights.fill_diagonal_(1 / n).log()
+
+
+def _log_normal(value: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    return -((value - mean).square() * (-logvar).exp() + logvar + math.log(2 * math.pi)) / 2

@@ -1,0 +1,98 @@
+"""VAE: an encoder and a decoder trained together under regularized losses."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.average import Averaged
+from regen.errors import ConfigError
+from regen.likelihoods import Likelihood
+from regen.model import Model
+from regen.objective import Objective
+from regen.vae_step import VAEStep
+
+log = logging.getLogger(__name__)
+
+
+class NoDiscriminator(nn.Module):
+    """What stands in D's place: a net without layers."""
+
+
+class VAE(Model):
+    """An iteration is one update of encoder and decoder. The only player is G: the decoder, taught with its encoder.
+
+    generator, encoder    z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> (B, 2 Z), means and log variances of q(z|x)
+    objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them reads its variance, as `kl`
+                          does; otherwise it is the mean, and the model an autoencoder
+    optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
+    ema_decay, ema_every  of the moving averages of both nets: per iteration; after how many they are updated
+    seed                  the key of every draw
+
+    Raises ConfigError on a loss that is no likelihood, and on a regularizer that leans on D alone.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        encoder: nn.Module,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        z_size: int = 16,
+        ema_decay: float = 0.999,
+        ema_every: int = 1,
+        seed: int = 0,
+    ) -> None:
+        _check(objective)
+        nobody = NoDiscriminator()
+        objective.attach(generator, nobody, encoder)
+        super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, z_size, seed)
+        self.generator, self.encoder, self.discriminator = generator, encoder, nobody
+        self.ema, self.ema_encoder = (Averaged(net, ema_decay, ema_every) for net in (generator, encoder))
+
+    @property
+    def averages(self) -> list[tuple[Averaged, nn.Module]]:
+        return [*super().averages, (self.ema_encoder, self.encoder)]
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
+        with torch.no_grad():
+            mean, logvar = self.ema_encoder(images).float().chunk(2, dim=1)
+        return mean, logvar
+
+    def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
+        return [self.update(self.step(real[0], labels[0]))]
+
+    def step(self, real: Tensor, labels: Tensor | None = None) -> VAEStep:
+        """The step of this iteration."""
+        rng = self.rng("g", 0, real.device)
+        return VAEStep(
+            index=self.iteration,
+            generator=self.generator,
+            encoder=self.encoder,
+            real=self.objective.loss.see(real, rng),
+            z_size=self.z_size,
+            rng=rng,
+            draws=self.objective.draws_codes,
+            population=self.population,
+            **self.place("g", labels),
+        )
+
+    def seen(self, step: VAEStep) -> dict[str, Tensor]:
+        return self.objective.loss.quantities()
+
+
+def _check(objective: Objective) -> None:
+    if not isinstance(objective.loss, Likelihood):
+        name = type(objective.loss).__name__.lower()
+        raise ConfigError(f"loss={name} is of a GAN: with model=vae type loss=gaussian_learned, bernoulli or logistic")
+    for name, regularizer in objective.regularizers.items():
+        alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
+        if alone or regularizer.overrides("augment"):
+            raise ConfigError(
+                f"regularizer {name} leans on a discriminator alone, and a VAE has none: type model=gan, or leave it out"
+            )
+        if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
+            log.info("%s: lambda_g is 0, and a VAE has no discriminator: it does nothing. Type lambda_g=…", name)

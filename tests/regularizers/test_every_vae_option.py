@@ -1,0 +1,102 @@
+"""What every regularizer in conf/regularizer must hold on a VAE: it trains one, or is refused with the reason."""
+
+import io
+
+import pytest
+import torch
+from conftest import images, make_vae, same, weights
+from options import OF_CODES, OPTIONS, neutral, regularizers
+
+from regen import checkpoints
+from regen.errors import ConfigError
+from regen.making import check_step
+
+# On the decoder as on a GAN's generator
+OF_G = {
+    *("l1", "l2", "l2_literal", "total_variation", "zcr"),
+    *("weight_l1", "weight_l2", "orthogonal", "orthonormal", "spectral_penalty", "historical_averaging"),
+    *("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm"),
+    *("path_length", "jacobian_clamping", "mode_seeking", "hessian_penalty"),
+}
+SUITING = sorted(OF_CODES | OF_G)
+PENALTIES = [
+    name for name in SUITING if name not in ("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm")
+]
+
+# What lets it act on G where its defaults act on D
+ON_G = {
+    **{name: {"lambda_g": 1.0} for name in ("weight_l1", "weight_l2", "orthonormal", "spectral_penalty")},
+    **{name: {"nets": ["generator"]} for name in ("spectral_norm", "weight_norm")},
+    "weight_decay": {"decay_g": 10.0},
+    "free_bits": {"nats": 1e-4},
+    "weight_l1_proximal": {"shrink_g": 1.0},
+    "jacobian_clamping": {"most": 0.01, "least": 0.0},
+}
+
+
+def trained(name: str | None = None, iterations: int = 3, **values):
+    """A VAE with this regularizer after a few iterations; without one, an autoencoder."""
+    chosen = regularizers(name, **(values or ON_G.get(name, {}))) if name else {}
+    return go_on(make_vae(regularizers=chosen), iterations)
+
+
+def go_on(vae, iterations: int):
+    for _ in range(iterations):
+        vae.iterate(images(number=vae.iteration)[None])
+    return vae
+
+
+def nets(vae) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in weights(vae).items() if not name.startswith("objective.")}
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none")])
+def test_one_that_leans_on_d_is_refused_with_the_reason(name):
+    with pytest.raises(ConfigError, match="discriminator"):
+        check_step(make_vae(regularizers=regularizers(name)), images())
+
+
+@pytest.mark.parametrize("name", ["spectral_norm", "weight_norm"])
+def test_a_form_of_d_names_the_net_that_there_is(name):
+    with pytest.raises(ConfigError, match=rf"type regularizer.{name}.nets=\[generator\]"):
+        make_vae(regularizers=regularizers(name))
+
+
+@pytest.mark.parametrize("name", SUITING)
+def test_it_changes_what_is_learnt_and_stays_finite(name):
+    vae = trained(name)
+    assert not same(nets(vae), nets(trained()))
+    assert all(torch.stack(values).isfinite().all() for values in vae.record.by_name().values())
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_its_unweighted_values_are_recorded_under_its_name(name):
+    assert f"g/{name}" in trained(name).record.by_name()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_its_gradient_reaches_the_encoder_if_it_is_of_codes_and_the_decoder_otherwise(name):
+    vae = trained(name, iterations=1)
+    (regularizer,) = vae.objective.regularizers.values()
+    vae.zero_grad(set_to_none=True)
+    regularizer.for_g(vae.step(images())).backward()
+    reached = vae.encoder if name in OF_CODES else vae.generator
+    assert any(parameter.grad is not None and parameter.grad.any() for parameter in reached.parameters())
+    assert name not in OF_CODES or all(parameter.grad is None for parameter in vae.generator.parameters())
+
+
+@pytest.mark.parametrize("name", [name for name in SUITING if name not in ("spectral_norm", "weight_norm")])
+def test_at_strength_0_it_is_an_autoencoder_bit_for_bit(name):
+    plain, neutralised = nets(trained()), nets(trained(name, **neutral(name)))
+    assert same(neutralised, plain)
+
+
+@pytest.mark.parametrize("name", SUITING)
+def test_its_state_is_in_the_checkpoint(name):
+    before = trained(name)
+    file = io.BytesIO()
+    torch.save(checkpoints.state_of(before), file)
+    file.seek(0)
+    restored = trained(name, iterations=1)  # whatever it had learnt is to be replaced
+    checkpoints.restore(restored, torch.load(file, weights_only=True))
+    assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
