@@ -33,7 +33,7 @@ COMMANDS = {
     "model=vae regularizer=r1": r"r1 leans on a discriminator alone, and a VAE has none: type model=gan",
     "model=vae regularizer=feature_matching": r"a VAE has no discriminator, and so no real_features",
     "model=vae lambda_d=1": r"lambda_d=1.*kl",
-    "model=vae regularizer=l2 lambda_d=1": r"lambda_d=1.0 is a strength on D's loss, and model=vae has no D",
+    "model=vae regularizer=l2 lambda_d=1": r"lambda_d=1 is a strength on D's loss, and model=vae has no D",
     "model=vae loss=iwae": r"kl cannot be combined with loss=iwae.*Type regularizer=none",
     "lamda_g=0.2": r"no lamda_g \(did you mean lambda_g",
     "+lamda_g=0.2": r"no lamda_g \(did you mean lambda_g",
