@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from regen.runs import is_alone
-from regen.sweeps.names import KNOBS, owners
+from regen.sweeps.names import BESIDE, KNOBS, owners
 
 FIXED = "REGEN_SWEEP_FIXED"
 
@@ -28,8 +28,8 @@ def axes(cfg: DictConfig) -> dict[str, str | int | float]:
         return {}
     fixed = os.environ.get(FIXED, "").split(",")
     typed = dict(one.lstrip("+~").partition("=")[::2] for one in HydraConfig.get().overrides.task)
-    nowhere = [knob for knob in KNOBS if not owners(cfg, knob)]
-    return {key: _number(value) for key, value in typed.items() if key not in (*fixed, *nowhere)}
+    without = (*fixed, *BESIDE, "logger", *(knob for knob in KNOBS if not owners(cfg, knob)))
+    return {key: _number(value) for key, value in typed.items() if key not in without and not key.startswith("trainer")}
 
 
 def _number(text: str) -> str | int | float:

@@ -62,7 +62,7 @@ def _close(sweep: Path, config: DictConfig) -> bool:
     if config.get("logger"):
         from regen.tracking.sweep import tell_sweep
 
-        tell_sweep(sweep, config.logger, config.group)
+        tell_sweep(sweep, config.logger, config.get("group"))
     return failed
 
 

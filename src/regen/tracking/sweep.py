@@ -69,7 +69,9 @@ def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str |
 def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None = None) -> None:
     """tell, of the runs that a sweep's folder holds; nothing where they cannot be compared."""
     try:
-        found = compare_runs(gather(sweep)[0], None, FIGURES)
+        runs, _ = gather(sweep)
+        known = {name for run in runs for name in run.result.get("figures", {})}
+        found = compare_runs(runs, None, [name for name in FIGURES if name in known])
         told = Told(
             found.monitor,
             points(found),
