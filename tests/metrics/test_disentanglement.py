@@ -27,6 +27,7 @@ from regen.metrics.judge import is_higher_better
 from regen.metrics.metric import Look
 from regen.metrics.seen import Seen
 from regen.randomness import Draws
+from regen.runs import read_json
 
 USE = {"batch_size": 8, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 GRID = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(5)).repeat(20, 1)  # (1200, 3)
@@ -215,7 +216,25 @@ def test_it_is_asked_of_data_with_factors_and_of_models_with_an_encoder(data):
     with pytest.raises(ConfigError, match="it needs a model with an encoder: type model=vae"):
         Disentanglement().suits(Drawing(data.train.images))
     Disentanglement().suits(Knowing(data.train.images))
+    assert list(data.own_metrics()) == ["disentanglement"] and grey.own_metrics() == {}
 
 
 def test_more_of_each_is_better():
     assert all(is_higher_better(name, [Disentanglement()]) for name in Disentanglement().names("val"))
+
+
+SMALL = ("data=shapes", "data.train=100", "data.validation=60", "data.test=60", "data.batch_size=8", "max_iterations=2")
+
+
+def test_of_a_vae_on_shapes_it_is_measured_and_may_be_monitored(train):
+    folder = train(*SMALL, "model=vae", "metrics=[spread]", "monitor=val/mig")
+    result = read_json(folder / "result.json")
+    assert set(Disentanglement().names("val")) <= result["figures"].keys()
+    assert result["monitor"] == "val/mig" and 0 <= result["best"]["val/mig"] <= 1
+
+
+def test_of_a_gan_on_shapes_it_is_left_out_with_the_reason(train, capsys):
+    train(*SMALL, "metrics=[spread]", "monitor=val/mig", status=78)
+    said = capsys.readouterr()
+    assert "monitor=val/mig: expected one of" in said.err
+    assert "disentanglement is left out: it needs a model with an encoder: type model=vae" in said.out + said.err

@@ -177,4 +177,8 @@ class Images:
 
     def own_metrics(self) -> dict[str, "SampleMetric"]:
         """What only this data set can measure, by name."""
-        return {}
+        if not self.factors:
+            return {}
+        from regen.metrics.disentanglement import Disentanglement
+
+        return {"disentanglement": Disentanglement()}
