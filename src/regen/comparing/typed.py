@@ -117,7 +117,9 @@ def _default(group: str, key: str, option: str) -> Value | object:
 
 @functools.cache
 def _read(path: Path) -> dict:
-    return (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+    """An option's own keys: the list of defaults is Hydra's, and in no run's configuration."""
+    known = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+    return {key: value for key, value in known.items() if key != "defaults"}
 
 
 def _name(key: str, config: Mapping) -> str:
