@@ -16,7 +16,7 @@ OF_G = {
     *("l1", "l2", "l2_literal", "total_variation", "zcr"),
     *("weight_l1", "weight_l2", "orthogonal", "orthonormal", "spectral_penalty", "historical_averaging"),
     *("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm"),
-    *("path_length", "jacobian_clamping", "mode_seeking", "hessian_penalty"),
+    *("path_length", "generator_slope", "jacobian_clamping", "mode_seeking", "hessian_penalty"),
 }
 SUITING = sorted(OF_CODES | OF_G)
 PENALTIES = [

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from by_hand import assert_same_gradients, step_of
-from conftest import SHAPE, images, make_gan, make_step, same
+from conftest import SHAPE, images, make_gan, make_step, make_vae, same
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
@@ -11,7 +11,7 @@ from regen.errors import ConfigError
 from regen.networks import dcgan
 from regen.randomness import Draws, generator, seeded
 from regen.regularizers.form import SpectralNorm
-from regen.regularizers.generator import HessianPenalty, JacobianClamping, ModeSeeking, PathLength
+from regen.regularizers.generator import GeneratorSlope, HessianPenalty, JacobianClamping, ModeSeeking, PathLength
 
 
 def matrix(*shape: int) -> Tensor:
@@ -88,7 +88,29 @@ def test_under_batch_norm_a_path_is_of_its_image_alone():
     assert value.item() == pytest.approx((lengths - lengths.mean()).square().mean().item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("penalty", [PathLength(), HessianPenalty()], ids=lambda penalty: penalty.name)
+def test_under_batch_norm_the_slope_is_of_each_image_alone():
+    net = normalised()
+    step = make_step("g", generator=net, real=torch.zeros(300, 1, 16, 16, dtype=torch.float64))
+    step.z = (
+        step.z[:1].double().expand(300, -1)
+    )  # one latent, 300 draws of y: the batch's statistics would be of no spread
+    value = GeneratorSlope().for_g(step).item()
+    net.eval()
+    estimates = torch.stack(
+        [
+            torch.autograd.grad(net(one := step.z[:1].clone().requires_grad_()).flatten() @ y.flatten(), one)[0]
+            .square()
+            .sum()
+            for y in step.rng("generator_slope").signs(300, 1, 16, 16).double()
+        ]
+    )
+    assert value == pytest.approx(estimates.mean().item(), rel=1e-6)
+    assert value == pytest.approx(whole(net, step.z[:1]).item(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "penalty", [PathLength(), GeneratorSlope(), HessianPenalty()], ids=lambda penalty: penalty.name
+)
 def test_it_leaves_batch_norms_running_statistics_untouched_and_all_in_training(penalty):
     net = normalised()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -96,6 +118,57 @@ def test_it_leaves_batch_norms_running_statistics_untouched_and_all_in_training(
     step.z = step.z.double()
     penalty.for_g(step)
     assert same(before, net.state_dict()) and all(module.training for module in net.modules())
+
+
+def whole(net: nn.Module, latents: Tensor) -> Tensor:
+    """() the mean squared norm of the Jacobians at these latents, each written out."""
+    jacobians = [jacobian(lambda one: net(one[None]).flatten(), z, create_graph=True) for z in latents]
+    return torch.stack([one.square().sum() for one in jacobians]).mean()
+
+
+def test_the_slope_of_a_generator_that_stretches_each_number_apart_is_its_squared_weight_in_every_draw():
+    weight = torch.cat([matrix(8).diag(), torch.zeros(8, 8).double()])  # WᵀW is diagonal: signs leave no error
+    value = GeneratorSlope().for_g(step_of("g", linear(weight)))
+    assert value.item() == pytest.approx(weight.square().sum().item(), rel=1e-9)
+
+
+def test_the_slope_of_a_linear_generator_is_its_squared_weight_in_the_mean_over_draws():
+    weight, batch = matrix(32, 8), 4000
+    step = make_step("g", generator=linear(weight), real=torch.zeros(batch, 1, 4, 8))
+    step.z = step.z.double()
+    gram = weight @ weight.T
+    deviation = (2 * (gram.square().sum() - gram.diagonal().square().sum())).sqrt()  # of |Wᵀy|², y of 1 and -1
+    error = GeneratorSlope().for_g(step).item() - weight.square().sum().item()
+    assert abs(error) < 4 * deviation / batch**0.5
+
+
+def test_the_estimate_of_a_curved_generators_slope_is_unbiased_and_so_is_its_gradient():
+    net, draws = curved(), 400
+    step = step_of("g", net)
+    wanted = torch.autograd.grad(exact := whole(net, step.z), list(net.parameters()), allow_unused=True)
+    values, gradients = [], []
+    for number in range(draws):
+        step.rng = lambda purpose, number=number: Draws(number, purpose)
+        values.append(value := GeneratorSlope().for_g(step))
+        gradients.append(torch.autograd.grad(value, net[0].weight)[0])
+    for found, expected in ((torch.stack(values), exact), (torch.stack(gradients), wanted[0])):
+        error = found.std(0) / draws**0.5
+        assert ((found.mean(0) - expected).abs() < 4.5 * error).all()
+
+
+def test_the_slope_of_a_decoder_is_taken_at_the_codes_and_teaches_the_decoder_alone():
+    vae = make_vae(regularizers={"slope": GeneratorSlope(lambda_g=1.0)})
+    step, draws, values = vae.step(images()), 600, []
+    codes = step.mean.detach()
+    for number in range(draws):
+        step.rng = lambda purpose, number=number: Draws(number, purpose)
+        values.append(GeneratorSlope().for_g(step))
+    values[0].backward()
+    found = torch.stack(values).detach()
+    exact = whole(vae.generator, codes).item()
+    assert abs(found.mean().item() - exact) < 4 * found.std().item() / draws**0.5
+    assert all(parameter.grad is None for parameter in vae.encoder.parameters())
+    assert any(parameter.grad is not None for parameter in vae.generator.parameters())
 
 
 class Scaled(nn.Module):

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from regen.distributed import averaged, pooled
 from regen.errors import ConfigError
-from regen.passes import apart, eager, float32, length, plain_attention
+from regen.passes import apart, eager, float32, length, plain_attention, squares
 from regen.passport import Cost
 from regen.regularizer import Regularizer, Strengths
 from regen.step import GANStep
+from regen.update import Update
 
 
 class PathLength(Regularizer):
@@ -48,6 +49,30 @@ class PathLength(Regularizer):
 
     def quantities(self, generator: torch.nn.Module, discriminator: torch.nn.Module) -> dict[str, Tensor]:
         return {"g/mean": self.mean}
+
+
+class GeneratorSlope(Regularizer):
+    """λ_G E‖J‖², J the Jacobian of G at z, ‖·‖² the sum of its squared entries.
+
+    Source: Ghosh et al. 2020 (RAE-GP), the gradient penalty of section 3.1. Convention: no ½; summed over an image's values
+    in [-1, 1] and over the latent; Hutchinson's estimate ‖Jᵀy‖², y of ±1, one an image.
+
+    A GAN's z are drawn, a VAE's are its codes. They are held fixed here, as "an explicit regularization scheme for the
+    decoder" asks: the decoder becomes smooth where the codes are, and the encoder does not move them to where it is flat.
+    `spectral_norm` of G bounds J everywhere instead. Batch norm in G normalises by its running statistics in this pass: J
+    is of each image alone.
+    """
+
+    search = {"lambda_g": (1e-5, 1e-1)}
+    cost = {"g": Cost(g=1, second_order=1)}
+
+    def for_g(self, step: Update) -> Tensor:
+        z = step.z.detach().requires_grad_()
+        with float32(z), apart(step.generator), eager(), plain_attention():
+            images = step.generator(z)
+            y = step.rng("generator_slope").signs(*images.shape).to(images.dtype)
+            (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
+        return squares(answer).mean()
 
 
 class JacobianClamping(Regularizer):
