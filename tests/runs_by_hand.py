@@ -14,10 +14,10 @@ from regen.runs import ROOT, Folder, register_resolvers
 
 
 @functools.cache
-def composed() -> str:
+def composed(model: str = "gan") -> str:
     """The configuration of a small run, without interpolations."""
     register_resolvers()
-    small = ["network=mlp", "data.image_size=8", "model.z_size=8", "logger=csv"]
+    small = [f"model={model}", "network=mlp", "data.image_size=8", "model.z_size=8", "logger=csv"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return OmegaConf.to_yaml(compose("train", small), resolve=True)
 
@@ -25,7 +25,7 @@ def composed() -> str:
 def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, **options: str) -> GAN:
     """Write a run of these values (network.generator.hidden=[16]) and options (network="dcgan") with a checkpoint an iteration;
     its model."""
-    cfg, folder = OmegaConf.create(composed()), Folder(path)
+    cfg, folder = OmegaConf.create(composed(options.pop("model", "gan"))), Folder(path)
     for group, option in options.items():
         cfg[group] = OmegaConf.load(ROOT / f"conf/{group}/{option}.yaml")
     cfg.merge_with_dotlist(list(values))

@@ -5,9 +5,13 @@ import torch
 from torch import nn
 
 from regen.errors import ConfigError
+from regen.likelihoods import Gaussian
 from regen.networks import dcgan, mlp, resnet
+from regen.objective import Objective
 from regen.randomness import seeded
+from regen.regularizers.codes import KL
 from regen.regularizers.form import WeightNorm
+from regen.vae import VAE
 
 SIZES = [28, *range(16, 129, 8)]
 CONVOLUTIONAL = [(dcgan, size) for size in SIZES] + [(resnet, size) for size in [8, *SIZES]]
@@ -188,3 +192,22 @@ def test_resnets_weights_start_by_glorots_rule_those_of_branches_times_the_root_
         outputs, inputs, *window = layer.weight.shape
         glorot = (2 / ((inputs + outputs) * window[0] * window[1])) ** 0.5
         assert layer.weight.std().item() == pytest.approx(gain * glorot, rel=0.05) and not layer.bias.any()
+
+
+@every_network
+def test_generator_and_encoder_learn_together_as_a_vae(nets):
+    with seeded(0):
+        pair = {"generator": nets.Generator((1, 16, 16), z_size=4), "encoder": nets.Encoder((1, 16, 16), z_size=4)}
+        vae = VAE(
+            **pair,
+            objective=Objective(Gaussian(), {"kl": KL(lambda_g=1.0)}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
+            z_size=4,
+        )
+    vae.population = 32
+    vae.prepare(vae.configure_optimizers())
+    bars = torch.linspace(-1, 1, 32).view(32, 1, 1, 1) * torch.ones(16, 16).tril()
+    losses = [vae.iterate(bars[None])[0].item() for _ in range(25)]
+    assert losses[-1] < losses[0] / 2
+    mean, _ = vae.encode(bars)
+    assert mean.std(dim=0).max() > 0.1

@@ -13,9 +13,11 @@ from runs_by_hand import made
 
 from regen import cli
 from regen.data.pixels import MODES
+from regen.data.split import as_float
 from regen.directions import sefa, traversals
 from regen.errors import ConfigError
 from regen.latents import Latents, paths, slerp, sweep
+from regen.opened import open_run
 from regen.pictures import grid
 from regen.randomness import Draws
 from regen.runs import ROOT
@@ -114,6 +116,19 @@ def test_directions_are_the_first_latent_moved_along_those_of_the_first_layer(tm
     with torch.inference_mode():
         expected = grid(model.ema(traversals(z, found.vectors[:3], 5, reach=2)), 5)
     assert np.array_equal(pixels(out / "directions.png"), expected.permute(1, 2, 0).numpy())
+
+
+def test_a_traversal_goes_along_the_axes_of_a_vaes_code_the_most_used_first(tmp_path, sample):
+    model = made(tmp_path / "run", model="vae", network="resnet")
+    out = sample("run=run", "write=[traversal,directions]", "rows=2", "steps=3")
+    held_out = open_run(tmp_path / "run").data.validation
+    means = model.encode(as_float(held_out[torch.arange(len(held_out))][0]))[0]
+    z = Latents(8, model.seed, "samples")(0, 1)[0].repeat(2, 3, 1)  # (2 axes, 3 steps, Z)
+    for row, axis in zip(z, means.var(dim=0).argsort(descending=True), strict=False):
+        row[:, axis] = torch.tensor([-3.0, 0.0, 3.0])
+    expected = grid(model.ema(z.flatten(0, 1)), 3).permute(1, 2, 0).numpy()
+    assert np.abs(pixels(out / "traversal.png").astype(int) - expected).max() <= 1
+    assert pixels(out / "directions.png").shape == expected.shape
 
 
 def test_a_generator_without_an_encoder_has_no_axes_to_go_along(tmp_path, sample, capsys):
