@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from regen.errors import ConfigError
 
-ADMITTED = re.compile(r"regen(\.[a-z]\w*)*\.\w+|torch\.optim\.[A-Z]\w*")
+ADMITTED = re.compile(r"regen(\.[a-z]\w*)*\.\w+|torch\.optim\.[A-Z]\w*|optuna\.(samplers|pruners)\.[A-Z]\w*")
 Kind = TypeVar("Kind")
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
 
@@ -23,9 +23,10 @@ PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a st
 def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
     """The object of this kind that the node describes, made with its values and those of the arguments that it takes.
 
-    A target must be of regen or an optimizer of torch, or stand in a folder given by --config-dir: naming that folder on the
-    command line is the consent to run its code. Raises ConfigError on any other target, on a value of the wrong type and on
-    an argument that the target does not take; and if the object is of another kind. `where` names the node.
+    A target must be of regen, an optimizer of torch or a sampler or pruner of Optuna, or stand in a folder given by
+    --config-dir: naming that folder on the command line is the consent to run its code. Raises ConfigError on any other
+    target, on a value of the wrong type and on an argument that the target does not take; and if the object is of another
+    kind. `where` names the node.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise ConfigError(

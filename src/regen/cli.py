@@ -148,7 +148,9 @@ def explain(message: str) -> str:
         )
     if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
         group, option = missing.groups()
-        if group == "hydra":
+        if group == "hydra" and option.startswith("sweeper/") and option.count("/") == 2:
+            group, _, option = f"hydra/{option}".rpartition("/")
+        elif group == "hydra":
             return f"hydra/{option} is not installed: pip install 'regen[sweep]' brings joblib, 'regen[slurm]' submitit"
         options = [path.stem for path in yamls(group)]
         return f"there is no {group}={option}{_nearest(option, options)}. There are: {', '.join(options)}"

@@ -28,6 +28,7 @@ from regen.metrics.features import Source
 from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, ranked, renamed
 from regen.model import Model
 from regen.runs import Folder, is_alone, read_json
+from regen.searching.rivals import rivals
 from regen.tracking.run import start_wandb
 
 log = logging.getLogger(__name__)
@@ -142,10 +143,11 @@ class Run:
     def _callbacks(self, written: list[Logger]) -> list[Callback]:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
         pace = callbacks.Pace(cfg.chunk, outcome)
+        others = rivals(self.evaluate_every, self.last)
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, self.goal, outcome),
+            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, self.goal, outcome, others),
             callbacks.Signals(cfg.log_every, outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),

@@ -13,6 +13,7 @@ from regen.data.images import Images
 from regen.metrics.judge import Judge
 from regen.model import Model
 from regen.runs import Folder, is_alone
+from regen.searching.rivals import Rivals
 
 SHOWN = ("gap", "gap/auc", "gap/nearest")  # beside the monitored figure, while training
 
@@ -39,8 +40,16 @@ class Evaluation(Callback):
     """
 
     def __init__(
-        self, every: int, make: Callable[[Model], Judge], data: Images, folder: Folder, goal: Goal, outcome: Outcome
+        self,
+        every: int,
+        make: Callable[[Model], Judge],
+        data: Images,
+        folder: Folder,
+        goal: Goal,
+        outcome: Outcome,
+        rivals: Rivals,
     ) -> None:
+        self.rivals = rivals
         self.every, self.make, self.data, self.folder, self.goal, self.outcome = (
             every,
             make,
@@ -62,7 +71,7 @@ class Evaluation(Callback):
             self.evaluate(trainer, model)
 
     def evaluate(self, trainer: Trainer, model: Model) -> None:
-        """Score, draw, log, note whether this is the best so far, and give up if nothing has been for long."""
+        """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
         self.outcome.look = self.judge.look(model)
         figures = distributed.from_first(self.judge.measure(self.outcome.look))
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
@@ -74,6 +83,7 @@ class Evaluation(Callback):
             self.outcome.status = "finished"
             self.outcome.reason = f"stopped early: {monitor} is no better than at iteration {best['iteration']:,}"
             trainer.should_stop = True
+        self._hold_against_rivals(trainer, model, figures[monitor])
         write(trainer, model, figures)
         if trainer.is_global_zero:
             self._picture(trainer, model)
@@ -89,6 +99,14 @@ class Evaluation(Callback):
         """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""
         waited = (model.iteration - self.outcome.best.get("iteration", 0)) // self.every
         return self.goal.patience is not None and self.outcome.status == "running" and waited >= self.goal.patience
+
+    def _hold_against_rivals(self, trainer: Trainer, model: Model, value: float) -> None:
+        if self.outcome.status != "running":
+            return
+        if distributed.from_first(self.rivals.rule_out(model.iteration, value)):
+            self.outcome.status = "pruned"
+            self.outcome.reason = f"pruned: other trials were better at iteration {model.iteration:,}"
+            trainer.should_stop = True
 
     def _picture(self, trainer: Trainer, model: Model) -> None:
         picture = self.data.draw(model.sample(0, self.data.shown).cpu())

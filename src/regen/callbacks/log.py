@@ -19,7 +19,7 @@ MOST_ITERATIONS = 32  # in a chunk
 class Outcome:
     """How a run stands: what result.json says of it."""
 
-    status: str = "running"  # finished, diverged, interrupted
+    status: str = "running"  # finished, diverged, pruned, interrupted
     reason: str | None = None
     figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
     evaluated_at: int = -1  # iteration

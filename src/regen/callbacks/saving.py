@@ -25,7 +25,7 @@ class Checkpoints(Callback):
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration >= self.last:
             self.outcome.status = "finished"
-        stops = self.outcome.status in ("finished", "interrupted")
+        stops = self.outcome.status in ("finished", "pruned", "interrupted")
         due = stops or (model.iteration % self.every == 0 and self.outcome.status == "running")
         if due or self._is_best(model):
             self._save(trainer, model, due)

@@ -18,6 +18,7 @@ from regen.runs import ROOT, Folder, read_json
 STATUSES = (
     "finished",
     "diverged",
+    "pruned",
     "failed",
     "interrupted",
     "running",

@@ -16,9 +16,10 @@ IGNORED = (  # beside lengths: where and how it is trained, not what
 
 
 class Asked:
-    """The configuration of a job and how long it is to train."""
+    """The configuration of a job and how long it is to train; in a search, unless others prove better."""
 
-    def __init__(self, cfg: DictConfig, overrides: list[str]) -> None:
+    def __init__(self, cfg: DictConfig, overrides: list[str], in_search: bool = False) -> None:
+        self.in_search = in_search
         config = OmegaConf.to_container(cfg, resolve=True)
         self.config = {key: value for key, value in _flat(config).items() if not _is_ignored(key)}
         self.overrides = overrides
@@ -39,7 +40,7 @@ class Asked:
             )
 
     def is_answered_by(self, result: dict) -> bool:
-        """Whether a result.json says that the job is done: it diverged, stopped early or is as long as asked.
+        """Whether a result.json says that the job is done: diverged, stopped early, as long as asked or, in a search, pruned.
 
         Raises ConfigError if it is longer.
         """
@@ -49,7 +50,8 @@ class Asked:
                 f"this job has been trained {iteration} iterations, and {last} are asked for: type as many"
             )
         whole = result.get("status") == "finished" and (iteration == last or bool(result["reason"]))
-        return whole or result.get("status") == "diverged"
+        ended = ("diverged", "pruned") if self.in_search else ("diverged",)
+        return whole or result.get("status") in ended
 
     def write(self, folder: Folder) -> None:
         """Into asked.json."""

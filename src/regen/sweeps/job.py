@@ -15,6 +15,7 @@ from regen.cli import apart
 from regen.config import check
 from regen.errors import ConfigError
 from regen.runs import ROOT, Folder, read_json, write_json, write_safely
+from regen.searching import rivals
 from regen.sweeps import processes
 from regen.sweeps.asked import Asked
 from regen.sweeps.names import KNOBS, owners
@@ -46,7 +47,8 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
 
 def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
     check(cfg)
-    asked = Asked(cfg, [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without])
+    overrides = [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without]
+    asked = Asked(cfg, overrides, in_search=rivals.number() is not None)
     asked.check(folder)
     result = read_json(folder.result)
     if not asked.is_answered_by(result):
@@ -129,5 +131,5 @@ def _note(folder: Folder, error: Exception) -> None:
     _say(folder, f"failed: {said}")
     write_safely(folder.path / "error.txt", "".join(traceback.format_exception(error)).encode())
     result = read_json(folder.result)
-    if result.get("status") not in ("finished", "diverged"):
+    if result.get("status") not in ("finished", "diverged", "pruned"):
         write_json(folder.result, result | {"status": "failed", "reason": said})

@@ -13,7 +13,7 @@ from rich.table import Table
 from regen.runs import Folder, read_json, write_safely
 
 FIGURES = ("iteration", "images_seen", "images_per_second", "seconds")
-COLOURS = {"finished": "green", "diverged": "magenta", "failed": "red", "refused": "red"}
+COLOURS = {"finished": "green", "diverged": "magenta", "pruned": "cyan", "failed": "red", "refused": "red"}
 
 
 def rows(sweep: Path) -> list[dict[str, object]]:
@@ -97,7 +97,7 @@ def _show(sweep: Path, table: list[dict[str, object]]) -> None:
         console.print(
             f"{row['status']}: {row['reason']}\n         {where}", soft_wrap=True, markup=False, highlight=False
         )
-    done = sum(row["status"] in ("finished", "diverged") for row in table)
+    done = sum(row["status"] in ("finished", "diverged", "pruned") for row in table)
     words = f"{done} of {len(table)} jobs begun are done"
     again = "" if done == len(table) else "; the same command again does what is missing (with sweep=NAME)"
     console.print(f"{words}{again}\nsummary  {sweep / 'summary.csv'}", soft_wrap=True, markup=False, highlight=False)

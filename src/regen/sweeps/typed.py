@@ -17,6 +17,12 @@ def check(options: list[str], overrides: list[str], regularizers: list[Path]) ->
         raise ConfigError(f"sweep={name} names a multirun: type -m as well")
     if slug(name) != name:
         raise ConfigError(f"sweep={name}: letters, digits, '.', '_' and '-' only; type sweep={slug(name)}")
+    sweeper = typed.get("hydra/sweeper", "basic")
+    if sweeper != "basic" and not swept:
+        raise ConfigError(f"hydra/sweeper={sweeper} searches in a multirun: type -m as well")
+    for key, value in typed.items():
+        if sweeper == "basic" and swept and "interval(" in value:
+            raise ConfigError(f"{key}={value}: an interval is searched, not gone through: type hydra/sweeper=optuna")
     for length in LENGTHS:
         if name and "," in typed.get(length, ""):
             raise ConfigError(

@@ -55,14 +55,19 @@ def summed_up() -> Iterator[None]:
 def _close(sweep: Path, config: DictConfig) -> bool:
     """Sum the sweep up, lay its runs side by side, and tell W&B if it was chosen; whether a job failed."""
     failed = summary.close(sweep)
-    from regen import comparing  # here: drawing takes a second to import
+    if any(sweep.glob("*/config.yaml")):
+        from regen import comparing  # here: drawing takes a second to import
 
-    if page := comparing.write(sweep):
-        print(f"compare  {page}")
+        if page := comparing.write(sweep):
+            print(f"compare  {page}")
     if config.get("logger"):
         from regen.tracking.sweep import tell_sweep
 
         tell_sweep(sweep, config.logger, config.get("group"))
+    if (answer := sweep / "best.json").exists():
+        from regen.searching import closing
+
+        closing.show(answer)
     return failed
 
 

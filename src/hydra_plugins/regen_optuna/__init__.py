@@ -1,0 +1,1 @@
+"""What Hydra finds by itself of regen: its sweeper `optuna`."""

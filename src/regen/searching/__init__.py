@@ -1,0 +1,1 @@
+"""Searches: multiruns whose jobs are drawn one after another by what those before were worth (hydra/sweeper=optuna)."""

@@ -1,0 +1,78 @@
+"""best.json: the answer of a search so far, and its table in the terminal."""
+
+import math
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from regen.runs import read_json, write_json
+from regen.searching.trials import Trials
+from regen.sweeps.names import BESIDE
+
+ENOUGH = 10  # finished trials, before it is said which setting matters
+
+
+def write(trials: Trials) -> None:
+    """Write best.json into the sweep's folder."""
+    write_json(trials.folder / "best.json", _answer(trials))
+
+
+def _answer(trials: Trials) -> dict:
+    known = trials.counted()
+    finite = [one for one in known if one.state == TrialState.COMPLETE and math.isfinite(one.value)]
+    higher = trials.study.direction == optuna.study.StudyDirection.MAXIMIZE
+    counts = Counter(one.user_attrs.get("status", one.state.name.lower()) for one in known)
+    answer = {"trials": dict(counts), "wanted": trials.wanted, "higher_is_better": higher}
+    if finite:
+        best = (max if higher else min)(finite, key=lambda one: one.value)
+        answer |= _best(trials.folder, best) | {"importance": _importance(trials.study, finite)}
+    return answer
+
+
+def _best(folder: Path, best: FrozenTrial) -> dict:
+    job = folder / best.user_attrs["folder"]
+    overrides = [
+        one for one in best.user_attrs["job"]["overrides"] if one.partition("=")[0] not in set(BESIDE) - {"data.root"}
+    ]
+    return {
+        "trial": best.number,
+        "monitor": read_json(job / "result.json").get("monitor"),
+        "value": best.value,
+        "params": best.params,
+        "overrides": overrides,
+        "folder": str(job),
+        "command": f"python src/train.py {shlex.join(overrides)}",
+    }
+
+
+def _importance(study: optuna.Study, finite: list[FrozenTrial]) -> dict[str, float]:
+    """What each setting that all trials have decides of the figure (PED-ANOVA, Watanabe et al. 2023); {} of one or too few."""
+    common = set.intersection(*(set(one.params) for one in finite))
+    if len(common) < 2 or len(finite) < ENOUGH:
+        return {}
+    return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=sorted(common))
+
+
+def show(path: Path) -> None:
+    """The table of a best.json."""
+    answer = read_json(path)
+    table = Table(title="search", title_justify="left", show_header=False)
+    table.add_row("trials", ", ".join(f"{n} {status}" for status, n in sorted(answer["trials"].items())) or "none")
+    if "value" in answer:
+        table.add_row(f"best {answer['monitor']}", f"{answer['value']:.4g}, trial {answer['trial']}")
+        for name, value in answer["params"].items():
+            share = answer["importance"].get(name)
+            decides = "" if share is None else f"   decides {share:.0%} of it"
+            table.add_row(escape(name), escape(f"{value:.4g}" if isinstance(value, float) else str(value)) + decides)
+    console = Console()
+    console.print(table)
+    if "value" in answer:
+        for name, said in (("best run", answer["folder"]), ("again", answer["command"]), ("answer", str(path))):
+            console.print(f"{name:8} {said}", soft_wrap=True, markup=False, highlight=False)

@@ -1,0 +1,51 @@
+"""Samplers that Optuna's own need a word for; conf/hydra/sweeper/sampler has all of them."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GridSampler, QMCSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from regen.errors import ConfigError
+
+
+class Grid(GridSampler):
+    """Every point of a grid once, in an order drawn by the seed: a grid that is pruned.
+
+    points   of each interval, from end to end, at equal ratios where it is logarithmic
+    """
+
+    def __init__(self, axes: Callable[[int], dict[str, list]], sequence_seed: int, points: int) -> None:
+        super().__init__(axes(points), sequence_seed)
+
+    def __len__(self) -> int:
+        return self._n_min_trials
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> object:
+        """Raises ConfigError on a setting that not all trials have."""
+        if param_name not in self._search_space:
+            raise ConfigError(f"a grid has the same axes for all jobs: type {param_name} or lambda_d=0.1,1,10, say")
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Optuna's stops study.optimize after the last point; here it is not optimize that runs."""
+
+
+def most(sampler: BaseSampler) -> float:
+    """How many trials there can be."""
+    return len(sampler) if isinstance(sampler, Grid) else math.inf
+
+
+def quasi_random(sequence_seed: int, qmc_type: str) -> QMCSampler:
+    """A scrambled sequence that fills the space evenly, `sobol` or `halton`; all processes draw from the same one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return QMCSampler(qmc_type=qmc_type, scramble=True, seed=sequence_seed, warn_independent_sampling=False)

@@ -1,0 +1,103 @@
+"""open_study: Optuna's study of a sweep, in the journal of its folder or in a database that many machines share."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from omegaconf import DictConfig
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from regen.build import build
+from regen.data.images import Images
+from regen.errors import ConfigError
+from regen.metrics.features import Source
+from regen.metrics.judge import is_higher_better, make_metrics, names, renamed
+from regen.runs import write_safely
+
+JOURNAL = "study.journal"
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+log = logging.getLogger(__name__)
+
+
+class JournalLock:
+    """One process at a time writes the journal; a process that is killed lets go (of Optuna's own locks only after 30 s)."""
+
+    def __init__(self, journal: Path) -> None:
+        self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
+
+    def acquire(self) -> bool:
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def storage(folder: Path, url: str | None) -> BaseStorage:
+    """The journal of a sweep's folder, or the database that has this URL. Raises ConfigError if it cannot be opened."""
+    if url is not None:
+        try:
+            return RDBStorage(url)
+        except Exception as error:
+            said = str(error).splitlines()[0]
+            raise ConfigError(f"hydra.sweeper.storage: {type(error).__name__}: {said}") from error
+    lock = JournalLock(folder / JOURNAL)
+    with lock.lock:
+        mend(folder / JOURNAL)
+    return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
+
+
+def mend(journal: Path) -> None:
+    """Cut off what a machine that stopped has left of a line: nobody could read on behind it."""
+    content = journal.read_bytes() if journal.exists() else b""
+    if content and not content.endswith(b"\n"):
+        log.warning("%s ends within a line, which is cut off", journal)
+        write_safely(journal, content[: content.rfind(b"\n") + 1])
+
+
+def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Callable[[], bool]) -> optuna.Study:
+    """The study that bears the name of the folder, made if there is none.
+
+    fixed       the overrides that all of its trials share: a study answers one question
+    is_higher   whether more of the monitored figure is better; asked if the study is to be made
+
+    Raises ConfigError if the study is there and answers another question.
+    """
+    kept, name = storage(folder, url), folder.name
+    if name not in optuna.get_all_study_names(kept):
+        direction = "maximize" if is_higher() else "minimize"
+        study = optuna.create_study(storage=kept, study_name=name, direction=direction, load_if_exists=True)
+        study.set_user_attr("fixed", sorted(fixed))
+        return study
+    study = optuna.load_study(study_name=name, storage=kept, sampler=optuna.samplers.RandomSampler())
+    before, now = set(study.user_attrs.get("fixed", sorted(fixed))), set(fixed)
+    if before != now:
+        listed = [f"was {' '.join(sorted(one))}" for one in [before - now] if one]
+        listed += [f"is {' '.join(sorted(one))}" for one in [now - before] if one]
+        raise ConfigError(
+            f"{folder} holds a search of another question: it {' and '.join(listed)}. Type another sweep="
+        )
+    return study
+
+
+def is_higher_better_in(cfg: DictConfig) -> bool:
+    """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
+    metrics = make_metrics(cfg, build(cfg.data, "data", Images)).values()
+    source = build(cfg.metrics.features, "metrics.features", Source)
+    monitor, known = renamed(cfg.monitor, source), names(metrics, source)
+    if monitor not in known:
+        raise ConfigError(f"monitor={monitor}: expected one of {', '.join(known)}")
+    return is_higher_better(monitor, metrics)
+
+
+def home(folder: Path) -> str:
+    """A name that machines have in common if they share the folder, and no others have."""
+    path = folder / ".home"
+    if not path.exists():
+        write_safely(path, json.dumps(uuid.uuid4().hex).encode())
+    return json.loads(path.read_text())

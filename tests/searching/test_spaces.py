@@ -1,0 +1,91 @@
+"""Spaces are what Hydra's grammar says, and a job's folder bears as few digits as tell."""
+
+import optuna
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from regen.errors import ConfigError
+from regen.searching.spaces import Choice, Real, Whole, points, read
+
+
+def parsed(*overrides: str):
+    return read(OverridesParser.create().parse_overrides(list(overrides)))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "said"),
+    [
+        ("tag(log,interval(0.1,100))", Real, "0.1 to 100 on a logarithmic scale"),
+        ("interval(0,1)", Real, "0 to 1"),
+        ("int(interval(1,9))", Whole, "whole numbers 1 to 9"),
+        ("tag(log,int(interval(16,256)))", Whole, "whole numbers 16 to 256 on a logarithmic scale"),
+        ("range(1,9,2)", Whole, "whole numbers 1 to 7 in steps of 2"),
+        ("range(0,1,0.25)", Real, "0 to 0.75 in steps of 0.25"),
+        ("choice(0.1,1,[l2,r1])", Choice, "one of 0.1, 1, [l2,r1]"),
+        ("none,l2,r1", Choice, "one of none, l2, r1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_space_is_what_its_grammar_says(typed, kind, said) -> None:
+    fixed, spaces = parsed("seed=0", f"x={typed}")
+    assert fixed == {"seed": "seed=0"}
+    assert isinstance(spaces["x"], kind) and str(spaces["x"]) == said
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("seed=0,1", "choose the luckiest seed"),
+        ("max_iterations=int(interval(1,9))", "max_iterations is the same in all jobs"),
+        ("x=tag(log,interval(0,1))", "a logarithmic scale begins above 0, got 0 to 1"),
+        ("x=interval(1,1)", "an interval from a number to a larger one, got 1 to 1"),
+        ("x=tag(log,range(1,9))", "only an interval has a logarithmic scale"),
+        ("x=tag(lgo,interval(1,9))", "expected the tag log or none, got lgo"),
+        ("x=range(1,2)", "a range of two values or more"),
+    ],
+    ids=lambda value: value,
+)
+def test_what_cannot_be_searched_is_said(typed, words) -> None:
+    with pytest.raises(ConfigError, match=words.replace("(", r"\(")):
+        parsed(typed)
+
+
+def test_numbers_have_the_digits_that_tell_them_apart() -> None:
+    assert Real(0.1, 100, log=True).typed(3.1622776601683795) == "3.162"
+    assert Real(0.1, 100, log=True).typed(0.1234567) == "0.1235"
+    assert Real(1e-6, 1e-2, log=True).typed(1.23456e-6) == "1.235e-06"
+    assert Real(0, 1).typed(0.0) == "0"
+    assert Real(100, 100.1).typed(100.0123456) == "100.0123"
+
+
+def test_a_grid_goes_from_end_to_end() -> None:
+    assert Real(0.1, 10, log=True).points(3) == pytest.approx([0.1, 1, 10])
+    assert Real(0, 1).points(3) == [0, 0.5, 1]
+    assert Real(0, 0.75, step=0.25).points(9) == [0, 0.25, 0.5, 0.75]
+    assert Whole(1, 5, step=2).points(9) == [1, 3, 5]
+    assert Whole(1, 100, log=True).points(3) == [1, 10, 100]
+    assert Whole(1, 101).points(3) == [1, 51, 101] and Whole(1, 2).points(9) == [1, 2]
+    assert points({"a": Choice(["x", "y"]), "b": Real(0, 1)}, 2) == {"a": ["x", "y"], "b": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Choice(["a", "b"]),
+        Real(0.1, 100, log=True),
+        Real(0, 0.75, step=0.25),
+        Whole(1, 7, step=2),
+        Whole(2, 9, log=True),
+    ],
+    ids=str,
+)
+def test_every_point_and_every_draw_is_of_the_space(space) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    drawn = {space.draw(study.ask(), "x") for _ in range(30)}
+    assert len(drawn) > 1
+    for value in drawn:
+        if isinstance(space, Choice):
+            assert value in space.values
+        else:
+            assert space.low <= float(value) <= space.high
+            assert not space.step or float(value) in space.points(0)
