@@ -136,6 +136,7 @@ def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(sear
             os._exit(0)
     while not (tmp_path / "mine/.trials/0.lock").exists():
         time.sleep(0.02)
+        assert os.waitpid(worker, os.WNOHANG) == (0, 0), "the worker ended before it had a trial"
     folder = search(*typed, n=4)
     assert os.WIFSIGNALED(os.waitpid(worker, 0)[1])
     trials = study(folder).trials

@@ -16,7 +16,8 @@ from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.metrics.features import Source
-from regen.metrics.judge import is_higher_better, make_metrics, names, renamed
+from regen.metrics.judge import is_higher_better, names, renamed
+from regen.metrics.metric import SampleMetric
 from regen.runs import write_safely
 
 JOURNAL = "study.journal"
@@ -87,7 +88,8 @@ def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Calla
 
 def is_higher_better_in(cfg: DictConfig) -> bool:
     """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
-    metrics = make_metrics(cfg, build(cfg.data, "data", Images)).values()
+    chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
+    metrics = [*chosen, *build(cfg.data, "data", Images).own_metrics().values()]
     source = build(cfg.metrics.features, "metrics.features", Source)
     monitor, known = renamed(cfg.monitor, source), names(metrics, source)
     if monitor not in known:
