@@ -10,7 +10,7 @@ from conftest import images, make_gan, make_step, same, weights
 from regen import checkpoints
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
-from regen.schedules import MEASURES, Constant, Controller, Cosine, Linear, LogController, Steps, Warmup
+from regen.schedules import MEASURES, Constant, Controller, Cosine, Cyclical, Linear, LogController, Steps, Warmup
 
 TIMES = (0, 1, 37, 50, 99, 100, 101, 250)  # of a schedule of length 100
 
@@ -19,10 +19,11 @@ FORMULAS = [
     (lambda **length: Linear(0.5, 2.0, **length), lambda t: 0.5 + 1.5 * min(t, 1)),
     (lambda **length: Cosine(2.0, 0.5, **length), lambda t: 0.5 + 1.5 * (1 + math.cos(math.pi * min(t, 1))) / 2),
     (lambda **length: Warmup(3.0, **length), lambda t: 3 * min(t, 1)),
+    (lambda **length: Cyclical(3.0, 2, 0.25, **length), lambda t: 3 * min(t * 2 % 1 / 0.25, 1) if t < 1 else 3),
     (lambda **length: Constant(3.0, **length), lambda t: 3 if t >= 1 else 0),
     (lambda **length: Steps(2.0, 0.1, **length), lambda t: 2 * 0.1 ** math.floor(t)),
 ]
-NAMES = ["falling", "rising", "cosine", "warmup", "constant", "steps"]
+NAMES = ["falling", "rising", "cosine", "warmup", "cyclical", "constant", "steps"]
 
 
 @pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=NAMES)
@@ -46,6 +47,20 @@ def test_the_ends_of_a_schedule_are_met_exactly():
         assert [moving(make_step(iteration=time)) for time in (0, 100, 10**6)] == [2.0, 0.5, 0.5]
 
 
+def test_a_cyclical_strength_begins_each_cycle_anew_rises_over_a_share_of_it_and_ends_at_its_end():
+    moving = Cyclical(2.0, cycles=3, ramp=0.5, iterations=24)  # cycles of 8 updates, of which 4 rise
+    found = [moving(make_step(iteration=time)) for time in range(26)]
+    assert found == pytest.approx([0, 0.5, 1, 1.5, 2, 2, 2, 2] * 3 + [2, 2])
+
+
+@pytest.mark.parametrize(
+    ("setting", "got"), [({"cycles": 0}, "0 and 0.5"), ({"ramp": 0}, "4 and 0"), ({"ramp": 2}, "4 and 2")]
+)
+def test_cycles_that_make_no_sense_are_refused(setting, got):
+    with pytest.raises(ConfigError, match=rf"Cyclical: expected cycles >= 1 and ramp in \(0, 1\], got {got}"):
+        Cyclical(1.0, **setting, iterations=5)
+
+
 @pytest.mark.parametrize("lengths", [{}, {"iterations": 0}, {"images": -1}, {"iterations": 5, "images": 5}])
 def test_one_length_of_at_least_1_is_asked_for(lengths):
     expected = (
@@ -64,6 +79,7 @@ def test_a_scheduled_strength_is_finite_and_not_negative(value):
         "Linear": lambda: Linear(value, 0.0, iterations=5),
         "Cosine": lambda: Cosine(0.0, value, iterations=5),
         "Warmup": lambda: Warmup(value, iterations=5),
+        "Cyclical": lambda: Cyclical(value, iterations=5),
         "Constant": lambda: Constant(value, iterations=5),
         "Steps": lambda: Steps(1.0, value, iterations=5),
     }.items():

@@ -16,7 +16,7 @@ from regen.regularizer import Regularizer
 from regen.regularizers.adaptive import ADA, APA
 from regen.regularizers.features import FeatureMatching
 from regen.regularizers.game import Consensus
-from regen.regularizers.generator import HessianPenalty, JacobianClamping, ModeSeeking, PathLength
+from regen.regularizers.generator import GeneratorSlope, HessianPenalty, JacobianClamping, ModeSeeking, PathLength
 from regen.regularizers.gradients import R1
 from regen.regularizers.interpolates import Dragan
 from regen.regularizers.scores import LeCam
@@ -41,6 +41,7 @@ FORGETFUL: dict[str, Callable[[], Regularizer]] = {
     "consensus": lambda: Consensus(lambda_g=1.0, lambda_d=1.0),
     "dragan": lambda: Dragan(lambda_d=10.0),
     "jacobian_clamping": lambda: JacobianClamping(least=0.0, most=0.01, lambda_g=1.0),
+    "generator_slope": lambda: GeneratorSlope(lambda_g=0.1),
     "hessian_penalty": lambda: HessianPenalty(lambda_g=0.1),
 }
 BATCH, LAST = 16, 11  # a relative strength is measured again in the last update, a controller is between two moves

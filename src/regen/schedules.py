@@ -5,13 +5,13 @@ Any strength may be a number, a schedule or a controller:
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from regen.distributed import averaged
 from regen.errors import ConfigError
+from regen.measures import MEASURES
 from regen.step import GANStep
 from regen.update import Update
 
@@ -72,6 +72,27 @@ class Warmup(Linear):
         super().__init__(0.0, end, iterations, images)
 
 
+class Cyclical(Warmup):
+    """`cycles` times over its length from 0 to `end` along a line, each in a share `ramp` of a cycle, then `end`.
+
+    Source: Fu et al. 2019 (cyclical annealing). What a VAE's code learns while its KL weighs little is kept, and
+    the next cycle begins from there. After its length it stays at `end`.
+
+    Raises ConfigError on fewer than one cycle and a ramp outside (0, 1], too.
+    """
+
+    def __init__(
+        self, end: float, cycles: int = 4, ramp: float = 0.5, iterations: int | None = None, images: int | None = None
+    ) -> None:
+        super().__init__(end, iterations, images)
+        if cycles < 1 or not 0 < ramp <= 1:
+            raise ConfigError(f"{self.name}: expected cycles >= 1 and ramp in (0, 1], got {cycles} and {ramp}")
+        self.cycles, self.ramp = cycles, ramp
+
+    def share(self, progress: float) -> float:
+        return min(1.0, progress * self.cycles % 1 / self.ramp) if progress < 1 else 1.0
+
+
 class Constant(Schedule):
     """`end`, from the first update on that lies a length after the start; 0 before."""
 
@@ -96,27 +117,6 @@ class Steps(Schedule):
 
     def __call__(self, step: Update) -> float:
         return self.start * self.factor ** int(self.elapsed(step))
-
-
-Measure = Callable[[GANStep, Tensor | None], Tensor]  # of an update, and of the penalty's unweighted value in it
-
-
-def real_sign(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() E sign D(x), ADA's r_t: how far D tells its training images from 0, near 1 when it has learnt them by heart."""
-    return step.real_scores.sign().mean()
-
-
-def score_gap(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() E D(x) - E D(G(z)): how far D tells real from generated images."""
-    return step.real_scores.mean() - step.fake_scores.mean()
-
-
-def penalty(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() the penalty's own unweighted value: R1's holds the mean squared slope of D at twice the target."""
-    return penalty
-
-
-MEASURES: dict[str, Measure] = {measure.__name__: measure for measure in (real_sign, score_gap, penalty)}
 
 
 class Controller(nn.Module):
