@@ -57,6 +57,7 @@ COMMANDS = {
     "model.optimizer_g.lr=-1": r"model\.optimizer_g.*-1",
     "data._target_=os.system": r"data\._target_=os\.system is not admitted",
     "evaluation_samples=1": r"^1 generated images are too few: frechet needs 2 or more",
+    "network.generator.hidden=[8,8] max_iterations=0": r"max_iterations must be at least 1",
     "regularizer=[l2,r1,l2]": r"regularizer=\[l2,r1,l2\]: l2 stands in the list twice",
     "resume=/nowhere": r"resume=/nowhere: no run there; looked in /nowhere",
 }

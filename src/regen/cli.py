@@ -119,11 +119,13 @@ def _overrides_of(folder: Path) -> Path:
 
 
 def _check_groups(overrides: list[str]) -> None:
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()} - {"experiment", "dynamics", "schedule"}
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    needed = groups - {"experiment", "dynamics", "schedule"}
     for group, _, option in (override.partition("=") for override in overrides):
-        if group in groups and option in ("", "null"):
+        if group in needed and option in ("", "null"):
             raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in yamls(group))}")
-        listed = [name.strip() for name in option.strip("[]").split(",")] if option.startswith("[") else []
+        is_list = group in groups and option.startswith("[")
+        listed = [name.strip() for name in option.strip("[]").split(",")] if is_list else []
         if twice := [name for name in listed if listed.count(name) > 1]:
             raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
 

@@ -28,6 +28,8 @@ BOMB = (
     "            raise RuntimeError('the bomb went off')\n"
     "        if action == str(os.getpid()):\n"
     "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    "        if action == 'signal':\n"
+    "            os.kill(os.getpid(), signal.SIGTERM)\n"
     "        return step.real_scores.square().mean() * (float('nan') if action == 'nan' else 1.0)\n"
 )
 
@@ -46,7 +48,7 @@ def search(train, tmp_path: Path):
 
 @pytest.fixture
 def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """bomb(action) writes a regularizer that raises, becomes nan or kills the process of this id at iteration 4."""
+    """bomb(action) writes a regularizer that raises, becomes nan, sends SIGTERM or kills the process of this id."""
     (tmp_path / "conf/regularizer").mkdir(parents=True)
     (tmp_path / "conf/bomb.py").write_text(BOMB)
     (tmp_path / "conf/regularizer/bomb.yaml").write_text("bomb:\n  _target_: bomb.Bomb\n  lambda_d: 1.0\n")

@@ -105,7 +105,7 @@ class Evaluation(Callback):
             return
         if distributed.from_first(self.rivals.rule_out(model.iteration, value)):
             self.outcome.status = "pruned"
-            self.outcome.reason = f"pruned: other trials were better at iteration {model.iteration:,}"
+            self.outcome.reason = f"other trials were better at iteration {model.iteration:,}"
             trainer.should_stop = True
 
     def _picture(self, trainer: Trainer, model: Model) -> None:
