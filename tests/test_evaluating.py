@@ -85,6 +85,18 @@ def test_metrics_that_make_no_sense_for_the_data_are_left_out_with_a_note(train,
     assert "modes" in out
 
 
+def test_a_vae_has_its_likelihood_measured_and_a_gan_a_note(train, evaluate, capsys) -> None:
+    vae = train("model=vae", "loss=bernoulli", "max_iterations=4", "metrics=[elbo]", folder="vae")
+    evaluate(f"run={vae}", "samples=40", "metrics=[elbo,nll,scores]", "metrics.nll.samples=20", "metrics.nll.images=40")
+    assert "metrics: scores is left out:" in capsys.readouterr().out
+    (found,) = read_json(vae / "result.json")["evaluations"]
+    assert {"test/nll_nats", "test/nll_nats_se", "test/nll_bpd", "test/nll_ess"} <= found["figures"].keys()
+    assert found["figures"]["test/nll_nats"] < -found["figures"]["test/elbo_nats"]
+    gan = train("max_iterations=4", folder="gan")
+    evaluate(f"run={gan}", "samples=40", "metrics=[nll,frechet]")
+    assert "metrics: nll is left out: nll is of a model with an encoder: type model=vae" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

@@ -90,6 +90,11 @@ def everyone(rows: Tensor) -> Tensor:
     return torch.cat(kept)
 
 
+def place() -> tuple[int, int]:
+    """The number of this process and how many there are: 0 and 1 of a single one."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
 def most(value: float, device: torch.device) -> float:
     """The largest of the processes' values."""
     if not dist.is_initialized():

@@ -19,10 +19,12 @@ class Likelihood(Loss):
     """G's loss is E -log p(x|z), z ~ q(z|x); without `kl` beside it, that of an autoencoder.
 
     reads_variance   whether it draws codes itself
+    normalized       whether it is a likelihood: of all that could be seen the probabilities sum to 1
     level            what a density is multiplied by to be the probability of one of 256 grey levels; 1: it is a probability
     """
 
     reads_variance = False
+    normalized = True
     level = LEVEL
 
     def see(self, images: Tensor, rng: Rng) -> Tensor:
@@ -110,6 +112,8 @@ class Bernoulli(Likelihood):
 class CrossEntropy(Bernoulli):
     """Σ BCE between grey values, as is usual in code: no likelihood, since it is not normalized over grey values."""
 
+    normalized = False
+
     def see(self, images: Tensor, rng: Rng) -> Tensor:
         return images
 
@@ -162,7 +166,7 @@ class IWAE(Likelihood):
         if samples < 1:
             raise ConfigError(f"IWAE: samples must be at least 1, got {samples}")
         self.likelihood, self.samples = likelihood, samples
-        self.level = likelihood.level
+        self.level, self.normalized = likelihood.level, likelihood.normalized
 
     def see(self, images: Tensor, rng: Rng) -> Tensor:
         return self.likelihood.see(images, rng)

@@ -28,12 +28,14 @@ TITLES = {
     "high_quality": "share of points of high quality",
     "reverse_kl": "reverse KL over modes",
     "elbo_nats": "evidence lower bound, nats an image",
-    "elbo_bpd": "the same in bits a value, negated",
+    "elbo_bpd": "its negative in bits a value",
     "reconstruction_nats": "-log p(x|z), nats an image",
     "kl_nats": "KL of the code from its prior, nats",
     "active_units": "numbers of the code in use",
     "nll_nats": "-log p(x), nats an image",
-    "nll_bpd": "the same in bits a value",
+    "nll_bpd": "-log p(x), bits a value",
+    "nll_ess": "draws that count, for -log p(x)",
+    "scale": "scale of the likelihood",
 }
 AXES = ("iteration", "images_seen")
 
@@ -81,7 +83,7 @@ def _panel(name: str) -> tuple[int, str]:
     if kind in ("g", "d"):
         if what in ("loss", "data"):
             return 4, "losses"
-        return (5, "scores of D") if what.endswith("_score") else (6, f"{what}, unweighted")
+        return (5, "scores of D") if what.endswith("_score") else (6, TITLES.get(what, f"{what}, unweighted"))
     return (9, "images per second") if name == "images_per_second" else (8, name)
 
 

@@ -54,6 +54,33 @@ MEANINGS = {
     "dci_completeness": ("Each factor is told by one number of the code only: 1; by all of them alike: 0.", "higher"),
     "dci_informativeness": ("The share of factors' values that are told right from the whole code.", "higher"),
     "sap": ("How much better the best number of the code tells a factor than the second best does.", "higher"),
+    "elbo_nats": (
+        "What the code and the decoder say of images, at least: a bound of their log likelihood. A rise by 1 means that an "
+        "image is e times as likely.",
+        "higher",
+    ),
+    "elbo_bpd": (
+        "The bits that an image's value costs at most, coded by this model; 8 of grey levels that it does not know.",
+        "lower",
+    ),
+    "reconstruction_nats": ("The part of the bound that images cost once their code is known.", "lower"),
+    "kl_nats": ("The part of the bound that the code itself costs: what it says of an image. About 0: nothing.", ""),
+    "active_units": (
+        "Numbers of the code that differ from image to image; the others are noise that the decoder ignores.",
+        "",
+    ),
+    "nll_nats": (
+        "What images cost under the model, by many draws of the code: at most what the bound says, and nearer to the truth.",
+        "lower",
+    ),
+    "nll_bpd": (
+        "The bits that an image's value costs under the model; 8 of grey levels that it does not know.",
+        "lower",
+    ),
+    "nll_ess": (
+        "How many of the draws count: near 1, more of them are needed, and the likelihood is better than it says.",
+        "higher",
+    ),
     "modes": ("Clusters of the data in which at least one generated point lies.", "higher"),
     "high_quality": ("The share of generated points that lie within 3 standard deviations of a cluster.", "higher"),
     "reverse_kl": ("How unevenly generated points are spread over the clusters: 0 is even.", "lower"),

@@ -1,0 +1,112 @@
+"""The negative log likelihood of held-out images under a VAE, by importance sampling."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from regen import distributed
+from regen.errors import ConfigError
+from regen.likelihoods import log_weights
+from regen.metrics.elbo import check_encoder
+from regen.metrics.metric import Look, SampleMetric
+from regen.metrics.seen import AT_A_TIME, Seen
+from regen.randomness import Draws, permutation
+
+if TYPE_CHECKING:
+    from regen.model import Model
+    from regen.vae import VAE
+
+
+class NLL(SampleMetric):
+    """-log p(x) ≈ -log 1/k Σ w_i, w_i = p(x|z_i) p(z_i) / q(z_i|x), z_1 … z_k ~ q(z|x).
+
+        val/nll_nats, val/nll_nats_se   the mean over held-out images, in nats an image, and its standard error over them
+        val/nll_bpd                     the same in bits a value, of 256 grey levels (likelihoods.Likelihood)
+        val/nll_ess                     (Σ w)² / Σ w²: how many of the k draws count, mean over images; near 1, k is too small
+
+    In expectation it is an upper bound, which falls to -log p(x) as k grows (Burda, Grosse and Salakhutdinov 2016, theorem 1):
+    where the effective number is small it may lie well above. Of the averaged nets; the draws of an image depend on its number
+    in the held-out part alone.
+
+    samples   k
+    images    held-out images at most, always the same ones, in no order of the data set's
+
+    Raises ConfigError unless samples >= 1 and images >= 2.
+    """
+
+    figures = ("nll_nats", "nll_bpd", "nll_ess")
+    errors = ("nll_nats_se",)
+    higher = frozenset({"nll_ess"})
+    parts = ("rows",)
+    fewest = 2
+
+    def __init__(self, samples: int = 500, images: int = 1000) -> None:
+        super().__init__()
+        if samples < 1 or images < 2:
+            raise ConfigError(f"nll: expected samples >= 1 and images >= 2, got {samples} and {images}")
+        self.samples, self.images = samples, images
+
+    def suits(self, model: Model) -> None:
+        """Raises ConfigError on a model without an encoder, an autoencoder, and a loss that is no likelihood."""
+        check_encoder(model, "nll")
+        if not model.objective.draws_codes:
+            raise ConfigError("nll is of codes that are drawn, and these are the means alone: type regularizer=kl")
+        if not model.objective.loss.normalized:
+            raise ConfigError("nll is of a likelihood, and this loss is none: type loss=bernoulli")
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return tuple(f"{split}/{name}" for name in ("nll_nats", "nll_nats_se", "nll_bpd", "nll_ess"))
+
+    def measure(self, look: Look) -> dict[str, float]:
+        self.reset()
+        self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
+        mine, numbers = self._chosen(look.held_out)
+        self.update(self._rows_of(look.model, mine, numbers), "rows")
+        found = self.compute()
+        self.reset()
+        return {name: float(found[name.partition("/")[2]]) for name in self.names(look.split)}
+
+    def of(self, rows: Tensor) -> dict[str, Tensor | float]:
+        """Of rows (N, 2): the estimates of -log p(x), and how many draws count."""
+        nats, counting = rows.double().T
+        bits = self._bits(float(nats.mean()), self._values)
+        error = nats.std() / len(nats) ** 0.5
+        return {"nll_nats": nats.mean(), "nll_nats_se": error, "nll_bpd": bits, "nll_ess": counting.mean()}
+
+    def _chosen(self, held_out: Seen) -> tuple[Seen, list[int]]:
+        """Those of this process's held-out images that are looked at, and their numbers in the whole part."""
+        rank, world = distributed.place()
+        numbers = rank + world * torch.arange(len(held_out))  # the judge's shares
+        n = int(distributed.most(float(numbers.max() + 1 if len(numbers) else 0), held_out.device))
+        rows = torch.isin(numbers, permutation(n, "nll")[: self.images]).nonzero()[:, 0]
+        return held_out.take(rows), numbers[rows].tolist()
+
+    @torch.no_grad()
+    def _rows_of(self, model: VAE, seen: Seen, numbers: list[int]) -> Tensor:
+        found = [torch.empty(0, 2, dtype=torch.float64, device=seen.device)]
+        following = iter(numbers)
+        for batch in seen.batches():
+            for images in batch.split(max(1, AT_A_TIME // self.samples)):
+                logs = self._log_weights(model, images, [next(following) for _ in images]).double()
+                nats = math.log(self.samples) - logs.logsumexp(1)
+                counting = 1 / logs.softmax(1).square().sum(1)
+                found.append(torch.stack([nats, counting], dim=1))
+        return torch.cat(found)
+
+    def _log_weights(self, model: VAE, images: Tensor, numbers: list[int]) -> Tensor:
+        """(B, k), however large k is, with no more than 500 images generated at a time."""
+        likelihood, rngs = model.objective.loss, [_rng(number, images.device) for number in numbers]
+        real = torch.cat([likelihood.see(image[None], rng) for image, rng in zip(images, rngs, strict=True)])
+        mean, logvar = model.encode(real)
+        noise = torch.stack([rng("z").normal(self.samples, mean.shape[1]) for rng in rngs]).to(real.dtype)
+        parts = noise.split(max(1, AT_A_TIME // len(real)), dim=1)
+        return torch.cat([log_weights(likelihood, model.ema.net, real, mean, logvar, part) for part in parts], dim=1)
+
+
+def _rng(number: int, device: torch.device):
+    """What is drawn with for the held-out image of this number."""
+    return lambda purpose: Draws("nll", number, purpose, device=device)
