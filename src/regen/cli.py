@@ -143,6 +143,8 @@ def explain(message: str) -> str:
             having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
             options = " or ".join(f"{group}={option}" for option in having)
             return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
+        if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
+            return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
         alike = [name for name in names if name.count(".") == key.count(".")]
         return (
             f"there is no {key}{_nearest(key, alike) or _nearest(key, names)}. "

@@ -50,6 +50,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     if cfg.weights == "raw":
         for average, net in run.model.averages:
             average.net.load_state_dict(net.state_dict())
+        run.model.settle(run.data.train)
     source = build(cfg.metrics.features, "metrics.features", Source)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
     metrics = make_metrics(cfg, run.data, run.model)

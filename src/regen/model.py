@@ -11,10 +11,11 @@ from torch.optim import Optimizer
 from regen import checkpoints, distributed
 from regen.average import Averaged
 from regen.data.batches import Chunk
-from regen.data.split import as_float
+from regen.data.split import Files, Split, as_float
 from regen.latents import Latents
 from regen.objective import Objective
 from regen.passes import plain_attention
+from regen.priors import Normal
 from regen.randomness import Draws
 from regen.record import Count, Record, Watch
 from regen.update import Place, Rng, Update
@@ -27,6 +28,7 @@ class Model(LightningModule):
     discriminator      of a VAE a net without layers
     trained            the modules whose parameters each player's optimizer changes, by player
     optimizers         from parameters to an optimizer, by player
+    prior              what the codes are drawn from that samples are made of, by a map from latents
     averages           the moving averages of nets; that of the generator, `ema`, is sampled and scored
     seed               the key of every draw
     population         training images; known when training begins
@@ -48,6 +50,7 @@ class Model(LightningModule):
         self.automatic_optimization = False
         self.objective, self._trained, self._make = objective, dict(trained), dict(optimizers)
         self.z_size, self.seed, self.population = z_size, seed, 1
+        self.prior = Normal(z_size)
         self.rank, self.world = 0, 1
         self.count = Count()
         self.start: dict | None = None  # a state to go on from when training starts
@@ -75,9 +78,12 @@ class Model(LightningModule):
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
-        z = Latents(self.z_size, self.seed, "samples")(first, n)
+        z = Latents(self.prior.z_size, self.seed, "samples")(first, n)
         with torch.inference_mode():
-            return self.ema(z.to(self.device)).float()
+            return self.ema(self.prior(z.to(self.device))).float()
+
+    def settle(self, train: Split | Files) -> None:
+        """Bring up to date what samples depend on beside the weights, from training images."""
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.make_optimizer(player) for player in self.players]

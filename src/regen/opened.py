@@ -42,21 +42,35 @@ class Opened:
         return build(self.cfg.data, "data", Images)
 
     def generator(self, weights: str = "ema") -> nn.Module:
-        """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained."""
+        """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained. A VAE's
+        z are codes."""
         nets = {"ema": self.model.ema.net, "raw": self.model.generator}
         if weights not in nets:
             raise ConfigError(f"weights={weights}: expected {' or '.join(nets)}")
         return nets[weights]
 
+    def whole(self, weights: str = "ema") -> nn.Module:
+        """Latents (B, prior.z_size) -> images (B, C, H, W): the generator behind its prior."""
+        return self.model.prior.before(self.generator(weights))
+
     def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
-        """z (B, Z) -> images (B, C, H, W) float32 in [-1, 1], on the model's device, without a graph."""
-        net, device = self.generator(weights), self.model.device
+        """The same, to float32 in [-1, 1], on the model's device and without a graph."""
+        return self._bare(self.whole(weights))
 
-        def sample(z: Tensor) -> Tensor:
+    def decoder(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
+        """The same of codes."""
+        return self._bare(self.generator(weights))
+
+    def codes(self, z: Tensor) -> Tensor:
+        """Latents (B, prior.z_size) -> codes (B, Z), on the CPU; a GAN's are the latents."""
+        return self._bare(self.model.prior)(z).cpu()
+
+    def _bare(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
+        def made(z: Tensor) -> Tensor:
             with torch.inference_mode():
-                return net(z.to(device)).float()
+                return net(z.to(self.model.device)).float()
 
-        return sample
+        return made
 
 
 def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu") -> Opened:

@@ -38,6 +38,7 @@ class Model:
     ema_decay: float = MISSING
     ema_every: int = MISSING
     top_k: Any = MISSING  # a number or a schedule
+    prior: dict[str, Any] = MISSING
     optimizer_g: dict[str, Any] = MISSING
     optimizer_d: dict[str, Any] = MISSING
 

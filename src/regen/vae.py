@@ -1,17 +1,23 @@
 """VAE: an encoder and a decoder trained together under regularized losses."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from regen import distributed
 from regen.average import Averaged
+from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.likelihoods import Likelihood
+from regen.metrics.seen import Seen
 from regen.model import Model
 from regen.objective import Objective
+from regen.priors import Normal
+from regen.randomness import Draws, permutation
 from regen.vae_step import VAEStep
 
 log = logging.getLogger(__name__)
@@ -28,6 +34,7 @@ class VAE(Model):
     objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them reads its variance, as `kl`
                           does; otherwise it is the mean, and the model an autoencoder
     optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
+    prior                 of z_size: what the codes of samples are drawn from
     ema_decay, ema_every  of the moving averages of both nets: per iteration; after how many they are updated
     seed                  the key of every draw
 
@@ -44,11 +51,13 @@ class VAE(Model):
         ema_decay: float = 0.999,
         ema_every: int = 1,
         seed: int = 0,
+        prior: Callable[[int], Normal] = Normal,
     ) -> None:
         _check(objective)
         nobody = NoDiscriminator()
         objective.attach(generator, nobody, encoder)
         super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, z_size, seed)
+        self.prior = prior(z_size)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
         self.ema, self.ema_encoder = (Averaged(net, ema_decay, ema_every) for net in (generator, encoder))
 
@@ -61,6 +70,19 @@ class VAE(Model):
         with torch.no_grad():
             mean, logvar = self.ema_encoder(images).float().chunk(2, dim=1)
         return mean, logvar
+
+    def settle(self, train: Split | Files) -> None:
+        """Fit the prior to the codes of training images, always the same ones; every process holds the first one's fit."""
+        if self.prior.images:
+            some = permutation(len(train), "prior")[: self.prior.images]
+            self.prior.fit(torch.cat(list(self._codes(Seen(train.take(some), nn.Identity(), self.device)))))
+            fitted = {name: buffer.cpu() for name, buffer in self.prior.state_dict().items()}
+            self.prior.load_state_dict(distributed.from_first(fitted))
+
+    def _codes(self, seen: Seen) -> Iterator[Tensor]:
+        for number, images in enumerate(seen.batches()):
+            rng = partial(Draws, "prior", number, device=self.device)
+            yield self.encode(self.objective.loss.see(images, rng))[0]
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]

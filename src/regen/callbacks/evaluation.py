@@ -72,6 +72,7 @@ class Evaluation(Callback):
 
     def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
+        model.settle(self.data.train)
         self.outcome.look = self.judge.look(model)
         figures = distributed.from_first(self.judge.measure(self.outcome.look))
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration

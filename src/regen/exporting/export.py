@@ -55,7 +55,7 @@ def export(
     """
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
-    taken = Taken(opened.sampler(weights), opened.generator(weights), model.z_size, model.seed)
+    taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.z_size, model.seed)
     with _quiet():
         written = [_verified(one, taken, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
@@ -95,7 +95,7 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
         "weights": weights,
         "iteration": str(opened.state["iteration"]),
         "images_seen": str(opened.state["images_seen"]),
-        "z_size": str(opened.model.z_size),
+        "z_size": str(opened.model.prior.z_size),
         "shape": json.dumps(opened.shape),
         "trained_with": json.dumps(trained),
         "exported_with": json.dumps({key: exported[key] for key in trained}),

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from regen.build import resolve
@@ -41,9 +41,9 @@ The weights, with the generator's class from regen (its layers in plain PyTorch 
 import torch
 from safetensors.torch import load_file
 
-from {module} import {name}
+{imports}
 
-generator = {name}({values}).eval().requires_grad_(False)
+generator = {made}.eval().requires_grad_(False)
 generator.load_state_dict(load_file("model.safetensors"))
 images = generator(torch.randn(16, {z_size})).numpy()  # {batch}
 ```
@@ -72,13 +72,12 @@ BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEI
 def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
     """How the written files are loaded, sampled from and looked at."""
     unit = source_of(opened.cfg.data._target_).unit
-    module, _, name = opened.cfg.network.generator._target_.rpartition(".")
+    named, made = _made(opened)
     words = {
-        "z_size": opened.cfg.model.z_size,
+        "z_size": opened.model.prior.z_size,
         "batch": f"{(16, *opened.shape)} in [-1, 1]",
-        "module": module,
-        "name": name,
-        "values": _values(opened),
+        "imports": "\n".join(f"from {module} import {name}" for module, name in sorted(named.items())),
+        "made": made,
         "layers": repr(net),
         "unit": unit,
     }
@@ -87,11 +86,22 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
     return "\n\n".join(["## Use", *(block.format(**words) for block in blocks)])
 
 
-def _values(opened: Opened) -> str:
-    """What the generator is made with, as it is typed in Python."""
-    node = opened.cfg.network.generator
-    taken = inspect.signature(resolve(node._target_, "network.generator")).parameters
+def _made(opened: Opened) -> tuple[dict[str, str], str]:
+    """The classes of what was exported, by module, and how it is made of them, as it is typed in Python."""
+    net, prior = opened.generator(), opened.model.prior
+    named, made = _call(opened, opened.cfg.network.generator)
+    if prior.before(net) is net:
+        return named, made
+    before, drawn = _call(opened, opened.cfg.model.prior)
+    module, name = next(iter(before.items()))
+    return named | {module: f"Behind, {name}"}, f"Behind({drawn}, {made})"
+
+
+def _call(opened: Opened, node: DictConfig) -> tuple[dict[str, str], str]:
+    """{module: class} of a node, and the call that makes its object."""
+    module, _, name = node._target_.rpartition(".")
+    taken = inspect.signature(resolve(node._target_, "network")).parameters
     given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
-    made = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
-    values = {key: value for key, value in (made | given).items() if key in taken}
-    return ", ".join(f"{key}={value!r}" for key, value in values.items())
+    known = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
+    values = {key: value for key, value in (known | given).items() if key in taken}
+    return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

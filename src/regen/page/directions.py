@@ -76,7 +76,9 @@ def _sefa(evidence: Evidence) -> Kind:
 def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], strengths: list[str]) -> Kind:
     model = evidence.drawing.model
     few = found.first(len(plane.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
-    z = Latents(model.z_size, model.seed, "samples")(0, STARTS)  # the first samples
+    z = model.prior(
+        Latents(model.prior.z_size, model.seed, "samples")(0, STARTS).to(model.device)
+    ).cpu()  # the first samples'
 
     def sample(z: Tensor) -> Tensor:
         with torch.inference_mode():

@@ -22,7 +22,8 @@ def make(evidence: Evidence) -> dict:
 
 def _drawn(model, steps: int) -> Tensor:
     """(ROWS, steps, C, H, W) in [-1, 1], of the averaged generator."""
-    stations = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.z_size)
+    z = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.prior.z_size)
     with torch.inference_mode():
+        stations = model.prior(z)
         images = model.ema(paths(stations, steps)).float().cpu()
     return images.unflatten(0, (ROWS, steps))

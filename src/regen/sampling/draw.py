@@ -58,7 +58,7 @@ class Drawing:
         self._check_what()
         self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
-        self.latents, self.sampler = Latents(model.z_size, *parts), opened.sampler(cfg.weights)
+        self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if opened.cfg.trainer.get("threads"):
             torch.set_num_threads(opened.cfg.trainer.threads)
@@ -78,20 +78,20 @@ class Drawing:
     def grid(self) -> Tensor:
         """A picture (3, H', W') uint8 of the first images, or of all points."""
         n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
-        return self._picture(self.cfg.truncation * self.latents(0, n), self.cfg.columns)
+        return self._picture(self.codes(0, n), self.cfg.columns)
 
     def interpolation(self) -> Tensor:
-        """The same of arcs between latents: each row begins where the one above it ends."""
-        stations = self.cfg.truncation * self.latents(0, self.cfg.rows + 1)
-        return self._picture(paths(stations, self.cfg.steps), self.cfg.steps)
+        """The same of arcs between codes: each row begins where the one above it ends."""
+        return self._picture(paths(self.codes(0, self.cfg.rows + 1), self.cfg.steps), self.cfg.steps)
 
     def sweep(self) -> Tensor:
         """The same of one row of latents at each of several truncations."""
-        return self._picture(sweep(self.latents(0, self.cfg.columns), self.cfg.truncations), self.cfg.columns)
+        z = sweep(self.latents(0, self.cfg.columns), self.cfg.truncations)
+        return self._picture(self.opened.codes(z), self.cfg.columns)
 
     def directions(self) -> Tensor:
-        """The same of the first latent moved along SeFa's directions, one a row."""
-        return self._along(sefa(self.opened.generator(self.cfg.weights), self.latents.z_size).vectors)
+        """The same of the first code moved along SeFa's directions, one a row."""
+        return self._along(sefa(self.opened.generator(self.cfg.weights), self.opened.model.z_size).vectors)
 
     def traversal(self) -> Tensor:
         """The same along the axes of the code, those first that held-out images use most."""
@@ -99,13 +99,17 @@ class Drawing:
         return self._along(used(self.opened.model, held_out.batches()).vectors)
 
     def _along(self, vectors: Tensor) -> Tensor:
-        z = self.cfg.truncation * self.latents(0, 1)[0]
+        z = self.codes(0, 1)[0]
         return self._picture(
             traversals(z, vectors[: self.cfg.rows].cpu(), self.cfg.steps, self.cfg.reach), self.cfg.steps
         )
 
-    def _picture(self, z: Tensor, columns: int) -> Tensor:
-        images = self.sampler(z).cpu()
+    def codes(self, first: int, n: int) -> Tensor:
+        """(n, Z) those of the latents number first to first + n - 1, truncated."""
+        return self.opened.codes(self.cfg.truncation * self.latents(first, n))
+
+    def _picture(self, codes: Tensor, columns: int) -> Tensor:
+        images = self.decode(codes).cpu()
         return self.plane.draw(images) if self.plane else grid(images, columns)
 
     def _stream(self) -> None:
@@ -119,7 +123,7 @@ class Drawing:
             bar = stack.enter_context(tqdm(total=self.n, unit=" images", disable=None if files else True, leave=False))
             for first in range(0, self.n if files else 0, self.cfg.batch):
                 kept = min(self.cfg.batch, self.n - first)
-                rows = self._rows(self.sampler(self.cfg.truncation * self.latents(first, self.cfg.batch)))[:kept].cpu()
+                rows = self._rows(self.decode(self.codes(first, self.cfg.batch)))[:kept].cpu()
                 for file in files:
                     file.add(first, rows)
                 bar.update(kept)

@@ -1,0 +1,99 @@
+"""Priors: what the codes that a VAE's samples are made of are drawn from. Each is a map from latents ~ N(0, I) to codes."""
+
+import warnings
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+
+FARTHEST = 9.0  # standard deviations: no latent in float32 lies beyond, so that a component behind it is never drawn
+
+
+class Normal(nn.Module):
+    """N(0, I): a code is a latent.
+
+    z_size   numbers in a latent
+    images   training images, at most, whose codes it is fitted to
+    """
+
+    images = 0
+
+    def __init__(self, z_size: int) -> None:
+        super().__init__()
+        self.z_size = z_size
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (B, z_size) -> codes (B, Z)."""
+        return z
+
+    def fit(self, codes: Tensor) -> None:
+        """Be the density of codes (N, Z)."""
+
+    def before(self, generator: nn.Module) -> nn.Module:
+        """Latents (B, z_size) -> what the generator makes of their codes."""
+        return generator
+
+
+class Mixture(Normal):
+    """Σ_k w_k N(m_k, C_k), fitted to the codes of training images: "ex-post density estimation".
+
+    Source: Ghosh et al. 2020 (RAE), section 4: 10 components, full covariances; by EM, from a start by k-means (scikit-learn).
+
+    A latent has a number more than a code: the last one chooses the component k by the quantiles of N(0, 1) at which the w_k
+    part, and of the others, z, the code is m_k + L_k z, with C_k = L_k L_kᵀ. So a sample is a function of its latent, here as
+    in files that are exported. Before the first fit it is N(0, I); what it was fitted to last is in the checkpoint. The KL
+    and the evidence lower bound are of N(0, I) all the same.
+
+    components, images   at most; as many as there are images to fit them to
+
+    Raises ConfigError on components < 1 and images < 2.
+    """
+
+    def __init__(self, z_size: int, components: int = 10, images: int = 10_000) -> None:
+        super().__init__(z_size + 1)
+        if components < 1 or images < 2:
+            raise ConfigError(f"prior=mixture: expected components >= 1 and images >= 2, got {components} and {images}")
+        self.images = images
+        self.register_buffer("bounds", torch.zeros(components - 1))  # of the last number, between two components
+        self.register_buffer("means", torch.zeros(components, z_size))
+        self.register_buffer("factors", torch.eye(z_size).repeat(components, 1, 1))  # L
+
+    def forward(self, z: Tensor) -> Tensor:
+        which = (z[:, -1:] >= self.bounds).sum(1)
+        return self.means[which] + (self.factors[which] @ z[:, :-1, None])[:, :, 0]
+
+    def fit(self, codes: Tensor) -> None:
+        """Be the density of codes (N, Z); as it was if there are fewer than two, or some that are not finite."""
+        if len(codes) < 2 or not codes.isfinite().all():
+            return  # a model that diverged is said to be so elsewhere
+        kinds = min(len(self.means), len(codes))
+        mixture = GaussianMixture(
+            kinds, max_iter=300, random_state=0
+        )  # always the same: what is fitted is all that counts
+        with warnings.catch_warnings(), threadpool_limits(1):  # sums in one order
+            warnings.simplefilter("ignore", ConvergenceWarning)  # codes on a few points, or steps that were not enough
+            mixture.fit(codes.double().cpu().numpy())
+        upto = torch.from_numpy(mixture.weights_).cumsum(0)
+        bounds = torch.special.ndtri(upto[:-1].clamp(0, 1)).clamp(-FARTHEST, FARTHEST)
+        self.bounds[: kinds - 1], self.bounds[kinds - 1 :] = bounds, FARTHEST
+        self.means[:kinds] = torch.from_numpy(mixture.means_)
+        self.factors[:kinds] = torch.linalg.cholesky(torch.from_numpy(mixture.covariances_))
+
+    def before(self, generator: nn.Module) -> nn.Module:
+        return Behind(self, generator).eval()
+
+
+class Behind(nn.Module):
+    """A generator behind a prior."""
+
+    def __init__(self, prior: nn.Module, generator: nn.Module) -> None:
+        super().__init__()
+        self.prior, self.generator = prior, generator
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latents (B, prior.z_size) -> images (B, C, H, W) in [-1, 1]."""
+        return self.generator(self.prior(z))
