@@ -172,6 +172,11 @@ def test_another_question_under_the_same_name_is_refused(search, capsys) -> None
     search(*R1, n=1)
     search(*R1, "data.batch_size=9", n=2, status=78)
     assert "holds a search of another question: it is data.batch_size=9" in capsys.readouterr().err
+    search("regularizer=r1", "lambda_d=1,10", n=2, status=78)
+    assert (
+        "lambda_d is searched over one of 1, 10, and earlier trials of this sweep over Float" in capsys.readouterr().err
+    )
+    search("regularizer=r1", "lambda_d=tag(log,interval(1,1000))", n=1)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from regen.randomness import key
 from regen.runs import Folder
 from regen.searching import closing, spaces
 from regen.searching.knobs import knobs
-from regen.searching.study import home, is_higher_better_in, open_study
+from regen.searching.study import check_spaces, home, is_higher_better_in, open_study
 from regen.searching.trials import Claim, Trials
 from regen.sweeps.names import BESIDE
 
@@ -99,6 +99,7 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
     pruner = build(OmegaConf.create(sweeper.pruner), "hydra.sweeper.pruner", BasePruner)
     fixed = [typed for name, typed in question.fixed.items() if name not in BESIDE]
     study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
+    check_spaces(study, {**question.spaces, **question.knobs})
     study.pruner = pruner
     among = home(folder) if sweeper.storage else None
     trials = Trials(study, folder, sweeper.n_trials, question.draw, question.sampler, among)

@@ -3,12 +3,13 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import optuna
 from filelock import FileLock
 from omegaconf import DictConfig
+from optuna.distributions import check_distribution_compatibility
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -19,6 +20,7 @@ from regen.metrics.features import Source
 from regen.metrics.judge import is_higher_better, names, renamed
 from regen.metrics.metric import SampleMetric
 from regen.runs import write_safely
+from regen.searching.spaces import Space
 
 JOURNAL = "study.journal"
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -84,6 +86,21 @@ def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Calla
             f"{folder} holds a search of another question: it {' and '.join(listed)}. Type another sweep="
         )
     return study
+
+
+def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
+    """Raises ConfigError on a space that cannot stand beside that of earlier trials: an interval may be another one."""
+    probe = optuna.create_study(sampler=optuna.samplers.RandomSampler(0)).ask()
+    for name, space in spaces.items():
+        space.draw(probe, name)
+        for old in [one.distributions[name] for one in study.get_trials(deepcopy=False) if name in one.distributions]:
+            try:
+                check_distribution_compatibility(old, probe.distributions[name])
+            except ValueError as error:
+                raise ConfigError(
+                    f"{name} is searched over {space}, and earlier trials of this sweep over {old}: only an interval may "
+                    "be changed for another. Type another sweep="
+                ) from error
 
 
 def is_higher_better_in(cfg: DictConfig) -> bool:
