@@ -1,5 +1,8 @@
 """Every sampler and pruner that is shipped does its work on a figure that is best at x = 0.3."""
 
+import subprocess
+import sys
+
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -76,6 +79,15 @@ def test_every_pruner_stops_bad_trials_but_none(tmp_path, name: str) -> None:
             done(trials, claim, "pruned" if pruned else "finished", far)
     assert len(stopped) + len(kept) == 40 and bool(stopped) == (name != "none")
     assert not stopped or sum(stopped) / len(stopped) > sum(kept) / len(kept)
+
+
+def test_a_start_imports_neither_optuna_nor_torch() -> None:
+    program = (
+        "import sys; sys.argv = ['train.py', '--cfg', 'job']; import train; from regen import cli; cli.run(train.main)\n"
+        "print('loaded', *{'optuna', 'torch'} & set(sys.modules), 'hydra_plugins.regen_optuna.sweeper' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded True"
 
 
 def test_a_search_trains_as_many_jobs_at_once_as_its_launcher() -> None:

@@ -176,7 +176,8 @@ def test_another_question_under_the_same_name_is_refused(search, capsys) -> None
     assert (
         "lambda_d is searched over one of 1, 10, and earlier trials of this sweep over Float" in capsys.readouterr().err
     )
-    search("regularizer=r1", "lambda_d=tag(log,interval(1,1000))", n=1)
+    search("regularizer=r1", "+hydra.sweeper.params.lambda_d='tag(log,interval(1,1000))'", n=1)  # as a yaml may
+    assert "searching lambda_d: 1 to 1000 on a logarithmic scale" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

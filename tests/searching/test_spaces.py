@@ -50,6 +50,12 @@ def test_what_cannot_be_searched_is_said(typed, words) -> None:
         parsed(typed)
 
 
+def test_of_a_key_that_stands_twice_the_last_counts() -> None:
+    assert parsed("x=interval(0,1)", "x=3") == ({"x": "x=3"}, {})
+    fixed, spaces = parsed("x=3", "x=interval(0,1)")
+    assert not fixed and str(spaces["x"]) == "0 to 1"
+
+
 def test_numbers_have_the_digits_that_tell_them_apart() -> None:
     assert Real(0.1, 100, log=True).typed(3.1622776601683795) == "3.162"
     assert Real(0.1, 100, log=True).typed(0.1234567) == "0.1235"

@@ -104,13 +104,14 @@ def check(low: float, high: float, log: bool) -> None:
 
 
 def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space]]:
-    """What stays the same in all jobs, as it was typed, and the spaces, both by key.
+    """What stays the same in all jobs, as it was typed, and the spaces, both by key; of a key that stands twice the last.
 
     Raises ConfigError on what cannot be searched: a seed, a length, and what changes no figure.
     """
     fixed, spaces = {}, {}
     for one in overrides:
         key = one.get_key_element()
+        fixed.pop(key, None), spaces.pop(key, None)
         if not one.is_sweep_override():
             fixed[key] = one.input_line
         elif key in REPEATS:
