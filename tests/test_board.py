@@ -34,6 +34,11 @@ def test_in_a_narrow_terminal_names_stay_whole_and_errors_stand_below(monkeypatc
     assert cells == [["classifier_score", *["3.78"] * 5], ["", *["± 0.095"] * 5]]
 
 
+def test_large_numbers_are_written_whole(monkeypatch) -> None:
+    lines = shown({"val/elbo_nats": -2571.26, "val/elbo_nats_se": 113.4, "train/elbo_nats": 460.2}, monkeypatch, 100)
+    assert any("-2,571 ± 113" in line and " 460 " in line for line in lines)
+
+
 def test_a_wide_terminal_has_room_for_words(monkeypatch) -> None:
     assert any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width=150))
     assert not any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width=90))

@@ -14,7 +14,8 @@ PLACES = {"val": "held out", "test": "held out", "train": "training", "gap": "ga
 
 def board(title: str, figures: Mapping[str, float]) -> Table:
     """A table of {"val/fd": …, "gap/nearest_low": …}: a row for each figure, a column for each place."""
-    table, width = Table(title=title, title_justify="left"), Console().width
+    width = Console().width
+    table = Table(title=title, title_justify="left", pad_edge=width >= ROOMY)
     table.add_column("", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
@@ -46,9 +47,14 @@ def _rows(figures: Mapping[str, float], space: str) -> dict[str, dict[str, str]]
 
 
 def _cell(figures: Mapping[str, float], name: str, value: float, space: str) -> str:
-    text = f"{value:.3g}"
+    text = _digits(value, 3)
     if (error := figures.get(f"{name}_se")) is not None:
-        text += f"{space}± {error:.2g}"
+        text += f"{space}± {_digits(error, 2)}"
     if (low := figures.get(f"{name}_low")) is not None:
         text += f"{space}[{low:.2f}–{figures[f'{name}_high']:.2f}]"
     return text
+
+
+def _digits(value: float, n: int) -> str:
+    """With n digits; all digits before the point, fewer of what is next to nothing."""
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.{n if abs(value) >= 1e-3 else 2}g}"

@@ -60,7 +60,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
     settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": cfg.metrics.features._target_}
     known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
-    said = verdict([*known, place | figures], cfg.split, run.data.modes)
+    said = verdict([*known, place | figures], cfg.split, run.data.modes, run.model.z_size)
     _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])

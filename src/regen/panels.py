@@ -28,7 +28,7 @@ TITLES = {
     "high_quality": "share of points of high quality",
     "reverse_kl": "reverse KL over modes",
     "elbo_nats": "evidence lower bound, nats an image",
-    "elbo_bpd": "its negative in bits a value",
+    "elbo_bpd": "evidence lower bound, as bits a value",
     "reconstruction_nats": "-log p(x|z), nats an image",
     "kl_nats": "KL of the code from its prior, nats",
     "active_units": "numbers of the code in use",

@@ -49,6 +49,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
     said = verdict(
         read_history(folder.metrics, ["gap", monitor]),
         modes=data.modes,
+        latents=model.z_size,
         reason=outcome.reason if outcome.status == "diverged" else None,
     )
     speed = statistics.median(outcome.images_per_second) if outcome.images_per_second else math.nan

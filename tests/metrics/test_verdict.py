@@ -123,6 +123,65 @@ def test_an_auc_within_chance_is_no_sign():
     assert verdict([few_images]).kind == "generalizes"
 
 
+def coded(images_seen: int, elbo: float, gap: float = 9.0, active: float = 14, kl: float = 20.0) -> dict[str, float]:
+    """A VAE's figures, with errors of 0.5 nats of the bound and of 0.7 of its gap."""
+    bound = {"val/elbo_nats": elbo, "val/elbo_nats_se": 0.5, "gap/elbo_nats": gap, "gap/elbo_nats_se": 0.7}
+    return bound | {"val/kl_nats": kl, "val/active_units": active, "images_seen": images_seen}
+
+
+def test_a_code_of_which_no_number_is_active_is_posterior_collapse():
+    said = verdict([coded(1000, -200, active=0, kl=0.0123)], latents=16)
+    assert said == Verdict(
+        "collapsed", "Posterior collapse: none of the 16 numbers of the code is active (KL 0.012 nats an image)."
+    )
+
+
+def test_how_much_of_a_code_is_in_use_ends_every_other_sentence():
+    said = verdict([coded(1000, -100, gap=0.4)], latents=16)
+    assert said.kind == "generalizes"
+    assert said.sentence == (
+        "Generalizes: the bound of training images is 0.4 ± 0.7 nats higher than of held-out ones; "
+        "14 of 16 numbers of the code are active."
+    )
+    both = verdict([coded(1000, -100) | row(1000, 5, 0.1, 0.5)], latents=16).sentence
+    assert "val/fd is 5, where real images score 0.5; 14 of 16 numbers of the code are active." in both
+
+
+def test_a_bound_that_falls_while_training_images_stay_above_it_is_overfitting_since_its_best():
+    said = verdict([coded(1000, -110), coded(2000, -100), coded(3000, -104), coded(4000, -107.5, gap=30)], latents=16)
+    assert (said.kind, said.since) == ("overfits", 2000)
+    assert said.sentence == (
+        "Overfits from image 2,000 on: val/elbo_nats has fallen from -100.0 to -107.5; "
+        "the bound of training images is 30.0 nats higher; 14 of 16 numbers of the code are active."
+    )
+
+
+@pytest.mark.parametrize(
+    ("best", "last", "gap", "error"),
+    [(-100, -101.4, 9, 0.5), (-100, -107, 2, 0.5), (-100, -100.9, 9, 0.01), (-107, -100, 9, 0.5)],
+    ids=["by chance", "without a gap beyond chance", "by little", "not at all"],
+)
+def test_a_bound_that_falls_by_chance_by_little_or_for_all_images_is_no_overfitting(best, last, gap, error):
+    history = [coded(1000, best) | {"val/elbo_nats_se": error}, coded(2000, last, gap) | {"val/elbo_nats_se": error}]
+    assert verdict(history).kind == "generalizes"
+
+
+@pytest.mark.parametrize(
+    ("then", "at", "kind"), [(-100.5, 3000, "generalizes"), (-110, 3000, "overfits"), (-110, 1000, "generalizes")]
+)
+def test_bounds_of_validation_images_alone_are_compared_as_far_as_the_checkpoint_goes(then, at, kind):
+    test = {name.replace("val/", "test/"): value for name, value in coded(at, -150).items()}
+    said = verdict([coded(1000, -100), coded(2000, then), test], split="test")
+    assert said.kind == kind and (
+        kind == "generalizes" or "val/elbo_nats has fallen from -100.0 to -110.0" in said.sentence
+    )
+
+
+def test_the_bound_is_not_taken_for_a_distance_of_samples():
+    bad = coded(1000, -100) | row(1000, 5, 0.3, 0.7)
+    assert verdict([bad]).kind == "overfits" and "val/fd" in verdict([bad | {"gap": 0.1}]).sentence
+
+
 def test_why_a_run_diverged_is_said():
     assert verdict([], reason="d/data was not finite at iteration 7").sentence == (
         "Diverged: d/data was not finite at iteration 7."

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from regen.vae import VAE
 
 ACTIVE = 0.01  # the variance over images from which a number of the code is active (Burda et al. 2016, section 2.3)
-FIGURES = ("elbo_nats", "elbo_nats_se", "train", "gap", "elbo_bpd", "reconstruction_nats", "kl_nats", "active_units")
+FIGURES = (
+    "elbo_nats",
+    "elbo_nats_se",
+    "train",
+    "gap",
+    "gap_se",
+    "elbo_bpd",
+    "reconstruction_nats",
+    "kl_nats",
+    "active_units",
+)
 
 
 class ELBO(SampleMetric):
@@ -31,6 +41,7 @@ class ELBO(SampleMetric):
         val/reconstruction_nats           E -log p(x|z): its first part, as a loss
         val/kl_nats                       its second
         train/elbo_nats, gap/elbo_nats    of as many training as held-out images; how much better it is on the former
+        gap/elbo_nats_se                  the standard error of that difference of two means
         val/active_units                  numbers of the code whose mean varies over images by more than 0.01
 
     In nats an image, of the averaged nets; one z is drawn for each image, always the same. For an autoencoder, whose variance
@@ -46,8 +57,8 @@ class ELBO(SampleMetric):
         check_encoder(model, "elbo")
 
     def names(self, split: str) -> tuple[str, ...]:
-        bound = (f"{split}/elbo_nats", f"{split}/elbo_nats_se", "train/elbo_nats", "gap/elbo_nats", f"{split}/elbo_bpd")
-        return *bound, f"{split}/reconstruction_nats", f"{split}/kl_nats", f"{split}/active_units"
+        bound = (f"{split}/elbo_nats", f"{split}/elbo_nats_se", "train/elbo_nats", "gap/elbo_nats", "gap/elbo_nats_se")
+        return *bound, f"{split}/elbo_bpd", f"{split}/reconstruction_nats", f"{split}/kl_nats", f"{split}/active_units"
 
     def measure(self, look: Look) -> dict[str, float]:
         self.reset()
@@ -62,12 +73,14 @@ class ELBO(SampleMetric):
     def of(self, held_out: Tensor, some_held_out: Tensor, train: Tensor) -> dict[str, Tensor | float]:
         """Of rows (N, 2 + Z): reconstruction and KL in nats, and the means of the code."""
         bounds = -held_out[:, :2].sum(1)
-        on_train, on_held_out = -train[:, :2].sum(1).mean(), -some_held_out[:, :2].sum(1).mean()
+        on_train, on_held_out = -train[:, :2].sum(1), -some_held_out[:, :2].sum(1)
+        gap, gap_error = on_train.mean() - on_held_out.mean(), (on_train.var() + on_held_out.var()) / len(train)
         error = bounds.std() / len(bounds) ** 0.5
         bits = self._bits(-float(bounds.mean()), self._values)
         reconstruction, kl = held_out[:, :2].mean(dim=0)
         active = (held_out[:, 2:].var(dim=0) > ACTIVE).sum()
-        values = (bounds.mean(), error, on_train, on_train - on_held_out, bits, reconstruction, kl, active)
+        of_train = (on_train.mean(), gap, gap_error**0.5)
+        values = (bounds.mean(), error, *of_train, bits, reconstruction, kl, active)
         return dict(zip(FIGURES, values, strict=True))
 
     def _show(self, model: VAE, seen: Seen, part: str) -> None:

@@ -3,20 +3,19 @@
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Each of these says how large an effect has to be to be called by its name; an effect also has to be beyond chance.
 APART = 0.1  # collapsed: generated images are less than this share as spread out as real ones
-RECALLED = (
-    0.1  # collapsed: good samples (half of the real images' precision) reach less than this share of their recall
-)
+RECALLED = 0.1  # collapsed: good samples (half of real images' precision) reach less than this share of their recall
 FOUND = 0.5  # collapsed: less than this share of a mixture's modes
 COPIED = 0.8  # memorizes: the whole interval of the ratio of nearest neighbours lies below
 NEARER = 0.2  # overfits: the gap is larger, and so is its distance than what real images score
 TOLD = 0.6  # overfits: D tells training from held-out images with at least this AUC, and beyond CHANCE
 CHANCE = 3  # standard errors
 WORSE = 1.2  # overfits: the held-out distance has grown by this factor since it was best
+FALLEN = 1.0  # nats; overfits: a VAE's bound has fallen by more since its best: a held-out image is e times less likely
 
 Figures = Mapping[str, float]
 
@@ -31,13 +30,18 @@ class Verdict:
 
 
 def verdict(
-    history: Sequence[Figures], split: str = "val", modes: int | None = None, reason: str | None = None
+    history: Sequence[Figures],
+    split: str = "val",
+    modes: int | None = None,
+    latents: int | None = None,
+    reason: str | None = None,
 ) -> Verdict:
     """What the figures of a run's evaluations say, the last of which counts.
 
     history   figures by name with "images_seen", in order
     split     the prefix of figures on held-out images
     modes     of a mixture in the plane
+    latents   numbers in a code
     reason    why the run diverged, if it did
     """
     if reason:
@@ -47,8 +51,9 @@ def verdict(
     last = history[-1]
     if any(math.isnan(value) for name, value in last.items() if name.startswith("gap")):
         return Verdict("diverged", "Diverged: it generates numbers that are not finite.")
-    known = _collapsed(last, split, modes) or _memorizes(last) or _overfits(history, split)
-    return known or _generalizes(last, split)
+    collapsed = _posterior_collapsed(last, split, latents) or _collapsed(last, split, modes)
+    known = collapsed or _memorizes(last) or _overfits(history, split) or _coded_worse(history)
+    return _with_active(known or _generalizes(last, split), last, split, latents)
 
 
 def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, float]]:
@@ -58,6 +63,22 @@ def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, floa
     with open(metrics_csv, newline="") as file:
         rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
     return [row for row in rows if any(name in row for name in names)]
+
+
+def _posterior_collapsed(last: Figures, split: str, latents: int | None) -> Verdict | None:
+    if last.get(f"{split}/active_units", 1) > 0:
+        return None
+    none = f"none of the {latents} numbers of the code is active" if latents else "no number of the code is active"
+    return Verdict("collapsed", f"Posterior collapse: {none} (KL {last[f'{split}/kl_nats']:.2g} nats an image).")
+
+
+def _with_active(said: Verdict, last: Figures, split: str, latents: int | None) -> Verdict:
+    """With how much of a code is in use."""
+    active = last.get(f"{split}/active_units", 0)
+    if not active or not latents:
+        return said
+    used = f"{active:.0f} of {latents} numbers of the code are active"
+    return replace(said, sentence=f"{said.sentence.removesuffix('.')}; {used}.")
 
 
 def _collapsed(last: Figures, split: str, modes: int | None) -> Verdict | None:
@@ -100,15 +121,34 @@ def _overfits(history: Sequence[Figures], split: str) -> Verdict | None:
         return None
     since, last = int(history[first]["images_seen"]), history[-1]
     name = _distance(last, split)
-    evidence = (
-        [f"D tells training from held-out images with an AUC of {last['gap/auc']:.2f}"] if "gap/auc" in last else []
-    )
+    evidence = []
+    if "gap/auc" in last:
+        evidence.append(f"D tells training from held-out images with an AUC of {last['gap/auc']:.2f}")
     if _is_nearer(last, split):
         evidence.append(f"samples are {last['gap']:.0%} nearer to the training images than to held-out ones")
     if grown > WORSE:
         at = int(history[best]["images_seen"])
         evidence.append(f"{name} has grown from {distances[best]:.3g} at image {at:,} to {distances[-1]:.3g}")
     return Verdict("overfits", f"Overfits from image {since:,} on: {'; '.join(evidence)}.", since)
+
+
+def _coded_worse(history: Sequence[Figures]) -> Verdict | None:
+    """Whether a VAE's bound has fallen on validation images while it is higher on those that it was trained on.
+
+    Both are compared to the standard errors of means over images. An evaluation asks the same images with the same draws, so
+    that two of them differ by less. (Bounds of the test part are not compared to those: other images cost more or less.)
+    """
+    last, name = history[-1], "val/elbo_nats"
+    until = [row for row in history if name in row and row["images_seen"] <= last["images_seen"]]
+    if "gap/elbo_nats" not in last or not until:
+        return None
+    best, now, gap = max(until, key=lambda row: row[name]), until[-1], last["gap/elbo_nats"]
+    by_chance = CHANCE * max(best[f"{name}_se"], now[f"{name}_se"])
+    if not best[name] - now[name] > max(FALLEN, by_chance) or gap <= CHANCE * last["gap/elbo_nats_se"]:
+        return None
+    fallen = f"{name} has fallen from {best[name]:,.1f} to {now[name]:,.1f}"
+    since, fallen = int(best["images_seen"]), f"{fallen}; the bound of training images is {gap:,.1f} nats higher"
+    return Verdict("overfits", f"Overfits from image {since:,} on: {fallen}.", since)
 
 
 def _is_told_apart(row: Figures) -> bool:
@@ -132,6 +172,11 @@ def _generalizes(last: Figures, split: str) -> Verdict:
     if "gap/auc" in last:
         told = "tells" if _is_told_apart(last) else "does not tell"
         evidence.append(f"D {told} the two apart (AUC {last['gap/auc']:.2f})")
+    if "gap/elbo_nats" in last and f"{split}/elbo_nats" in last:
+        higher, error = last["gap/elbo_nats"], last["gap/elbo_nats_se"]
+        evidence.append(
+            f"the bound of training images is {higher:,.1f} ± {error:,.1f} nats higher than of held-out ones"
+        )
     name = _distance(last, split)
     if name in last and (real := last.get(f"real/{name.partition('/')[2]}")) is not None:
         evidence.append(f"{name} is {last[name]:.3g}, where real images score {real:.3g}")
@@ -141,8 +186,9 @@ def _generalizes(last: Figures, split: str) -> Verdict:
 
 
 def _distance(row: Figures, split: str) -> str:
-    """The first figure that is on held-out and on training images: the distance of which `gap` is made."""
-    return next((n for n in row if n.startswith(f"{split}/") and f"gap/{n.partition('/')[2]}" in row), f"{split}/fd")
+    """The first figure of generated images against held-out and real ones: the distance of which `gap` is made."""
+    figures = [name.partition("/")[2] for name in row if name.startswith(f"{split}/")]
+    return f"{split}/{next((f for f in figures if {f'gap/{f}', f'real/{f}'} <= row.keys()), 'fd')}"
 
 
 def _share(figures: Figures, of: str, reference: str) -> float | None:

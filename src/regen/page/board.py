@@ -89,7 +89,8 @@ def _rows(figures: dict[str, float]) -> list[Row]:
 def _error(figures: dict[str, float], name: str) -> str:
     """Its standard error or its interval, if it has one."""
     if f"{name}_se" in figures:
-        return f" ± {figures[f'{name}_se']:.2g}"
+        error = figures[f"{name}_se"]
+        return f" ± {number(error) if error >= 100 else f'{error:.2g}'}"
     if f"{name}_low" in figures:
         return f" ({number(figures[f'{name}_low'])} to {number(figures[f'{name}_high'])})"
     return ""
