@@ -1,0 +1,22 @@
+"""Every command of the README's section on VAEs, typed as it stands there but short."""
+
+import re
+import shlex
+
+import pytest
+
+from regen.runs import ROOT, read_json
+
+SECTION = (ROOT / "README.md").read_text().partition("## VAEs\n")[2].partition("\n## ")[0]
+COMMANDS = re.findall(r"^python src/train\.py (model=vae .*?)(?:  +#.*)?$", SECTION, re.MULTILINE)
+
+
+def test_the_section_has_commands():
+    assert len(COMMANDS) >= 6
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_trains_and_measures_the_bound(train, command):
+    folder = train(*shlex.split(command), "max_iterations=2", "metrics=[elbo]", "data.subset=100")
+    result = read_json(folder / "result.json")
+    assert result["status"] == "finished" and {"val/elbo_nats", "gap/elbo_nats_se"} <= result["figures"].keys()
