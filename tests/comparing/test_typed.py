@@ -1,6 +1,8 @@
 """settings: differences of configurations under the names that a command line has for them."""
 
 from comparing.by_hand import TARGETS, regularizers
+from omegaconf import OmegaConf
+from test_configs import composed
 
 from regen.comparing.typed import settings, text
 
@@ -85,3 +87,12 @@ def test_values_are_written_as_they_are_typed():
 
 def test_a_number_that_yaml_takes_for_a_word_is_a_number():
     assert settings([config(regularizers(r1="1e-05")), config(regularizers(r1=1))])[0] == {"lambda_d": 1e-05}
+
+
+def test_a_gan_and_an_autoencoder_are_told_apart_by_options_and_not_by_what_belongs_to_them():
+    gan, rae, vae = (composed("network=mlp", *typed) for typed in (["model=gan"], ["model=rae"], ["model=vae"]))
+    found = settings([OmegaConf.to_container(one, resolve=True) for one in (gan, rae, vae)])
+    assert found[0] == {"regularizer": "none", "model": "gan", "loss": "nonsaturating"}
+    loss = "gaussian_learned"
+    assert found[1] == {"regularizer": "code_l2", "model": "vae", "prior": "mixture", "loss": loss}
+    assert found[2] == {"regularizer": "kl", "model": "vae", "prior": "normal", "loss": loss}

@@ -12,7 +12,7 @@ Value = str | float | bool | None
 REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
 ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
 ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.root", "data.workers", "data.in_memory_bytes")
-CHOSEN = ("data", "model", "network", "loss", "slope")  # groups of which a run has one option
+CHOSEN = ("data", "model", "prior", "network", "loss", "slope")  # groups of which a run has one option
 LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
 LATER = "network.encoder."  # keys that runs may lack, made before there were any: that is no difference
 ABSENT = object()
@@ -20,6 +20,7 @@ ABSENT = object()
 
 def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
     """Of each configuration the settings that not all of them share, under the names that a command line has for them."""
+    configs = [_with_prior(config) for config in configs]
     flat = [dict(_flat(config)) for config in configs]
     differing = [key for key in dict.fromkeys(key for one in flat for key in one) if _differs(flat, key)]
     found: list[dict[str, Value]] = [{} for _ in configs]
@@ -27,12 +28,19 @@ def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
         names = [_chosen(config, group) for config in configs]
         if len(set(names)) > 1:
             for one, name in zip(found, names, strict=True):
-                one[group] = name
+                one |= {group: name} if name else {}  # a GAN has no prior
     for one, config, values in zip(found, configs, flat, strict=True):
         for key in differing:
             if key in values and _is_told(key, values[key], one, flat):
                 one[_name(key, config)] = values[key]
     return [{key: one[key] for key in sorted(one, key=_place)} for one in found]
+
+
+def _with_prior(config: Mapping) -> Mapping:
+    """With the prior of its model beside it, as it is typed."""
+    model = dict(config.get("model") or {})
+    prior = model.pop("prior", None)
+    return {**config, "model": model, "prior": prior} if prior else config
 
 
 def _place(key: str) -> tuple[bool, int, int]:
@@ -52,7 +60,7 @@ def text(value: Value) -> str:
 def _flat(node: Mapping, above: str = "") -> Iterator[tuple[str, Value]]:
     for key, value in node.items():
         name = f"{above}{key}"
-        if name in REPEATS or name in ASIDE:
+        if name in REPEATS or name in ASIDE or (above == "metrics." and key != "features"):
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{name}.")
@@ -117,9 +125,10 @@ def _default(group: str, key: str, option: str) -> Value | object:
 
 @functools.cache
 def _read(path: Path) -> dict:
-    """An option's own keys: the list of defaults is Hydra's, and in no run's configuration."""
+    """What an option says of its own group: its list of defaults is in no run's configuration."""
     known = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
-    return {key: value for key, value in known.items() if key != "defaults"}
+    own = known.get(path.parent.name)
+    return own if isinstance(own, dict) else {key: value for key, value in known.items() if key != "defaults"}
 
 
 def _name(key: str, config: Mapping) -> str:
