@@ -56,5 +56,7 @@ def _cell(figures: Mapping[str, float], name: str, value: float, space: str) -> 
 
 
 def _digits(value: float, n: int) -> str:
-    """With n digits; all digits before the point, fewer of what is next to nothing."""
-    return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.{n if abs(value) >= 1e-3 else 2}g}"
+    """With n digits; one more from 100 on, all before the point from 1,000 on, and fewer of what is next to nothing."""
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:.{n + 1 if abs(value) >= 100 else n if abs(value) >= 1e-3 else 2}g}"
