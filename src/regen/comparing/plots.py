@@ -150,7 +150,7 @@ def _strengths(axes, of: Path, at: list[float]) -> None:
     for i, x in enumerate(at):
         if not kept or x - at[kept[-1]] >= room:
             kept.append(i)
-    named = {at[i]: short(of.values[i]) for i in kept}
+    named = {at[i]: _brief(of.values[i]) for i in kept}
     axes.xaxis.set_major_locator(FixedLocator(list(named)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: named[min(named, key=lambda known: abs(known - x))]))
     if of.values[0] == 0 and len(at) > 1:
@@ -163,6 +163,11 @@ def _strengths(axes, of: Path, at: list[float]) -> None:
     axes.set_xlabel(of.strength.removeprefix("regularizer."))
     axes.yaxis.set_major_formatter(FuncFormatter(short))
     axes.grid(axis="y", color=PALE, linewidth=0.7)
+
+
+def _brief(value: float) -> str:
+    """Of a strength that a search has drawn two digits: 0.45 of 0.4508."""
+    return short(value if value == float(f"{value:.3g}") else float(f"{value:.2g}"))
 
 
 def _scale(set_scale: Callable, axis, values: Sequence[float]) -> None:
