@@ -143,6 +143,7 @@ def test_how_much_of_a_code_is_in_use_ends_every_other_sentence():
         "Generalizes: the bound of training images is 0.4 ± 0.7 nats higher than of held-out ones; "
         "14 of 16 numbers of the code are active."
     )
+    assert "is 0.4 ± 0.7 nats lower than" in verdict([coded(1000, -100, gap=-0.4)]).sentence
     both = verdict([coded(1000, -100) | row(1000, 5, 0.1, 0.5)], latents=16).sentence
     assert "val/fd is 5, where real images score 0.5; 14 of 16 numbers of the code are active." in both
 

@@ -173,10 +173,9 @@ def _generalizes(last: Figures, split: str) -> Verdict:
         told = "tells" if _is_told_apart(last) else "does not tell"
         evidence.append(f"D {told} the two apart (AUC {last['gap/auc']:.2f})")
     if "gap/elbo_nats" in last and f"{split}/elbo_nats" in last:
-        higher, error = last["gap/elbo_nats"], last["gap/elbo_nats_se"]
-        evidence.append(
-            f"the bound of training images is {higher:,.1f} ± {error:,.1f} nats higher than of held-out ones"
-        )
+        gap, error = last["gap/elbo_nats"], last["gap/elbo_nats_se"]
+        apart = f"{abs(gap):,.1f} ± {error:,.1f} nats {'higher' if gap > 0 else 'lower'}"
+        evidence.append(f"the bound of training images is {apart} than of held-out ones")
     name = _distance(last, split)
     if name in last and (real := last.get(f"real/{name.partition('/')[2]}")) is not None:
         evidence.append(f"{name} is {last[name]:.3g}, where real images score {real:.3g}")
