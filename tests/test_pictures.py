@@ -95,3 +95,15 @@ def test_matplotlib_is_loaded_only_to_draw():
     check = "import sys, regen.pictures; sys.exit('matplotlib' in sys.modules or 'torchvision' in sys.modules)"
     source = Path(pictures.__file__).parents[1]
     subprocess.run([sys.executable, "-c", check], check=True, cwd=source, timeout=60)
+
+
+def test_the_figures_of_a_vae_have_panels_in_words_the_bound_of_training_images_beside_that_of_held_out_ones():
+    names = ("val/elbo_nats", "train/elbo_nats", "gap/elbo_nats", "val/elbo_nats_se", "val/kl_nats", "g/kl", "g/scale")
+    found = panels.panels({name: [(64.0, 1.0), (128.0, 2.0)] for name in names})
+    assert {title: list(lines) for title, lines in found.items()} == {
+        "KL of the code from its prior, nats": ["val/kl_nats"],
+        "evidence lower bound, nats an image": ["train/elbo_nats", "val/elbo_nats"],
+        "generalization gap (evidence lower bound, nats an image)": ["gap/elbo_nats"],
+        "kl, unweighted": ["g/kl"],
+        "scale of the likelihood": ["g/scale"],
+    }
