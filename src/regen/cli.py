@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regen.choosing.naming import with_name
 from regen.errors import ConfigError
 from regen.runs import ROOT, Folder, register_resolvers
 from regen.sweeps import typed
@@ -47,6 +48,8 @@ def run(main: Callable[[], None]) -> None:
     register_resolvers()
     with told():
         options, overrides = apart(sys.argv[1:])
+        if _config().stem == "choose":
+            overrides = with_name(overrides)
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
         if _config().stem == "train":
@@ -163,9 +166,11 @@ def explain(message: str) -> str:
 
 def keys() -> list[str]:
     """Every key that an override of this script can name."""
-    config = OmegaConf.load(_config())
-    groups = {group for entry in config.defaults if isinstance(entry, DictConfig) for group in entry}
-    names = [*_flat(config, ""), *groups, "schedule"]
+    configs = [OmegaConf.load(_config())]
+    configs += [OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else []
+    entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
+    groups = {group for entry in entries for group in entry if not group.startswith("override ")}
+    names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
     for path in CONF.glob("*/*.yaml"):
         if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
             names += _flat(OmegaConf.load(path), f"{path.parent.name}.")

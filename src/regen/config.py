@@ -7,7 +7,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.schemas import Compare, Evaluate, Export, Logger, Report, Sample, Stability, Train, WandbView
+from regen.runs import slug
+from regen.schemas import Choose, Compare, Evaluate, Export, Logger, Report, Sample, Stability, Train, WandbView
 from regen.sweeps.names import KNOBS, owners
 
 AT_LEAST_ONE = (
@@ -113,6 +114,24 @@ def check_compare(cfg: DictConfig) -> None:
 def check_wandb_view(cfg: DictConfig) -> None:
     """The same for conf/wandb_view.yaml."""
     _conform(cfg, WandbView)
+
+
+def check_choose(cfg: DictConfig) -> None:
+    """The same for conf/choose.yaml."""
+    _conform(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "from"]), Choose)
+    _check_at_least_one(cfg, "count n_jobs")
+    for key in ("level", "prune"):
+        if cfg[key] is not None and not 0 < cfg[key] < 1:
+            raise ConfigError(f"{key}={cfg[key]}: expected a number between 0 and 1, like {key}=0.05")
+    if cfg.folds is not None and cfg.folds < 2:
+        raise ConfigError(f"folds={cfg.folds}: expected 2 or more, or null: then all units are scored on the same part")
+    seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else cfg.seeds
+    if (not OmegaConf.is_list(seeds) and not isinstance(seeds, list)) or not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds={cfg.seeds}: expected how many, as seeds=3, or which, as seeds=[0,1,2]")
+    if cfg.refine < 0:
+        raise ConfigError(f"refine={cfg.refine}: expected 0 or more, how many times further strengths are tried")
+    if cfg.sweep and slug(cfg.sweep) != cfg.sweep:
+        raise ConfigError(f"sweep={cfg.sweep}: letters, digits, '.', '_' and '-' only; type sweep={slug(cfg.sweep)}")
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:

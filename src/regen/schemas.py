@@ -198,3 +198,20 @@ class WandbView:
     monitor: str | None = None
     axes: list[str] | None = None
     out: str | None = None
+
+
+@dataclass
+class Choose(Train):
+    """conf/choose.yaml, but for `from`, which no field can be called"""
+
+    folds: int | None = None
+    seeds: Any = MISSING
+    count: int | None = None
+    search: Any = None
+    level: float = MISSING
+    prune: float | None = None
+    refine: int = MISSING
+    n_jobs: int = MISSING
+    out: str | None = None
+    for_units: list[str] = MISSING
+    for_data: Any = MISSING

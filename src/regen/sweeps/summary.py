@@ -63,7 +63,7 @@ def _last_line(error: Path) -> str:
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", (error.read_text().strip().splitlines() or ["?"])[-1])
 
 
-def close(sweep: Path) -> bool:
+def close(sweep: Path, shown: bool = True) -> bool:
     """Write summary.csv, show the table, and say whether a job failed."""
     table = rows(sweep)
     if not table:
@@ -73,7 +73,8 @@ def close(sweep: Path) -> bool:
     writer.writeheader()
     writer.writerows(table)
     write_safely(sweep / "summary.csv", text.getvalue().encode())
-    _show(sweep, table)
+    if shown:
+        _show(sweep, table)
     return any(row["status"] in ("failed", "refused") for row in table)
 
 

@@ -23,6 +23,7 @@ class Watch(Callback):
 
     folder: Path | None = None
     config: DictConfig | None = None
+    quiet: bool = False  # no table: the command has its own
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Called before any job, in the process in which the multirun was typed."""
@@ -38,7 +39,7 @@ class Watch(Callback):
 @contextlib.contextmanager
 def summed_up() -> Iterator[None]:
     """After a multirun, whatever ended it: summary.csv, a table, and the exit status 1 if a job failed, 75 if interrupted."""
-    Watch.folder = None
+    Watch.folder, Watch.quiet = None, False
     with _a_signal_leaves():
         try:
             yield
@@ -47,14 +48,15 @@ def summed_up() -> Iterator[None]:
                 raise
             sys.exit(75)
         finally:
-            failed = _close(Watch.folder, Watch.config) if Watch.folder else False
+            ended = Watch.folder and Watch.folder.is_dir()  # none: refused at once
+            failed = _close(Watch.folder, Watch.config) if ended else False
     if failed:
         sys.exit(1)
 
 
 def _close(sweep: Path, config: DictConfig) -> bool:
     """Sum the sweep up, lay its runs side by side, and tell W&B if it was chosen; whether a job failed."""
-    failed = summary.close(sweep)
+    failed = summary.close(sweep, shown=not Watch.quiet)
     if any(sweep.glob("*/config.yaml")):
         from regen import comparing  # here: drawing takes a second to import
 

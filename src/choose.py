@@ -1,0 +1,23 @@
+"""Choose a strength: python src/choose.py regularizer=r1 data=digits
+
+Cross-validates strengths over folds and seeds; prints and saves the path, the best, whether regularizing helps at all, and the
+command that trains the final model. Typed again, it does what is missing.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen import cli, runs
+from regen.sweeps.job import job
+
+
+@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="choose")
+def main(cfg: DictConfig) -> float:
+    """One unit: which ones are worth training is decided by hydra/sweeper=race (regen.choosing)."""
+    from train import trained
+
+    return job(cfg, trained)
+
+
+if __name__ == "__main__":
+    cli.run(main)

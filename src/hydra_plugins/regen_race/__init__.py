@@ -1,0 +1,31 @@
+"""Hydra's door to src/choose.py: a sweeper whose jobs are the units of a race. Imports nothing heavy."""
+
+from dataclasses import dataclass
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class RaceConf:
+    """hydra/sweeper: race"""
+
+    _target_: str = "hydra_plugins.regen_race.RaceSweeper"
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="race", node=RaceConf, provider="regen")
+
+
+class RaceSweeper(Sweeper):
+    """Chooses a strength; what is asked stands in conf/choose.yaml and on the command line."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> float:
+        """The best mean held-out score."""
+        from regen.choosing.making import choose
+
+        return choose(self.config, arguments, self.hydra_context, self.task_function)

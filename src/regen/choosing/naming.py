@@ -1,0 +1,50 @@
+"""with_name: the sweep in which the units of a choice stand. Imports nothing heavy."""
+
+import re
+from collections.abc import Sequence
+
+from regen.runs import slug
+from regen.sweeps.names import BESIDE, KNOBS, LENGTHS
+
+OWN = (
+    "folds",
+    "seeds",
+    "count",
+    "search",
+    "level",
+    "prune",
+    "refine",
+    "n_jobs",
+    "from",
+    "out",
+    "for_units",
+    "for_data",
+)
+
+
+def with_name(overrides: Sequence[str]) -> list[str]:
+    """The overrides with sweep=NAME, unless one is typed: choose_r1_digits, from what would make other units."""
+    typed = {key: value for key, _, value in (one.partition("=") for one in overrides)}
+    if typed.get("sweep", "null") not in ("", "null"):
+        return list(overrides)
+    aside = (*OWN, *LENGTHS, *BESIDE, "logger", "regularizer", "data")
+    others = [one for one in overrides if _key(one) not in aside and not is_strength(_key(one))]
+    others = [one for one in others if not one.startswith(("hydra", "trainer", "sweep="))]
+    parts = ["choose", _named(typed.get("regularizer", ""))]
+    named = [*parts, typed.get("data", "digits"), *(one.replace("=", "-") for one in sorted(others))]
+    return [*overrides, f"sweep={slug('_'.join(part for part in named if part))}"]
+
+
+def is_strength(key: str) -> bool:
+    """Whether a key is one by which a regularizer's strength is typed."""
+    return key in KNOBS or key.startswith("regularizer.")
+
+
+def _named(regularizers: str) -> str:
+    """r1_l2-r1 of r1,[l2,r1]."""
+    lists = re.sub(r"\[(.*?)\]", lambda found: found[1].replace(",", "-"), regularizers)
+    return lists.replace(",", "_")
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")

@@ -1,0 +1,58 @@
+"""tell: a choice in the terminal, and the files that hold it."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from regen.choosing.answer import Answer, Choice
+from regen.choosing.words import cells, contents, kinds, sentences, written
+from regen.runs import write_json, write_safely
+
+FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
+STYLES = {"best": "bold green", "dropped": "dim"}
+
+
+def tell(choice: Choice) -> float:
+    """Print and save it; the best mean held-out score."""
+    choice.out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    for one in choice.answers:
+        _show(console, choice, one)
+    for words in choice.lacking:
+        console.print(words, style="yellow", markup=False, highlight=False)
+    write_json(choice.out / "choice.json", contents(choice))
+    write_safely(choice.out / "path.csv", written(choice).encode())
+    _draw(choice)
+    if best := choice.winner:
+        of = f" of {best.candidate.name}" if len(choice.answers) > 1 else ""
+        console.print(f"\nThe final model, at λ*{of}:", style="bold", highlight=False)
+        console.print(f"  {best.command(best.best)}", soft_wrap=True, markup=False, highlight=False)
+    for path in (choice.out / name for name in FILES):
+        if path.exists():
+            console.print(f"{path.name:12} {path}", soft_wrap=True, markup=False, highlight=False)
+    return choice.score
+
+
+def _draw(choice: Choice) -> None:
+    from regen.choosing import page, pictures, strip  # here: the table is told before what draws is loaded
+
+    strips = [strip.strip(answer) for answer in choice.answers]
+    pictures.write(choice, strips)
+    page.write(choice, strips)
+
+
+def _show(console: Console, choice: Choice, answer: Answer) -> None:
+    better, rounds = "higher" if choice.higher else "lower", len(answer.table.rounds)
+    titles, rows = cells(choice, answer)
+    table = Table(
+        title=f"{answer.candidate.name}: {choice.monitor}, {better} is better, over {rounds} rounds",
+        title_justify="left",
+    )
+    for i, title in enumerate(titles):
+        table.add_column(title, justify="left" if i in (0, len(titles) - 1) else "right", no_wrap=True)
+    for kind, row in zip(kinds(answer), rows, strict=True):
+        table.add_row(*map(escape, row), style=STYLES.get(kind))
+    console.print(table)
+    console.print(f"{answer.units} of {answer.all_units} units were trained", style="dim", highlight=False)
+    for words in sentences(answer):
+        console.print(words, style="bold", markup=False, highlight=False)

@@ -1,0 +1,142 @@
+"""from=: what finished runs say of a strength, whoever trained them."""
+
+import math
+
+import pytest
+from choosing.by_hand import chosen, runs, typed
+from comparing import by_hand
+
+from regen.choosing.answer import answer
+from regen.choosing.found import found
+from regen.errors import ConfigError
+
+VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 10.0: 3.005, 100.0: 6.0}
+
+
+@pytest.fixture
+def analysed(tmp_path, monkeypatch):
+    """analysed(strengths) writes runs, types from= and returns what choice.json says of r1."""
+
+    def of(strengths: dict[float, float], *overrides: str, **how: int) -> dict:
+        typed(monkeypatch, f"from={runs(tmp_path / 'runs', strengths, **how)}", *overrides)
+        return chosen(tmp_path / "runs")["answers"][0]
+
+    return of
+
+
+def test_the_best_mean_is_chosen_and_the_strongest_within_one_standard_error(analysed, capsys):
+    told = analysed(VALLEY)
+    assert told["best"] == {"lambda_d": 1.0}
+    assert told["one_se"] == {"lambda_d": 10.0}
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "λ* is lambda_d=1; the strongest within one standard error of it, λ₁SE, is lambda_d=10." in shown
+    assert "regularizer=r1 lambda_d=1" in shown
+
+
+def test_means_and_gaps_are_those_of_the_files(analysed):
+    told = analysed({0: 5.0, 1.0: 3.0}, seeds=1)
+    values = [3.0 + 0.3 * fold + 0.01 * ((7 * fold + 7) % 5) for fold in (0, 1)]
+    (point,) = (one for one in told["points"] if one["strength"] == {"lambda_d": 1.0})
+    assert point["mean"] == pytest.approx(sum(values) / 2)
+    assert point["train"] == pytest.approx(sum(values) / 2 - 0.1)
+    assert point["gap"] == pytest.approx(0.1)
+    assert point["se"] == pytest.approx(abs(values[1] - values[0]) / 2)
+
+
+def test_regularizing_helps_where_every_pair_says_so(analysed):
+    claim = analysed(VALLEY)["claim"]
+    assert claim["helps"]
+    assert (
+        claim["p"] <= 2 / 64
+    )  # all six pairs: one of 64 flips of signs is as extreme, for the best or for its neighbour
+    assert claim["effect"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_level_is_settable(analysed):
+    assert not analysed(VALLEY, "level=0.001")["claim"]["helps"]
+
+
+def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
+    assert any(
+        "lambda_d=0.1 is the smallest that was tried" in one for one in analysed({0: 5.0, 0.1: 3, 1: 4})["sentences"]
+    )
+
+
+def test_runs_without_folds_are_rounds_by_seed(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0}, seeds=5, folds=1)
+    (raced,) = found([str(tmp_path)], None).raced
+    assert len(answer(raced, higher=False, level=0.05).table.rounds) == 5
+
+
+def test_on_and_off_is_a_choice_too(tmp_path):
+    for seed in range(6):
+        by_hand.run(tmp_path / f"off_{seed}", 3.0 + seed, seed)
+        by_hand.run(tmp_path / f"on_{seed}", 2.0 + seed + 0.1 * seed, seed, regularizer=by_hand.regularizers(r1=10.0))
+    (raced,) = found(str(tmp_path), None).raced
+    told = answer(raced, higher=False, level=0.05)
+    assert raced.candidate.shown(told.best) == "on"
+    assert told.claim.helps
+
+
+def test_a_higher_figure_can_be_the_better_one(tmp_path):
+    for strength, recall in ((0.0, 0.2), (1.0, 0.9)):
+        for seed in range(2):
+            node = by_hand.regularizers(r1=strength) if strength else {}
+            by_hand.run(tmp_path / f"{strength}_{seed}", 3, seed, regularizer=node, figures={"val/recall": recall})
+    known = found(str(tmp_path), "val/recall")
+    assert known.higher
+    told = answer(known.raced[0], known.higher, 0.05)
+    assert told.point(told.best).mean == pytest.approx(0.9)
+
+
+def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    by_hand.run(tmp_path / "lost", None, 0, "running", by_hand.regularizers(r1=1.0), fold=0)
+    node = by_hand.regularizers(r1=9.0)
+    for seed in range(3):
+        for fold in range(2):
+            by_hand.run(tmp_path / f"diverged_{seed}_{fold}", None, seed, "diverged", node, fold=fold)
+    known = found(str(tmp_path), None)
+    told = answer(known.raced[0], known.higher, 0.05)
+    assert known.lacking == ["1 of 19 runs have no result yet or failed: left out"]
+    assert [one.diverged for one in told.points] == [0, 0, 6]
+    assert math.isnan(told.points[2].mean)
+    assert told.best == (1.0,)
+
+
+def test_runs_that_differ_in_something_else_are_refused(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    by_hand.run(tmp_path / "longer", 2.0, 0, regularizer=by_hand.regularizers(r1=1.0), max_iterations=9)
+    with pytest.raises(ConfigError, match="the runs differ in max_iterations, and a choice is one of strengths"):
+        found(str(tmp_path), None)
+
+
+def test_without_a_regularizer_there_is_nothing_to_choose(tmp_path):
+    runs(tmp_path, {0: 3.0})
+    with pytest.raises(ConfigError, match="expected finished runs with a regularizer, got 6 runs, none such"):
+        found(str(tmp_path), None)
+
+
+def test_from_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatch, capsys):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    typed(monkeypatch, f"from={tmp_path}", "network=mlp", status=78)
+    assert "analyses the runs there and trains none: leave out network=mlp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("folds=1", "folds=1: expected 2 or more, or null"),
+        ("seeds=0", "seeds=0: expected how many, as seeds=3"),
+        ("seeds=all", "seeds=all: expected how many, as seeds=3"),
+        ("level=0", "level=0: expected a number between 0 and 1"),
+        ("n_jobs=0", "n_jobs must be at least 1"),
+        ("sweep=a/b", "type sweep=a-b"),
+        ("sedes=3", "there is no sedes (did you mean seeds"),
+        ("data.folds=3", "type folds="),
+    ],
+    ids=str,
+)
+def test_what_the_choice_cannot_do_is_said(override, words, monkeypatch, capsys):
+    typed(monkeypatch, "regularizer=r1", override, status=78)
+    assert words in capsys.readouterr().err
