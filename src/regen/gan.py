@@ -33,6 +33,8 @@ class GAN(Model):
     top_k outside (0, 1] or beside a loss that pairs real with generated images, or does not score them.
     """
 
+    kind = "generative adversarial network"
+
     def __init__(
         self,
         generator: nn.Module,

@@ -34,6 +34,7 @@ class Model(LightningModule):
     population         training images; known when training begins
     """
 
+    kind: str  # in words
     d_steps = 1  # batches in an iteration
     generator: nn.Module
     discriminator: nn.Module

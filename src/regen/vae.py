@@ -41,6 +41,8 @@ class VAE(Model):
     Raises ConfigError on a loss that is no likelihood, and on a regularizer that leans on D alone.
     """
 
+    kind = "variational autoencoder"
+
     def __init__(
         self,
         generator: nn.Module,

@@ -60,8 +60,8 @@ def _what(opened: Opened, weights: str) -> str:
     averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
     result = read_json(opened.folder.result)
     lines = [
-        f"# A generative adversarial network: {_name(cfg.data)}",
-        f"The sampler of a generative adversarial network trained on {facts.what}. It makes images "
+        f"# A {opened.model.kind}: {_name(cfg.data)}",
+        f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
         f"{opened.shape} (channels, height, width) with values in [-1, 1] of {cfg.model.z_size} numbers from N(0, 1), and "
         f"takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
@@ -101,15 +101,18 @@ def _data(cfg: DictConfig) -> str:
 
 def _training(opened: Opened, net: nn.Module) -> str:
     cfg, result = opened.cfg, read_json(opened.folder.result)
+    other = "encoder" if hasattr(opened.model, "encode") else "discriminator"
     parameters = sum(parameter.numel() for parameter in net.parameters())
     versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items() if version)
     commit = result.get("commit") or NOT_KNOWN
     dirty = ", with uncommitted changes" if result.get("uncommitted_changes") else ""
     rows = {
         "generator": f"`{cfg.network.generator._target_}` ({_values(cfg.network.generator)}), {parameters:,} parameters",
-        "discriminator": f"`{cfg.network.discriminator._target_}` ({_values(cfg.network.discriminator)})",
+        other: f"`{cfg.network[other]._target_}` ({_values(cfg.network[other])})",
         "loss": f"`{cfg.loss._target_}`: {sentence(resolve(cfg.loss._target_, 'loss'))}",
-        "optimizers": f"G: {_optimizer(cfg.model.optimizer_g)}; D: {_optimizer(cfg.model.optimizer_d)}",
+        "optimizers": "; ".join(
+            f"{p.upper()}: {_optimizer(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players
+        ),
         "model": _values(cfg.model, without=("optimizer_g", "optimizer_d")),
         "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
         "seed": str(cfg.seed),

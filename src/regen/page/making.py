@@ -20,6 +20,7 @@ from regen.page import (
     layers,
     neighbours,
     provenance,
+    reconstructions,
     regularizers,
     samples,
 )
@@ -51,6 +52,7 @@ SECTIONS = (
     Section("scores", "What D thinks", board.scores),
     Section("neighbours", "Nearest neighbours", neighbours.make),
     Section("interpolations", "Between two samples", interpolations.make),
+    Section("reconstructions", "Reconstructions", reconstructions.make),
     Section("classes", "Classes drawn", classes.make),
     Section("directions", "Latent directions", directions.make),
     Section("curves", "Curves", curves.make),
