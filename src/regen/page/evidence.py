@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Absent(Exception):
-    """A section has nothing to show: the reason, which the page gives at its end."""
+    """A section has nothing to show: the reason, which the page gives at its end; without one it does not belong there."""
 
 
 @dataclass(frozen=True)

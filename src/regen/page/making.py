@@ -93,7 +93,7 @@ def page(evidence: Evidence) -> str:
         part, reason = _part(section, evidence, templates)
         if reason:
             left_out.setdefault(reason, []).append(section.title)
-        else:
+        elif part:
             made.append((section, part))
     return templates.get_template("page.html").render(**head.make(evidence), sections=made, left_out=left_out)
 

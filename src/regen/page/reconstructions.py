@@ -12,7 +12,7 @@ def make(evidence: Evidence) -> dict:
     """Two rows: images, and below each the mean of p(x|z) at the mean of q(z|x), of the averaged nets."""
     look = evidence.drawing
     if not hasattr(look.model, "encode"):
-        raise Absent("the model has no encoder.")
+        raise Absent  # a GAN's page does not miss it
     if evidence.in_plane:
         raise Absent("its data are points, not images.")
     real = next(look.held_out.batches())[:SHOWN]
