@@ -21,6 +21,16 @@ def largest_singular_value(layer: nn.Module) -> float:
     return torch.linalg.matrix_norm(layer.weight.movedim(rows, 0).flatten(1), 2).item()
 
 
+@pytest.mark.parametrize("every", [1, 4])
+def test_the_averaged_generators_largest_singular_values_are_1_too(every):
+    gan = make_gan(regularizers={"sn": SpectralNorm(["generator"])}, ema_decay=0.99, ema_every=every)
+    gan.optimizer["g"].param_groups[0]["lr"] = 0.05  # so that the singular vectors turn
+    for number in range(160):
+        gan.iterate(images(number=number)[None])
+    for net in (gan.ema.net, gan.generator):
+        assert [largest_singular_value(layer) for layer in layers(net)] == pytest.approx([1, 1], abs=0.05)
+
+
 def test_spectral_norm_brings_the_largest_singular_value_to_1():
     gan = make_gan(regularizers={"sn": SpectralNorm()})
     for number in range(10):
