@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,9 @@ from test_resume import assert_same_run
 from regen import checkpoints
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.exporting.card import Written
+from regen.exporting.export import export
 from regen.exporting.formats import chosen
 from regen.exporting.taken import Taken
-from regen.exporting.use import use
 from regen.latents import Latents
 from regen.likelihoods import Bernoulli
 from regen.opened import Opened, open_run
@@ -228,14 +228,16 @@ def test_its_sampler_leaves_in_every_format_as_a_map_from_latents_to_images(tmp_
         assert taken.difference(one.read(path, taken)) < 1e-6
 
 
-def test_the_code_of_its_card_makes_the_net_that_is_left(tmp_path):
+def test_the_code_of_its_card_makes_images_of_the_files(tmp_path, monkeypatch):
     opened = opened_with_mixture(tmp_path / "run")
-    written = Written("model.safetensors", "", 1, 0.0)
-    code = use(opened, opened.whole(), [written]).split("```python\n")[1].split("```")[0]
-    kept = opened.whole().state_dict()
-    exec(code.replace('load_file("model.safetensors")', "kept"), names := {"kept": kept})
+    export(opened, "ema", chosen(("safetensors", "pt2")), tmp_path / "export")
+    monkeypatch.chdir(tmp_path / "export")
+    text, names = Path("README.md").read_text(), {}
+    assert "of 9 numbers from N(0, 1)" in text and "codes of samples from `regen.priors.Mixture` (components=4" in text
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+        assert names["images"].shape == (16, 1, 8, 8)
     z = Latents(9, "z")(0, 5)
-    assert names["images"].shape == (16, 1, 8, 8)
     assert torch.equal(names["generator"](z), opened.sampler()(z))
 
 

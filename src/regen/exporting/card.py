@@ -62,8 +62,8 @@ def _what(opened: Opened, weights: str) -> str:
     lines = [
         f"# A {opened.model.kind}: {_name(cfg.data)}",
         f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
-        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {cfg.model.z_size} numbers from N(0, 1), and "
-        f"takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.prior.z_size} numbers from "
+        f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
     if told := (result.get("verdict") or {}).get("sentence"):
@@ -113,7 +113,7 @@ def _training(opened: Opened, net: nn.Module) -> str:
         "optimizers": "; ".join(
             f"{p.upper()}: {_optimizer(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players
         ),
-        "model": _values(cfg.model, without=("optimizer_g", "optimizer_d")),
+        "model": _model(cfg.model),
         "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
         "seed": str(cfg.seed),
         "command": f"`{_command(opened)}`",
@@ -122,6 +122,11 @@ def _training(opened: Opened, net: nn.Module) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{_regularizers(cfg)}"
+
+
+def _model(node: DictConfig) -> str:
+    values, prior = _values(node, without=("optimizer_g", "optimizer_d", "prior")), node.get("prior")
+    return f"{values}; codes of samples from `{prior._target_}` ({_values(prior)})" if prior else values
 
 
 def _regularizers(cfg: DictConfig) -> str:
