@@ -49,7 +49,10 @@ def _show(console: Console, choice: Choice, answer: Answer) -> None:
         title_justify="left",
     )
     for i, title in enumerate(titles):
-        table.add_column(title, justify="left" if i in (0, len(titles) - 1) else "right", no_wrap=True)
+        widest = max(len(row[i]) for row in rows)  # where the terminal is narrow, titles are cut and numbers are not
+        table.add_column(
+            title, justify="left" if i in (0, len(titles) - 1) else "right", no_wrap=True, min_width=widest
+        )
     for kind, row in zip(kinds(answer), rows, strict=True):
         table.add_row(*map(escape, row), style=STYLES.get(kind))
     console.print(table)
