@@ -40,7 +40,8 @@ def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
         for answer, found in zip(choice.answers, strips, strict=True)
     ]
     parts = zip(choice.answers, told, drawn, rows, strict=True)
-    compared = "compare.html" if (choice.out / "compare.html").exists() else None
+    swept = not choice.settings["from"] and not choice.settings["out"]  # then compare.html is made as the sweep ends
+    compared = "compare.html" if swept or (choice.out / "compare.html").exists() else None
     return templates.get_template("choose.html").render(
         choice=choice, best=best, parts=list(parts), meaning=meaning, name=choice.out.name, compared=compared
     )
