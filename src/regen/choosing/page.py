@@ -57,10 +57,9 @@ def _told(choice: Choice, answer: Answer, rows: Sequence[Row]) -> dict:
 
 def _panels(i: int, choice: Choice, answer: Answer) -> list[tuple[str, Markup]]:
     found = panels(choice, answer)
-    size = {"size": (420, 300)} if len(answer.candidate.axes) == 2 else {}
     points = "; ".join(f"{number(p.mean)} at {answer.candidate.shown(p.strength)}" for p in answer.points)
     return [
-        (title, plot(f"path{i}-{k}", f"{title} along the strength: {points}", draw, **size))
+        (title, plot(f"path{i}-{k}", f"{title} along the strength: {points}", draw))
         for k, (title, draw) in enumerate(found.items())
     ]
 

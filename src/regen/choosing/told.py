@@ -1,5 +1,7 @@
 """tell: a choice in the terminal, and the files that hold it."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,6 +11,7 @@ from regen.choosing.words import cells, contents, kinds, sentences, written
 from regen.runs import write_json, write_safely
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
+SPARED = ("train", "gap", "seconds")  # the last first, where the terminal is narrow; path.csv has all of them
 STYLES = {"best": "bold green", "dropped": "dim"}
 
 
@@ -43,19 +46,27 @@ def _draw(choice: Choice) -> None:
 
 def _show(console: Console, choice: Choice, answer: Answer) -> None:
     better, rounds = "higher" if choice.higher else "lower", len(answer.table.rounds)
+    title = f"{answer.candidate.name}: {choice.monitor}, {better} is better, over {rounds} rounds"
     titles, rows = cells(choice, answer)
-    table = Table(
-        title=f"{answer.candidate.name}: {choice.monitor}, {better} is better, over {rounds} rounds",
-        title_justify="left",
-    )
-    for i, title in enumerate(titles):
-        widest = max(len(row[i]) for row in rows)  # where the terminal is narrow, titles are cut and numbers are not
-        table.add_column(
-            title, justify="left" if i in (0, len(titles) - 1) else "right", no_wrap=True, min_width=widest
-        )
-    for kind, row in zip(kinds(answer), rows, strict=True):
-        table.add_row(*map(escape, row), style=STYLES.get(kind))
-    console.print(table)
+    kept = list(range(len(titles)))
+    drawn = _table(title, answer, titles, rows)
+    while Console(width=10_000).measure(drawn).minimum > console.width and (
+        without := [i for i in kept if titles[i] in SPARED]
+    ):
+        kept.remove(without[-1])
+        drawn = _table(title, answer, [titles[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    console.print(drawn)
     console.print(f"{answer.units} of {answer.all_units} units were trained", style="dim", highlight=False)
     for words in sentences(answer):
         console.print(words, style="bold", markup=False, highlight=False)
+
+
+def _table(title: str, answer: Answer, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for i, name in enumerate(titles):
+        widest = max(len(name), *(len(row[i]) for row in rows))
+        justify = "left" if i in (0, len(titles) - 1) else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=widest)
+    for kind, row in zip(kinds(answer), rows, strict=True):
+        table.add_row(*map(escape, row), style=STYLES.get(kind))
+    return table

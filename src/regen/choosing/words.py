@@ -117,9 +117,8 @@ def _at_an_end(answer: Answer) -> list[str]:
         positive = [one for one in axis.values if one > 0]
         if axis.key and value and len(positive) > 1 and value in (positive[0], positive[-1]):
             end = "largest" if value == positive[-1] else "smallest"
-            said.append(
-                f"{axis.name}={value:g} is the {end} that was tried: the best may lie beyond; refine=2 looks there."
-            )
+            further = "; refine=2 looks there" if len(answer.candidate.axes) == 1 else ""
+            said.append(f"{axis.name}={value:g} is the {end} that was tried: the best may lie beyond{further}.")
     return said
 
 
