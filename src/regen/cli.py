@@ -40,6 +40,9 @@ WITH_VALUE = (
     "-p",
 )
 
+COMMANDS = {"--run", "-r", "--multirun", "-m", "--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help"}
+COMMANDS |= {"--version", "--shell-completion", "-sc"}
+
 
 def run(main: Callable[[], None]) -> None:
     """Call Hydra's main with this process's arguments and translate what goes wrong."""
@@ -50,6 +53,8 @@ def run(main: Callable[[], None]) -> None:
         options, overrides = apart(sys.argv[1:])
         if _config().stem == "choose":
             overrides = with_name(overrides)
+            if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
+                options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
         if _config().stem == "train":

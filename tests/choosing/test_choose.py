@@ -140,3 +140,22 @@ def test_a_data_set_has_settings_of_its_own_which_what_is_typed_overrules(choose
     assert chosen(folder)["regularizer"] == "r1"
     assert len(points(folder)) == 3
     assert chosen(folder)["settings"]["search"] == {"lambda_d": [1e-3, 1.0]}
+
+
+def test_models_of_another_kind_are_chosen_alike(tmp_path, monkeypatch) -> None:
+    small = ("data=digits", "data.image_size=8", "data.subset=64", "evaluation_samples=100")
+    short = ("network=mlp", "trainer=smoke", "trainer.progress_bar=false", "max_iterations=4", "folds=null", "seeds=1")
+    folder = tmp_path / "vae"
+    typed(
+        monkeypatch,
+        *small,
+        *short,
+        "model=vae",
+        "regularizer=kl",
+        "lambda_g=0,1",
+        "n_jobs=1",
+        f"hydra.sweep.dir={folder}",
+    )
+    assert chosen(folder)["higher_is_better"]
+    assert [one["strength"]["lambda_g"] for one in chosen(folder)["answers"][0]["points"]] == [0, 1]
+    assert (folder / "strip.png").exists()

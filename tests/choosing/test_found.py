@@ -62,6 +62,21 @@ def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
     )
 
 
+def test_two_strengths_make_a_map_with_the_best_pair(tmp_path, monkeypatch):
+    target = "regen.regularizers.outputs.L2"
+    for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
+        for seed in range(2):
+            node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
+            by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node)
+    typed(monkeypatch, f"from={tmp_path}")
+    (told,) = chosen(tmp_path)["answers"]
+    assert told["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
+    assert told["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
+    assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.01, 4.01, 4.505, 5.005])
+    assert "3.01★" in (tmp_path / "choose.html").read_text()
+    assert (tmp_path / "path.png").stat().st_size > 1000
+
+
 def test_runs_without_folds_are_rounds_by_seed(tmp_path):
     runs(tmp_path, {0: 3.0, 1.0: 2.0}, seeds=5, folds=1)
     (raced,) = found([str(tmp_path)], None).raced
@@ -134,9 +149,10 @@ def test_from_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatc
         ("sweep=a/b", "type sweep=a-b"),
         ("sedes=3", "there is no sedes (did you mean seeds"),
         ("data.folds=3", "type folds="),
+        ("data.sides=3", "there is no data.sides"),
     ],
     ids=str,
 )
 def test_what_the_choice_cannot_do_is_said(override, words, monkeypatch, capsys):
-    typed(monkeypatch, "regularizer=r1", override, status=78)
+    typed(monkeypatch, "regularizer=r1", "lambda_d=0,1", override, status=78)
     assert words in capsys.readouterr().err
