@@ -5,12 +5,16 @@ import statistics
 
 import pytest
 from comparing.by_hand import regularizers, run
+from hydra.utils import get_object
+from omegaconf import OmegaConf
 from scipy.stats import ttest_ind, ttest_rel
 
 from regen.comparing.differences import difference
 from regen.comparing.gather import gather
 from regen.comparing.group import compare_runs, is_higher, summary
 from regen.errors import ConfigError
+from regen.page.words import words
+from regen.runs import ROOT
 
 
 def compared(path, *asked, **options):
@@ -46,7 +50,7 @@ def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
     assert [group.label for group in compared(tmp_path, "val/recall").groups] == ["lambda_d=0", "lambda_d=1"]
 
 
-@pytest.mark.parametrize("figure", ["val/recall", "val/modes", "gap/nearest"])
+@pytest.mark.parametrize("figure", ["val/recall", "val/modes", "val/elbo_nats", "gap/nearest"])
 def test_more_of_these_is_better(figure):
     assert is_higher(figure)
 
@@ -54,6 +58,14 @@ def test_more_of_these_is_better(figure):
 @pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/auc"])
 def test_less_of_these_is_better(figure):
     assert not is_higher(figure)
+
+
+@pytest.mark.parametrize("option", sorted((ROOT / "conf/metrics").glob("*.yaml")), ids=lambda path: path.stem)
+def test_which_way_is_better_is_what_the_metric_says(option):
+    (node,) = OmegaConf.load(option).values()
+    metric = get_object(node._target_)
+    for figure in (figure for figure in metric.figures if words(figure).better):
+        assert (words(figure).better == "higher") == (figure in metric.higher) == is_higher(f"val/{figure}")
 
 
 def test_of_an_unknown_figure_the_direction_is_what_runs_took_for_their_best(tmp_path):

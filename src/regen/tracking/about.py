@@ -14,14 +14,14 @@ def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
     """Arguments of wandb.init; `config` is cfg, resolved."""
     hydra = HydraConfig.get()
     told = axes(cfg)
-    choices = [hydra.runtime.choices[group] for group in ("data", "network", "loss")]
+    model, *choices = (hydra.runtime.choices[group] for group in ("model", "data", "network", "loss"))
     return {
         "name": cfg.name
         or slug(",".join(f"{k}={v}" for k, v in told.items()) or hydra.job.override_dirname)
         or "default",
         "group": cfg.group or ("-".join(choices) if is_alone() else Path(hydra.sweep.dir).name),
         "job_type": "train",
-        "tags": [*choices, *(cfg.regularizer or ["none"]), *cfg.tags],
+        "tags": [model, *choices, *(cfg.regularizer or ["none"]), *cfg.tags],
         "config": columns(cfg, config),
     }
 
