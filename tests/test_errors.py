@@ -26,7 +26,7 @@ COMMANDS = {
     "regularizer=[l2,r11]": r"no regularizer=r11 \(did you mean r1\?\)",
     "trainer=GPU": r"no trainer=GPU \(did you mean gpu",
     "experiment=artcle": r"no experiment=artcle \(did you mean article",
-    "model=diffusion": r"no model=diffusion\. There are: gan, vae",
+    "model=diffusion": r"no model=diffusion\. There are: gan, rae, vae",
     "model=vae loss=hinge": r"loss=hinge is of a GAN: with model=vae type loss=gaussian_learned",
     "loss=bernoulli": r"loss=Bernoulli is of a VAE, and a GAN has another player: type model=vae",
     "regularizer=kl": r"kl cannot be combined with a model without an encoder.*Type model=vae",

@@ -67,18 +67,18 @@ def test_a_strength_of_zero_is_no_regularizer_bit_for_bit(train) -> None:
 def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(train, tmp_path: Path) -> None:
     conf = tmp_path / "conf"
     (conf / "regularizer").mkdir(parents=True)
-    (conf / "regularizer/bomb.yaml").write_text("bomb:\n  _target_: bomb.Bomb\n  lambda_d: 1.0\n")
-    (conf / "bomb.py").write_text(
+    (conf / "regularizer/burst.yaml").write_text("burst:\n  _target_: burst.Burst\n  lambda_d: 1.0\n")
+    (conf / "burst.py").write_text(
         "from regen.objective import Regularizer\n"
-        "class Bomb(Regularizer):\n"
+        "class Burst(Regularizer):\n"
         "    def for_d(self, step):\n"
         "        return step.real_scores.mean() * (float('nan') if step.index == 12 else 1.0)\n"
     )
-    options = ("--config-dir", str(conf), "regularizer=bomb", "max_iterations=200", "evaluate_every=640")
+    options = ("--config-dir", str(conf), "regularizer=burst", "max_iterations=200", "evaluate_every=640")
     folder = train(*options, status=70)
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "diverged"
-    assert result["reason"] == "d/bomb was not finite at iteration 13"
+    assert result["reason"] == "d/burst was not finite at iteration 13"
     assert result["val/fd"] > 0  # of iteration 10
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10"]
     assert checkpoints.newest(folder / "checkpoints")["iteration"] == 10

@@ -122,9 +122,10 @@ def test_more_workers_than_cores_warn_of_nothing(split):
 def test_stopping_early_leaves_no_worker_behind(split):
     import multiprocessing
 
+    before = multiprocessing.active_children()  # of another test's launcher
     for _ in Chunks(split, Stream(30, batch=4, draws=1, seed=1), 0, 1000, [], workers=2):
         break
-    assert not multiprocessing.active_children()
+    assert set(multiprocessing.active_children()) <= set(before)
 
 
 def test_workers_name_a_file_that_cannot_be_read(tmp_path):
