@@ -59,6 +59,6 @@ def test_iwae_trains_encoder_and_decoder_and_is_of_its_likelihoods_scale():
     loss = IWAE(GaussianLearned(), 3)
     vae = make_vae(loss=loss)
     vae.iterate([images()])
-    assert vae.objective.draws_codes and "g/scale" in vae.record.by_name()
+    assert vae.objective.draws_codes and "g/scale" in vae.objective.quantities(vae.generator, vae.discriminator)
     assert all(parameter.grad.any() for parameter in [*vae.encoder.parameters(), *vae.generator.parameters()])
     assert loss.bits_per_dimension(1.0, 4) == GaussianLearned().bits_per_dimension(1.0, 4)

@@ -18,12 +18,10 @@ LEVEL = 2 / 255  # from one grey level to the next, in [-1, 1]
 class Likelihood(Loss):
     """G's loss is E -log p(x|z), z ~ q(z|x); without `kl` beside it, that of an autoencoder.
 
-    reads_variance   whether it draws codes itself
     normalized       whether it is a likelihood: of all that could be seen the probabilities sum to 1
     level            what a density is multiplied by to be the probability of one of 256 grey levels; 1: it is a probability
     """
 
-    reads_variance = False
     normalized = True
     level = LEVEL
 
@@ -34,10 +32,6 @@ class Likelihood(Loss):
     def nats(self, real: Tensor, decoded: Decoded) -> Tensor:
         """(B,) -log p(x|z)."""
         raise NotImplementedError
-
-    def quantities(self) -> dict[str, Tensor]:
-        """{"g/scale": ()}: what else of its state is worth a column of the log, detached."""
-        return {}
 
     def bits_per_dimension(self, nats: float, values: int) -> float:
         """Bits a value of an image with so many, from nats an image; of densities for 256 grey levels in [-1, 1]."""

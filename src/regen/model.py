@@ -100,9 +100,8 @@ class Model(LightningModule):
 
     def prepare(self, optimizers: Optimizer | Sequence[Optimizer], rank: int = 0, world: int = 1) -> None:
         """Collect once what every update needs: the lists of parameters, the optimizers, the place among the processes."""
-        optimizers = (
-            optimizers if isinstance(optimizers, Sequence) else [optimizers]
-        )  # Lightning's way with a single one
+        if not isinstance(optimizers, Sequence):  # Lightning's way with a single one
+            optimizers = [optimizers]
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
         self.parameters_of = {player: self._learnt(player) for player in self.players}

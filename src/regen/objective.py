@@ -1,6 +1,7 @@
 """What a player minimises: the data term and the regularizers that lean on it."""
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,12 @@ from regen.update import Update
 
 
 class Loss(nn.Module):
-    """A data term: what each player minimises when nothing restrains it."""
+    """A data term: what each player minimises when nothing restrains it.
+
+    reads_variance   whether it draws a VAE's codes from q(z|x) itself
+    """
+
+    reads_variance: ClassVar[bool] = False
 
     def for_g(self, step: Update) -> Tensor:
         """() G's loss."""
@@ -23,6 +29,10 @@ class Loss(nn.Module):
     def for_d(self, step: Update) -> Tensor:
         """() D's loss."""
         raise NotImplementedError
+
+    def quantities(self) -> dict[str, Tensor]:
+        """{"g/scale": ()}: what of its state is worth a column of the log; asked once a row."""
+        return {}
 
 
 class Objective(nn.Module):
@@ -45,7 +55,7 @@ class Objective(nn.Module):
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
         self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
-        self.draws_codes = getattr(loss, "reads_variance", False) or any(r.draws_codes for r in regularizers.values())
+        self.draws_codes = loss.reads_variance or any(r.draws_codes for r in regularizers.values())
         self.second_order = any(cost.second_order for r in regularizers.values() for cost in r.cost.values())
         self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
 
@@ -128,8 +138,8 @@ class Objective(nn.Module):
                 regularizer.controllers[step.player].observe(step, value, turn, lazy)
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
-        """{"d/ada/p": 0.1}: what the regularizers say of their own state. Waits for the device."""
-        found = {}
+        """{"d/ada/p": 0.1}: what the data term and the regularizers say of their own state. Waits for the device."""
+        found = {name: float(value) for name, value in self.loss.quantities().items()}
         for name, regularizer in self.regularizers.items():
             for quantity, value in regularizer.quantities(generator, discriminator).items():
                 player, _, what = quantity.partition("/")

@@ -104,9 +104,6 @@ class VAE(Model):
             **self.place("g", labels),
         )
 
-    def seen(self, step: VAEStep) -> dict[str, Tensor]:
-        return self.objective.loss.quantities()
-
 
 def _check(objective: Objective) -> None:
     if not isinstance(objective.loss, Likelihood):
