@@ -25,6 +25,7 @@ from regen.randomness import Draws, seeded
 SHAPE, BATCH, ITERATIONS, ROUNDS = (1, 28, 28), 64, 30, 3
 RUNS = list(itertools.product([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0], [0, 1, 2]))  # (strength, seed)
 CORES = os.cpu_count() or 1
+Net = Callable[[dict, Tensor], Tensor]
 
 
 def nets(seed: int) -> tuple[mlp.Generator, mlp.Discriminator]:
@@ -51,35 +52,40 @@ def one_after_the_other() -> list[Tensor]:
 def at_once() -> list[Tensor]:
     """The same of the batched ensemble."""
     pairs = [nets(seed) for _, seed in RUNS]
-    skeleton_g, skeleton_d = (copy.deepcopy(net).to("meta") for net in pairs[0])
+    draw, score = (_called(net) for net in pairs[0])
     of_g, of_d = (
-        {k: v.detach() for k, v in stack_module_state(list(half))[0].items()} for half in zip(*pairs, strict=True)
+        {name: weight.detach() for name, weight in stack_module_state(list(half))[0].items()}
+        for half in zip(*pairs, strict=True)
     )
-    strengths = torch.tensor([strength for strength, _ in RUNS])
     adam_g, adam_d = (torch.optim.Adam(list(of.values()), 4e-4, (0.5, 0.999), fused=True) for of in (of_g, of_d))
-    streams = {seed: real(seed) for _, seed in RUNS}
-
-    def draw(one: dict, z: Tensor) -> Tensor:
-        return functional_call(skeleton_g, one, (z,))
-
-    def score(one: dict, images: Tensor) -> Tensor:
-        return functional_call(skeleton_d, one, (images,))
-
-    def loss_d(one: dict, images: Tensor, fake: Tensor, strength: Tensor) -> Tensor:
-        slope = grad(lambda x: score(one, x).sum())(images)
-        penalty = slope.square().flatten(1).sum(1).mean() / 2
-        return F.softplus(-score(one, images)).mean() + F.softplus(score(one, fake)).mean() + strength * penalty
-
-    def loss_g(one: dict, other: dict, z: Tensor) -> Tensor:
-        return F.softplus(-score(other, draw(one, z))).mean()
-
-    step_d, step_g, fakes = vmap(grad(loss_d)), vmap(grad(loss_g)), vmap(draw)
+    step_g, step_d = _gradients(draw, score)
+    strengths, streams = torch.tensor([strength for strength, _ in RUNS]), {seed: real(seed) for _, seed in RUNS}
     for i in range(ITERATIONS):
         images = torch.stack([streams[seed][i] for _, seed in RUNS])
-        z_d, z_g = (_latents(i, player) for player in "dg")
-        _update(adam_d, of_d, step_d(of_d, images, fakes(of_g, z_d), strengths))
-        _update(adam_g, of_g, step_g(of_g, of_d, z_g))
+        fakes = vmap(draw)(of_g, _latents(i, "d"))
+        _update(adam_d, of_d, step_d(of_d, images, fakes, strengths))
+        _update(adam_g, of_g, step_g(of_g, of_d, _latents(i, "g")))
     return list(next(iter(of_d.values())))
+
+
+def _called(net: torch.nn.Module) -> Net:
+    """A net as a function of its weights and its input."""
+    skeleton = copy.deepcopy(net).to("meta")
+    return lambda weights, given: functional_call(skeleton, weights, (given,))
+
+
+def _gradients(draw: Net, score: Net) -> tuple[Callable[..., dict], Callable[..., dict]]:
+    """Those of G's and of D's loss, of all nets at once."""
+
+    def loss_g(of_g: dict, of_d: dict, z: Tensor) -> Tensor:
+        return F.softplus(-score(of_d, draw(of_g, z))).mean()
+
+    def loss_d(of_d: dict, images: Tensor, fake: Tensor, strength: Tensor) -> Tensor:
+        slope = grad(lambda x: score(of_d, x).sum())(images)
+        penalty = slope.square().flatten(1).sum(1).mean() / 2
+        return F.softplus(-score(of_d, images)).mean() + F.softplus(score(of_d, fake)).mean() + strength * penalty
+
+    return vmap(grad(loss_g)), vmap(grad(loss_d))
 
 
 def _latents(iteration: int, player: str) -> Tensor:
