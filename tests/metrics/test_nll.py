@@ -18,7 +18,8 @@ from regen.metrics.metric import Look
 from regen.metrics.nll import NLL
 from regen.metrics.seen import Seen
 from regen.objective import Objective
-from regen.regularizers.codes import KL, MMD
+from regen.regularizers.aggregate import MMD
+from regen.regularizers.codes import KL
 from regen.vae import VAE
 
 

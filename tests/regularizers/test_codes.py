@@ -16,7 +16,8 @@ from torch.distributions import Normal, kl_divergence
 
 from regen import distributed
 from regen.errors import ConfigError
-from regen.regularizers.codes import DIP, DIPII, KL, Capacity, CodeL2, FreeBits
+from regen.regularizers.aggregate import DIP, DIPII
+from regen.regularizers.codes import KL, Capacity, CodeL2, FreeBits
 
 
 def test_the_kl_is_that_of_torch_summed_over_the_code():

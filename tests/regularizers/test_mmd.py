@@ -9,7 +9,8 @@ from conftest import images, make_vae
 from scipy.special import exp1
 from torch import Tensor
 
-from regen.regularizers.codes import KL, MMD
+from regen.regularizers.aggregate import MMD
+from regen.regularizers.codes import KL
 
 
 def by_loops(codes: Tensor, prior: Tensor) -> float:

@@ -9,7 +9,7 @@ import torch
 from codes_by_hand import LOGVAR, MEAN, normal, posterior, step_of
 from torch.distributions import Normal
 
-from regen.regularizers.codes import TotalCorrelation, TotalCorrelationStratified
+from regen.regularizers.aggregate import TotalCorrelation, TotalCorrelationStratified
 from regen.vae_step import VAEStep
 
 
