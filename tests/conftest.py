@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -103,6 +104,18 @@ SMOKE = (
 )
 
 
+def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, status: int | None = None) -> None:
+    """Type python src/SCRIPT.py with these words, in this process; it is to leave with this status."""
+    monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *words])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
+    try:
+        cli.run(script.main)
+        left = None
+    except SystemExit as leaving:
+        left = leaving.code
+    assert left == status, f"left with {left}, expected {status}"
+
+
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """train(*overrides, folder="run", status=0) types the command and returns the run's folder."""
@@ -111,14 +124,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def typed(*overrides: str, folder: str = "run", status: int | None = None, smoke: bool = True) -> Path:
         path = tmp_path / folder
         place = [] if any(o.startswith(("resume=", "hydra.")) for o in overrides) else [f"hydra.run.dir={path}"]
-        monkeypatch.setattr(sys, "argv", ["train.py", *(SMOKE if smoke else ()), *overrides, *place])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
-        try:
-            cli.run(script.main)
-            left = None
-        except SystemExit as leaving:
-            left = leaving.code
-        assert left == status, f"left with {left}, expected {status}"
+        type_in(monkeypatch, script, *(SMOKE if smoke else ()), *overrides, *place, status=status)
         return path
 
     return typed
@@ -149,3 +155,38 @@ def linear_critic(weight: torch.Tensor, bias: float = 0.0) -> torch.nn.Module:
         layer.weight.copy_(weight.flatten())
         layer.bias.fill_(bias)
     return torch.nn.Sequential(torch.nn.Flatten(), layer, torch.nn.Flatten(0))
+
+
+BOMB = (
+    "import os, signal\nfrom pathlib import Path\nfrom regen.regularizer import Regularizer\n"
+    "class Bomb(Regularizer):\n"
+    "    search = {'lambda_d': (0.1, 10.0)}\n"
+    "    def for_d(self, step):\n"
+    "        action = Path(__file__).with_name('action').read_text() if step.index == 4 else ''\n"
+    "        if action == 'raise':\n"
+    "            raise RuntimeError('the bomb went off')\n"
+    "        if action == str(os.getpid()):\n"
+    "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    "        if action == 'signal':\n"
+    "            os.kill(os.getpid(), signal.SIGTERM)\n"
+    "        return step.real_scores.square().mean() * (float('nan') if action == 'nan' else 1.0)\n"
+)
+
+
+@pytest.fixture
+def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """bomb(action, regularizer="bomb") writes a regularizer that does this at iteration 4, and returns its overrides.
+
+    action   raise, signal (SIGTERM), nan, or the id of a process that is killed
+    """
+    (tmp_path / "conf/regularizer").mkdir(parents=True)
+    (tmp_path / "conf/bomb.py").write_text(BOMB)
+    (tmp_path / "conf/regularizer/bomb.yaml").write_text("bomb:\n  _target_: bomb.Bomb\n  lambda_d: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path / "conf")
+    monkeypatch.delitem(sys.modules, "bomb", raising=False)
+
+    def armed(action: str, regularizer: str = "bomb") -> tuple[str, ...]:
+        (tmp_path / "conf/action").write_text(action)
+        return "--config-dir", str(tmp_path / "conf"), f"regularizer={regularizer}"
+
+    return armed

@@ -2,12 +2,11 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import type_in
 
-from regen import cli
 from regen.runs import read_json
 
 FAST = ("samples=40", "metrics=[frechet,kernel,nearest,scores]")
@@ -19,14 +18,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch):
     import evaluate as script
 
     def typed(*overrides: str, status: int | None = None) -> None:
-        monkeypatch.setattr(sys, "argv", ["evaluate.py", "threads=1", *overrides])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
-        try:
-            cli.run(script.main)
-            left = None
-        except SystemExit as leaving:
-            left = leaving.code
-        assert left == status, f"left with {left}, expected {status}"
+        type_in(monkeypatch, script, "threads=1", *overrides, status=status)
 
     return typed
 

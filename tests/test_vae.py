@@ -1,19 +1,20 @@
 """A VAE goes through every command as a GAN does."""
 
 import json
-import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import images, make_vae, weights
+from conftest import images, make_vae, type_in, weights
 
-from regen import checkpoints, cli
+from regen import checkpoints
 from regen.likelihoods import IWAE, Bernoulli, GaussianLearned, Logistic
 from regen.opened import open_run
-from regen.regularizers.codes import KL, MMD, TotalCorrelation
+from regen.regularizers.aggregate import MMD, TotalCorrelation
+from regen.regularizers.codes import KL
 
 BATCH, ITERATIONS = 16, 6
 VAE = ("model=vae", "model.z_size=4")
@@ -23,10 +24,8 @@ VAE = ("model=vae", "model.z_size=4")
 def typed(monkeypatch: pytest.MonkeyPatch):
     """typed(script, *overrides) types a command."""
 
-    def typed(script: object, *overrides: str) -> None:
-        monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *overrides])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-        cli.run(script.main)
+    def typed(script: ModuleType, *overrides: str) -> None:
+        type_in(monkeypatch, script, *overrides)
 
     return typed
 

@@ -1,13 +1,11 @@
 """What tests of the choice share: the command typed in this process, and folders of finished runs written by hand."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from comparing import by_hand
-
-from regen import cli
+from conftest import type_in
 
 UNIT = (
     "data=ring",
@@ -29,14 +27,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *overrides: str, status: int | None =
     """Type python src/choose.py with these overrides."""
     import choose as script
 
-    monkeypatch.setattr(sys, "argv", ["choose.py", *overrides])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
-    try:
-        cli.run(script.main)
-        left = None
-    except SystemExit as leaving:
-        left = leaving.code
-    assert left == status, f"left with {left}, expected {status}"
+    type_in(monkeypatch, script, *overrides, status=status)
 
 
 def chosen(folder: Path) -> dict:
