@@ -121,4 +121,5 @@ def test_the_sweep_is_named_by_what_makes_other_units():
     assert (
         name("regularizer=[l2,r1],r1", "data=grid", "data.subset=200") == "sweep=choose_l2-r1_r1_grid_data.subset-200"
     )
+    assert name("regularizer=kl", "experiment=vae_mnist") == "sweep=choose_kl_experiment-vae_mnist"
     assert with_name(["regularizer=r1", "sweep=mine"]) == ["regularizer=r1", "sweep=mine"]

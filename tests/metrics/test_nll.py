@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.likelihoods import IWAE, Bernoulli, CrossEntropy
+from regen.memory import forget_peak, peak_mb
 from regen.metrics import nll
 from regen.metrics.metric import Look
 from regen.metrics.nll import NLL
 from regen.metrics.seen import Seen
+from regen.networks import mlp
 from regen.objective import Objective
 from regen.regularizers.aggregate import MMD
 from regen.regularizers.codes import KL
@@ -76,6 +78,22 @@ def test_however_many_draws_no_more_than_500_images_are_decoded_at_a_time(monkey
     assert [measured(NLL(samples=k), images, model)["val/nll_nats"] for k in (3, 1200)] == pytest.approx(
         whole, rel=1e-6
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="what a peak is since, Linux alone tells")
+def test_more_images_take_no_more_memory():
+    shape, objective, peaks = (1, 28, 28), Objective(Bernoulli(), {"kl": KL(lambda_g=1.0)}), []
+    model = VAE(
+        mlp.Generator(shape, z_size=40, hidden=(8,)),
+        mlp.Encoder(shape, z_size=40, hidden=(8,)),
+        objective,
+        torch.optim.Adam,
+    )
+    for n in (20, 140):
+        forget_peak("cpu")
+        measured(NLL(samples=1000, images=n), torch.zeros(n, *shape), model)
+        peaks.append(peak_mb("cpu"))
+    assert peaks[1] < peaks[0] + 40  # MB
 
 
 def test_the_draws_of_an_image_depend_on_its_number_alone():

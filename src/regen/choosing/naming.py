@@ -31,7 +31,8 @@ def with_name(overrides: Sequence[str]) -> list[str]:
     others = [one for one in overrides if _key(one) not in aside and not is_strength(_key(one))]
     others = [one for one in others if not one.startswith(("hydra", "trainer", "sweep="))]
     parts = ["choose", _named(typed.get("regularizer", ""))]
-    named = [*parts, typed.get("data", "digits"), *(one.replace("=", "-") for one in sorted(others))]
+    data = typed.get("data", "" if "experiment" in typed else "digits")  # an experiment may have its own
+    named = [*parts, data, *(one.replace("=", "-") for one in sorted(others))]
     return [*overrides, f"sweep={slug('_'.join(part for part in named if part))}"]
 
 

@@ -87,15 +87,15 @@ class NLL(SampleMetric):
 
     @torch.no_grad()
     def _rows_of(self, model: VAE, seen: Seen, numbers: list[int]) -> Tensor:
-        found = [torch.empty(0, 2, dtype=torch.float64, device=seen.device)]
-        following = iter(numbers)
+        found = torch.empty(len(numbers), 2, dtype=torch.float64, device=seen.device)
+        done = 0
         for batch in seen.batches():
             for images in batch.split(max(1, AT_A_TIME // self.samples)):
-                logs = self._log_weights(model, images, [next(following) for _ in images]).double()
-                nats = math.log(self.samples) - logs.logsumexp(1)
-                counting = 1 / logs.softmax(1).square().sum(1)
-                found.append(torch.stack([nats, counting], dim=1))
-        return torch.cat(found)
+                rows = slice(done, done := done + len(images))
+                logs = self._log_weights(model, images, numbers[rows]).double()
+                found[rows, 0] = math.log(self.samples) - logs.logsumexp(1)
+                found[rows, 1] = 1 / logs.softmax(1).square().sum(1)
+        return found
 
     def _log_weights(self, model: VAE, images: Tensor, numbers: list[int]) -> Tensor:
         """(B, k), however large k is, with no more than 500 images generated at a time."""
