@@ -61,8 +61,8 @@ def figure(axes, answer: Answer, name: str, colour: str) -> None:
         axes.plot(x, y, color=colour, marker="o", markersize=5, markerfacecolor=colour if point.complete else "none")
     if name == "gap":
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
-    else:
-        axes.set_ylim(bottom=0)
+    elif known:
+        axes.set_ylim(0, 1.08 * max(y for _, y, _ in known))
     _strengths(axes, answer)
 
 
