@@ -139,7 +139,7 @@ def test_a_data_set_has_settings_of_its_own_which_what_is_typed_overrules(choose
     assert "max_iterations=2" in chosen(folder)["command"]
     assert chosen(folder)["regularizer"] == "r1"
     assert len(points(folder)) == 3
-    assert chosen(folder)["settings"]["search"] == {"lambda_d": [0.001, 1.0]}
+    assert chosen(folder)["settings"]["search"] == {"lambda_d": [0.001, 0.1]}
 
 
 def test_models_of_another_kind_are_chosen_alike(tmp_path, monkeypatch) -> None:
