@@ -1,4 +1,4 @@
-"""Every choice that the README, docs/choose.md and the help type can be made: its units compose and pass the checks."""
+"""Every choice that the README, docs and the help type can be made: its units compose and pass the checks."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from regen.choosing.naming import OWN, with_name
 from regen.runs import ROOT, register_resolvers
 
 CONF = ROOT / "conf"
-PLACES = ("README.md", "docs/choose.md", "conf/choose.yaml")
+PLACES = ("README.md", "docs/choose.md", "docs/vae.md", "conf/choose.yaml")
 TEXTS = {place: (ROOT / place).read_text() for place in PLACES}
 TYPED = sorted({line for text in TEXTS.values() for line in re.findall(r"python src/choose\.py (\S[^#`\n]*)", text)})
 NODES = typed.options(sorted((CONF / "regularizer").glob("*.yaml")))
