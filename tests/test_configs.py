@@ -55,6 +55,10 @@ def test_an_experiment_keeps_its_own_values_and_the_command_line_wins(name):
     assert composed(f"experiment={name}", "data.batch_size=7").data.batch_size == 7
 
 
+def test_experiment_none_is_what_a_run_without_one_is():
+    assert composed("experiment=none") == composed()
+
+
 def test_the_literal_experiment_is_the_articles_formulas():
     cfg = composed("experiment=article_literal")
     assert cfg.loss._target_ == "regen.losses.Article" and list(cfg.model.order) == ["g", "d"]

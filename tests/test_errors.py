@@ -50,6 +50,7 @@ COMMANDS = {
     "regularizer.r1.lambda_d=1": r"belongs to an option that is not chosen: type regularizer=r1 as well",
     "network.generator.width=3": r"belongs to an option that is not chosen: type network=dcgan or network=resnet as well",
     "loss=null": r"loss=null: type one of article, bernoulli",
+    "-m experiment=null,grid": r"^experiment=null,grid: type one of article, .* none",
     "seed=1,2": r"To sweep over it, add --multirun",
     "lambda_g": r"missing EQUAL",
     "regularizer=l2 lambda_g=0,1": r"Ambiguous value for argument 'lambda_g=0,1'",

@@ -128,9 +128,10 @@ def _overrides_of(folder: Path) -> Path:
 
 def _check_groups(overrides: list[str]) -> None:
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    needed = groups - {"experiment", "dynamics", "schedule"}
+    optional = {"experiment", "dynamics", "schedule"}
     for group, _, option in (override.partition("=") for override in overrides):
-        if group in needed and option in ("", "null"):
+        swept = option.split(",")
+        if group in groups and (option == "" or "null" in swept) and (len(swept) > 1 or group not in optional):
             raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in yamls(group))}")
         is_list = group in groups and option.startswith("[")
         listed = [name.strip() for name in option.strip("[]").split(",")] if is_list else []
