@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from conftest import SMOKE
+from conftest import RING, SMOKE
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -329,16 +329,6 @@ def test_an_unreadable_image_is_named(refused, pictures, content):
 
 def test_a_batch_larger_than_a_folder_says_how_many_images_there_are(refused, pictures):
     assert "which has 14 images: type data.batch_size=14 or less" in refused("data=folder", f"data.root={pictures}")
-
-
-RING = (
-    "trainer=smoke",
-    "logger=csv",
-    "trainer.progress_bar=false",
-    "data=ring",
-    "network=mlp",
-    "max_iterations=2",
-)  # quickly judged
 
 
 def test_a_monitor_that_is_no_figure_is_refused_before_training(refused):

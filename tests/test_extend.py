@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import RING
 
 CLASS = '''
 from regen.regularizer import Regularizer
@@ -21,14 +22,6 @@ spread:
   _target_: {target}
   lambda_g: 0.5
 """
-RING = (
-    "trainer=smoke",
-    "logger=csv",
-    "trainer.progress_bar=false",
-    "data=ring",
-    "network=mlp",
-    "max_iterations=2",
-)  # quickly judged
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import io
 import itertools
 import logging
 import re
-from html.parser import HTMLParser
 
 import pytest
 from comparing.by_hand import regularizers, run
 from hydra import compose, initialize_config_dir
 from PIL import Image
+from reading import Read
 from rich.console import Console
 
 from regen import comparing, config
@@ -23,36 +23,6 @@ from regen.errors import ConfigError
 from regen.runs import ROOT, register_resolvers
 
 register_resolvers()
-VOID = {"meta", "link", "img", "br"}
-
-
-class Read(HTMLParser):
-    """What a page holds; a tag that is not closed, or closed twice, is an AssertionError."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.ids, self.addresses, self.text = [], [], [], ""
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.ids += [found["id"]] if "id" in found else []
-        self.addresses += [found[name] for name in ("src", "href", "srcset", "action") if found.get(name)]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "script"} & set(self.open):
-            self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +76,10 @@ def test_every_part_is_there(text):
 
 
 def test_what_did_not_end_well_is_told(text):
-    words = " ".join(Read(text).text.split())
+    words = Read(text).text
     assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words
-    assert "1 job ended before the run began: 16_wrong (ConfigError: no such loss)" in words
-    assert "2 runs did not finish, and are in no mean 14: diverged 15: without a result" in words
+    assert "1 job ended before the run began : 16_wrong (ConfigError: no such loss)" in words
+    assert "2 runs did not finish, and are in no mean 14 : diverged 15 : without a result" in words
     assert "lambda_d=10: 1 of 2 diverged, 1 of 2 without a result" in words  # beside the path
     assert "2 runs that diverged, failed or did not end count for nothing here" in words
 
@@ -188,10 +158,10 @@ def test_without_runs_it_says_what_to_type():
 def test_two_runs_compare(tmp_path):
     run(tmp_path / "0", 3.0)
     run(tmp_path / "1", 2.0, regularizer=regularizers(r1=1))
-    words = " ".join(Read(comparing.write(tmp_path).read_text()).text.split())
+    words = Read(comparing.write(tmp_path).read_text()).text
     assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 seed." in words
     assert "+1" in words
-    assert "Curves: nothing was measured more than once" in words
+    assert "Curves : nothing was measured more than once" in words
 
 
 def test_runs_that_have_all_diverged_make_a_page(tmp_path):
