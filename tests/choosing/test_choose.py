@@ -93,6 +93,7 @@ def test_units_are_the_jobs_of_a_plain_sweep_and_from_analyses_them_without_trai
 ):
     typed(monkeypatch, f"from={whole}", f"out={tmp_path / 'out'}")
     assert points(tmp_path / "out") == points(whole)
+    assert sorted(chosen(tmp_path / "out")["command"].split()) == sorted(chosen(whole)["command"].split())
     folder = shutil.copytree(whole, tmp_path / "sweep")
     plain = ("-m", "sweep=mine", *UNIT, "regularizer=none,r1", "lambda_d=1", "data.folds=2", "data.fold=0,1", "seed=0")
     train(*plain, "logger=csv", "trainer.threads=1", f"hydra.sweep.dir={folder}", smoke=False)

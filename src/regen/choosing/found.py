@@ -72,7 +72,7 @@ def _shared(runs: Sequence[Run]) -> list[str]:
     import yaml
 
     typed = [yaml.safe_load(run.folder.overrides.read_text()) for run in runs if run.folder.overrides.exists()]
-    aside = ("regularizer=", "lambda_", "seed=", "data.fold", "report=", "sweep=", "logger=")
+    aside = ("regularizer=", "lambda_", "seed=", "data.fold", "report=", "sweep=", "logger=", "trainer.threads=")
     return (
         [one for one in typed[0] if all(one in other for other in typed) and not one.startswith(aside)] if typed else []
     )

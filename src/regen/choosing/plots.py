@@ -62,7 +62,7 @@ def figure(axes, answer: Answer, name: str, colour: str) -> None:
     if name == "gap":
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
     elif known:
-        axes.set_ylim(0, 1.08 * max(y for _, y, _ in known))
+        axes.set_ylim(0, 1.08 * max(y for _, y, _ in known) or 1)
     _strengths(axes, answer)
 
 
