@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from optuna.distributions import check_distribution_compatibility
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.pool import NullPool
 
 from regen.build import build
 from regen.data.images import Images
@@ -45,7 +46,7 @@ def storage(folder: Path, url: str | None) -> BaseStorage:
     """The journal of a sweep's folder, or the database that has this URL. Raises ConfigError if it cannot be opened."""
     if url is not None:
         try:
-            return RDBStorage(url)
+            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
         except Exception as error:
             said = str(error).splitlines()[0]
             raise ConfigError(f"hydra.sweeper.storage: {type(error).__name__}: {said}") from error
