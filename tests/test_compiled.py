@@ -16,6 +16,7 @@ from regen.regularizers.estimates import ApproximateR1, JvpR1
 from regen.regularizers.gradients import R1
 from regen.slopes import Autograd, Automatic, Functional, along
 
+pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python")  # torch itself, of Python 3.13.0
 # Of torch itself, while it compiles a D that looks at images with a graph to G
 compiling = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf Tensor")
 

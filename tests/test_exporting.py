@@ -19,7 +19,7 @@ from regen import cli
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.exporting.export import export
+from regen.exporting.export import export, quiet
 from regen.exporting.figures import figures, measured
 from regen.exporting.formats import Weights, chosen
 from regen.exporting.sources import SOURCES
@@ -56,8 +56,9 @@ def test_a_net_that_leaves_makes_the_same_images_in_batches_of_any_size(name, tm
     net = taken(name)
     for one in chosen(ALL):
         path = tmp_path / one.file
-        path.write_bytes(one.content(net, {"weights": "ema"}))
-        assert net.difference(one.read(path, net)) < 1e-6
+        with quiet():
+            path.write_bytes(one.content(net, {"weights": "ema"}))
+            assert net.difference(one.read(path, net)) < 1e-6
         assert str(ROOT).encode() not in path.read_bytes()  # where it was made is nobody's business
 
 

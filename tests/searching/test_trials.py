@@ -1,8 +1,10 @@
 """Commands in one folder share the trials of a study; none is lost, and none is made twice."""
 
 import math
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import optuna
 import pytest
@@ -167,6 +169,14 @@ def test_a_database_is_shared_by_folders_that_do_not_judge_each_others_trials(tm
     (other,) = trials(1).claim(2)  # a new one: whether the first still trains cannot be known here
     assert (claim.trial.number, other.trial.number) == (0, 1)
     assert [one.trial.number for one in trials(0).claim(2)] == [0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="which files are open, Linux alone tells")
+def test_a_database_is_let_go_of_between_two_questions(tmp_path) -> None:
+    study = open_study(tmp_path, f"sqlite:///{tmp_path}/study.db", [], lambda: False)
+    study.ask().report(1.0, step=1)
+    opened = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [one for one in opened if one.endswith("study.db")]
 
 
 def test_a_database_that_cannot_be_opened_is_said(tmp_path) -> None:

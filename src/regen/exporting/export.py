@@ -56,7 +56,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
     taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.z_size, model.seed)
-    with _quiet():
+    with quiet():
         written = [_verified(one, taken, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
     pictures.save_png(_picture(opened, taken), folder / "samples.png")
@@ -103,7 +103,7 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Torch's exporters warn and log at length about their own insides."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,9 @@ def _exported(path: str) -> nn.Module:
     try:
         if not zipfile.is_zipfile(place):
             raise ValueError("not a zip archive")
-        return torch.export.load(place).module()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.11 of its own reader
+            return torch.export.load(place).module()
     except Exception as error:  # whatever its reader makes of another file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(
