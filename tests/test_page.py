@@ -369,17 +369,19 @@ def test_numbers_are_written_as_a_person_reads_them():
     assert number(float("nan")) == "not a number"
 
 
-def test_the_command_makes_the_page_of_a_run_anew(train, monkeypatch, capsys):
+def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(train, monkeypatch, capsys):
     import report as script
     from regen import cli
 
     small = ("data.train=64", "data.validation=32", "data.test=32", "data.batch_size=16", "trainer.threads=1")
     fast = ("trainer=smoke", "network=mlp", "logger=csv", "trainer.progress_bar=false")
-    folder = train("data=ring", "regularizer=r1", *small, *fast, smoke=False)
-    (folder / "report.html").unlink(missing_ok=True)
+    folder = train("data=ring", "regularizer=r1", "report=false", *small, *fast, smoke=False)
+    assert not (folder / "report.html").exists()
+    assert not (folder / "curves.png").exists()
     monkeypatch.setattr("sys.argv", ["report.py", f"run={folder}", "threads=1", "device=cpu"])
     cli.run(script.main)
     assert str(folder / "report.html") in capsys.readouterr().out
+    assert (folder / "curves.png").exists()
     read = Read((folder / "report.html").read_text())
     assert {"samples", "board", "scores", "classes", "layers"} <= set(read.ids)
     assert "could not be made" not in read.text

@@ -85,6 +85,19 @@ def test_curves_are_drawn_from_any_number_of_rows_with_values_that_are_not_finit
         assert picture.width > 400
 
 
+def test_a_panel_shows_nothing_of_the_panels_before_it(tmp_path):
+    losses = [{"images_seen": 64 * i, "d/loss": 10.0**-i, "g/loss": 3.0, "gap/fd": i - 2} for i in range(5)]
+    speeds = [{"images_seen": 64 * i, "images_per_second": 100 + i} for i in range(5)]
+    pictures.curves(
+        table(tmp_path / "many.csv", *(a | b for a, b in zip(losses, speeds, strict=True))), tmp_path / "many.png"
+    )
+    pictures.curves(table(tmp_path / "one.csv", *speeds), tmp_path / "one.png")
+    with Image.open(tmp_path / "many.png") as many, Image.open(tmp_path / "one.png") as one:
+        assert many.size == (3 * one.width, one.height)
+        last = many.crop((2 * one.width, 0, many.width, one.height))
+        assert np.array_equal(np.asarray(last), np.asarray(one))
+
+
 def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
     path = table(tmp_path / "metrics.csv", {"iteration": 1, "images_seen": 64, "d/loss": math.nan})
     pictures.curves(path, tmp_path / "curves.png")

@@ -26,7 +26,8 @@ def width(path: Path) -> int:
 
 
 def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train) -> None:
-    folder = train("regularizer=l2", "lambda_g=0.1")
+    folder = train("regularizer=l2", "lambda_g=0.1", "report=true")
+    assert (folder / "report.html").exists()
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "finished"
     assert result["iteration"] == 20

@@ -27,18 +27,21 @@ def close(
     goal: Goal,
     loggers: list[Logger],
     cost: dict[str, float],
-    with_page: bool,
+    with_pictures: bool,
 ) -> None:
-    """Write result.json, curves.png and the page, finish W&B's run, print the figures and what they say of the run."""
+    """Write result.json, finish W&B's run, print the figures and what they say of the run.
+
+    with_pictures   whether curves.png and the page are made, too
+    """
     result = _result(folder, outcome, model, data, goal.monitor, cost)
     write_json(folder.result, result)
     for logger in loggers:
         if isinstance(logger, Wandb):
             logger.close(result, goal.higher)
-    if folder.metrics.exists():
+    if with_pictures and folder.metrics.exists():
         pictures.curves(folder.metrics, folder.curves)
     if outcome.status != "failed":
-        if with_page:
+        if with_pictures:
             page.write(folder, outcome.look, result, data)
         if is_alone():  # a multirun ends with one table for all
             _show(folder, result)

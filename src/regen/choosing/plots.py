@@ -6,8 +6,7 @@ from statistics import fmean
 
 from regen.choosing.answer import Answer, Choice
 from regen.comparing.paths import places
-from regen.page.ink import short
-from regen.pictures import BLUE, GREEN, GREY, INK, ORANGE, PALE
+from regen.pictures import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
 from regen.strengths.path import Point
 
 Draw = Callable  # of axes

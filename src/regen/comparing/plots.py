@@ -9,9 +9,9 @@ from markupsafe import Markup
 from regen.comparing.gather import Run
 from regen.comparing.group import COST, Comparison, Group, summary
 from regen.comparing.paths import Path, places
-from regen.page.ink import TEXT, plot, short
+from regen.page.ink import TEXT, plot
 from regen.panels import DECADES
-from regen.pictures import BLUE, GREEN, GREY, INK, NEUTRAL, ORANGE, PALE
+from regen.pictures import BLUE, GREEN, GREY, INK, NEUTRAL, ORANGE, PALE, short
 
 PURPLE = "#7a3fb0"  # --purple in compare.css
 COLOURS = {ORANGE: "held-out", BLUE: "train", GREEN: "fake", PURPLE: "purple", INK: "ink"}

@@ -1,4 +1,4 @@
-"""make_anew: the pages of runs, ended or still training, from their folders."""
+"""make_anew: the pages and curves of runs, ended or still training, from their folders."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from regen import page
+from regen import page, pictures
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
@@ -20,13 +20,19 @@ log = logging.getLogger(__name__)
 
 
 def make_anew(cfg: DictConfig) -> int:
-    """Write report.html into each run's folder; the number of those written. Raises ConfigError where no run is."""
+    """Write report.html and curves.png into each run's folder; the number of pages. Raises ConfigError where no run is."""
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    written = [page.write(Folder(path), *_seen(path, cfg)) for path in find_runs(cfg.run)]
+    written = [_make(Folder(path), cfg) for path in find_runs(cfg.run)]
     for path in filter(None, written):
         print(path)
     return len(list(filter(None, written)))
+
+
+def _make(folder: Folder, cfg: DictConfig) -> Path | None:
+    if folder.metrics.exists():
+        pictures.curves(folder.metrics, folder.curves)
+    return page.write(folder, *_seen(folder.path, cfg))
 
 
 def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None]:

@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from regen import pictures
 from regen.page.evidence import Absent, Evidence
-from regen.page.ink import INKS, plot, short
-from regen.panels import DECADES, Points, panels
-from regen.pictures import GREY
+from regen.page.ink import INKS, plot
+from regen.panels import Points, panels
+from regen.pictures import short
 
 MOST = 30  # plots
 POINTS = 400  # of a curve
@@ -61,24 +61,8 @@ def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
                 shape, mark = MARKS[len(marks) % len(MARKS)]
                 drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
-        _scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        pictures.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        axes.grid(axis="y", color=pictures.PALE, linewidth=0.7)
 
     ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
     return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key)
-
-
-def _scale(axes, values: list[float], last: float) -> None:
-    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
-
-    low, high = min(values), max(values)
-    if low > 0 and math.log10(high / low) > DECADES:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if math.log10(high / low) < 2.5 else (1,), numticks=6))
-        axes.yaxis.set_minor_locator(NullLocator())
-    elif low < 0 < high:
-        axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
-    axes.yaxis.set_major_formatter(FuncFormatter(short))
-    axes.set_xlim(0, 1.03 * max(last, 1))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_xlabel("images seen")
-    axes.grid(axis="y", color=pictures.PALE, linewidth=0.7)

@@ -51,14 +51,6 @@ def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HE
     return Markup(_inline(written.getvalue(), name, alt))
 
 
-def short(value: float, _: int = 0) -> str:
-    """A number on an axis, in few letters."""
-    if value and not 1e-3 <= abs(value) < 1e4:
-        mantissa, _, exponent = f"{value:.2g}".replace("-", "−").partition("e")
-        return f"{mantissa}e{exponent[0].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else mantissa
-    return f"{value:g}".replace("-", "−")
-
-
 def _inline(svg: str, name: str, alt: str) -> str:
     """matplotlib's SVG as a part of a page: no fonts, styles or namespaces of its own, ids that no other part has."""
     svg = svg[svg.index("<svg") :]
