@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 import torch
-from conftest import SHAPE, images, make_step
+from tiny import SHAPE, images, make_step
 from torch import Tensor, nn
 
 from regen.networks import mlp

@@ -1,29 +1,42 @@
-"""What the tests share: tiny models, steps without a trainer, and runs of the command line inside this process."""
+"""What the tests share: threads, a home of their own, and runs of the command line inside this process.
 
+Without torch: pytest's own process, which only hands out tests, would wait for its import before any worker starts.
+"""
+
+import io
+import os
+import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import IO
 
 import pytest
-import torch
+from omegaconf import OmegaConf
 
 from regen import cli
-from regen.gan import GAN
-from regen.likelihoods import Gaussian
-from regen.losses import Nonsaturating
-from regen.networks import mlp
-from regen.objective import Objective
-from regen.randomness import Draws, generator, seeded
-from regen.regularizer import Regularizer
-from regen.step import GANStep
-from regen.vae import VAE
 
-torch.set_num_threads(1)
-torch.zeros(
-    1, requires_grad=True
-).sum().backward()  # before any torch.export: after it, a first backward starts threads
-# that no forked process could do without
-SHAPE = (1, 4, 4)
+read, kept = OmegaConf.load, {}
+
+
+def load(file: str | Path | IO[str]):
+    """OmegaConf.load, each text once: half the time of the tests' commands would go into reading the same files."""
+    text = Path(file).read_text() if isinstance(file, str | os.PathLike) else file.read()
+    if text not in kept:
+        kept[text] = pickle.dumps(read(io.StringIO(text)))
+    return pickle.loads(kept[text])
+
+
+OmegaConf.load = staticmethod(load)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    # Before any torch.export: after it, a first backward starts threads that no forked process could do without
+    torch.zeros(1, requires_grad=True).sum().backward()
 
 
 @pytest.fixture(autouse=True)
@@ -35,62 +48,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("REGEN_TRACEBACK", "0")
     monkeypatch.delenv("WANDB_REINIT", raising=False)  # the benchmark's
-
-
-def make_gan(
-    *, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, nets=None, **options
-) -> GAN:
-    """A small GAN, fully connected and on 4x4 images unless nets are given, prepared to be stepped by hand."""
-    with seeded(seed, "weights"):
-        gan = GAN(
-            **(nets or small_nets()),
-            objective=Objective(loss or Nonsaturating(), regularizers or {}),
-            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
-            optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
-            z_size=8,
-            seed=seed,
-            **options,
-        )
-    gan.prepare(gan.configure_optimizers())
-    return gan
-
-
-def small_nets() -> dict[str, torch.nn.Module]:
-    return {
-        "generator": mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
-        "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
-    }
-
-
-def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> VAE:
-    """A small fully connected VAE on 4x4 images, prepared to be stepped by hand; without regularizers an autoencoder."""
-    with seeded(seed, "weights"):
-        vae = VAE(
-            generator=mlp.Generator(SHAPE, z_size=3, hidden=(16,)),
-            encoder=mlp.Encoder(SHAPE, z_size=3, hidden=(16,)),
-            objective=Objective(loss or Gaussian(), regularizers or {}),
-            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
-            z_size=3,
-            seed=seed,
-            **options,
-        )
-    vae.population = 100
-    vae.prepare(vae.configure_optimizers())
-    return vae
-
-
-def images(batch: int = 16, number: int = 0) -> torch.Tensor:
-    """(batch, 1, 4, 4) numbers in [-1, 1], the same for the same number."""
-    return torch.rand(batch, *SHAPE, generator=generator("images", number)) * 2 - 1
-
-
-def weights(gan: GAN) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in gan.state_dict().items()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """Whether two dictionaries of tensors are equal bit for bit."""
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 SMOKE = (
@@ -118,10 +75,21 @@ def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, st
     assert left == status, f"left with {left}, expected {status}"
 
 
+@pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What runs learn of their data: a net of features, and those of real images."""
+    return tmp_path_factory.mktemp("features")
+
+
 @pytest.fixture
-def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """train(*overrides, folder="run", status=0) types the command and returns the run's folder."""
+def train(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
+    """train(*overrides, folder="run", status=0) types the command and returns the run's folder.
+
+    As in outputs/, runs share their features, those of other tests included.
+    """
     import train as script
+
+    (tmp_path / "features").symlink_to(features, target_is_directory=True)
 
     def typed(*overrides: str, folder: str = "run", status: int | None = None, smoke: bool = True) -> Path:
         path = tmp_path / folder
@@ -130,33 +98,6 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return path
 
     return typed
-
-
-def make_step(
-    player: str = "d", generator=None, discriminator=None, real: torch.Tensor | None = None, **options
-) -> GANStep:
-    """A step of the given nets (those of make_gan by default) on `real` (images() by default), without augmentations."""
-    gan = make_gan()
-    return GANStep(
-        player=player,
-        index=options.pop("index", 0),
-        generator=generator or gan.generator,
-        discriminator=discriminator or gan.discriminator,
-        real=images() if real is None else real,
-        z_size=8,
-        rng=options.pop("rng", lambda purpose: Draws(0, player, purpose)),
-        augment=options.pop("augment", lambda images, rng, step: images),
-        **options,
-    )
-
-
-def linear_critic(weight: torch.Tensor, bias: float = 0.0) -> torch.nn.Module:
-    """D(x) = <weight, x> + bias."""
-    layer = torch.nn.Linear(weight.numel(), 1).to(weight.dtype)
-    with torch.no_grad():
-        layer.weight.copy_(weight.flatten())
-        layer.bias.fill_(bias)
-    return torch.nn.Sequential(torch.nn.Flatten(), layer, torch.nn.Flatten(0))
 
 
 BOMB = (

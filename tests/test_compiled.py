@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from conftest import SHAPE, images, make_gan, make_step, weights
 from critics import gradients
+from tiny import SHAPE, images, make_gan, make_step, weights
 from torch import nn
 from torch._dynamo.backends.debugging import aot_eager
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import make_gan
+from tiny import make_gan
 from torch import nn
 from torch.nn.utils import parametrizations
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import images, make_gan
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from tiny import images, make_gan
 
 from regen import config
 from regen.errors import ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import images, make_gan, same, weights
+from tiny import images, make_gan, same, weights
 
 from regen.average import Averaged
 from regen.data.batches import Chunk

@@ -2,7 +2,7 @@
 
 import linear
 import torch
-from conftest import images, make_vae
+from tiny import images, make_vae
 
 from regen.likelihoods import IWAE, GaussianLearned, log_weights
 from regen.randomness import Draws

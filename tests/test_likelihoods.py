@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import images
+from tiny import images
 from torch import Tensor
 from torch.distributions import Bernoulli as Coin
 from torch.distributions import Independent, Normal

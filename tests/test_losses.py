@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from conftest import images, make_step
 from omegaconf import OmegaConf
+from tiny import images, make_step
 from torch import nn
 
 from regen import losses

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import images, make_gan, make_step, same, weights
+from tiny import images, make_gan, make_step, same, weights
 
 from regen.errors import ConfigError
 from regen.losses import Nonsaturating

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import same, weights
 from runs_by_hand import made, save
+from tiny import same, weights
 
 from regen import checkpoints, finding
 from regen.errors import ConfigError

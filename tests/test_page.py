@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import images, make_gan
 from omegaconf import OmegaConf
 from PIL import Image
 from reading import Read
+from tiny import images, make_gan
 from torch import nn
 
 from regen import page, pictures

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import same
+from tiny import same
 from torch import nn
 from torch.nn.utils import parametrizations
 

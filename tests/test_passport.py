@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import images, make_gan
 from omegaconf import OmegaConf
 from options import OF_CODES
+from tiny import images, make_gan
 
 from regen.build import build, resolve
 from regen.gan import GAN

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import images, make_vae, same, weights
 from runs_by_hand import made, save
 from scipy.stats import multivariate_normal, norm
 from sklearn.mixture import GaussianMixture
 from test_resume import assert_same_run
+from tiny import images, make_vae, same, weights
 
 from regen import checkpoints
 from regen.data.split import Split

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import SMOKE, images, make_gan, weights
+from conftest import SMOKE
+from tiny import images, make_gan, weights
 
 from regen import checkpoints
 from regen.losses import Relativistic

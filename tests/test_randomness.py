@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from conftest import images, make_gan
+from tiny import images, make_gan
 
 from regen.randomness import Draws, generator, key, seeded
 from regen.runs import ROOT

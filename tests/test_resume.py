@@ -5,18 +5,15 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMOKE
+from forking import killed_when
 
 from regen import checkpoints
-from regen.runs import ROOT
 
 # 100 images in batches of 16: passes end in the middle of iterations 7, 13 and 19
 RUN = ("data.subset=100", "data.batch_size=16", "regularizer=[l2,r1,spectral_norm,diffaugment]", "evaluate_every=128")
@@ -68,19 +65,13 @@ def test_the_number_of_workers_changes_nothing_nor_does_changing_it(train, befor
 
 
 def test_killed_and_resumed_equals_uninterrupted(train, tmp_path: Path) -> None:
-    run = [*SMOKE, *RUN, "save_every=40", "max_iterations=4000", "evaluate_every=9999999"]
+    run = [*RUN, "save_every=40", "evaluate_every=9999999"]
     part = tmp_path / "part"
-    with open(tmp_path / "log", "w") as log:
-        killed = subprocess.Popen(
-            [sys.executable, ROOT / "src/train.py", *run, f"hydra.run.dir={part}"], stdout=log, stderr=subprocess.STDOUT
-        )
-    while len(list(part.glob("checkpoints/iteration_*"))) < 2 and killed.poll() is None:
-        time.sleep(0.01)
-    killed.kill()
-    assert killed.wait() == -signal.SIGKILL, (tmp_path / "log").read_text()
+    saved = lambda: len(list(part.glob("checkpoints/iteration_*"))) == 2  # noqa: E731
+    killed_when(saved, lambda: train(*run, "max_iterations=4000", folder="part"))
     reached = checkpoints.newest(part / "checkpoints")["iteration"]
     train(f"resume={part}", f"max_iterations={reached + 30}", smoke=False)
-    whole = train(*run[len(SMOKE) :], f"max_iterations={reached + 30}", folder="whole")
+    whole = train(*run, f"max_iterations={reached + 30}", folder="whole")
     assert_same_run(whole, part, reached + 30)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import images, make_gan, same, weights
+from tiny import images, make_gan, same, weights
 from torch import nn
 
 from regen.errors import ConfigError

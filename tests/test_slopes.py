@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from conftest import SHAPE, images, make_gan, make_step, weights
 from critics import Attention, Quadratic, gradients, normal
+from tiny import SHAPE, images, make_gan, make_step, weights
 from torch import nn
 
 from regen.errors import ConfigError

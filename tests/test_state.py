@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import images, make_gan, same, weights
+from tiny import images, make_gan, same, weights
 
 from regen import checkpoints
 from regen.gan import GAN

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import images, linear_critic, make_gan, make_step
+from tiny import images, linear_critic, make_gan, make_step
 from torch import nn
 
 from regen import losses

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import images, make_vae, type_in, weights
+from conftest import type_in
+from tiny import images, make_vae, weights
 
 from regen import checkpoints
 from regen.likelihoods import IWAE, Bernoulli, GaussianLearned, Logistic

@@ -3,13 +3,11 @@
 import csv
 import os
 import shutil
-import signal
-import time
-import warnings
 from pathlib import Path
 
 import pytest
 from choosing.by_hand import UNIT, chosen, typed
+from forking import killed_when
 
 from regen.runs import ROOT
 
@@ -73,18 +71,8 @@ def test_typed_again_with_more_strengths_it_trains_those_alone(whole, choose) ->
     assert len(stamps(folder)) == 6
 
 
-def test_killed_and_typed_again_it_ends_with_the_path_of_an_undisturbed_one(whole, choose) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
-        child = os.fork()
-    if child == 0:
-        try:
-            choose(*R1)
-        finally:
-            os._exit(0)
-    time.sleep(2.0)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+def test_killed_and_typed_again_it_ends_with_the_path_of_an_undisturbed_one(whole, choose, tmp_path) -> None:
+    killed_when(lambda: len(stamps(tmp_path / "sweep")) == 2, lambda: choose(*R1))
     assert points(choose(*R1)) == points(whole)
 
 

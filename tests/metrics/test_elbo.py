@@ -5,7 +5,7 @@ import math
 import linear
 import pytest
 import torch
-from conftest import make_gan, make_vae
+from tiny import make_gan, make_vae
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

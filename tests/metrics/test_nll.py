@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import make_gan, make_vae
+from tiny import make_gan, make_vae
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

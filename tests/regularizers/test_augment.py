@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import images, make_gan
+from tiny import images, make_gan
 
 from regen.errors import ConfigError
 from regen.randomness import Draws

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from conftest import SHAPE, images, make_gan, make_step
 from critics import normal
+from tiny import SHAPE, images, make_gan, make_step
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

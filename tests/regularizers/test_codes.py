@@ -9,8 +9,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from codes_by_hand import LOGVAR, MEAN, normal, posterior, step_of
-from conftest import images, make_vae
 from options import OF_CODES, regularizers
+from tiny import images, make_vae
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from by_hand import assert_same_gradients, nets, step_of
-from conftest import images, make_gan
+from tiny import images, make_gan
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from conftest import images, linear_critic, make_step
 from critics import Attention, Quadratic, gradients, normal
+from tiny import images, linear_critic, make_step
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

@@ -5,10 +5,10 @@ import itertools
 
 import pytest
 import torch
-from conftest import images, make_gan, make_step, same, weights
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from options import CONF, OF_CODES, OPTIONS, neutral, regularizers
+from tiny import images, make_gan, make_step, same, weights
 
 from regen import checkpoints, config
 from regen.errors import ConfigError

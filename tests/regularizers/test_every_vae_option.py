@@ -4,8 +4,8 @@ import io
 
 import pytest
 import torch
-from conftest import images, make_vae, same, weights
 from options import OF_CODES, OPTIONS, neutral, regularizers
+from tiny import images, make_vae, same, weights
 
 from regen import checkpoints
 from regen.errors import ConfigError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from by_hand import assert_same_gradients, nets, step_of
-from conftest import images, linear_critic, make_gan, make_step
+from tiny import images, linear_critic, make_gan, make_step
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

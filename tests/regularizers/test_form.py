@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import images, make_gan
+from tiny import images, make_gan
 from torch import nn
 
 from regen.errors import ConfigError

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 from by_hand import assert_same_gradients, nets, step_of
-from conftest import SHAPE, images, linear_critic, make_gan
 from critics import Attention, normal
+from tiny import SHAPE, images, linear_critic, make_gan
 from torch import Tensor, nn
 
 from regen import losses

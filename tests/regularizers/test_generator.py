@@ -3,7 +3,7 @@
 import pytest
 import torch
 from by_hand import assert_same_gradients, step_of
-from conftest import SHAPE, images, make_gan, make_step, make_vae, same
+from tiny import SHAPE, images, make_gan, make_step, make_vae, same
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import make_step
+from tiny import make_step
 from torch import Tensor, nn
 from torch.autograd.functional import hessian
 

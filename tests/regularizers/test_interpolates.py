@@ -3,8 +3,8 @@
 import pytest
 import torch
 from by_hand import assert_same_gradients
-from conftest import images, linear_critic, make_gan, make_step
 from critics import Quadratic, flat_critic, gradients, normal
+from tiny import images, linear_critic, make_gan, make_step
 from torch import Tensor
 
 from regen.errors import ConfigError

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 from codes_by_hand import LOGVAR, MEAN, normal, step_of
-from conftest import images, make_vae
 from scipy.special import exp1
+from tiny import images, make_vae
 from torch import Tensor
 
 from regen.regularizers.aggregate import MMD

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import SHAPE, images, make_gan, make_step
+from tiny import SHAPE, images, make_gan, make_step
 
 from regen.losses import Nonsaturating
 from regen.regularizer import Regularizer

@@ -6,11 +6,11 @@ import shlex
 import statistics
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import optuna
 import pytest
+from forking import forked
 from searching.conftest import JOB, best, table
 
 from regen import runs
@@ -126,15 +126,12 @@ def test_what_fails_is_tried_again_by_the_next_command_and_what_diverges_is_the_
 
 def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(search, bomb, tmp_path, train) -> None:
     typed = (*bomb(""), "lambda_d=tag(log,interval(0.1,10))")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
-        worker = os.fork()
-    if worker == 0:
-        try:
-            (tmp_path / "conf/action").write_text(str(os.getpid()))  # its first job is to kill it at iteration 4
-            search(*typed, n=4)
-        finally:
-            os._exit(0)
+
+    def killing() -> None:
+        (tmp_path / "conf/action").write_text(str(os.getpid()))  # its first job is to kill it at iteration 4
+        search(*typed, n=4)
+
+    worker = forked(killing)
     while not (tmp_path / "mine/.trials/0.lock").exists():
         time.sleep(0.02)
         assert os.waitpid(worker, os.WNOHANG) == (0, 0), "the worker ended before it had a trial"

@@ -2,18 +2,18 @@
 
 import math
 import os
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import optuna
 import pytest
+from forking import killed_when
 from optuna.trial import TrialState
 from searching.by_hand import done, study_in, trials_in
 
 from regen.errors import ConfigError
 from regen.searching.samplers import Grid, quasi_random
-from regen.searching.study import JOURNAL, home, open_study, storage
+from regen.searching.study import JOURNAL, JournalLock, home, open_study, storage
 
 
 def states(folder) -> list[str]:
@@ -136,14 +136,13 @@ def test_a_line_that_was_not_finished_is_cut_off(tmp_path) -> None:
 
 def test_a_killed_process_lets_go_of_the_journal(tmp_path) -> None:
     study_in(tmp_path)
-    program = (
-        "import os, signal, sys; from pathlib import Path; from regen.searching.study import JournalLock, JOURNAL\n"
-        "JournalLock(Path(sys.argv[1]) / JOURNAL).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], env={"PYTHONPATH": ":".join(sys.path)}, check=False
-    )
-    assert done.returncode == -9
+
+    def hold() -> None:
+        JournalLock(tmp_path / JOURNAL).acquire()
+        (tmp_path / "held").touch()
+        time.sleep(60)
+
+    killed_when((tmp_path / "held").exists, hold)
     study_in(tmp_path).ask()  # within the test's time
 
 

@@ -3,7 +3,6 @@
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from regen import config
 from regen.regularizers.gradients import R1
@@ -14,6 +13,8 @@ SWEEP = yaml.safe_load((ROOT / "conf/wandb_sweep.yaml").read_text())
 
 def command(**values: object) -> list[str]:
     """As an agent makes it (wandb/wandb_agent.py) of the values that the server has chosen."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # 3 s for each collection
+
     made = create_sweep_command_args({"args": {name: {"value": value} for name, value in values.items()}})
     made |= {"env": ["/usr/bin/env"], "interpreter": ["python"], "program": [SWEEP["program"]]}
     words = [str(word) for word in create_sweep_command(list(SWEEP["command"]))]

@@ -1,0 +1,98 @@
+"""Tiny models, and updates of them without a trainer."""
+
+import torch
+
+from regen.gan import GAN
+from regen.likelihoods import Gaussian
+from regen.losses import Nonsaturating
+from regen.networks import mlp
+from regen.objective import Objective
+from regen.randomness import Draws, generator, seeded
+from regen.regularizer import Regularizer
+from regen.step import GANStep
+from regen.vae import VAE
+
+SHAPE = (1, 4, 4)
+
+
+def make_gan(
+    *, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, nets=None, **options
+) -> GAN:
+    """A small GAN, fully connected and on 4x4 images unless nets are given, prepared to be stepped by hand."""
+    with seeded(seed, "weights"):
+        gan = GAN(
+            **(nets or small_nets()),
+            objective=Objective(loss or Nonsaturating(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            z_size=8,
+            seed=seed,
+            **options,
+        )
+    gan.prepare(gan.configure_optimizers())
+    return gan
+
+
+def small_nets() -> dict[str, torch.nn.Module]:
+    return {
+        "generator": mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
+        "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
+    }
+
+
+def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> VAE:
+    """A small fully connected VAE on 4x4 images, prepared to be stepped by hand; without regularizers an autoencoder."""
+    with seeded(seed, "weights"):
+        vae = VAE(
+            generator=mlp.Generator(SHAPE, z_size=3, hidden=(16,)),
+            encoder=mlp.Encoder(SHAPE, z_size=3, hidden=(16,)),
+            objective=Objective(loss or Gaussian(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
+            z_size=3,
+            seed=seed,
+            **options,
+        )
+    vae.population = 100
+    vae.prepare(vae.configure_optimizers())
+    return vae
+
+
+def images(batch: int = 16, number: int = 0) -> torch.Tensor:
+    """(batch, 1, 4, 4) numbers in [-1, 1], the same for the same number."""
+    return torch.rand(batch, *SHAPE, generator=generator("images", number)) * 2 - 1
+
+
+def weights(gan: GAN) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in gan.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two dictionaries of tensors are equal bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def make_step(
+    player: str = "d", generator=None, discriminator=None, real: torch.Tensor | None = None, **options
+) -> GANStep:
+    """A step of the given nets (those of make_gan by default) on `real` (images() by default), without augmentations."""
+    gan = make_gan()
+    return GANStep(
+        player=player,
+        index=options.pop("index", 0),
+        generator=generator or gan.generator,
+        discriminator=discriminator or gan.discriminator,
+        real=images() if real is None else real,
+        z_size=8,
+        rng=options.pop("rng", lambda purpose: Draws(0, player, purpose)),
+        augment=options.pop("augment", lambda images, rng, step: images),
+        **options,
+    )
+
+
+def linear_critic(weight: torch.Tensor, bias: float = 0.0) -> torch.nn.Module:
+    """D(x) = <weight, x> + bias."""
+    layer = torch.nn.Linear(weight.numel(), 1).to(weight.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight.flatten())
+        layer.bias.fill_(bias)
+    return torch.nn.Sequential(torch.nn.Flatten(), layer, torch.nn.Flatten(0))
