@@ -81,23 +81,36 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("features")
 
 
-@pytest.fixture
-def train(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
+def training(outputs: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
     """train(*overrides, folder="run", status=0) types the command and returns the run's folder.
 
     As in outputs/, runs share their features, those of other tests included.
     """
     import train as script
 
-    (tmp_path / "features").symlink_to(features, target_is_directory=True)
+    (outputs / "features").symlink_to(features, target_is_directory=True)
 
-    def typed(*overrides: str, folder: str = "run", status: int | None = None, smoke: bool = True) -> Path:
-        path = tmp_path / folder
+    def train(*overrides: str, folder: str = "run", status: int | None = None, smoke: bool = True) -> Path:
+        path = outputs / folder
         place = [] if any(o.startswith(("resume=", "hydra.")) for o in overrides) else [f"hydra.run.dir={path}"]
         type_in(monkeypatch, script, *(SMOKE if smoke else ()), *overrides, *place, status=status)
         return path
 
-    return typed
+    return train
+
+
+@pytest.fixture
+def train(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
+    """training in the test's own folder"""
+    return training(tmp_path, features, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def train_once(tmp_path_factory: pytest.TempPathFactory, features: Path):
+    """training in a folder that a module's tests share: for runs that they only look at, or go on with as copies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        yield training(tmp_path_factory.mktemp("outputs"), features, patch)
 
 
 BOMB = (

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -48,17 +49,21 @@ def assert_equal(one: object, other: object) -> None:
         assert one == other
 
 
-def test_interrupted_at_any_iteration_and_resumed_equals_uninterrupted(train) -> None:
-    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
-    for boundary in (1, 5, 7, 8, 13, 19):
-        part = train(*RUN, f"max_iterations={boundary}", folder=f"part{boundary}")
-        train(f"resume={part}", f"max_iterations={LAST}", smoke=False)
-        assert_same_run(whole, part)
+@pytest.fixture(scope="module")
+def whole(train_once) -> Path:
+    """The uninterrupted run."""
+    return train_once(*RUN, f"max_iterations={LAST}", folder="whole")
+
+
+def test_interrupted_at_any_iteration_and_resumed_equals_uninterrupted(train, whole) -> None:
+    part = train(*RUN, "max_iterations=1")
+    for boundary in (5, 7, 8, 13, 19, LAST):
+        train(f"resume={part}", f"max_iterations={boundary}", smoke=False)
+    assert_same_run(whole, part)
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 2), (2, 0)])
-def test_the_number_of_workers_changes_nothing_nor_does_changing_it(train, before: int, after: int) -> None:
-    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
+def test_the_number_of_workers_changes_nothing_nor_does_changing_it(train, whole, before: int, after: int) -> None:
     part = train(*RUN, "max_iterations=7", f"data.workers={before}", folder="part")
     train(f"resume={part}", f"max_iterations={LAST}", f"data.workers={after}", smoke=False)
     assert_same_run(whole, part)
@@ -95,8 +100,7 @@ def test_a_signal_ends_the_run_between_iterations_with_a_checkpoint(train) -> No
     assert_same_run(whole, folder, last)
 
 
-def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(train, caplog: pytest.LogCaptureFixture) -> None:
-    whole = train(*RUN, f"max_iterations={LAST}", folder="whole")
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(train, whole) -> None:
     part = train(*RUN, "max_iterations=12", folder="part")
     newest = part / "checkpoints/iteration_000000012.ckpt"
     content = bytearray(newest.read_bytes())
@@ -113,6 +117,13 @@ def test_a_learning_rate_given_on_resuming_is_used(train) -> None:
     assert state["optimizers"]["d"]["param_groups"][0]["lr"] == 0.007
 
 
+@pytest.fixture(scope="module")
+def short(train_once) -> tuple[Path, Path]:
+    """Of one command: the uninterrupted run, and one that ended at iteration 7."""
+    run = (*RUN[:2], "regularizer=r1")
+    return train_once(*run, f"max_iterations={LAST}"), train_once(*run, "max_iterations=7", folder="part")
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -122,15 +133,14 @@ def test_a_learning_rate_given_on_resuming_is_used(train) -> None:
     ],
     ids=str,
 )
-def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(train, capsys, typed, words) -> None:
-    whole = train(*RUN[:2], "regularizer=r1", f"max_iterations={LAST}", folder="whole")
-    part = train(*RUN[:2], "regularizer=r1", "max_iterations=7", folder="part")
+def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(short, train, tmp_path, capsys, typed, words) -> None:
+    part = shutil.copytree(short[1], tmp_path / "part")
     result = (part / "result.json").read_text()
     train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False, status=78)
     assert re.search(words, capsys.readouterr().err)
     assert (part / "result.json").read_text() == result
     train(f"resume={part}", f"max_iterations={LAST}", smoke=False)
-    assert_same_run(whole, part)
+    assert_same_run(short[0], part)
 
 
 def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_more(train) -> None:
