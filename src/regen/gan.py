@@ -11,6 +11,7 @@ from regen.average import Averaged
 from regen.model import Model
 from regen.objective import Objective
 from regen.passes import apart
+from regen.randomness import Draws
 from regen.schedules import Schedule, value_of
 from regen.slopes import Automatic, Slopes
 from regen.step import GANStep
@@ -78,18 +79,26 @@ class GAN(Model):
                 losses.append(self.update(step))
         return losses
 
-    def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
-        """The step of `player` in this iteration; `draw` counts D's updates in it."""
-        made = GANStep(
+    def blank(self, player: str) -> GANStep:
+        return GANStep(
             player=player,
-            index=self.iteration * (self.d_steps if player == "d" else 1) + draw,
+            index=0,
             generator=self.generator,
             discriminator=self.discriminator,
-            real=real,
+            real=torch.empty(0),
             z_size=self.z_size,
-            rng=self.rng(player, draw, real.device),
+            rng=Draws,
             augment=self.objective.augment,
             slopes=self.slopes,
+            **self.common(player),
+        )
+
+    def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
+        """The step of `player` in this iteration; `draw` counts D's updates in it."""
+        made = self.blanks[player].like(
+            index=self.count.iteration * (self.d_steps if player == "d" else 1) + draw,
+            real=real,
+            rng=self.rng(player, draw, real.device),
             **self.place(player, labels),
         )
         made.kept = value_of(self.top_k, made)

@@ -106,11 +106,13 @@ class Model(LightningModule):
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
         self.parameters_of = {player: self._learnt(player) for player in self.players}
         nets = [net for nets in self._trained.values() for net in nets]
+        self.blanks = {player: self.blank(player) for player in self.players}
         self.running = [buffer for net in nets for buffer in net.buffers() if buffer.is_floating_point()]
         self.train()
         for average, net in self.averages:
             average.follow(net)
             average.eval()
+        self.following = [average for average, _ in self.averages]
 
     def _learnt(self, player: str) -> list[nn.Parameter]:
         return [parameter for net in self._trained[player] for parameter in net.parameters()]
@@ -128,8 +130,8 @@ class Model(LightningModule):
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
         """One iteration on d_steps batches (B, C, H, W) in [-1, 1] with labels (B,). Returns the losses () of its updates."""
         losses = self.play(real, labels or [None] * len(real))
-        for average, _ in self.averages:
-            average.update(self.iteration)
+        for average in self.following:
+            average.update(self.count.iteration)
         self.count.iteration += 1
         self.count.images_seen += len(real) * len(real[0]) * self.world
         return losses
@@ -138,16 +140,21 @@ class Model(LightningModule):
         """The updates of an iteration, in order."""
         raise NotImplementedError
 
+    def blank(self, player: str) -> Update:
+        """What all updates of the player have in common; `place` and the images are still missing."""
+        raise NotImplementedError
+
+    def common(self, player: str) -> Place:
+        """The part of a blank that does not depend on its kind."""
+        return {"parameters": self.parameters_of[player], "world": self.world, "loss": self.objective.loss}
+
     def place(self, player: str, labels: Tensor | None) -> Place:
         """Where an update of this iteration stands."""
         return {
             "labels": labels,
             "lr": self.optimizer[player].param_groups[0]["lr"],
-            "parameters": self.parameters_of[player],
-            "iteration": self.iteration,
-            "images_seen": self.images_seen,
-            "world": self.world,
-            "loss": self.objective.loss,
+            "iteration": self.count.iteration,
+            "images_seen": self.count.images_seen,
         }
 
     def rng(self, player: str, draw: int, device: torch.device) -> Rng:

@@ -1,6 +1,5 @@
 """GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
 
-import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import Unpack
@@ -107,10 +106,9 @@ class GANStep(Update):
 
     def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
-        twin = copy.copy(self)
+        twin = self.like(player=player, generator=generator, discriminator=discriminator)
         for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
             del twin.__dict__[name]
-        twin.player, twin.generator, twin.discriminator = player, generator, discriminator
         twin.z, twin.fake = self.z, fake
         return twin
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,13 @@ class Update:
         if hasattr(type(self), name):  # its own AttributeError, from within
             return object.__getattribute__(self, name)
         raise AttributeError(self.lacks if name in self.lacks else f"{self.lacks}, and so no {name}")
+
+    def like(self, **values: object) -> Self:
+        """An update with the values of this one, but for these; making it anew takes longer."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update(values)
+        return made
 
     @property
     def net(self) -> nn.Module:

@@ -89,20 +89,24 @@ class VAE(Model):
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]
 
+    def blank(self, player: str) -> VAEStep:
+        return VAEStep(
+            index=0,
+            generator=self.generator,
+            encoder=self.encoder,
+            real=torch.empty(0),
+            z_size=self.z_size,
+            rng=Draws,
+            draws=self.objective.draws_codes,
+            population=self.population,
+            **self.common(player),
+        )
+
     def step(self, real: Tensor, labels: Tensor | None = None) -> VAEStep:
         """The step of this iteration."""
         rng = self.rng("g", 0, real.device)
-        return VAEStep(
-            index=self.iteration,
-            generator=self.generator,
-            encoder=self.encoder,
-            real=self.objective.loss.see(real, rng),
-            z_size=self.z_size,
-            rng=rng,
-            draws=self.objective.draws_codes,
-            population=self.population,
-            **self.place("g", labels),
-        )
+        seen = self.objective.loss.see(real, rng)
+        return self.blanks["g"].like(index=self.count.iteration, real=seen, rng=rng, **self.place("g", labels))
 
 
 def _check(objective: Objective) -> None:
