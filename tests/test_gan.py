@@ -35,6 +35,16 @@ def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> Non
     assert same(weights(one), weights(eight))
 
 
+def test_an_optimizers_own_hooks_are_called_at_each_of_its_steps() -> None:
+    gan, called = make_gan(), []
+    optimizers = gan.configure_optimizers()
+    for player, optimizer in zip(gan.players, optimizers, strict=True):
+        optimizer.register_step_post_hook(lambda *_, player=player: called.append(player))
+    gan.prepare(optimizers)
+    gan.iterate(images()[None])
+    assert called == ["d", "g"]
+
+
 def test_the_players_take_turns_in_the_order_that_is_asked() -> None:
     d_first, g_first = make_gan(order=["d", "g"]), make_gan(order=["g", "d"])
     for gan in (d_first, g_first):
