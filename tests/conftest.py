@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import IO
 
 import pytest
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from regen import cli
@@ -27,7 +29,12 @@ def load(file: str | Path | IO[str]):
     return pickle.loads(kept[text])
 
 
-OmegaConf.load = staticmethod(load)
+def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
+    """Hydra's, that composes nothing for it: of the project's configurations choose.yaml alone names a mode."""
+    return RunMode.MULTIRUN if config_name == "choose" else None
+
+
+OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,7 +50,7 @@ def test_decay_after_adam_is_adamw():
     kernels_of = [p for p in reference.discriminator.parameters() if p.ndim >= 2]
     others = [p for p in reference.discriminator.parameters() if p.ndim < 2]
     groups = [{"params": kernels_of, "weight_decay": 0.3}, {"params": others, "weight_decay": 0.0}]
-    reference.optimizer["d"] = torch.optim.AdamW(groups, 1e-3, (0.5, 0.999))
+    reference.prepare([reference.optimizer["g"], torch.optim.AdamW(groups, 1e-3, (0.5, 0.999))])
     for number in range(5):
         for gan in (by_hand, reference):
             gan.update(gan.step("d", 0, images(number=number)))
