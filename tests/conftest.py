@@ -67,7 +67,15 @@ SMOKE = (
     "data.image_size=8",
 )
 # Trained and judged within a second
-RING = ("trainer=smoke", "logger=csv", "trainer.progress_bar=false", "data=ring", "network=mlp", "max_iterations=2")
+RING = (
+    "trainer=smoke",
+    "report=false",
+    "logger=csv",
+    "trainer.progress_bar=false",
+    "data=ring",
+    "network=mlp",
+    "max_iterations=2",
+)
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, status: int | None = None) -> None:

@@ -69,7 +69,9 @@ def test_several_runs_by_a_glob_and_one_that_cannot_be_measured(train, evaluate,
 
 
 def test_metrics_that_make_no_sense_for_the_data_are_left_out_with_a_note(train, evaluate, capsys) -> None:
-    run = train("trainer=smoke", "data=grid", "network=mlp", "logger=csv", "max_iterations=4", smoke=False)
+    run = train(
+        "trainer=smoke", "report=false", "data=grid", "network=mlp", "logger=csv", "max_iterations=4", smoke=False
+    )
     evaluate(f"run={run}", "samples=100", "metrics=[frechet,ms_ssim,inception_score]")
     out = capsys.readouterr().out
     assert "metrics: ms_ssim is left out:" in out

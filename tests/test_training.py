@@ -118,7 +118,14 @@ def test_mixtures_in_the_plane_are_judged_by_their_modes(train, data: str) -> No
     assert width(folder / "samples.png") >= 400
 
 
-PLANE = ("trainer=smoke", "network=mlp", "logger=csv", "trainer.progress_bar=false", "trainer.threads=1")
+PLANE = (
+    "trainer=smoke",
+    "report=false",
+    "network=mlp",
+    "logger=csv",
+    "trainer.progress_bar=false",
+    "trainer.threads=1",
+)
 
 
 def test_dcgan_trains_in_mixed_precision(train) -> None:
