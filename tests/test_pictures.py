@@ -98,6 +98,11 @@ def test_a_panel_shows_nothing_of_the_panels_before_it(tmp_path):
         assert np.array_equal(np.asarray(last), np.asarray(one))
 
 
+def test_numbers_on_an_axis_are_short_and_told_apart():
+    shown = {0: "0", 0.25: "0.25", -1500: "−1500", 20_000: "2e4", 12_100: "1.21e4", 12_250: "1.225e4", 2e-5: "2e−5"}
+    assert {value: pictures.short(value) for value in shown} == shown
+
+
 def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
     path = table(tmp_path / "metrics.csv", {"iteration": 1, "images_seen": 64, "d/loss": math.nan})
     pictures.curves(path, tmp_path / "curves.png")

@@ -150,7 +150,7 @@ def scale(axes, values: list[float], last: float) -> None:
 def short(value: float, _: int = 0) -> str:
     """A number on an axis, in few letters."""
     if value and not 1e-3 <= abs(value) < 1e4:
-        mantissa, _, exponent = f"{value:.2g}".replace("-", "−").partition("e")
+        mantissa, _, exponent = f"{value:.4g}".replace("-", "−").partition("e")
         return f"{mantissa}e{exponent[0].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else mantissa
     return f"{value:g}".replace("-", "−")
 
