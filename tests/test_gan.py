@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tiny import images, make_gan, same, weights
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from regen.average import Averaged
 from regen.data.batches import Chunk
@@ -35,14 +36,33 @@ def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> Non
     assert same(weights(one), weights(eight))
 
 
-def test_an_optimizers_own_hooks_are_called_at_each_of_its_steps() -> None:
+@pytest.mark.parametrize("moment", ["pre", "post"])
+def test_hooks_of_optimizers_are_called_whenever_they_were_registered(moment: str) -> None:
     gan, called = make_gan(), []
-    optimizers = gan.configure_optimizers()
-    for player, optimizer in zip(gan.players, optimizers, strict=True):
-        optimizer.register_step_post_hook(lambda *_, player=player: called.append(player))
-    gan.prepare(optimizers)
+    gan.iterate(images()[None])
+    registered = [
+        getattr(optimizer, f"register_step_{moment}_hook")(lambda *_, player=player: called.append(player))
+        for player, optimizer in gan.optimizer.items()
+    ]
     gan.iterate(images()[None])
     assert called == ["d", "g"]
+    for one in registered:
+        one.remove()
+    register = {"pre": register_optimizer_step_pre_hook, "post": register_optimizer_step_post_hook}[moment]
+    of_all = register(lambda *_: called.append("any"))
+    try:
+        gan.iterate(images()[None])
+    finally:
+        of_all.remove()
+    assert called == ["d", "g", "any", "any"]
+
+
+def test_a_step_that_an_optimizer_has_got_is_the_one_that_is_taken() -> None:
+    gan, called = make_gan(), []
+    gan.optimizer["d"].step = lambda: called.append("d")  # as torch's schedulers of the learning rate do
+    gan.prepare(list(gan.optimizer.values()))
+    gan.iterate(images()[None])
+    assert called == ["d"]
 
 
 def test_the_players_take_turns_in_the_order_that_is_asked() -> None:

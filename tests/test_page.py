@@ -316,6 +316,15 @@ def test_a_section_that_fails_costs_no_page_and_a_page_no_run(run, caplog):
     assert "could not be made: FileNotFoundError" in caplog.text
 
 
+def test_a_table_that_cannot_be_drawn_costs_no_run(tmp_path, caplog):
+    folder = Folder(tmp_path)
+    page.write_curves(folder)
+    assert not caplog.text  # nothing was logged: there is nothing to draw
+    folder.metrics.write_text("iteration,images_seen,val/fd\n50,3200,much\n")
+    page.write_curves(folder)
+    assert "curves.png could not be made: ValueError" in caplog.text and not folder.curves.exists()
+
+
 def test_the_animation_has_a_frame_for_each_picture_and_many_are_thinned_out(tmp_path):
     for i in range(60):
         pictures.save_png(torch.full((3, 8, 8), i * 4, dtype=torch.uint8), tmp_path / f"images_{i:010d}.png")

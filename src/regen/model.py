@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 
 import torch
 from lightning.pytorch import LightningModule
@@ -15,6 +14,7 @@ from regen.data.batches import Chunk
 from regen.data.split import Files, Split, as_float
 from regen.latents import Latents
 from regen.objective import Objective
+from regen.optimizers import unlabelled
 from regen.passes import plain_attention
 from regen.priors import Normal
 from regen.randomness import Draws
@@ -105,7 +105,7 @@ class Model(LightningModule):
             optimizers = [optimizers]
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
-        self.take_step = {player: _unlabelled(optimizer) for player, optimizer in self.optimizer.items()}
+        self.take_step = {player: unlabelled(optimizer) for player, optimizer in self.optimizer.items()}
         self.parameters_of = {player: self._learnt(player) for player in self.players}
         nets = [net for nets in self._trained.values() for net in nets]
         self.blanks = {player: self.blank(player) for player in self.players}
@@ -186,13 +186,3 @@ class Model(LightningModule):
     def seen(self, step: Update) -> dict[str, Tensor]:
         """{"d/real_score": (B,)}: what else of an update is worth a column of the log, detached."""
         return {}
-
-
-def _unlabelled(optimizer: Optimizer) -> Callable[[], object]:
-    """optimizer.step without what torch wraps around it, a label for its profiler and the calls of hooks: two per cent of an
-    iteration of small nets. With hooks it is optimizer.step."""
-    step = type(optimizer).step
-    hooks = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
-    if any(hooks) or not getattr(step, "hooked", False):  # `hooked` is torch's own mark of its wrapper
-        return optimizer.step
-    return partial(step.__wrapped__, optimizer)

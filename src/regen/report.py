@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from regen import page, pictures
+from regen import page
 from regen.board import board
 from regen.callbacks import Goal, Outcome
 from regen.data.images import Images
@@ -38,8 +38,8 @@ def close(
     for logger in loggers:
         if isinstance(logger, Wandb):
             logger.close(result, goal.higher)
-    if with_pictures and folder.metrics.exists():
-        pictures.curves(folder.metrics, folder.curves)
+    if with_pictures:
+        page.write_curves(folder)
     if outcome.status != "failed":
         if with_pictures:
             page.write(folder, outcome.look, result, data)

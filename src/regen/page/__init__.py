@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from regen.page.making import write
+    from regen.page.making import write, write_curves
 
-__all__ = ["write"]
+__all__ = ["write", "write_curves"]
 
 
 def __getattr__(name: str) -> object:
-    """`write` when it is first asked for: the words and inks of this page serve others, who need no torch and no model."""
-    if name != "write":
+    """Imports what makes pages when it is first asked for: the words and inks of this page serve others, without torch."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from regen.page.making import write
+    from regen.page import making
 
-    return write
+    return getattr(making, name)

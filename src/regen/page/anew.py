@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from regen import page, pictures
+from regen import page
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
@@ -30,8 +30,7 @@ def make_anew(cfg: DictConfig) -> int:
 
 
 def _make(folder: Folder, cfg: DictConfig) -> Path | None:
-    if folder.metrics.exists():
-        pictures.curves(folder.metrics, folder.curves)
+    page.write_curves(folder)
     return page.write(folder, *_seen(folder.path, cfg))
 
 

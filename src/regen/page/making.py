@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from regen import pictures
 from regen.page import (
     board,
     classes,
@@ -71,10 +72,25 @@ def write(folder: Folder, look: Look | None, result: dict | None = None, data: I
     result   the content of result.json; None: what stands in the folder
     data     the data set; None: sections that need it are left out
     """
-    path = folder.page
-    try:
+
+    def make() -> None:
         evidence = Evidence(folder, read_json(folder.result) if result is None else result, data, look)
-        write_safely(path, page(evidence).encode())
+        write_safely(folder.page, page(evidence).encode())
+
+    return _made(folder.page, make)
+
+
+def write_curves(folder: Folder) -> Path | None:
+    """Draw curves.png of a run's metrics.csv, and return its path; None where nothing was logged, or, with a warning, where
+    that is impossible."""
+    if not folder.metrics.exists():
+        return None
+    return _made(folder.curves, lambda: pictures.curves(folder.metrics, folder.curves))
+
+
+def _made(path: Path, make: Callable[[], None]) -> Path | None:
+    try:
+        make()
     except Exception as error:  # noqa: BLE001 a page is no reason to lose a run
         log.warning("%s could not be made: %s: %s", path, type(error).__name__, error)
         return None
