@@ -22,7 +22,7 @@ read, kept = OmegaConf.load, {}
 
 
 def load(file: str | Path | IO[str]):
-    """OmegaConf.load, that reads each text once: a fifth of the tests' time would go into reading the same files."""
+    """OmegaConf.load, that reads each text once: commands read the same files again and again."""
     text = Path(file).read_text() if isinstance(file, str | os.PathLike) else file.read()
     if text not in kept:
         kept[text] = pickle.dumps(read(io.StringIO(text)))

@@ -12,8 +12,8 @@ from regen.panels import DECADES, SMOOTHED, Points, running_mean
 from regen.runs import write_safely
 
 WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
-STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
 GAP = 2  # pixels between the images of a grid
+STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
 NEUTRAL = {"gap/auc": 0.5, "gap/nearest": 1, "gap/nearest_low": 1, "gap/nearest_high": 1}  # of other gaps it is 0
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
@@ -88,8 +88,8 @@ def curves(csv_path: Path, path: Path) -> None:
     axes.tick_params(labelsize=8, colors=INK)
     axes.grid(color=PALE, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
-    pictures = torch.stack([_panel(axes, title, lines, last) for title, lines in drawn.items()])
-    save_png(make_grid(pictures, nrow=3, padding=0, pad_value=255), path)
+    made = torch.stack([_panel(axes, title, lines, last) for title, lines in drawn.items()])
+    save_png(make_grid(made, nrow=3, padding=0, pad_value=255), path)
 
 
 def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
@@ -97,7 +97,7 @@ def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
     for old in list(axes.lines):
         old.remove()
     axes.relim()
-    axes.set_title(title, fontsize=min(10, 480 / len(title)), color=INK, y=1)
+    axes.set_title(title, fontsize=min(10, 480 / len(title)), color=INK, y=1)  # a long one fits
     for name, points in lines.items():
         line(axes, name, points)
     scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
@@ -137,7 +137,7 @@ def scale(axes, values: list[float], last: float) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,), numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
         if low < 0 < high:
             axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
     axes.yaxis.set_major_formatter(FuncFormatter(short))

@@ -13,7 +13,7 @@ SWEEP = yaml.safe_load((ROOT / "conf/wandb_sweep.yaml").read_text())
 
 def command(**values: object) -> list[str]:
     """As an agent makes it (wandb/wandb_agent.py) of the values that the server has chosen."""
-    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # 3 s for each collection
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # here: it takes seconds
 
     made = create_sweep_command_args({"args": {name: {"value": value} for name, value in values.items()}})
     made |= {"env": ["/usr/bin/env"], "interpreter": ["python"], "program": [SWEEP["program"]]}

@@ -12,7 +12,7 @@ from regen.metrics.metric import Look
 from regen.model import Model
 
 TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
-MOST_ITERATIONS = 50  # in a chunk, as many as between two rows of the log
+MOST_ITERATIONS = 50  # in a chunk: by default a row of the log ends it
 
 
 @dataclass
