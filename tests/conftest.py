@@ -3,38 +3,16 @@
 Without torch: pytest's own process, which only hands out tests, would wait for its import before any worker starts.
 """
 
-import io
-import os
-import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import IO
 
+import composing
 import pytest
-from hydra._internal.hydra import Hydra
-from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from regen import cli
 
-read, kept = OmegaConf.load, {}
-
-
-def load(file: str | Path | IO[str]):
-    """OmegaConf.load, that reads each text once: commands read the same files again and again."""
-    text = Path(file).read_text() if isinstance(file, str | os.PathLike) else file.read()
-    if text not in kept:
-        kept[text] = pickle.dumps(read(io.StringIO(text)))
-    return pickle.loads(kept[text])
-
-
-def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
-    """Hydra's, that composes nothing for it: of the project's configurations choose.yaml alone names a mode."""
-    return RunMode.MULTIRUN if config_name == "choose" else None
-
-
-OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
+composing.install()
 
 
 @pytest.fixture(scope="session", autouse=True)

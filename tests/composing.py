@@ -1,0 +1,78 @@
+"""Hydra that does the same work once: tests type hundreds of commands, which differ in little.
+
+What it makes of configs is a function of their texts and of the groups chosen; values are set in it afterwards, each time.
+"""
+
+import io
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from regen.runs import ROOT
+
+read, list_defaults, merge = (
+    OmegaConf.load,
+    config_loader_impl.create_defaults_list,
+    ConfigLoaderImpl._compose_config_from_defaults_list,
+)
+texts, lists, configs = {}, {}, {}
+
+
+def load(file: str | Path | IO[str]):
+    """OmegaConf.load, that parses each text once."""
+    text = Path(file).read_text() if isinstance(file, str | os.PathLike) else file.read()
+    if text not in texts:
+        texts[text] = pickle.dumps(read(io.StringIO(text)))
+    return pickle.loads(texts[text])
+
+
+def create_defaults_list(repo, config_name, overrides_list, prepend_hydra, skip_missing):
+    """Hydra's: which configs the chosen groups consist of. A test's own configs are looked up each time."""
+
+    def asked(overrides):
+        return list_defaults(repo, config_name, overrides, prepend_hydra=prepend_hydra, skip_missing=skip_missing)
+
+    if not _lasting(repo):
+        return asked(overrides_list)
+    overrides = [o for o in overrides_list if not o.is_sweep_override()]
+    values = [o for o in overrides if isinstance(o.value(), dict) or not repo.group_exists(o.key_or_group)]
+    groups = [o for o in overrides if o not in values]
+    key = (config_name, tuple(o.input_line for o in groups), prepend_hydra, skip_missing)
+    if key not in lists:
+        lists[key] = asked(groups)
+    return replace(lists[key], config_overrides=values)
+
+
+def compose(self: ConfigLoaderImpl, defaults, repo):
+    """Hydra's: these configs, one merged into the other."""
+    if not _lasting(repo):
+        return merge(self, defaults, repo)
+    key = tuple((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
+    if key not in configs:
+        configs[key] = pickle.dumps(merge(self, defaults, repo))
+    return pickle.loads(configs[key])
+
+
+def _lasting(repo) -> bool:
+    """Whether all configs are the project's and Hydra's, which no test writes."""
+    return all(s.scheme() != "file" or Path(s.path) == ROOT / "conf" for s in repo.get_sources())
+
+
+def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
+    """Hydra's, that composes nothing for it: of the project's configurations choose.yaml alone names a mode."""
+    return RunMode.MULTIRUN if config_name == "choose" else None
+
+
+def install() -> None:
+    """In this process, and in those that are forked from it."""
+    OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
+    config_loader_impl.create_defaults_list = create_defaults_list
+    ConfigLoaderImpl._compose_config_from_defaults_list = compose
