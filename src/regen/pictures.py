@@ -39,18 +39,19 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     A mode is a cross, within a circle of 3 standard deviations. The axes depend on the means alone, so that pictures of
     one mixture compare; points beyond them are counted in the title.
     """
-    from matplotlib.patches import Circle
+    from matplotlib.collections import EllipseCollection
 
     reach = 1.4 * float(means.abs().max())
     figure = blank(5, 5)
     axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     inside = int((points.abs() <= reach).all(1).sum())
     beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
-    axes.set_title(f"{len(points):,} generated points{beyond}", fontsize=10, color=INK)
+    axes.set_title(f"{len(points):,} generated points{beyond}", y=1, fontsize=10, color=INK)  # y: no search for a place
     x, y = means.cpu().numpy().T
     axes.scatter(x, y, marker="+", s=120, color="#999999", linewidths=1, zorder=1)
-    for mode in means.tolist():
-        axes.add_patch(Circle(mode, 3 * std, fill=False, color=INK, linewidth=0.8, zorder=3))
+    circles = {"units": "xy", "offsets": means.tolist(), "offset_transform": axes.transData, "facecolors": "none"}
+    circles |= {"edgecolors": INK, "linewidths": 0.8, "zorder": 3}
+    axes.add_collection(EllipseCollection(6 * std, 6 * std, 0, **circles), autolim=False)
     x, y = points.detach().cpu().numpy().T
     size = min(max(2_000 / len(points), 3), 12)
     axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
@@ -60,14 +61,15 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     return rendered(figure)
 
 
-def save_png(picture: Tensor, path: Path) -> None:
-    """Write a picture (3, H, W) uint8: the file is the old one or the whole new one, whatever happens."""
+def save_png(picture: Tensor, *paths: Path) -> None:
+    """Write a picture (3, H, W) uint8: each file is the old one or the whole new one, whatever happens."""
     from PIL import Image
 
-    path, buffer = Path(path), io.BytesIO()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
     Image.fromarray(picture.cpu().permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
-    write_safely(path, buffer.getvalue())
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_safely(path, buffer.getvalue())
 
 
 def curves(csv_path: Path, path: Path) -> None:

@@ -111,8 +111,8 @@ class Evaluation(Callback):
 
     def _picture(self, trainer: Trainer, model: Model) -> None:
         picture = self.data.draw(model.sample(0, self.data.shown).cpu())
-        pictures.save_png(picture, self.folder.path / "samples" / f"images_{model.images_seen:010d}.png")
-        pictures.save_png(picture, self.folder.samples)
+        of_now = self.folder.path / "samples" / f"images_{model.images_seen:010d}.png"
+        pictures.save_png(picture, of_now, self.folder.samples)
         for logger in trainer.loggers:
             if hasattr(logger, "log_picture"):
                 logger.log_picture("samples", picture, model.images_seen)

@@ -1,7 +1,6 @@
 """choose.html: the choice as a page, one file that opens without a server or a network."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -11,13 +10,11 @@ from regen.choosing.pictures import label
 from regen.choosing.plots import panels
 from regen.choosing.strip import Row
 from regen.choosing.words import cells, kinds, sentences
-from regen.page import words as of_page
 from regen.page.ink import plot
 from regen.page.pixels import data_uri
+from regen.page.templating import templates
 from regen.page.words import number, words
 from regen.runs import write_safely
-
-TEMPLATES = [Path(file).parent / "templates" for file in (__file__, comparing.__file__, of_page.__file__)]
 
 
 def write(choice: Choice, strips: Sequence[Sequence[Row]]) -> None:
@@ -27,11 +24,6 @@ def write(choice: Choice, strips: Sequence[Sequence[Row]]) -> None:
 
 def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
     """The whole page, as HTML."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    templates = Environment(loader=FileSystemLoader(TEMPLATES), **options)
-    templates.filters["number"] = number
     best, meaning = choice.winner, words(choice.monitor.rpartition("/")[2]).meaning
     told = [_told(choice, answer, found) for answer, found in zip(choice.answers, strips, strict=True)]
     drawn = [_panels(i, choice, answer) for i, answer in enumerate(choice.answers)]
@@ -42,7 +34,8 @@ def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
     parts = zip(choice.answers, told, drawn, rows, strict=True)
     swept = not choice.settings["from"] and not choice.settings["out"]  # then compare.html is made as the sweep ends
     compared = "compare.html" if swept or (choice.out / "compare.html").exists() else None
-    return templates.get_template("choose.html").render(
+    found = templates(__file__, comparing.__file__)
+    return found.get_template("choose.html").render(
         choice=choice, best=best, parts=list(parts), meaning=meaning, name=choice.out.name, compared=compared
     )
 

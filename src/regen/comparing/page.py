@@ -14,10 +14,9 @@ from regen.comparing.group import Comparison, Group, Summary
 from regen.comparing.samples import samples
 from regen.comparing.sections import curves_of, effects_of, front_of, paths_of
 from regen.comparing.table import cells, plus_minus, said
-from regen.page import words as of_page
-from regen.page.words import number, words
+from regen.page.templating import templates
+from regen.page.words import words
 
-TEMPLATES = [Path(file).parent / "templates" for file in (__file__, of_page.__file__)]
 log = logging.getLogger(__name__)
 
 
@@ -37,15 +36,11 @@ def page(comparison: Comparison, out: Path, failed: list[Path], command: str) ->
     failed   folders of jobs that ended before they began
     command  what makes it anew
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    templates = Environment(loader=FileSystemLoader(TEMPLATES), **options)
-    templates.filters["number"] = number
+    found = templates(__file__)
     made, left_out = [], {}
     for section in SECTIONS:
         try:
-            template = templates.get_template(f"{section.name}_of_runs.html")
+            template = found.get_template(f"{section.name}_of_runs.html")
             made.append((section, Markup(template.render(section.make(comparison)))))
         except ValueError as reason:
             left_out[section.title] = str(reason)
@@ -59,7 +54,7 @@ def page(comparison: Comparison, out: Path, failed: list[Path], command: str) ->
         "command": command,
         "failed": {path.name: why(path) for path in failed},
     }
-    return templates.get_template("compare.html").render(
+    return found.get_template("compare.html").render(
         **values, **_head(comparison), **_table(comparison, out), comparison=comparison
     )
 

@@ -26,14 +26,15 @@ from regen.page import (
     samples,
 )
 from regen.page.evidence import Absent, Evidence
-from regen.page.words import number
+from regen.page.templating import templates
 from regen.runs import Folder, read_json, write_safely
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from regen.data.images import Images
     from regen.metrics.metric import Look
 
-TEMPLATES = Path(__file__).parent / "templates"
 log = logging.getLogger(__name__)
 
 
@@ -99,25 +100,21 @@ def _made(path: Path, make: Callable[[], None]) -> Path | None:
 
 def page(evidence: Evidence) -> str:
     """The whole page, as HTML."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    templates = Environment(loader=FileSystemLoader(TEMPLATES), **options)
-    templates.filters["number"] = number
+    found = templates()
     made, left_out = [], {}
     for section in SECTIONS:
-        part, reason = _part(section, evidence, templates)
+        part, reason = _part(section, evidence, found)
         if reason:
             left_out.setdefault(reason, []).append(section.title)
         elif part:
             made.append((section, part))
-    return templates.get_template("page.html").render(**head.make(evidence), sections=made, left_out=left_out)
+    return found.get_template("page.html").render(**head.make(evidence), sections=made, left_out=left_out)
 
 
-def _part(section: Section, evidence: Evidence, templates) -> tuple[str, str]:
+def _part(section: Section, evidence: Evidence, found: Environment) -> tuple[str, str]:
     """The section's HTML, or "" and the reason why there is none."""
     try:
-        return Markup(templates.get_template(f"{section.name}.html").render(section.make(evidence))), ""
+        return Markup(found.get_template(f"{section.name}.html").render(section.make(evidence))), ""
     except Absent as reason:
         return "", str(reason)
     except Exception as error:  # noqa: BLE001 a section is no reason to lose the page
