@@ -13,6 +13,7 @@ from regen.runs import ROOT, register_resolvers
 CONF = ROOT / "conf"
 OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
 SCHEDULES = [option for option in OPTIONS if option.startswith("schedule=")]
+REGULARIZERS = [option for option in OPTIONS if option.startswith("regularizer=")]  # regularizers/test_every_option.py
 
 
 def composed(*overrides: str):
@@ -21,7 +22,7 @@ def composed(*overrides: str):
         return compose("train", list(overrides))
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option not in SCHEDULES])
+@pytest.mark.parametrize("option", [one for one in OPTIONS if one not in (*SCHEDULES, *REGULARIZERS)])
 def test_every_option_of_every_group_composes_and_passes_the_checks(option):
     cfg = composed(*(["model=vae"] if option.startswith("prior=") else []), option)
     config.check(cfg)

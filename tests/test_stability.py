@@ -29,11 +29,14 @@ def composed(*overrides: str):
     return cfg
 
 
+@pytest.fixture(scope="module")
+def configuration():
+    return composed("batch=64")
+
+
 @pytest.mark.parametrize("name", OPTIONS)
-def test_every_option_gets_a_verdict(name):
-    portrait = microscope.portray(
-        composed(f"regularizer=[{name}]", "batch=64"), OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml")
-    )
+def test_every_option_gets_a_verdict(configuration, name):
+    portrait = microscope.portray(configuration, OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml"))
     verdict = portrait.verdict
     assert verdict.eigenvalues or verdict.answer.startswith(("singular (", "not applicable: "))
     assert not verdict.eigenvalues or (
