@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -35,6 +36,28 @@ def sweep(train, tmp_path: Path):
     return typed
 
 
+@pytest.fixture(scope="module")
+def undisturbed(train_once, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep over two seeds."""
+    folder = tmp_path_factory.mktemp("sweeps") / "sweep"
+    train_once("-m", "sweep=mine", *JOB, "seed=0,1", f"hydra.sweep.dir={folder}")
+    return folder
+
+
+@pytest.fixture
+def begun(undisturbed: Path, tmp_path: Path):
+    """begun(*seeds) is the folder of a sweep over these seeds, as an earlier command has left it."""
+
+    def left(*seeds: int) -> Path:
+        folder = shutil.copytree(undisturbed, tmp_path / "sweep")
+        for row in table(undisturbed):
+            if int(row["seed"]) not in seeds:
+                shutil.rmtree(folder / row["job"])
+        return folder
+
+    return left
+
+
 def killed_after(seconds: float, call) -> None:
     """A copy of this process calls it and is killed by SIGKILL after some seconds, unless it is done."""
     child = forked(call)
@@ -53,8 +76,8 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_one(swe
     assert table(sweep(*GRID, folder="killed")) == whole
 
 
-def test_the_same_command_returns_what_is_stored_and_a_longer_one_goes_on(sweep, caplog) -> None:
-    folder = sweep("seed=0,1")
+def test_the_same_command_returns_what_is_stored_and_a_longer_one_goes_on(sweep, begun) -> None:
+    folder = begun(0, 1)
     results = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
     before = table(folder)
     assert table(sweep("seed=0,1")) == before
@@ -75,9 +98,11 @@ def test_the_same_command_returns_what_is_stored_and_a_longer_one_goes_on(sweep,
     ],
     ids=["configuration", "length"],
 )
-def test_another_question_under_the_same_name_is_refused_and_the_result_stays(sweep, monkeypatch, asked, words) -> None:
-    folder = sweep("seed=0")
-    before = table(folder)
+def test_another_question_under_the_same_name_is_refused_and_the_result_stays(
+    sweep, begun, monkeypatch, asked, words
+) -> None:
+    folder = begun(0)
+    before = table(sweep("seed=0"))
     monkeypatch.setattr(
         "regen.sweeps.names.BESIDE", (*names.BESIDE, asked.partition("=")[0])
     )  # of a default, not of an override
@@ -148,12 +173,10 @@ def test_a_signal_ends_the_sweep_and_the_same_command_goes_on(sweep, bomb) -> No
     assert table(folder) == table(sweep(*bomb("", "none,bomb,l2"), folder="whole"))
 
 
-def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(sweep) -> None:
-    folder = sweep("seed=0")
-    before = table(folder)
-    (result,) = folder.glob("*/result.json")
-    result.unlink()
-    assert table(sweep("seed=0")) == before
+def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(sweep, begun, undisturbed) -> None:
+    folder = begun(0, 1)
+    next(folder.glob("*/result.json")).unlink()
+    assert table(sweep("seed=0,1")) == table(undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +184,11 @@ def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(swee
     [("joblib", "seed=0,1"), ("submitit_local", "seed=0")],
     ids=["joblib", "submitit"],
 )
-def test_jobs_of_other_processes_make_the_same_table(sweep, monkeypatch, launcher: str, seeds: str) -> None:
+def test_jobs_of_other_processes_make_the_same_table(sweep, undisturbed, monkeypatch, launcher, seeds) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(runs.ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
-    folder = sweep(seeds, f"hydra/launcher={launcher}")
-    assert table(folder) == table(sweep(seeds, folder="whole"))
+    jobs, whole = table(sweep(seeds, f"hydra/launcher={launcher}")), table(undisturbed)
+    assert jobs == [{key: row[key] for key in jobs[0]} for row in whole[: len(jobs)]]
 
 
 def test_the_launcher_for_slurm_composes() -> None:
