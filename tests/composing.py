@@ -12,6 +12,7 @@ from typing import IO
 
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -61,6 +62,11 @@ def compose(self: ConfigLoaderImpl, defaults, repo):
     return pickle.loads(configs[key])
 
 
+def same(self: ConfigRepository, _: dict) -> ConfigRepository:
+    """Instead of a copy: Hydra takes one for fear of hydra.searchpath, which no test types."""
+    return self
+
+
 def _lasting(repo) -> bool:
     """Whether all configs are the project's and Hydra's, which no test writes."""
     return all(s.scheme() != "file" or Path(s.path) == ROOT / "conf" for s in repo.get_sources())
@@ -73,6 +79,6 @@ def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | N
 
 def install() -> None:
     """In this process, and in those that are forked from it."""
-    OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
+    OmegaConf.load, Hydra.get_mode, ConfigRepository.__deepcopy__ = staticmethod(load), get_mode, same
     config_loader_impl.create_defaults_list = create_defaults_list
     ConfigLoaderImpl._compose_config_from_defaults_list = compose
