@@ -3,6 +3,7 @@
 Without torch: pytest's own process, which only hands out tests, would wait for its import before any worker starts.
 """
 
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,14 @@ import pytest
 from regen import cli
 
 composing.install()
+gc.disable()  # until everything is imported
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: without it, looking for garbage takes a tenth of the tests' time less."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

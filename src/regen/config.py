@@ -136,9 +136,8 @@ def check_choose(cfg: DictConfig) -> None:
 
 def _conform(cfg: DictConfig, schema: type) -> None:
     try:
-        OmegaConf.merge(
-            OmegaConf.structured(schema), OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-        )
+        own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        OmegaConf.unsafe_merge(OmegaConf.structured(schema), own)  # a copy that nothing else uses
         if cfg.get("logger"):
             OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
     except ConfigKeyError:
