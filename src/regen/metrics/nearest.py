@@ -9,6 +9,7 @@ from regen.randomness import Draws
 
 RESAMPLES = 200
 KNOWN = 12  # neighbours: a resample holds a row with probability 1 - 1/e, and none of 12 in 6 of a million cases
+AT_ONCE = 2**17  # rows of resamples: some 20 MB
 NORMAL = 1.96  # standard errors on each side of a 95 % interval
 
 
@@ -28,7 +29,12 @@ class Nearest(SampleMetric):
         sides = [neighbours(fake, real) for real in (train, held_out)]
         ratio = _ratio(*(distances[:, 0] for distances, _ in sides))
         draws = Draws("nearest", device=fake.device)
-        of_resamples = torch.stack([_resampled(sides, [len(train), len(held_out)], draws) for _ in range(RESAMPLES)])
+        numbers = [len(fake), len(train), len(held_out)]
+        drawn = [[draws.integers(number, number) for number in numbers] for _ in range(RESAMPLES)]
+        at_once = max(1, AT_ONCE // len(fake))
+        of_resamples = torch.cat(
+            [_resampled(sides, drawn[start : start + at_once]) for start in range(0, RESAMPLES, at_once)]
+        )
         half = NORMAL * float(of_resamples.std())
         return {"nearest": ratio, "nearest_low": max(0.0, float(ratio) - half), "nearest_high": float(ratio) + half}
 
@@ -46,18 +52,18 @@ def neighbours(rows: Tensor, among: Tensor, known: int = KNOWN) -> tuple[Tensor,
     return torch.cat([one.values for one in near]).clamp_min(0).sqrt(), torch.cat([one.indices for one in near])
 
 
-def _resampled(sides: list[tuple[Tensor, Tensor]], sizes: list[int], draws: Draws) -> Tensor:
-    """() the ratio in one bootstrap resample of all three sets."""
-    rows = draws.integers(len(sides[0][0]), len(sides[0][0]))
+def _resampled(sides: list[tuple[Tensor, Tensor]], drawn: list[list[Tensor]]) -> Tensor:
+    """(R,) the ratio in each bootstrap resample; drawn: of each the generated (N,), training and held-out images in it."""
+    rows, *sets = (torch.stack(one) for one in zip(*drawn, strict=True))
     nearest = []
-    for (distances, indices), size in zip(sides, sizes, strict=True):
-        held = torch.zeros(size, dtype=torch.bool, device=distances.device)
-        held[draws.integers(size, size)] = True
-        there = held[indices[rows]]
-        there[:, -1] = True
-        nearest.append(distances[rows].gather(1, there.int().argmax(1, keepdim=True)))
+    for (distances, indices), chosen in zip(sides, sets, strict=True):
+        held = torch.zeros_like(chosen, dtype=torch.bool).scatter_(1, chosen, True)
+        there = held.gather(1, indices[rows].flatten(1)).view(*rows.shape, -1)
+        there[..., -1] = True
+        nearest.append(distances[rows, there.int().argmax(2)])
     return _ratio(*nearest)
 
 
 def _ratio(train: Tensor, held_out: Tensor) -> Tensor:
-    return train.double().mean() / held_out.double().mean().clamp_min(1e-300)
+    """Of distances (..., N), () or over the leading dimensions."""
+    return train.double().mean(-1) / held_out.double().mean(-1).clamp_min(1e-300)
