@@ -27,6 +27,8 @@ COMMANDS = {
     "trainer=GPU": r"no trainer=GPU \(did you mean gpu",
     "experiment=artcle": r"no experiment=artcle \(did you mean article",
     "model=diffusion": r"no model=diffusion\. There are: gan, rae, vae",
+    "network.encoder.hidden=[9]": r"network\.encoder\.hidden=\[9\]: model=gan has no encoder\. Leave it out, or type a mo",
+    "model=vae network.discriminator.batch_norm=true": r"batch_norm=true: model=vae has no discriminator\.",
     "model=vae loss=hinge": r"loss=hinge is of a GAN: with model=vae type loss=gaussian_learned",
     "loss=bernoulli": r"loss=Bernoulli is of a VAE, and a GAN has another player: type model=vae",
     "regularizer=kl": r"kl cannot be combined with a model without an encoder.*Type model=vae",

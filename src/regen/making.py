@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+from collections.abc import Iterable
 
 import torch
 from omegaconf import DictConfig
@@ -45,6 +46,17 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
             f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
         )
     return model
+
+
+def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
+    """Raises ConfigError on an override that sets something of a net which the model does not have."""
+    kind = resolve(cfg.model.get("_target_"), "model")
+    for override in overrides:
+        group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
+        net = name.partition(".")[0]
+        if group == "network" and net in NETS and net not in inspect.signature(kind).parameters:
+            model = kind.__name__.lower()
+            raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
 
 
 def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:

@@ -10,6 +10,7 @@ import warnings
 
 import torch
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -23,7 +24,7 @@ from regen.data.images import Images
 from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.loggers import CSVLog
-from regen.making import make_model
+from regen.making import check_typed, make_model
 from regen.metrics.features import Source
 from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, ranked, renamed
 from regen.model import Model
@@ -46,6 +47,8 @@ def train(cfg: DictConfig) -> float:
     tune(cfg.trainer.accelerator)
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
+    if is_alone() and not cfg.resume:  # a job of a sweep over models does without what its own does not have
+        check_typed(cfg, HydraConfig.get().overrides.task)
     data = build(cfg.data, "data", Images)
     run = Run(cfg, data, make_model(cfg, data), world)
     if run.model.start and run.model.start["iteration"] >= run.last:
