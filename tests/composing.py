@@ -36,27 +36,20 @@ def load(file: str | Path | IO[str]):
 
 
 def create_defaults_list(repo, config_name, overrides_list, prepend_hydra, skip_missing):
-    """Hydra's: which configs the chosen groups consist of. A test's own configs are looked up each time."""
-
-    def asked(overrides):
-        return list_defaults(repo, config_name, overrides, prepend_hydra=prepend_hydra, skip_missing=skip_missing)
-
-    if not _lasting(repo):
-        return asked(overrides_list)
+    """Hydra's: which configs the chosen groups consist of."""
     overrides = [o for o in overrides_list if not o.is_sweep_override()]
     values = [o for o in overrides if isinstance(o.value(), dict) or not repo.group_exists(o.key_or_group)]
     groups = [o for o in overrides if o not in values]
-    key = (config_name, tuple(o.input_line for o in groups), prepend_hydra, skip_missing)
+    how = {"prepend_hydra": prepend_hydra, "skip_missing": skip_missing}
+    key = (_sources(repo), config_name, tuple(o.input_line for o in groups), *how.values())
     if key not in lists:
-        lists[key] = asked(groups)
+        lists[key] = list_defaults(repo, config_name, groups, **how)
     return replace(lists[key], config_overrides=values)
 
 
 def compose(self: ConfigLoaderImpl, defaults, repo):
     """Hydra's: these configs, one merged into the other."""
-    if not _lasting(repo):
-        return merge(self, defaults, repo)
-    key = tuple((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
+    key = _sources(repo), tuple((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
     if key not in configs:
         configs[key] = pickle.dumps(merge(self, defaults, repo))
     return pickle.loads(configs[key])
@@ -67,9 +60,11 @@ def same(self: ConfigRepository, _: dict) -> ConfigRepository:
     return self
 
 
-def _lasting(repo) -> bool:
-    """Whether all configs are the project's and Hydra's, which no test writes."""
-    return all(s.scheme() != "file" or Path(s.path) == ROOT / "conf" for s in repo.get_sources())
+def _sources(repo) -> tuple:
+    """Where configs are looked for; of folders that a test may write into with the files' last changes."""
+    folders = [Path(source.path) for source in repo.get_sources() if source.scheme() == "file"]
+    own = [file for folder in folders if folder != ROOT / "conf" for file in sorted(folder.rglob("*.yaml"))]
+    return *folders, *((file, file.stat().st_mtime_ns) for file in own)
 
 
 def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
