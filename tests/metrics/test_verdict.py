@@ -79,7 +79,11 @@ def test_a_mixture_of_which_five_modes_are_found_has_collapsed():
     judge = Judge(grid, {"frechet": FrechetDistance()} | grid.own_metrics(), Own(), None, samples=250)
     said = said_of(judge, points.view(-1, 2, 1, 1), grid)
     assert said == Verdict("collapsed", "Collapsed: it has found 5 of 25 modes.")
-    assert said_of(judge, grid.test.images, grid).kind == "generalizes"
+    real = said_of(judge, grid.test.images, grid)
+    assert real.kind == "generalizes"
+    assert "25 of 25 modes are found, and 98% of the points lie within 3 standard deviations" in real.sentence
+    nowhere = said_of(judge, (grid.to_plane(grid.test.images) + 1).view(-1, 2, 1, 1) / grid.scale, grid)
+    assert "; 0 of 25 modes are found, and 0% of the points" in nowhere.sentence
 
 
 def test_a_shifted_gaussian_generalizes_and_is_said_to_be_as_far_as_the_closed_form_has_it():

@@ -53,7 +53,7 @@ def verdict(
         return Verdict("diverged", "Diverged: it generates numbers that are not finite.")
     collapsed = _posterior_collapsed(last, split, latents) or _collapsed(last, split, modes)
     known = collapsed or _memorizes(last) or _overfits(history, split) or _coded_worse(history)
-    return _with_active(known or _generalizes(last, split), last, split, latents)
+    return _with_active(known or _generalizes(last, split, modes), last, split, latents)
 
 
 def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, float]]:
@@ -164,7 +164,7 @@ def _is_nearer(row: Figures, split: str) -> bool:
     return row.get("gap", 0) > NEARER and row.get(f"gap/{figure}", 0) > row.get(f"real/{figure}", 0)
 
 
-def _generalizes(last: Figures, split: str) -> Verdict:
+def _generalizes(last: Figures, split: str, modes: int | None) -> Verdict:
     evidence = []
     if "gap" in last:
         nearer = "no nearer" if last["gap"] <= 0.005 else f"only {last['gap']:.0%} nearer"
@@ -179,6 +179,9 @@ def _generalizes(last: Figures, split: str) -> Verdict:
     name = _distance(last, split)
     if name in last and (real := last.get(f"real/{name.partition('/')[2]}")) is not None:
         evidence.append(f"{name} is {last[name]:.3g}, where real images score {real:.3g}")
+    if modes and f"{split}/modes" in last:  # points that are new need not be good
+        near = f"{last[f'{split}/high_quality']:.0%} of the points lie within 3 standard deviations of one"
+        evidence.append(f"{last[f'{split}/modes']:.0f} of {modes} modes are found, and {near}")
     if not evidence:
         return Verdict("unknown", "Not known: nothing was measured that tells.")
     return Verdict("generalizes", f"Generalizes: {'; '.join(evidence)}.")
