@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,19 @@ def evaluate(monkeypatch: pytest.MonkeyPatch):
     return typed
 
 
-def test_figures_on_the_test_part_go_to_the_run(train, evaluate, capsys) -> None:
-    run = train("max_iterations=4")
+@pytest.fixture(scope="module")
+def trained(train_once) -> Path:
+    """A run, for copies of it to be measured."""
+    return train_once("max_iterations=4")
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path, train) -> Path:
+    """A copy of it, in this test's outputs."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_figures_on_the_test_part_go_to_the_run(run, evaluate, capsys) -> None:
     before = read_json(run / "result.json")
     evaluate(f"run={run}", *FAST)
     out = capsys.readouterr().out
@@ -38,8 +50,7 @@ def test_figures_on_the_test_part_go_to_the_run(train, evaluate, capsys) -> None
     assert found["verdict"]["sentence"] in out.replace("\n", " ")
 
 
-def test_each_evaluation_is_a_row_of_evaluations_csv(train, evaluate) -> None:
-    run = train("max_iterations=4")
+def test_each_evaluation_is_a_row_of_evaluations_csv(run, evaluate) -> None:
     evaluate(f"run={run}", *FAST)
     evaluate(f"run={run}", "samples=50", "metrics=[frechet]", "split=val", "weights=raw", "checkpoint=best")
     rows = list(csv.DictReader((run / "evaluations.csv").read_text().splitlines()))
@@ -59,8 +70,8 @@ def test_what_it_measures_on_the_validation_part_is_what_the_run_measured(train,
     assert result["evaluations"][0]["figures"] == pytest.approx(result["figures"])
 
 
-def test_several_runs_by_a_glob_and_one_that_cannot_be_measured(train, evaluate, capsys) -> None:
-    one, other = train("max_iterations=4", folder="one"), train("max_iterations=4", folder="other")
+def test_several_runs_by_a_glob_and_one_that_cannot_be_measured(run, evaluate, capsys) -> None:
+    one, other = (shutil.copytree(run, run.parent / name) for name in ("one", "other"))
     for checkpoint in (other / "checkpoints").iterdir():
         checkpoint.unlink()
     evaluate(f"run='{one.parent}/o*'", *FAST)
@@ -79,15 +90,14 @@ def test_metrics_that_make_no_sense_for_the_data_are_left_out_with_a_note(train,
     assert "modes" in out
 
 
-def test_a_vae_has_its_likelihood_measured_and_a_gan_a_note(train, evaluate, capsys) -> None:
+def test_a_vae_has_its_likelihood_measured_and_a_gan_a_note(run, train, evaluate, capsys) -> None:
     vae = train("model=vae", "loss=bernoulli", "max_iterations=4", "metrics=[elbo]", folder="vae")
     evaluate(f"run={vae}", "samples=40", "metrics=[elbo,nll,scores]", "metrics.nll.samples=20", "metrics.nll.images=40")
     assert "metrics: scores is left out:" in capsys.readouterr().out
     (found,) = read_json(vae / "result.json")["evaluations"]
     assert {"test/nll_nats", "test/nll_nats_se", "test/nll_bpd", "test/nll_ess"} <= found["figures"].keys()
     assert found["figures"]["test/nll_nats"] < -found["figures"]["test/elbo_nats"]
-    gan = train("max_iterations=4", folder="gan")
-    evaluate(f"run={gan}", "samples=40", "metrics=[nll,frechet]")
+    evaluate(f"run={run}", "samples=40", "metrics=[nll,frechet]")
     assert "metrics: nll is left out: nll is of a model with an encoder: type model=vae" in capsys.readouterr().out
 
 
@@ -107,8 +117,7 @@ def test_what_cannot_be_done_is_said_in_one_line(evaluate, capsys, overrides, wo
     assert words in capsys.readouterr().err
 
 
-def test_a_run_that_goes_on_keeps_its_evaluations(train, evaluate) -> None:
-    run = train("max_iterations=4")
+def test_a_run_that_goes_on_keeps_its_evaluations(run, train, evaluate) -> None:
     evaluate(f"run={run}", *FAST)
     train(f"resume={run}", "max_iterations=6")
     result = read_json(run / "result.json")

@@ -43,7 +43,14 @@ def test_every_likelihood_trains_every_pair_of_nets(train, network, loss):
     more = ["loss.samples=3"] if loss == "iwae" else []
     size = "data.image_size=16" if network == "dcgan" else "data.image_size=8"
     run = train(
-        *VAE, f"network={network}", f"loss={loss}", f"regularizer={regularizer}", *more, size, "max_iterations=3"
+        *VAE,
+        "metrics=[elbo]",
+        f"network={network}",
+        f"loss={loss}",
+        f"regularizer={regularizer}",
+        *more,
+        size,
+        "max_iterations=3",
     )
     figures = json.loads((run / "result.json").read_text())["figures"]
     assert figures["val/elbo_nats"] < 1e4 and 0 <= figures["val/active_units"] <= 4
@@ -65,6 +72,7 @@ def test_an_update_teaches_encoder_decoder_and_the_likelihoods_scale():
 
 def test_a_resumed_run_is_the_uninterrupted_one(train):
     options = (*VAE, "regularizer=[kl,total_correlation]", "loss=bernoulli", "data.subset=100", "data.batch_size=16")
+    options += ("metrics=[elbo]",)
     whole = train(*options, "max_iterations=12", folder="whole")
     part = train(*options, "max_iterations=7", folder="part")
     train(f"resume={part}", "max_iterations=12", smoke=False)
@@ -137,7 +145,7 @@ def test_a_run_is_measured_drawn_from_exported_reported_and_compared(train, type
 
 
 def test_an_opened_run_encodes_as_the_trained_model(train):
-    run = train(*VAE, "max_iterations=3")
+    run = train(*VAE, "metrics=[elbo]", "max_iterations=3")
     opened = open_run(run)
     mean, logvar = opened.model.encode(images(8).repeat(1, 1, 2, 2))
     assert mean.shape == logvar.shape == (8, 4) and opened.sampler()(mean).shape == (8, 1, 8, 8)
