@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,7 @@ def test_figures_are_added_to_the_run_in_wandb(train, evaluate) -> None:
     run = train("max_iterations=4", "logger=wandb")
     tracker = read_json(run / "wandb.json")["id"]
     before = _offline(run, tracker)
+    time.sleep(1)  # wandb names a folder by the second
     evaluate(f"run={run}", *FAST)
     assert len(_offline(run, tracker)) == len(before) + 1
 
