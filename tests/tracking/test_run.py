@@ -1,6 +1,7 @@
 """W&B's side of a run: it holds what runs are compared by, and never stands in the way."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_a_sample_grid_in_wandb_is_not_black(train, tmp_path: Path) -> None:
 def test_resuming_goes_on_with_wandbs_run(train, tmp_path: Path) -> None:
     folder = train("logger=wandb", "max_iterations=5")
     first = json.loads((folder / "wandb.json").read_text())["id"]
+    time.sleep(1)  # wandb names a folder by the second
     train(f"resume={folder}", "max_iterations=10", smoke=False)
     assert json.loads((folder / "wandb.json").read_text())["id"] == first
     assert len(list((tmp_path / "wandb").glob(f"offline-run-*-{first}"))) == 2
