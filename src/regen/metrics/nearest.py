@@ -29,12 +29,10 @@ class Nearest(SampleMetric):
         sides = [neighbours(fake, real) for real in (train, held_out)]
         ratio = _ratio(*(distances[:, 0] for distances, _ in sides))
         draws = Draws("nearest", device=fake.device)
-        numbers = [len(fake), len(train), len(held_out)]
-        drawn = [[draws.integers(number, number) for number in numbers] for _ in range(RESAMPLES)]
+        sizes = [len(fake), len(train), len(held_out)]
         at_once = max(1, AT_ONCE // len(fake))
-        of_resamples = torch.cat(
-            [_resampled(sides, drawn[start : start + at_once]) for start in range(0, RESAMPLES, at_once)]
-        )
+        parts = [range(start, min(start + at_once, RESAMPLES)) for start in range(0, RESAMPLES, at_once)]
+        of_resamples = torch.cat([_resampled(sides, [_chosen(sizes, draws) for _ in part]) for part in parts])
         half = NORMAL * float(of_resamples.std())
         return {"nearest": ratio, "nearest_low": max(0.0, float(ratio) - half), "nearest_high": float(ratio) + half}
 
@@ -52,8 +50,13 @@ def neighbours(rows: Tensor, among: Tensor, known: int = KNOWN) -> tuple[Tensor,
     return torch.cat([one.values for one in near]).clamp_min(0).sqrt(), torch.cat([one.indices for one in near])
 
 
+def _chosen(sizes: list[int], draws: Draws) -> list[Tensor]:
+    """Which rows are in one bootstrap resample of sets of these sizes, each (size,)."""
+    return [draws.integers(size, size) for size in sizes]
+
+
 def _resampled(sides: list[tuple[Tensor, Tensor]], drawn: list[list[Tensor]]) -> Tensor:
-    """(R,) the ratio in each bootstrap resample; drawn: of each the generated (N,), training and held-out images in it."""
+    """(R,) the ratio in each of R bootstrap resamples, of which the generated, training and held-out images were drawn."""
     rows, *sets = (torch.stack(one) for one in zip(*drawn, strict=True))
     nearest = []
     for (distances, indices), chosen in zip(sides, sets, strict=True):
