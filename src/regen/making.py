@@ -35,7 +35,7 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
     """The same for images of a shape (C, H, W); whether it can be trained is not tried out."""
     with seeded(cfg.seed, "weights"):
         kind = resolve(cfg.model.get("_target_"), "model")
-        nets = {name: _net(cfg, name, shape) for name in NETS if name in inspect.signature(kind).parameters}
+        nets = {name: _net(cfg, name, shape) for name in _nets_of(kind)}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
@@ -48,13 +48,17 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
     return model
 
 
+def _nets_of(kind: type[Model]) -> list[str]:
+    return [name for name in NETS if name in inspect.signature(kind).parameters]
+
+
 def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
     """Raises ConfigError on an override that sets something of a net which the model does not have."""
     kind = resolve(cfg.model.get("_target_"), "model")
     for override in overrides:
         group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
         net = name.partition(".")[0]
-        if group == "network" and net in NETS and net not in inspect.signature(kind).parameters:
+        if group == "network" and net in NETS and net not in _nets_of(kind):
             model = kind.__name__.lower()
             raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
 
