@@ -7,13 +7,15 @@ import hydra
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="evaluate")
 def main(cfg: DictConfig) -> float:
     with cli.told_in_job():
         config.check_evaluate(cfg)
-        from regen.evaluating import evaluate  # here: --help does without torch, which takes seconds to import
+        with loading():
+            from regen.evaluating import evaluate  # here: --help does without torch, which takes seconds to import
 
         return evaluate(cfg)
 

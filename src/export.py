@@ -8,13 +8,15 @@ import hydra
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="export")
 def main(cfg: DictConfig) -> float:
     with cli.told_in_job():
         config.check_export(cfg)
-        from regen.exporting.export import export_all  # here: --help and --cfg job do without torch
+        with loading():
+            from regen.exporting.export import export_all  # here: --help and --cfg job do without torch
 
         return export_all(cfg)
 

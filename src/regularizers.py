@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from regen.startup import loading
+
 
 def main(given: list[str] | None = None) -> int:
     """Print or write; 1 if no passport has all of the words."""
@@ -18,7 +20,8 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", metavar="WORD", help="show those whose passport has all of these")
     parser.add_argument("--write", action="store_true", help="make the tables of README.md and docs/regularizers.md")
     asked = parser.parse_args(given)
-    from regen import catalogue  # here: --help does without torch, which takes seconds to import
+    with loading():
+        from regen import catalogue  # here: --help does without torch, which takes seconds to import
 
     if asked.write:
         print("\n".join(f"wrote {path}" for path in catalogue.write()) or "nothing changed")

@@ -7,13 +7,15 @@ import hydra
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="report")
 def main(cfg: DictConfig) -> int:
     with cli.told_in_job():
         config.check_report(cfg)
-        from regen.page.anew import make_anew  # here: --help does without torch, which takes seconds to import
+        with loading():
+            from regen.page.anew import make_anew  # here: --help does without torch, which takes seconds to import
 
         return make_anew(cfg)
 

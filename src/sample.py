@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from regen import cli, config, runs
 from regen.finding import find_runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="sample")
@@ -15,9 +16,8 @@ def main(cfg: DictConfig) -> None:
     with cli.told_in_job():
         config.check_sample(cfg)
         found = find_runs(cfg.run)
-        from regen.sampling.draw import (
-            sample_all,
-        )  # here: --help and a wrong name do without torch, which takes seconds
+        with loading():
+            from regen.sampling.draw import sample_all  # here: --help and a wrong name do without torch
 
         sample_all(cfg, found)
 

@@ -11,13 +11,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="stability")
 def main(cfg: DictConfig) -> float:
     with cli.told_in_job():
         config.check_stability(cfg)
-        from regen.dirac import microscope  # here: --help and --cfg job do without torch, which takes seconds to import
+        with loading():
+            from regen.dirac import microscope  # here: --help and --cfg job do without torch
 
         folder = Path(HydraConfig.get().runtime.output_dir)
         return microscope.look_at_all(cfg, folder) if cfg.all else microscope.look(cfg, folder)

@@ -9,6 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 from regen.sweeps.job import job
 
 
@@ -23,7 +24,8 @@ def main(cfg: DictConfig) -> float:
 
 def trained(cfg: DictConfig) -> float:
     """The monitored figure of the run that a configuration describes."""
-    from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
+    with loading():
+        from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
 
     return train(cfg)
 

@@ -9,13 +9,15 @@ import hydra
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.startup import loading
 
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="wandb_view")
 def main(cfg: DictConfig) -> None:
     with cli.told_in_job():
         config.check_wandb_view(cfg)
-        from regen.tracking.view import view  # here: --help does without wandb, which takes seconds to import
+        with loading():
+            from regen.tracking.view import view  # here: --help does without wandb, which takes seconds to import
 
         if not view(cfg):
             sys.exit(2)
