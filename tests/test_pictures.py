@@ -43,6 +43,14 @@ def test_scatter_shows_points_that_are_there():
     assert not full.equal(empty)
 
 
+def test_a_scatter_shows_nothing_of_the_one_before_it():
+    means, points = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), Draws("points").normal(50, 2)
+    alone = pictures.scatter(points, means, std=0.05)
+    pictures.scatter(9 * points, means, std=0.05)
+    pictures.scatter(points, means, std=0.3)
+    assert pictures.scatter(points, means, std=0.05).equal(alone)
+
+
 def test_a_saved_picture_is_read_as_it_was(tmp_path):
     picture = (Draws("picture").uniform(3, 20, 30) * 255).to(torch.uint8)
     pictures.save_png(picture, tmp_path / "new" / "folder" / "picture.png")

@@ -1,5 +1,6 @@
 """Pictures for people: sample grids, scatter plots and curves, drawn without a display and without global state."""
 
+import functools
 import io
 import math
 from pathlib import Path
@@ -39,26 +40,33 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     A mode is a cross, within a circle of 3 standard deviations. The axes depend on the means alone, so that pictures of
     one mixture compare; points beyond them are counted in the title.
     """
-    from matplotlib.collections import EllipseCollection
-
-    reach = 1.4 * float(means.abs().max())
-    figure = blank(5, 5)
-    axes = figure.add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-    inside = int((points.abs() <= reach).all(1).sum())
+    axes = _plane(tuple(map(tuple, means.tolist())), std)
+    inside = int((points.abs() <= axes.get_xlim()[1]).all(1).sum())
     beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
     axes.set_title(f"{len(points):,} generated points{beyond}", y=1, fontsize=10, color=INK)  # y: no search for a place
-    x, y = means.cpu().numpy().T
-    axes.scatter(x, y, marker="+", s=120, color="#999999", linewidths=1, zorder=1)
-    circles = {"units": "xy", "offsets": means.tolist(), "offset_transform": axes.transData, "facecolors": "none"}
-    circles |= {"edgecolors": INK, "linewidths": 0.8, "zorder": 3}
-    axes.add_collection(EllipseCollection(6 * std, 6 * std, 0, **circles), autolim=False)
     x, y = points.detach().cpu().numpy().T
     size = min(max(2_000 / len(points), 3), 12)
-    axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
+    shown = axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
+    picture = rendered(axes.figure)
+    shown.remove()
+    return picture
+
+
+@functools.lru_cache(4)  # axes and their ticks take as long as all else, and evaluations draw the same ones
+def _plane(means: tuple[tuple[float, float], ...], std: float):
+    """Axes with the modes of a mixture."""
+    from matplotlib.collections import EllipseCollection
+
+    reach = 1.4 * max(abs(place) for mean in means for place in mean)
+    axes = blank(5, 5).add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.scatter(*zip(*means, strict=True), marker="+", s=120, color="#999999", linewidths=1, zorder=1)
+    circles = {"units": "xy", "offsets": means, "offset_transform": axes.transData, "facecolors": "none"}
+    circles |= {"edgecolors": INK, "linewidths": 0.8, "zorder": 3}
+    axes.add_collection(EllipseCollection(6 * std, 6 * std, 0, **circles), autolim=False)
     axes.grid(color=PALE, linewidth=0.4)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8, colors=INK)
-    return rendered(figure)
+    return axes
 
 
 def save_png(picture: Tensor, *paths: Path) -> None:
