@@ -7,24 +7,23 @@ import io
 import os
 import pickle
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
-from hydra._internal import config_loader_impl
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, flag_override
 
 from regen.runs import ROOT
 
-read, list_defaults, merge = (
-    OmegaConf.load,
-    config_loader_impl.create_defaults_list,
-    ConfigLoaderImpl._compose_config_from_defaults_list,
-)
-texts, lists, configs = {}, {}, {}
+read, load_config, embed = OmegaConf.load, ConfigRepository.load_config, ConfigLoaderImpl._load_single_config
+list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
+map_choices = defaults_list._create_interpolation_map
+texts, files, parts, lists, configs = {}, {}, {}, {}, {}
 
 
 def load(file: str | Path | IO[str]):
@@ -33,6 +32,27 @@ def load(file: str | Path | IO[str]):
     if text not in texts:
         texts[text] = pickle.dumps(read(io.StringIO(text)))
     return pickle.loads(texts[text])
+
+
+def load_file(self: ConfigRepository, config_path: str):
+    """Hydra's: a config and its defaults list."""
+    key = _sources(self), config_path
+    if key not in files:
+        files[key] = pickle.dumps(load_config(self, config_path))
+    return pickle.loads(files[key])
+
+
+def load_part(self: ConfigLoaderImpl, default, repo):
+    """Hydra's: a config at its place in the whole."""
+    key = _sources(repo), default.config_path, default.package, default.primary
+    if key not in parts:
+        parts[key] = pickle.dumps(embed(self, default, repo))
+    return pickle.loads(parts[key])
+
+
+def create_map(overrides, defaults, self_added):
+    """Hydra's: the choices so far, if a default refers to one."""
+    return map_choices(overrides, defaults, self_added) if any(d.is_interpolation() for d in defaults) else None
 
 
 def create_defaults_list(repo, config_name, overrides_list, prepend_hydra, skip_missing):
@@ -48,10 +68,17 @@ def create_defaults_list(repo, config_name, overrides_list, prepend_hydra, skip_
 
 
 def compose(self: ConfigLoaderImpl, defaults, repo):
-    """Hydra's: these configs, one merged into the other."""
+    """Hydra's: these configs, one merged into the other; its own settings, which come first, are merged for themselves."""
     key = _sources(repo), tuple((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
     if key not in configs:
-        configs[key] = pickle.dumps(merge(self, defaults, repo))
+        own = list(takewhile(lambda one: one.config_path.startswith("hydra/"), defaults))
+        if len(own) in (0, len(defaults)):
+            merged = merge(self, defaults, repo)
+        else:  # each merge looks through all that there is
+            merged = compose(self, own, repo)
+            with flag_override(merged, "no_deepcopy_set_nodes", True):
+                merged.merge_with(compose(self, defaults[len(own) :], repo))
+        configs[key] = pickle.dumps(merged)
     return pickle.loads(configs[key])
 
 
@@ -74,6 +101,7 @@ def get_mode(self: Hydra, config_name: str, overrides: list[str]) -> RunMode | N
 
 def install() -> None:
     """In this process, and in those that are forked from it."""
-    OmegaConf.load, Hydra.get_mode, ConfigRepository.__deepcopy__ = staticmethod(load), get_mode, same
-    config_loader_impl.create_defaults_list = create_defaults_list
-    ConfigLoaderImpl._compose_config_from_defaults_list = compose
+    OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
+    ConfigRepository.__deepcopy__, ConfigRepository.load_config = same, load_file
+    defaults_list._create_interpolation_map, config_loader_impl.create_defaults_list = create_map, create_defaults_list
+    ConfigLoaderImpl._load_single_config, ConfigLoaderImpl._compose_config_from_defaults_list = load_part, compose
