@@ -1,5 +1,7 @@
 """The training stream: what each iteration shows."""
 
+import multiprocessing
+
 import pytest
 import torch
 
@@ -120,8 +122,6 @@ def test_more_workers_than_cores_warn_of_nothing(split):
 
 
 def test_stopping_early_leaves_no_worker_behind(split):
-    import multiprocessing
-
     before = multiprocessing.active_children()  # of another test's launcher
     for _ in Chunks(split, Stream(30, batch=4, draws=1, seed=1), 0, 1000, [], workers=2):
         break
@@ -131,5 +131,7 @@ def test_stopping_early_leaves_no_worker_behind(split):
 def test_workers_name_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     files = Files([tmp_path / "broken.png"], None, size=8, channels=1)
-    with pytest.raises(ConfigError, match=r"broken\.png cannot be read as an image"):
+    before = multiprocessing.active_children()
+    with pytest.raises(ConfigError, match=r"broken\.png cannot be read as an image") as raised:
         list(Chunks(files, Stream(1, batch=1, draws=1, seed=1), 0, 1, [], workers=1))
+    assert set(multiprocessing.active_children()) <= set(before), raised  # which still knows where it happened

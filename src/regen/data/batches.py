@@ -118,4 +118,7 @@ class Chunks:
                 generator=torch.Generator(),  # else the loader draws from the global one
             )
             chunks = iter(loader)
-        yield from chunks
+        try:
+            yield from chunks
+        finally:
+            chunks._shutdown_workers()  # as Lightning does: garbage would be waited for five seconds
