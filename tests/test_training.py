@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from regen import checkpoints
-from regen.runs import ROOT
+from regen.runs import ROOT, provenance
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -141,6 +141,12 @@ def test_a_multirun_makes_a_folder_for_each_job_and_returns_the_monitored_figure
     folders = [path for path in sweep.iterdir() if path.is_dir()]
     assert all(json.loads((folder / "result.json").read_text())["status"] == "finished" for folder in folders)
     assert {re.search(r"lambda_g-([0-9.]+)_", folder.name).group(1) for folder in folders} == {"0", "0.1"}
+
+
+def test_jobs_of_a_process_are_made_by_the_code_that_it_imported(monkeypatch) -> None:
+    before = provenance()
+    monkeypatch.setattr("regen.runs._git", lambda *_: "committed meanwhile")
+    assert provenance() == before and {"command", "commit", "versions"} < set(before)
 
 
 def test_help_and_the_composed_configuration_need_no_torch() -> None:

@@ -56,8 +56,12 @@ def is_alone() -> bool:
 
 def provenance() -> dict[str, object]:
     """Command, git commit, versions: what is needed to run it again."""
+    return {"command": [Path(sys.argv[0]).name, *sys.argv[1:]], **_imported()}
+
+
+@functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile
+def _imported() -> dict[str, object]:
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "python": platform.python_version(),

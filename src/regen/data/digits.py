@@ -1,5 +1,6 @@
 """The 1,797 handwritten digits that come with scikit-learn: real images with no download."""
 
+import functools
 from typing import Unpack
 
 import torch
@@ -18,12 +19,18 @@ def digits(*, image_size: int, validation: float, test: float, **use: Unpack[Use
         image_size: pixels a side.
         validation, test: fractions of the images that are held out.
     """
-    from sklearn.datasets import load_digits
-
     check_size(image_size)
-    bunch = load_digits()
-    grey = torch.from_numpy(bunch.images)[:, None] * (255 / INK)
-    everything = Split(resize(grey, image_size), torch.from_numpy(bunch.target).long())
+    grey, labels = _scanned()
+    everything = Split(resize(grey, image_size), labels)
     validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
     held_out = everything.take(test_part)
     return Images.select("digits", everything, train_part, validation_part, test=held_out, **use)
+
+
+@functools.cache  # jobs of one process need not parse the text that they are stored as again
+def _scanned() -> tuple[torch.Tensor, torch.Tensor]:
+    """(1797, 1, 8, 8) in 0..255 and (1797,) int64."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return torch.from_numpy(bunch.images)[:, None] * (255 / INK), torch.from_numpy(bunch.target).long()
