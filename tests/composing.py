@@ -9,6 +9,7 @@ import os
 import pickle
 from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import IO
@@ -17,17 +18,18 @@ from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig, ListConfig, Node, OmegaConf, flag_override
+from omegaconf import DictConfig, ListConfig, Node, OmegaConf, base, flag_override
 from omegaconf.base import Metadata
 
 from regen.runs import ROOT
 
 read, load_config, embed = OmegaConf.load, ConfigRepository.load_config, ConfigLoaderImpl._load_single_config
 list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
-map_choices = defaults_list._create_interpolation_map
+read_override, map_choices = OverridesParser.parse_rule, defaults_list._create_interpolation_map
 deepcopies = {kind: kind.__deepcopy__ for kind in (DictConfig, ListConfig)}
-texts, files, parts, lists, configs = {}, {}, {}, {}, {}
+texts, said, files, parts, lists, configs = {}, {}, {}, {}, {}, {}
 
 
 def load(file: str | Path | IO[str]):
@@ -36,6 +38,13 @@ def load(file: str | Path | IO[str]):
     if text not in texts:
         texts[text] = pickle.dumps(read(io.StringIO(text)))
     return pickle.loads(texts[text])
+
+
+def parse_rule(self: OverridesParser, s: str, rule_name: str):
+    """Hydra's: what an override says."""
+    if (s, rule_name) not in said:
+        said[s, rule_name] = pickle.dumps(read_override(self, s, rule_name))
+    return pickle.loads(said[s, rule_name])
 
 
 def load_file(self: ConfigRepository, config_path: str):
@@ -127,11 +136,24 @@ def copied(self: DictConfig | ListConfig, memo: dict):
     return copy
 
 
+REPLACED = {
+    (DictConfig, "__deepcopy__"): copied,
+    (ListConfig, "__deepcopy__"): copied,
+    (OmegaConf, "load"): load,
+    (base, "parse"): cache(base.parse),  # what refers to another value
+    (OverridesParser, "parse_rule"): parse_rule,
+    (Hydra, "get_mode"): get_mode,
+    (ConfigRepository, "__deepcopy__"): same,
+    (ConfigRepository, "load_config"): load_file,
+    (defaults_list, "_create_interpolation_map"): create_map,
+    (config_loader_impl, "create_defaults_list"): create_defaults_list,
+    (ConfigLoaderImpl, "_load_single_config"): load_part,
+    (ConfigLoaderImpl, "_compose_config_from_defaults_list"): compose,
+}
+BEFORE = {place: getattr(*place, None) for place in REPLACED}
+
+
 def install() -> None:
     """In this process, and in those that are forked from it."""
-    for kind in deepcopies:
-        kind.__deepcopy__ = copied
-    OmegaConf.load, Hydra.get_mode = staticmethod(load), get_mode
-    ConfigRepository.__deepcopy__, ConfigRepository.load_config = same, load_file
-    defaults_list._create_interpolation_map, config_loader_impl.create_defaults_list = create_map, create_defaults_list
-    ConfigLoaderImpl._load_single_config, ConfigLoaderImpl._compose_config_from_defaults_list = load_part, compose
+    for (owner, name), ours in REPLACED.items():
+        setattr(owner, name, ours)

@@ -6,9 +6,6 @@ import composing
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra._internal import config_loader_impl, defaults_list
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
 from omegaconf import OmegaConf, ValidationError
 
 from regen.runs import ROOT
@@ -25,14 +22,8 @@ def test_a_composition_that_is_remembered_is_hydras_own(monkeypatch, name, typed
             return compose(name, typed, return_hydra_config=True)
 
     first, again = composed(), composed()
-    for kind, deepcopy in composing.deepcopies.items():
-        monkeypatch.setattr(kind, "__deepcopy__", deepcopy)
-    monkeypatch.setattr(OmegaConf, "load", composing.read)
-    monkeypatch.setattr(ConfigRepository, "load_config", composing.load_config)
-    monkeypatch.setattr(defaults_list, "_create_interpolation_map", composing.map_choices)
-    monkeypatch.setattr(config_loader_impl, "create_defaults_list", composing.list_defaults)
-    monkeypatch.setattr(ConfigLoaderImpl, "_load_single_config", composing.embed)
-    monkeypatch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", composing.merge)
+    for place, before in composing.BEFORE.items():
+        monkeypatch.setattr(*place, before)
     plain = composed()
     assert first == again == plain
     assert OmegaConf.to_yaml(again) == OmegaConf.to_yaml(plain)  # the order of keys, too
