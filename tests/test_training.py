@@ -25,8 +25,8 @@ def width(path: Path) -> int:
         return picture.width
 
 
-def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train) -> None:
-    folder = train("regularizer=l2", "lambda_g=0.1", "report=true")
+def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train, capsys) -> None:
+    folder = train("regularizer=l2", "lambda_g=0.1", "report=true", f"group={'long' * 30}")
     assert (folder / "report.html").exists()
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "finished"
@@ -51,6 +51,7 @@ def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train)
     }
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10", "15", "20"]
     assert "lambda_g: 0.1" in (folder / "config.yaml").read_text()
+    assert (folder / "config.yaml").read_text() in capsys.readouterr().out  # whole lines, where no terminal shows them
 
 
 def test_lengths_may_be_given_in_images(train) -> None:

@@ -173,7 +173,11 @@ class Run:
         text = yaml.safe_dump(config, sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
         if is_alone():
-            Console().print(Syntax(text, "yaml", background_color="default"))
+            console = Console()
+            if console.is_terminal:
+                console.print(Syntax(text, "yaml", background_color="default"))
+            else:  # a file has no colours, and no edge that lines would be broken at
+                print(text, end="", flush=True)
         log = CSVLog(self.folder.metrics)
         if self.model.start and self.model.start["rows"]:
             log.go_on(self.model.start["rows"])
