@@ -26,6 +26,8 @@ class RaceSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> float:
         """The best mean held-out score."""
-        from regen.choosing.making import choose
+        from regen.startup import loading
 
+        with loading():
+            from regen.choosing.making import choose
         return choose(self.config, arguments, self.hydra_context, self.task_function)
