@@ -85,8 +85,11 @@ def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, st
 
 @pytest.fixture(scope="session")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What runs learn of their data: a net of features, and those of real images."""
-    return tmp_path_factory.mktemp("features")
+    """What runs learn of their data: a net of features, and those of real images. The test processes share it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "features"
+    shared.mkdir(exist_ok=True)
+    return shared
 
 
 def training(outputs: Path, features: Path, monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ from regen.sweeps import names, processes
 from regen.sweeps.names import job_name
 
 JOB = ("metrics=[frechet]", "data.subset=200", "max_iterations=6", "save_every=2", "evaluate_every=9999")
-GRID = ("regularizer=none,l2,[l2,r1]", "lambda_g=0.1", "seed=0,1")
+GRID = ("regularizer=none,[l2,r1]", "lambda_g=0.1", "seed=0,1")
 UNCERTAIN = ("images_per_second", "seconds")
 
 
@@ -71,7 +71,7 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_one(swe
     took = time.perf_counter() - began
     for share in (0.37, 0.21):
         killed_after(share * took, lambda: sweep(*GRID, folder="killed"))
-    assert len(whole) == 6
+    assert len(whole) == 4
     assert {row["status"] for row in whole} == {"finished"}
     assert table(sweep(*GRID, folder="killed")) == whole
 
