@@ -110,6 +110,9 @@ def test_bad_input_is_refused_in_words(stability, capsys, overrides, told):
 
 
 def test_it_does_without_lightning_which_takes_seconds_to_import():
-    program = "import sys; from regen.dirac import microscope; print({'lightning', 'torch._dynamo'} & set(sys.modules))"
+    program = (
+        "import sys; from regen.startup import loading\nwith loading(): from regen.dirac import microscope\n"
+        "print({'lightning', 'torch._dynamo'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
