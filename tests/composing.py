@@ -127,7 +127,7 @@ def copied(self: DictConfig | ListConfig, memo: dict):
     parent, state["_parent"] = state["_parent"], None
     try:
         Plain(text).dump(self)
-    except pickle.PicklingError:
+    except (pickle.PicklingError, AttributeError):  # the latter of a class that is local
         return deepcopies[type(self)](self, memo)
     finally:
         state["_parent"] = parent
