@@ -1,5 +1,6 @@
 """The whole command: what it writes, what it returns, and how it ends."""
 
+import copy
 import csv
 import json
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra.core.config_store import ConfigStore
 from PIL import Image
 
 from regen import checkpoints
@@ -148,6 +150,12 @@ def test_jobs_of_a_process_are_made_by_the_code_that_it_imported(monkeypatch) ->
     before = provenance()
     monkeypatch.setattr("regen.runs._git", lambda *_: "committed meanwhile")
     assert provenance() == before and {"command", "commit", "versions"} < set(before)
+
+
+def test_hydras_store_is_not_copied_for_each_group_that_help_lists(train) -> None:
+    train("--cfg", "job")
+    store = ConfigStore.instance()
+    assert copy.deepcopy(store) is store
 
 
 def test_help_and_the_composed_configuration_need_no_torch() -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -49,6 +50,8 @@ def run(main: Callable[[], None]) -> None:
     os.environ.setdefault("REGEN_TRACEBACK", os.environ.get("HYDRA_FULL_ERROR", "0"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come to us
     register_resolvers()
+    # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
+    ConfigStore.__deepcopy__ = lambda store, _: store
     with told():
         options, overrides = apart(sys.argv[1:])
         if _config().stem == "choose":
