@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 from collections import defaultdict
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cache
 from itertools import takewhile
@@ -28,39 +29,36 @@ from regen.runs import ROOT
 read, load_config, embed = OmegaConf.load, ConfigRepository.load_config, ConfigLoaderImpl._load_single_config
 list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list
 read_override, map_choices = OverridesParser.parse_rule, defaults_list._create_interpolation_map
-deepcopies = {kind: kind.__deepcopy__ for kind in (DictConfig, ListConfig)}
-texts, said, files, parts, lists, configs = {}, {}, {}, {}, {}, {}
+kept: dict[tuple, bytes] = {}
+
+
+def once(make: Callable[[], object], *key: Hashable):
+    """What is made of the key: a copy of its own each time."""
+    if (make.__qualname__, *key) not in kept:
+        kept[make.__qualname__, *key] = pickle.dumps(make())
+    return pickle.loads(kept[make.__qualname__, *key])
 
 
 def load(file: str | Path | IO[str]):
     """OmegaConf.load, that parses each text once."""
     text = Path(file).read_text() if isinstance(file, str | os.PathLike) else file.read()
-    if text not in texts:
-        texts[text] = pickle.dumps(read(io.StringIO(text)))
-    return pickle.loads(texts[text])
+    return once(lambda: read(io.StringIO(text)), text)
 
 
 def parse_rule(self: OverridesParser, s: str, rule_name: str):
     """Hydra's: what an override says."""
-    if (s, rule_name) not in said:
-        said[s, rule_name] = pickle.dumps(read_override(self, s, rule_name))
-    return pickle.loads(said[s, rule_name])
+    return once(lambda: read_override(self, s, rule_name), s, rule_name)
 
 
 def load_file(self: ConfigRepository, config_path: str):
     """Hydra's: a config and its defaults list."""
-    key = _sources(self), config_path
-    if key not in files:
-        files[key] = pickle.dumps(load_config(self, config_path))
-    return pickle.loads(files[key])
+    return once(lambda: load_config(self, config_path), _sources(self), config_path)
 
 
 def load_part(self: ConfigLoaderImpl, default, repo):
     """Hydra's: a config at its place in the whole."""
-    key = _sources(repo), default.config_path, default.package, default.primary
-    if key not in parts:
-        parts[key] = pickle.dumps(embed(self, default, repo))
-    return pickle.loads(parts[key])
+    key = default.config_path, default.package, default.primary
+    return once(lambda: embed(self, default, repo), _sources(repo), *key)
 
 
 def create_map(overrides, defaults, self_added):
@@ -74,25 +72,25 @@ def create_defaults_list(repo, config_name, overrides_list, prepend_hydra, skip_
     values = [o for o in overrides if isinstance(o.value(), dict) or not repo.group_exists(o.key_or_group)]
     groups = [o for o in overrides if o not in values]
     how = {"prepend_hydra": prepend_hydra, "skip_missing": skip_missing}
-    key = (_sources(repo), config_name, tuple(o.input_line for o in groups), *how.values())
-    if key not in lists:
-        lists[key] = list_defaults(repo, config_name, groups, **how)
-    return replace(lists[key], config_overrides=values)
+    key = config_name, tuple(o.input_line for o in groups), *how.values()
+    listed = once(lambda: list_defaults(repo, config_name, groups, **how), _sources(repo), *key)
+    return replace(listed, config_overrides=values)
 
 
 def compose(self: ConfigLoaderImpl, defaults, repo):
     """Hydra's: these configs, one merged into the other; its own settings, which come first, are merged for themselves."""
-    key = _sources(repo), tuple((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
-    if key not in configs:
+
+    def merged():
         own = list(takewhile(lambda one: one.config_path.startswith("hydra/"), defaults))
         if len(own) in (0, len(defaults)):
-            merged = merge(self, defaults, repo)
-        else:  # each merge looks through all that there is
-            merged = compose(self, own, repo)
-            with flag_override(merged, "no_deepcopy_set_nodes", True):
-                merged.merge_with(compose(self, defaults[len(own) :], repo))
-        configs[key] = pickle.dumps(merged)
-    return pickle.loads(configs[key])
+            return merge(self, defaults, repo)
+        whole = compose(self, own, repo)  # apart: each merge looks through all that there is
+        with flag_override(whole, "no_deepcopy_set_nodes", True):
+            whole.merge_with(compose(self, defaults[len(own) :], repo))
+        return whole
+
+    key = ((d.config_path, d.parent, d.package, d.is_self, d.primary) for d in defaults)
+    return once(merged, _sources(repo), *key)
 
 
 def same(self: ConfigRepository, _: dict) -> ConfigRepository:
@@ -128,7 +126,7 @@ def copied(self: DictConfig | ListConfig, memo: dict):
     try:
         Plain(text).dump(self)
     except (pickle.PicklingError, AttributeError):  # the latter of a class that is local
-        return deepcopies[type(self)](self, memo)
+        return BEFORE[type(self), "__deepcopy__"](self, memo)
     finally:
         state["_parent"] = parent
     copy = pickle.loads(text.getbuffer())

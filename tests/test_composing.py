@@ -37,7 +37,7 @@ def test_a_copied_config_is_omegaconfs_copy() -> None:
     whole.tags, whole.network = ["a", "${monitor}"], {"nested": [1, {"none": None}]}
     OmegaConf.set_struct(whole.network, True)
     for node in (whole, whole.network, whole.tags):
-        ours, theirs = copy.deepcopy(node), composing.deepcopies[type(node)](node, {})
+        ours, theirs = copy.deepcopy(node), composing.BEFORE[type(node), "__deepcopy__"](node, {})
         assert ours is not node and ours == theirs and OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
         assert ours._get_parent() is node._get_parent() is theirs._get_parent()
         assert OmegaConf.is_struct(ours) == OmegaConf.is_struct(theirs) == OmegaConf.is_struct(node)

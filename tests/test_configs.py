@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from regen import cli, config
+from regen import config
+from regen.misspelt import keys
 from regen.runs import ROOT, register_resolvers
 
 CONF = ROOT / "conf"
@@ -90,7 +91,7 @@ def test_a_strength_goes_to_the_one_regularizer_that_has_it(overrides, key, valu
 
 
 def test_every_name_that_the_errors_suggest_can_be_overridden():
-    names = cli.keys()
+    names = keys()
     assert {"seed", "regularizer", "data.batch_size", "regularizer.r1.lambda_d", "model.optimizer_g.lr"} <= set(names)
 
 

@@ -17,6 +17,7 @@ from regen.data.images import Images
 from regen.distributed import processes
 from regen.errors import ConfigError
 from regen.making import make_model
+from regen.misspelt import CONF
 from regen.objective import Loss
 
 # Typed as a command, through Hydra.
@@ -202,7 +203,7 @@ VALUES = STRENGTHS | NETS | DATA | TRAINING | PLACES
 @functools.cache
 def _composed(*choices: str) -> DictConfig:
     cli.register_resolvers()
-    with initialize_config_dir(str(cli.CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", [*SMOKE, *choices])
 
 

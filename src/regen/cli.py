@@ -5,9 +5,7 @@ written, 75 interrupted and saved, 78 cannot be run as configured. HYDRA_FULL_ER
 """
 
 import contextlib
-import difflib
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +14,16 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.choosing.naming import with_name
 from regen.errors import ConfigError
+from regen.misspelt import CONF, config_of_script, explain, yamls
 from regen.runs import ROOT, Folder, register_resolvers
 from regen.sweeps import typed
 from regen.sweeps.watch import summed_up
 
-CONF = ROOT / "conf"
 WITH_VALUE = (
     "--cfg",
     "-c",
@@ -54,13 +52,13 @@ def run(main: Callable[[], None]) -> None:
     ConfigStore.__deepcopy__ = lambda store, _: store
     with told():
         options, overrides = apart(sys.argv[1:])
-        if _config().stem == "choose":
+        if config_of_script().stem == "choose":
             overrides = with_name(overrides)
             if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
                 options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
-        if _config().stem == "train":
+        if config_of_script().stem == "train":
             typed.check(options, overrides, yamls("regularizer"))
         with summed_up():
             main()
@@ -104,7 +102,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
     """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are."""
     named = [override.partition("=")[2].strip("'\"") for override in overrides if override.startswith("resume=")]
     if (
-        _config().stem != "train"
+        config_of_script().stem != "train"
         or not named
         or named[-1] in ("", "null")
         or any(override.startswith("hydra.run.dir=") for override in overrides)
@@ -140,75 +138,3 @@ def _check_groups(overrides: list[str]) -> None:
         listed = [name.strip() for name in option.strip("[]").split(",")] if is_list else []
         if twice := [name for name in listed if listed.count(name) > 1]:
             raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
-
-
-def explain(message: str) -> str:
-    """Hydra's message with the nearest names that exist."""
-    message = message.strip()
-    if (bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message)) and "run" in keys():
-        return f"{bare.group(1)} names no key: type run={bare.group(1)}"
-    if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
-        full = re.search(r"full_key: (\S+)", message)
-        key, names = full.group(1) if full else unknown.group(1) or unknown.group(2), keys()
-        if key in names:
-            group = key.split(".")[0]
-            having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
-            options = " or ".join(f"{group}={option}" for option in having)
-            return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
-        if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
-            return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
-        alike = [name for name in names if name.count(".") == key.count(".")]
-        return (
-            f"there is no {key}{_nearest(key, alike) or _nearest(key, names)}. "
-            f"All names: python src/{_config().stem}.py --cfg job"
-        )
-    if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
-        group, option = missing.groups()
-        if group == "hydra" and option.startswith("sweeper/") and option.count("/") == 2:
-            group, _, option = f"hydra/{option}".rpartition("/")
-        elif group == "hydra":
-            return f"hydra/{option} is not installed: pip install 'regen[sweep]' brings joblib, 'regen[slurm]' submitit"
-        options = [path.stem for path in yamls(group)]
-        return f"there is no {group}={option}{_nearest(option, options)}. There are: {', '.join(options)}"
-    return message.splitlines()[0] if message.startswith("Key ") else message
-
-
-def keys() -> list[str]:
-    """Every key that an override of this script can name."""
-    configs = [OmegaConf.load(_config())]
-    configs += [OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else []
-    entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
-    groups = {group for entry in entries for group in entry if not group.startswith("override ")}
-    names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
-    for path in CONF.glob("*/*.yaml"):
-        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
-            names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
-    return names
-
-
-def _config() -> Path:
-    """The configuration of this script: that of its own name, or else train's."""
-    own = CONF / f"{Path(sys.argv[0]).stem}.yaml"
-    return own if own.exists() else CONF / "train.yaml"
-
-
-def _flat(node: DictConfig, prefix: str) -> list[str]:
-    names = []
-    for key in node:
-        if key not in ("defaults", "hydra"):
-            names.append(f"{prefix}{key}")
-            value = node._get_node(key)
-            names += _flat(value, f"{prefix}{key}.") if isinstance(value, DictConfig) else []
-    return names
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    by_lower_case = {known.lower(): known for known in names}
-    near = [by_lower_case[close] for close in difflib.get_close_matches(name.lower(), by_lower_case, 3, 0.6)]
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
-
-
-def yamls(group: str) -> list[Path]:
-    """The options of a group, those of --config-dir included."""
-    folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
-    return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Pictures for people: sample grids, scatter plots and curves, drawn without a display and without global state."""
+"""Pictures for people: sample grids, scatter plots and curves, without a display and without matplotlib's global state."""
 
 import functools
 import io

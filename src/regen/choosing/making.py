@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from regen import cli, config
+from regen import config
 from regen.build import build
 from regen.choosing import typed
 from regen.choosing.answer import Choice, answer
@@ -24,6 +24,7 @@ from regen.comparing.group import is_higher
 from regen.errors import ConfigError
 from regen.metrics.judge import is_higher_better
 from regen.metrics.metric import SampleMetric
+from regen.misspelt import yamls
 from regen.sweeps.watch import Watch
 
 
@@ -95,7 +96,7 @@ def _candidates(cfg: DictConfig, asked: typed.Asked, units: Units) -> list[Candi
         ]
         names = list(units.composed(shared).regularizer)
         default = names[0] if len(names) == 1 else f"[{','.join(names)}]"
-    return typed.candidates(asked, typed.options(cli.yamls("regularizer")), default, cfg)
+    return typed.candidates(asked, typed.options(yamls("regularizer")), default, cfg)
 
 
 def _is_higher(cfg: DictConfig) -> bool:

@@ -121,4 +121,4 @@ class Chunks:
         try:
             yield from chunks
         finally:
-            chunks._shutdown_workers()  # as Lightning does: garbage would be waited for five seconds
+            chunks._shutdown_workers()  # at once: the collector of garbage would wait five seconds for them

@@ -7,10 +7,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from regen.build import build
-from regen.cli import yamls
 from regen.dirac.equilibrium import Verdict, examine, spelt
 from regen.dirac.game import Dirac, NoGame
 from regen.dirac.portraits import Portrait, save_one, save_page
+from regen.misspelt import yamls
 from regen.objective import Loss
 from regen.regularizer import Regularizer
 from regen.slopes import Slopes

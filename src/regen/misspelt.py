@@ -1,0 +1,91 @@
+"""What Hydra does not know, with the nearest names that exist. Imports nothing heavy."""
+
+import difflib
+import re
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.runs import ROOT
+
+CONF = ROOT / "conf"
+
+
+def explain(message: str) -> str:
+    """Hydra's message with the nearest names that exist."""
+    message = message.strip()
+    if (bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message)) and "run" in keys():
+        return f"{bare.group(1)} names no key: type run={bare.group(1)}"
+    if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
+        full = re.search(r"full_key: (\S+)", message)
+        return _of_key(full.group(1) if full else unknown.group(1) or unknown.group(2))
+    if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
+        return _of_option(*missing.groups())
+    return message.splitlines()[0] if message.startswith("Key ") else message
+
+
+def _of_key(key: str) -> str:
+    names = keys()
+    if key in names:
+        group = key.split(".")[0]
+        having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
+        options = " or ".join(f"{group}={option}" for option in having)
+        return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
+    if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
+        return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
+    alike = [name for name in names if name.count(".") == key.count(".")]
+    return (
+        f"there is no {key}{_nearest(key, alike) or _nearest(key, names)}. "
+        f"All names: python src/{config_of_script().stem}.py --cfg job"
+    )
+
+
+def _of_option(group: str, option: str) -> str:
+    if group == "hydra" and option.startswith("sweeper/") and option.count("/") == 2:
+        group, _, option = f"hydra/{option}".rpartition("/")
+    elif group == "hydra":
+        return f"hydra/{option} is not installed: pip install 'regen[sweep]' brings joblib, 'regen[slurm]' submitit"
+    options = [path.stem for path in yamls(group)]
+    return f"there is no {group}={option}{_nearest(option, options)}. There are: {', '.join(options)}"
+
+
+def keys() -> list[str]:
+    """Every key that an override of this script can name."""
+    configs = [OmegaConf.load(config_of_script())]
+    configs += [OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else []
+    entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
+    groups = {group for entry in entries for group in entry if not group.startswith("override ")}
+    names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
+    for path in CONF.glob("*/*.yaml"):
+        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
+            names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
+    return names
+
+
+def config_of_script() -> Path:
+    """The configuration of this script: that of its own name, or else train's."""
+    own = CONF / f"{Path(sys.argv[0]).stem}.yaml"
+    return own if own.exists() else CONF / "train.yaml"
+
+
+def _flat(node: DictConfig, prefix: str) -> list[str]:
+    names = []
+    for key in node:
+        if key not in ("defaults", "hydra"):
+            names.append(f"{prefix}{key}")
+            value = node._get_node(key)
+            names += _flat(value, f"{prefix}{key}.") if isinstance(value, DictConfig) else []
+    return names
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    by_lower_case = {known.lower(): known for known in names}
+    near = [by_lower_case[close] for close in difflib.get_close_matches(name.lower(), by_lower_case, 3, 0.6)]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def yamls(group: str) -> list[Path]:
+    """The options of a group, those of --config-dir included."""
+    folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
+    return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))
