@@ -127,7 +127,7 @@ def test_without_the_file_the_error_says_which_where_from_and_what_else(tmp_path
         f"no file {tmp_path}/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth",
         "fetch https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
         "metrics.features.weights=FILE",
-        "metrics/features=own",
+        "metrics/features=imagenet",
     ):
         assert said in str(error.value)
 

@@ -25,12 +25,14 @@ class Pretrained(nn.Module):
     not finite are nan.
 
     net        (B, 3, H, W) uint8 -> features (B, F)
-    classify   features (B, F) -> logits (B, K)
+    classify   features (B, F) -> logits (B, K); None: the network is not a classifier
     """
 
-    def __init__(self, net: nn.Module, classify: nn.Module) -> None:
+    def __init__(self, net: nn.Module, classify: nn.Module | None) -> None:
         super().__init__()
-        self.net, self.classify = net, classify
+        self.net = net
+        if classify is not None:
+            self.classify = classify
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -50,20 +52,22 @@ def check_channels(data: Images, chosen: str) -> None:
         )
 
 
-def weights_file(given: str | None, address: str) -> Path:
-    """The given file of weights, or the one that its publisher's own code would have left in torch.hub's folder.
+def weights_file(given: str | None, address: str, name: str | None = None) -> Path:
+    """The given file of weights, or the one that its publisher's own code leaves in torch.hub's folder.
+
+    name   of that file; None: as in the address
 
     Raises ConfigError that names where it was looked for, and what to type.
     """
-    hub = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / (name or address.rpartition("/")[2])
     looked = [hub] if given is None else places(given)
     for path in looked:
         if path.is_file():
             return path
     raise ConfigError(
         f"the weights were not found: there is no file {' or '.join(map(str, looked))}. Nothing is downloaded here: fetch "
-        f"{address} and leave it as {hub}, or type metrics.features.weights=FILE, or metrics/features=own for features "
-        "that are learnt from the data"
+        f"{address} and leave it as {hub}, or type metrics.features.weights=FILE, or metrics/features=imagenet, whose "
+        "weights are installed"
     )
 
 

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 
 
 class Source:
-    """A choice of features; made at once, while what it loads may take long.
+    """A choice of features; cheap to construct, while `load` may take long.
 
-    renames   what figures in these features are called instead, as {"fd": "fid"}
+    renames              names of figures in these features, as {"fd": "fid"}
+    evaluation_samples   generated images that suit an evaluation on a CPU
     """
 
     renames: ClassVar[dict[str, str]] = {}
+    evaluation_samples: ClassVar[int] = 2000
+
+    def for_data(self, data: Images) -> Source:
+        """The source that is used for these data: itself, unless the choice depends on the data."""
+        return self
 
     def load(self, data: Images, cache: Path, device: torch.device | str) -> nn.Module:
         """The frozen net: images (B, C, H, W) in [-1, 1] -> features (B, F), on the device.

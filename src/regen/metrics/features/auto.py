@@ -1,0 +1,56 @@
+"""Features that suit the data: learned from them where they teach enough, else those of ImageNet."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from regen.metrics.features.imagenet import ImageNet
+from regen.metrics.features.own import Own
+from regen.metrics.features.source import Source
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+
+FEWEST = 1000  # labelled training images from which features of grey images are learned
+
+log = logging.getLogger(__name__)
+
+
+class Auto(Source):
+    """Own features where the data teach enough, ImageNet's otherwise.
+
+    Own: points in the plane and other data that are not images of 1 or 3 channels; drawings with known factors; grey
+    images with labels of two or more classes, at least 1,000 of them in the training part (digits, MNIST). ImageNet's:
+    photographs, images without labels, and small labelled sets, whose own features rank blurred images too close to real
+    ones, or above them.
+    """
+
+    def for_data(self, data: Images) -> Source:
+        """The chosen source; logs the choice with its reason."""
+        source, option, reason = _choose(data)
+        log.info("metrics/features=%s: %s %s", option, data.name, reason)
+        return source
+
+    def load(self, data: Images, cache: Path, device: torch.device | str) -> nn.Module:
+        raise TypeError("Auto has no features: call Auto().for_data(data).load(…)")
+
+
+def _choose(data: Images) -> tuple[Source, str, str]:
+    """The source, its option of metrics/features= and the reason."""
+    channels, images = data.shape[0], len(data.full_train)
+    if channels not in (1, 3):
+        return Own(), "own", f"has samples of shape {data.shape}, no images of 1 or 3 channels"
+    if data.factors:
+        return Own(), "own", "has drawings with known factors"
+    if data.classes is None or data.classes < 2:
+        return ImageNet(), "imagenet", "has no labels of two or more classes"
+    if channels == 3:
+        return ImageNet(), "imagenet", "has colour images"
+    if images < FEWEST:
+        return ImageNet(), "imagenet", f"has {images:,} labelled training images, fewer than {FEWEST:,}"
+    return Own(), "own", f"has {images:,} labelled grey training images, {FEWEST:,} or more"

