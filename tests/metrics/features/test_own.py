@@ -11,7 +11,7 @@ from regen.data.digits import digits
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
-from regen.metrics.features.own import feature_network
+from regen.metrics.features.own import feature_network, lower_bound, warn_if_weak
 from regen.randomness import Draws
 
 
@@ -139,3 +139,34 @@ def test_images_in_files_are_known_by_their_names_and_sizes(tmp_path):
     assert learnt() == before
     Image.linear_gradient("L").save(paths[0])
     assert len(learnt()) == 2
+
+
+def test_weak_features_are_announced_whenever_they_are_loaded(tmp_path, caplog):
+    data = stripes()
+    noise = Split((Draws("noise").uniform(60, 1, 8, 8) * 256).to(torch.uint8), data.train.labels)
+    for _ in ("trained", "read"):
+        caplog.clear()
+        network = feature_network(replace(data, validation=noise), tmp_path, "cpu")
+        assert f"held-out accuracy is {network.accuracy:.2f}" in caplog.text
+        assert "type metrics/features=imagenet" in caplog.text
+
+
+def test_features_of_an_accurate_network_are_not_announced_as_weak(tmp_path, caplog):
+    feature_network(stripes(), tmp_path, "cpu")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "images", "classes", "weak"),
+    [(0.98, 270, 10, False), (0.88, 60, 10, False), (0.375, 64, 4, True), (0.53, 800, 10, True), (1.0, 2, 10, True)],
+)
+def test_the_criterion_is_the_lower_bound_of_the_accuracy_halfway_from_chance_to_1(
+    accuracy, images, classes, weak, caplog
+):
+    warn_if_weak(accuracy, images, classes, "noise")
+    assert bool(caplog.messages) == weak
+
+
+def test_lower_bound_of_an_accuracy_equals_published_values():
+    assert lower_bound(0.5, 100) == pytest.approx(0.4038, abs=1e-4)
+    assert lower_bound(1.0, 10) == pytest.approx(0.7225, abs=1e-4)
