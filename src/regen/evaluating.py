@@ -51,7 +51,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
         for average, net in run.model.averages:
             average.net.load_state_dict(net.state_dict())
         run.model.settle(run.data.train)
-    source = build(cfg.metrics.features, "metrics.features", Source)
+    source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
     metrics = make_metrics(cfg, run.data, run.model)
     judge = Judge(run.data, metrics, source, cache, run.model.device, **settings)

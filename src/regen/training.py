@@ -87,7 +87,7 @@ class Run:
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
         self.metrics, self.source = (
             make_metrics(cfg, data, model),
-            build(cfg.metrics.features, "metrics.features", Source),
+            build(cfg.metrics.features, "metrics.features", Source).for_data(data),
         )
         cfg.monitor = renamed(cfg.monitor, self.source)
         if cfg.monitor not in (known := names(self.metrics.values(), self.source)):

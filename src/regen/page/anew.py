@@ -38,7 +38,7 @@ def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None
     """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
     try:
         run = open_run(path, cfg.checkpoint, cfg.device)
-        source = build(run.cfg.metrics.features, "metrics.features", Source)
+        source = build(run.cfg.metrics.features, "metrics.features", Source).for_data(run.data)
         samples = cfg.samples or run.cfg.evaluation_samples
         judge = Judge(run.data, {}, source, run.folder.home / "features", run.model.device, samples)
         return judge.look(run.model), None, run.data

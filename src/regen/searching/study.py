@@ -107,8 +107,9 @@ def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
 def is_higher_better_in(cfg: DictConfig) -> bool:
     """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
     chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
-    metrics = [*chosen, *build(cfg.data, "data", Images).own_metrics().values()]
-    source = build(cfg.metrics.features, "metrics.features", Source)
+    data = build(cfg.data, "data", Images)
+    metrics = [*chosen, *data.own_metrics().values()]
+    source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
     monitor, known = renamed(cfg.monitor, source), names(metrics, source)
     if monitor not in known:
         raise ConfigError(f"monitor={monitor}: expected one of {', '.join(known)}")
