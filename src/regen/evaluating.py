@@ -58,7 +58,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     figures = judge(run.model)
     seconds = time.perf_counter() - began
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
-    settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": cfg.metrics.features._target_}
+    settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": type(source).__name__}
     known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
     said = verdict([*known, place | figures], cfg.split, run.data.modes, run.model.z_size)
     _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
