@@ -17,8 +17,8 @@ from regen.build import build
 from regen.errors import ConfigError
 from regen.memory import peak_mb
 from regen.metrics.features import Source
-from regen.metrics.judge import Judge, make_metrics
-from regen.metrics.verdict import read_history, verdict
+from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.diagnosis import diagnose, read_history
 from regen.opened import Opened, find_runs, open_run
 from regen.runs import Folder, read_json, write_json, write_safely
 from regen.tracking.run import add_to_wandb
@@ -54,13 +54,21 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
     metrics = make_metrics(cfg, run.data, run.model)
-    judge = Judge(run.data, metrics, source, cache, run.model.device, **settings)
-    figures = judge(run.model)
+    evaluator = Evaluator(run.data, metrics, source, cache, run.model.device, **settings)
+    figures = evaluator(run.model)
     seconds = time.perf_counter() - began
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
     settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": type(source).__name__}
     known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
-    said = verdict([*known, place | figures], cfg.split, run.data.modes, run.model.z_size)
+    held_out = len(run.data.validation if cfg.split == "val" else run.data.test)
+    said = diagnose(
+        [*known, place | figures],
+        cfg.split,
+        run.data.modes,
+        run.model.z_size,
+        missing=evaluator.missing,
+        held_out=held_out,
+    )
     _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])

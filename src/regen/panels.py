@@ -23,7 +23,14 @@ TITLES = {
     "ms_ssim": "likeness of pairs (MS-SSIM)",
     "spread": "variance of the features",
     "score": "mean score of D",
-    "nearest": "nearest training / nearest held-out image",
+    "skill": "skill",
+    "generalization": "generalization: skill without copies",
+    "copies": "share of samples that are copies",
+    "attraction": "attraction to training images",
+    "ct": "C_T: z of nearness to training images",
+    "authenticity": "share of authentic samples",
+    "missing_modes": "share of real images in missing modes",
+    "ndb": "statistically different bins (NDB)",
     "auc": "AUC of D, training against held-out",
     "mig": "mutual information gap",
     "dci_disentanglement": "disentanglement (DCI)",
@@ -84,7 +91,7 @@ def _panel(name: str) -> tuple[int, str]:
     if kind == "gap":
         what = what.removesuffix("_low").removesuffix("_high")  # of an interval
         return (
-            (2, TITLES[what]) if what in ("nearest", "auc") else (3, f"generalization gap ({TITLES.get(what, what)})")
+            (2, TITLES[what]) if what in ("auc", "copies", "attraction", "ct") else (3, f"generalization gap ({TITLES.get(what, what)})")
         )
     if kind in ("g", "d"):
         if what in ("loss", "data"):

@@ -16,7 +16,7 @@ WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
 STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
-NEUTRAL = {"gap/auc": 0.5, "gap/nearest": 1, "gap/nearest_low": 1, "gap/nearest_high": 1}  # of other gaps it is 0
+NEUTRAL = {"gap/auc": 0.5}  # of other gaps it is 0
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
 
 

@@ -13,7 +13,7 @@ from regen import page
 from regen.board import board
 from regen.callbacks import Goal, Outcome
 from regen.data.images import Images
-from regen.metrics.verdict import read_history, verdict
+from regen.metrics.diagnosis import diagnose, read_history
 from regen.model import Model
 from regen.runs import Folder, is_alone, provenance, read_json, write_json
 from regen.tracking.run import Wandb
@@ -49,10 +49,12 @@ def close(
 
 def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monitor: str, cost: dict) -> dict:
     """The content of result.json."""
-    said = verdict(
+    said = diagnose(
         read_history(folder.metrics, ["gap", monitor]),
         modes=data.modes,
         latents=model.z_size,
+        missing=outcome.missing,
+        held_out=len(data.validation),
         reason=outcome.reason if outcome.status == "diverged" else None,
     )
     speed = statistics.median(outcome.images_per_second) if outcome.images_per_second else math.nan

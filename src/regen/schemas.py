@@ -88,7 +88,7 @@ class Train:
     save_every: int = MISSING
     share_every: int = MISSING
     evaluate_every: int = MISSING
-    evaluation_samples: int = MISSING
+    evaluation_samples: int | None = None
     chunk: int | None = None
     monitor: str = MISSING
     patience: int | None = None

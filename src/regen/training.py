@@ -26,7 +26,7 @@ from regen.errors import ConfigError
 from regen.loggers import CSVLog
 from regen.making import check_typed, make_model
 from regen.metrics.features import Source
-from regen.metrics.judge import Judge, is_higher_better, make_metrics, names, ranked, renamed
+from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, names, ranked, renamed
 from regen.model import Model
 from regen.runs import Folder, is_alone, read_json
 from regen.searching.rivals import rivals
@@ -150,20 +150,21 @@ class Run:
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, self.judge, self.data, folder, self.goal, outcome, others),
+            callbacks.Evaluation(self.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others),
             callbacks.Signals(cfg.log_every, outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
 
-    def judge(self, model: Model) -> Judge:
+    def evaluator(self, model: Model) -> Evaluator:
         """What measures the model, on its device and with its processes."""
-        cache, samples = self.folder.outputs / "features", self.cfg.evaluation_samples
+        cache = self.folder.outputs / "features"
+        samples = self.cfg.evaluation_samples or self.source.evaluation_samples
         place = {"device": model.device, "rank": model.rank, "world": model.world}
-        judge = Judge(self.data, self.metrics, self.source, cache, samples=samples, **place)
-        if self.cfg.monitor not in judge.names:  # a metric that does not suit these data has been left out
-            raise ConfigError(f"monitor={self.cfg.monitor}: expected one of {', '.join(judge.names)}")
-        return judge
+        evaluator = Evaluator(self.data, self.metrics, self.source, cache, samples=samples, **place)
+        if self.cfg.monitor not in evaluator.names:  # a metric that does not suit these data has been left out
+            raise ConfigError(f"monitor={self.cfg.monitor}: expected one of {', '.join(evaluator.names)}")
+        return evaluator
 
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""

@@ -23,7 +23,7 @@ from regen.metrics.disentanglement import (
     mutual_information,
     sap,
 )
-from regen.metrics.judge import is_higher_better
+from regen.metrics.evaluator import is_higher_better
 from regen.metrics.metric import Look
 from regen.metrics.seen import Seen
 from regen.randomness import Draws

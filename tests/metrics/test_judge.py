@@ -11,7 +11,7 @@ from regen.data.digits import digits
 from regen.errors import ConfigError
 from regen.metrics.features import Own
 from regen.metrics.frechet import FrechetDistance
-from regen.metrics.judge import Judge, is_higher_better, names
+from regen.metrics.evaluator import Evaluator, is_higher_better, names
 from regen.metrics.mixtures import ModeCoverage
 from regen.metrics.nearest import Nearest
 from regen.metrics.scores import Scores
@@ -29,9 +29,9 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("features")
 
 
-def judge_of(data, cache, samples: int = 500, **options) -> Judge:
+def judge_of(data, cache, samples: int = 500, **options) -> Evaluator:
     metrics = {"frechet": FrechetDistance(), "nearest": Nearest(), "scores": Scores()}
-    return Judge(data, metrics, Own(), cache, samples=samples, **options)
+    return Evaluator(data, metrics, Own(), cache, samples=samples, **options)
 
 
 def test_real_images_are_about_as_near_as_the_reference_and_noise_is_far(data, cache):

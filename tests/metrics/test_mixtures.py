@@ -8,7 +8,7 @@ from drawing import Drawing
 
 from regen.data import mixtures
 from regen.metrics.features import Own
-from regen.metrics.judge import Judge
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.mixtures import ModeCoverage, reverse_kl
 
 
@@ -20,7 +20,7 @@ def grid():
 
 def figures_of(points: torch.Tensor, grid, samples: int = 2500) -> dict[str, float]:
     """What is measured of a generator that draws these points (N, 2) of the plane."""
-    judge = Judge(grid, grid.own_metrics(), Own(), cache=None, samples=samples)
+    judge = Evaluator(grid, grid.own_metrics(), Own(), cache=None, samples=samples)
     return judge(Drawing((points / grid.scale).view(-1, 2, 1, 1)))
 
 

@@ -11,12 +11,12 @@ from regen.data import mixtures
 from regen.data.digits import digits
 from regen.metrics.features import Own
 from regen.metrics.frechet import FrechetDistance
-from regen.metrics.judge import Judge
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.manifold import DensityCoverage, PrecisionRecall
 from regen.metrics.nearest import Nearest
 from regen.metrics.scores import Scores
 from regen.metrics.spread import Spread
-from regen.metrics.verdict import Verdict, read_history, verdict
+from regen.metrics.diagnosis import Verdict, read_history, verdict
 from regen.randomness import Draws
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
@@ -33,10 +33,10 @@ def few():
 def judge(few, tmp_path_factory):
     metrics = [FrechetDistance(), PrecisionRecall(3), DensityCoverage(5), Spread(), Nearest(), Scores()]
     named = {type(metric).__name__: metric for metric in metrics}
-    return Judge(few, named, Own(), tmp_path_factory.mktemp("features"), samples=250)
+    return Evaluator(few, named, Own(), tmp_path_factory.mktemp("features"), samples=250)
 
 
-def said_of(judge: Judge, images: torch.Tensor, data) -> Verdict:
+def said_of(judge: Evaluator, images: torch.Tensor, data) -> Verdict:
     return verdict([{"images_seen": 640.0} | judge(Drawing(images))], modes=data.modes)
 
 
@@ -76,7 +76,7 @@ def test_a_generator_of_numbers_that_are_not_finite_has_diverged(judge, few):
 def test_a_mixture_of_which_five_modes_are_found_has_collapsed():
     grid = mixtures.grid(train=2000, validation=1000, test=1000, **USE)
     points = (grid.means[:5].repeat(50, 1) + grid.std * Draws("points").normal(250, 2)) / grid.scale
-    judge = Judge(grid, {"frechet": FrechetDistance()} | grid.own_metrics(), Own(), None, samples=250)
+    judge = Evaluator(grid, {"frechet": FrechetDistance()} | grid.own_metrics(), Own(), None, samples=250)
     said = said_of(judge, points.view(-1, 2, 1, 1), grid)
     assert said == Verdict("collapsed", "Collapsed: it has found 5 of 25 modes.")
     real = said_of(judge, grid.test.images, grid)
@@ -88,7 +88,7 @@ def test_a_mixture_of_which_five_modes_are_found_has_collapsed():
 
 def test_a_shifted_gaussian_generalizes_and_is_said_to_be_as_far_as_the_closed_form_has_it():
     grid = mixtures.grid(train=2000, validation=1000, test=1000, **USE)
-    judge = Judge(grid, {"frechet": FrechetDistance()}, Own(), None, samples=1000)
+    judge = Evaluator(grid, {"frechet": FrechetDistance()}, Own(), None, samples=1000)
     shift = torch.tensor([3.0, 0.0])
     moved = ((grid.to_plane(grid.validation.images) + shift) / grid.scale).view(-1, 2, 1, 1)
     said = said_of(judge, moved, grid)

@@ -10,12 +10,12 @@ from tqdm import tqdm
 from regen import distributed, pictures
 from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
-from regen.metrics.judge import Judge
+from regen.metrics.evaluator import Evaluator
 from regen.model import Model
 from regen.runs import Folder, is_alone
 from regen.searching.rivals import Rivals
 
-SHOWN = ("gap", "gap/auc", "gap/nearest")  # beside the monitored figure, while training
+SHOWN = ("val/skill", "gap/copies", "gap/auc")  # next to the monitored figure, while training
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Evaluation(Callback):
     def __init__(
         self,
         every: int,
-        make: Callable[[Model], Judge],
+        make: Callable[[Model], Evaluator],
         data: Images,
         folder: Folder,
         goal: Goal,
@@ -60,7 +60,7 @@ class Evaluation(Callback):
         )
 
     def on_train_start(self, trainer: Trainer, model: Model) -> None:
-        self.judge = self.make(model)
+        self.evaluator = self.make(model)
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration % self.every == 0:
@@ -73,9 +73,10 @@ class Evaluation(Callback):
     def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
         model.settle(self.data.train)
-        self.outcome.look = self.judge.look(model)
-        figures = distributed.from_first(self.judge.measure(self.outcome.look))
+        self.outcome.look = self.evaluator.look(model)
+        figures = distributed.from_first(self.evaluator.measure(self.outcome.look))
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
+        self.outcome.missing = self.evaluator.missing
         monitor, best = self.goal.monitor, self.outcome.best
         if self.goal.is_better(figures[monitor], best.get(monitor)):
             where = {"iteration": model.iteration, "images_seen": model.images_seen}

@@ -25,6 +25,7 @@ class Outcome:
     evaluated_at: int = -1  # iteration
     best: dict[str, float] = field(default_factory=dict)
     look: Look | None = None  # of the last evaluation
+    missing: list[str] = field(default_factory=list)  # the classes or clusters that its samples miss
     images_per_second: list[float] = field(default_factory=list)
 
 

@@ -22,7 +22,7 @@ from regen.choosing.told import tell
 from regen.choosing.units import Failed, Units
 from regen.comparing.group import is_higher
 from regen.errors import ConfigError
-from regen.metrics.judge import is_higher_better
+from regen.metrics.evaluator import is_higher_better
 from regen.metrics.metric import SampleMetric
 from regen.misspelt import yamls
 from regen.sweeps.watch import Watch

@@ -145,10 +145,8 @@ def compare_runs(runs: Sequence[Run], monitor: str | None = None, figures: Seque
 
 
 def is_higher(figure: str) -> bool:
-    """Whether more of a known figure is better; of gaps only the ratio gap/nearest, of which 1 is no gap."""
-    return figure == "gap/nearest" or (
-        not figure.startswith("gap") and words(figure.rpartition("/")[2]).better == "higher"
-    )
+    """Whether more of a known figure is better; of gaps it never is."""
+    return not figure.startswith("gap") and words(figure.rpartition("/")[2]).better == "higher"
 
 
 def _rank(mean: float, higher: bool) -> tuple[bool, float]:
@@ -160,7 +158,7 @@ def _monitor(runs: Sequence[Run]) -> str:
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        raise ConfigError("which figure? No run says by which it was judged: type monitor=val/fd, say")
+        raise ConfigError("which figure? No run says by which it was judged: type monitor=val/generalization, say")
     named = " and ".join(f"{n} by {name}" for name, n in found.most_common())
     raise ConfigError(
         f"the runs were judged by different figures, {named}: type monitor={found.most_common()[0][0]}, say"

@@ -14,7 +14,7 @@ from regen.comparing.table import shown, written
 from regen.errors import ConfigError
 from regen.runs import write_safely
 
-FIGURES = ("gap", "gap/auc", "gap/nearest")  # conf/compare.yaml
+FIGURES = ("val/skill", "gap/copies", "gap/auc")  # conf/compare.yaml
 log = logging.getLogger(__name__)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from regen.build import resolve
 from regen.exporting.sources import source_of
-from regen.metrics.verdict import read_history
+from regen.metrics.diagnosis import read_history
 from regen.opened import Opened
 from regen.panels import AXES, TITLES
 from regen.runs import read_json

@@ -24,7 +24,7 @@ AT_A_TIME = 100  # pairs
 class Diversity(Solo):
     """ms_ssim: the mean multi-scale structural similarity (Wang et al. 2003) of pairs of images; ms_ssim_se, its error.
 
-    1 if all images are the same; the lower, the more they differ, noise most of all. Judge it by real/ms_ssim: above it,
+    1 if all images are the same; the lower, the more they differ, noise most of all. Evaluator it by real/ms_ssim: above it,
     G lacks variety (Odena et al. 2017, who take pairs of one class; here they are of all classes, as G draws them).
 
     Of the five scales as many as fit: at the last, images must be as large as the window, 11 pixels, and the weights are

@@ -1,11 +1,20 @@
 """The Fréchet distance between generated and real images, in features of our own: no FID."""
 
-import math
+from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from regen.data.split import as_float
+from regen.errors import ConfigError
 from regen.metrics.metric import Comparison
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -25,10 +34,26 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 class FrechetDistance(Comparison):
-    """fd, the Fréchet distance between features of generated and real images: see `frechet_distance`."""
+    """fd, the Fréchet distance between features of generated and real images: see `frechet_distance`.
+
+    It is left out where a part has fewer images than there are features: the covariances are singular then, and the distance
+    of real images from each other dominates. The kernel distance has no such bias.
+    """
 
     figures = ("fd",)
     fewest = 2  # a covariance needs two
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        super().check(data, net)
+        device = next((tensor.device for tensor in net.parameters()), torch.device("cpu"))
+        with torch.no_grad():
+            features = net(as_float(data.full_train[torch.arange(1)][0]).to(device)).shape[1]
+        n = min(len(part) for part in (data.full_train, data.validation, data.test))
+        if n < features:
+            raise ConfigError(
+                f"the smallest part of {data.name} has {n} images, too few for a covariance of {features} features; "
+                "the kernel distance (kd) is measured instead"
+            )
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         return {"fd": frechet_distance(fake, real)}

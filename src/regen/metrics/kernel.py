@@ -1,9 +1,12 @@
-"""The kernel distance between generated and real images, in features of our own: no KID."""
+"""The kernel distance between generated and real images, and the skill that is derived from it."""
+
+import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from regen.metrics.metric import Comparison
+from regen.metrics.metric import Comparison, Look
 
 AT_A_TIME = 256  # rows: what is made of them stays in the cache of a core
 
@@ -58,12 +61,67 @@ def _means(a: Tensor, b: Tensor, itself: bool = False) -> tuple[Tensor, Tensor, 
     return over_j, over_i, of_both.clamp_min(0)
 
 
-class KernelDistance(Comparison):
-    """kd, the kernel distance between features of generated and real images, and its error kd_se: see `kernel_distance`."""
+def kernel_gap_error(train: Tensor, held_out: Tensor, fake: Tensor) -> float:
+    """The standard error of kernel_distance(fake, held_out) - kernel_distance(fake, train); rows (n, F), (n, F), (N, F).
 
-    figures, errors = ("kd",), ("kd_se",)
+    To first order the gap is a sum of independent terms, one for each row: of a held-out row b the difference
+    2 (E k(b, b') - E k(b, f)), of a training row the same with the other sign, and of a generated row f
+    2 (E k(f, t) - E k(f, b)).
+    """
+    terms, of_fake = [], []
+    for real in (held_out, train):
+        within, between = _means(real, real, itself=True)[0], _means(real, fake)
+        terms.append(2 * (within - between[0]))
+        of_fake.append(2 * between[1])
+    variances = [side.var() / len(side) for side in (*terms, of_fake[1] - of_fake[0])]
+    return float(torch.stack(variances).sum().sqrt())
+
+
+class KernelDistance(Comparison):
+    """kd, the kernel distance between features of generated and real images (see `kernel_distance`), and the skill.
+
+        val/skill   1 - kd(generated) / kd(baseline), both from held-out images. The baseline is a Gaussian with the mean and
+                    covariance of the training pixels. 1: as good as real images; 0: no better than the baseline;
+                    comparable between data sets. val/skill_se, its standard error, from those of both distances
+
+    kd does not depend on the numbers of images in expectation, so all generated images are used. The skill is left out
+    where the baseline is not told from real images, as for points in the plane.
+    """
+
+    figures = ("kd",)
     fewest = 3  # two leave no variance to what depends on one row
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_baseline: tuple[float, float] | None = None
+
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        distance, error = kernel_distance(fake, real)
-        return {"kd": distance, "kd_se": error}
+        return {"kd": kernel_distance(fake, real)[0]}
+
+    def errors_of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
+        return {"kd": kernel_distance(fake, real)[1]}
+
+    def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
+        return {"kd": kernel_gap_error(train, held_out, fake)}
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return *super().names(split), f"{split}/skill", f"{split}/skill_se"
+
+    def measure(self, look: Look) -> dict[str, float]:
+        found = super().measure(replace(look, sized_fake=look.fake))
+        if look.baseline is None:
+            return found
+        if self._of_baseline is None:
+            distance, error = self._with_errors(real=look.held_out, fake=look.baseline)
+            self._of_baseline = distance["kd"], error["kd"]
+        distance, error = found[f"{look.split}/kd"], found[f"{look.split}/kd_se"]
+        skill, skill_se = skill_of(distance, error, *self._of_baseline)
+        return found | {f"{look.split}/skill": skill, f"{look.split}/skill_se": skill_se}
+
+
+def skill_of(distance: float, error: float, baseline: float, baseline_error: float) -> tuple[float, float]:
+    """1 - distance / baseline and its standard error; nan where the baseline is within three errors of 0."""
+    if not baseline > 3 * baseline_error:
+        return math.nan, math.nan
+    ratio = distance / baseline
+    return 1 - ratio, math.hypot(error, ratio * baseline_error) / baseline

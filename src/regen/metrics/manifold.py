@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.metrics.metric import Comparison
+from regen.metrics.metric import Manifold
 
 AT_A_TIME = 256  # rows: what is made of them stays in the cache of a core
 EXACT = 1e-12  # of the largest squared norm: squared distances in float64 are known to about this
 
 
-class Manifold(Comparison):
+class Neighbourhoods(Manifold):
     """Around each image a ball that reaches to its k-th nearest of the same set, itself not counted: together, the manifold.
 
     neighbours   k; each set must have k + 1 images
@@ -25,7 +25,7 @@ class Manifold(Comparison):
         self.neighbours, self.fewest = neighbours, neighbours + 1
 
 
-class PrecisionRecall(Manifold):
+class PrecisionRecall(Neighbourhoods):
     """precision and recall, improved (Kynkäänniemi et al. 2019, eqs. 1 and 2; they use k = 3 and equal numbers of images).
 
     precision   the share of generated images within the ball of some real image: how many look real
@@ -48,7 +48,7 @@ class PrecisionRecall(Manifold):
         return {"precision": float(looks_real.double().mean()), "recall": drawn / len(real)}
 
 
-class DensityCoverage(Manifold):
+class DensityCoverage(Neighbourhoods):
     """density and coverage (Naeem et al. 2020; they use k = 5 and equal numbers of images).
 
     density    how many balls of real images a generated image lies in, over k: 1 on average for real images, and above it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
 from regen.errors import ConfigError
+from regen.metrics.intervals import jackknife
 from regen.metrics.seen import Seen
 
 if TYPE_CHECKING:
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Look:
-    """What an evaluation sees. With several processes each sees a share of every set, none twice.
+    """What an evaluation sees. With several processes each sees a share of every set but the last three, none twice.
 
     split           the prefix of figures on held-out images: "val" or "test"
     fake            generated images
     held_out        all held-out images
     stand_ins       as many training images as generated ones, or all of them if there are fewer
-    some_train, some_held_out   training and held-out images in equal numbers
+    sized_fake      as many generated images as stand-ins: figures that depend on numbers are comparable with theirs
+    some_train, some_held_out, some_fake, some_stand_ins    images of each kind in equal numbers
+    training_set, held_out_set   the whole of both sets, on every process
+    baseline        images drawn from a Gaussian with the mean and covariance of the training pixels; None in the plane
     """
 
     split: str
@@ -34,8 +39,14 @@ class Look:
     fake: Seen
     held_out: Seen
     stand_ins: Seen
+    sized_fake: Seen
     some_train: Seen
     some_held_out: Seen
+    some_fake: Seen
+    some_stand_ins: Seen
+    training_set: Seen
+    held_out_set: Seen
+    baseline: Seen | None = None
 
 
 class SampleMetric(torchmetrics.Metric):
@@ -95,6 +106,16 @@ class SampleMetric(torchmetrics.Metric):
         """{"val/fd": value, …}: the figures of an evaluation."""
         raise NotImplementedError
 
+    def _gathered(self, **seen: Seen) -> dict[str, Tensor] | None:
+        """The rows of these sets by part, those of all processes; None if one is not finite."""
+        self.reset()
+        for part, images in seen.items():
+            self.update(self.view(images), part)
+        with self.sync_context(should_sync=self._to_sync):
+            rows = {part: self._rows(part) for part in seen}
+        self.reset()
+        return rows if all(part.isfinite().all() for part in rows.values()) else None
+
     def _asked(self, **seen: Seen) -> dict[str, float]:
         """The figures of these sets, by part."""
         self.reset()
@@ -115,13 +136,16 @@ class SampleMetric(torchmetrics.Metric):
 
 
 class Comparison(SampleMetric):
-    """A metric of generated against real images, asked of held-out and of training images.
+    """A distance of generated from real images, held-out and training images.
 
-    val/x    against all held-out images
-    train/x  against n training images, n = min(training, held-out images), always the same ones
-    gap/x    how much better it is against these than against n held-out ones: positive where G is nearer to what it was
-             trained on. Both sides have the same n, because a distance to fewer images is larger, whatever they are
-    real/x   what real training images score in the place of the generated ones: no generator can expect better
+    val/x     of generated from all held-out images, at the numbers of real/x; val/x_se, its standard error
+    real/x    of real training images, in the place of the generated ones, from the same held-out images: a generator that
+              has not memorized can expect no better, up to real/x_se
+    train/x   of generated images from n training images, n = min(training, held-out, generated images)
+    gap/x     how much nearer generated images are to these than to n held-out images: positive where G is nearer to what
+              it was trained on; gap/x_se, its standard error. Both sides have the same n, because a distance to fewer images is larger
+
+    Standard errors are of a delete-a-group jackknife over all rows (see `jackknife`).
     """
 
     parts = ("real", "fake")
@@ -136,23 +160,75 @@ class Comparison(SampleMetric):
             raise ConfigError(f"the smallest part of {data.name} has {n} images, and it compares {self.fewest} or more")
 
     def names(self, split: str) -> tuple[str, ...]:
-        found = [f"{prefix}/{name}" for name in self.figures for prefix in (split, "train", "gap", "real")]
-        return *found, *(f"{split}/{name}" for name in self.errors)
+        kinds = {split: True, "train": False, "gap": True, "real": True}  # whether they have an error
+        of_all = [(f"{kind}/{name}", has_error) for name in self.figures for kind, has_error in kinds.items()]
+        return tuple(name for base, has_error in of_all for name in ([base, f"{base}_se"] if has_error else [base]))
 
     def measure(self, look: Look) -> dict[str, float]:
-        against_held_out = self._asked(real=look.held_out, fake=look.fake)
-        train = self._asked(real=look.some_train, fake=look.fake)
-        are_all = len(look.some_held_out) == len(look.held_out)
-        held_out = against_held_out if are_all else self._asked(real=look.some_held_out, fake=look.fake)
+        held_out, held_out_se = self._with_errors(real=look.held_out, fake=look.sized_fake)
         if self._of_real is None:
-            self._of_real = self._asked(real=look.held_out, fake=look.stand_ins)
+            real, real_se = self._with_errors(real=look.held_out, fake=look.stand_ins)
+            self._of_real = real | {f"{name}_se": real_se[name] for name in self.figures}
+        train, gap, gap_se = self._gap(look)
         found = {}
         for name in self.figures:
-            found[f"{look.split}/{name}"], found[f"train/{name}"] = against_held_out[name], train[name]
-            better, worse = (train, held_out) if name in self.higher else (held_out, train)
-            found[f"gap/{name}"] = better[name] - worse[name]
-            found[f"real/{name}"] = self._of_real[name]
-        return found | {f"{look.split}/{name}": against_held_out[name] for name in self.errors}
+            found[f"{look.split}/{name}"], found[f"{look.split}/{name}_se"] = held_out[name], held_out_se[name]
+            found[f"train/{name}"] = train[name]
+            found[f"gap/{name}"], found[f"gap/{name}_se"] = gap[name], gap_se[name]
+            found[f"real/{name}"], found[f"real/{name}_se"] = self._of_real[name], self._of_real[f"{name}_se"]
+        return found
+
+    def errors_of(self, real: Tensor, fake: Tensor) -> Mapping[str, float]:
+        """Standard errors of the figures of rows."""
+        return jackknife(self.of, {"real": real, "fake": fake})
+
+    def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> Mapping[str, float]:
+        """Standard errors of the gaps, with the same generated rows on both sides."""
+
+        def gaps(train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
+            return self._difference(self.of(real=held_out, fake=fake), self.of(real=train, fake=fake))
+
+        return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake})
+
+    def _with_errors(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        rows = self._gathered(real=real, fake=fake)
+        if rows is None:
+            return dict.fromkeys(self.figures, math.nan), dict.fromkeys(self.figures, math.nan)
+        return {name: float(value) for name, value in self.of(**rows).items()}, self.errors_of(**rows)
+
+    def _gap(self, look: Look) -> tuple[Mapping[str, float], ...]:
+        """The figures on training images, the gaps, and the errors of these."""
+        train = self._gathered(real=look.some_train, fake=look.some_fake)
+        held_out = self._gathered(real=look.some_held_out, fake=look.some_fake)
+        if train is None or held_out is None:
+            return (dict.fromkeys(self.figures, math.nan),) * 3
+        of_train, of_held_out = self.of(**train), self.of(**held_out)
+        errors = self.gap_errors_of(train["real"], held_out["real"], train["fake"])
+        return of_train, self._difference(of_held_out, of_train), errors
+
+    def _difference(self, held_out: Mapping, train: Mapping) -> dict[str, float]:
+        """How much better each figure is on training images."""
+        signs = {name: -1.0 if name in self.higher else 1.0 for name in self.figures}
+        return {name: sign * (float(held_out[name]) - float(train[name])) for name, sign in signs.items()}
+
+
+class Manifold(Comparison):
+    """A comparison of neighbourhoods, which depend on the numbers of images: at equal numbers, and without a gap.
+
+    val/x    generated against held-out images, n = min(training, held-out, generated images) of each
+    real/x   training images in the place of the generated ones, at the same n, with real/x_se
+    """
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return tuple(name for x in self.figures for name in (f"{split}/{x}", f"real/{x}", f"real/{x}_se"))
+
+    def measure(self, look: Look) -> dict[str, float]:
+        if self._of_real is None:
+            real, errors = self._with_errors(real=look.some_held_out, fake=look.some_stand_ins)
+            self._of_real = {f"real/{name}": real[name] for name in self.figures}
+            self._of_real |= {f"real/{name}_se": errors[name] for name in self.figures}
+        found = self._asked(real=look.some_held_out, fake=look.some_fake)
+        return {f"{look.split}/{name}": found[name] for name in self.figures} | self._of_real
 
 
 class Solo(SampleMetric):

@@ -30,12 +30,12 @@ class Seen:
     def batches(self) -> Iterator[Tensor]:
         """(B, C, H, W) in [-1, 1], in order, on the device."""
         for indices in torch.arange(len(self)).split(AT_A_TIME):
-            yield self._images(indices).to(self.device)
+            yield self.at(indices).to(self.device)
 
     @cached_property
     def images(self) -> Tensor:
         """(N, C, H, W) in [-1, 1], all of them, on the CPU."""
-        return self._images(torch.arange(len(self))).cpu()
+        return self.at(torch.arange(len(self))).cpu()
 
     @cached_property
     def features(self) -> Tensor:
@@ -56,8 +56,14 @@ class Seen:
             setattr(taken, name, getattr(self, name)[indices.to(self.device)])
         return taken
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return tuple(self.source.shape[-3:])
+
     def _rows(self, indices: Tensor) -> Split | Files | Tensor:
         return self.source[indices] if isinstance(self.source, Tensor) else self.source.take(indices)
 
-    def _images(self, indices: Tensor) -> Tensor:
+    def at(self, indices: Tensor) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: the images of the indices (n,)."""
         return self.source[indices] if isinstance(self.source, Tensor) else as_float(self.source[indices][0])

@@ -11,7 +11,7 @@ from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.metrics.features import Source
-from regen.metrics.judge import Judge
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.metric import Look
 from regen.opened import find_runs, open_run
 from regen.runs import Folder
@@ -39,9 +39,9 @@ def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None
     try:
         run = open_run(path, cfg.checkpoint, cfg.device)
         source = build(run.cfg.metrics.features, "metrics.features", Source).for_data(run.data)
-        samples = cfg.samples or run.cfg.evaluation_samples
-        judge = Judge(run.data, {}, source, run.folder.home / "features", run.model.device, samples)
-        return judge.look(run.model), None, run.data
+        samples = cfg.samples or run.cfg.evaluation_samples or source.evaluation_samples
+        evaluator = Evaluator(run.data, {}, source, run.folder.home / "features", run.model.device, samples)
+        return evaluator.look(run.model), None, run.data
     except ConfigError as error:
         log.warning("of %s its files alone are shown: %s", path, error)
         return None, None, None

@@ -79,7 +79,7 @@ def _rows(figures: dict[str, float]) -> list[Row]:
     rows: dict[str, Row] = {}
     for name, value in figures.items():
         kind, _, figure = name.partition("/")
-        if kind not in COLUMNS or not figure or figure.endswith(("_se", "nearest_low", "nearest_high")):
+        if kind not in COLUMNS or not figure or figure.endswith(("_se", "_low", "_high")):
             continue
         row = rows.setdefault(figure, Row(words(figure)))
         row.cells[kind] = number(value) + _error(figures, name)

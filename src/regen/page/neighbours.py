@@ -1,55 +1,56 @@
-"""Samples beside the training and the held-out image that is nearest to each."""
+"""The generated images that are most like a training image, next to it: the ten closest pairs."""
 
 from dataclasses import dataclass
 
 import torch
 
-from regen.metrics.nearest import neighbours
+from regen.metrics.copies import RATIO, CopySearch, Matches
+from regen.metrics.seen import Seen
 from regen.page import pixels
 from regen.page.evidence import Absent, Evidence
 from regen.page.words import number
 
-SHOWN = 8
+SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Trio:
-    """A sample, its nearest training and its nearest held-out image, with their distances in features."""
+class Pair:
+    """A generated image and its nearest training image, as pictures, and the nearest neighbour ratio."""
 
-    pictures: tuple[str, str, str]
-    train: str
-    held_out: str
-    nearer: str
+    generated: str
+    training: str
+    ratio: str
+    is_copy: bool
 
 
 def make(evidence: Evidence) -> dict:
-    """The first samples, and those of all that lie nearest to a training image in comparison."""
+    """The closest pairs of generated and training images, and for comparison those of held-out and training images."""
     look = evidence.drawing
     if evidence.in_plane:
-        raise Absent("points in the plane have no pictures to compare; the gap board has the ratio of distances.")
-    fake = look.fake.features
-    sides = [neighbours(fake, seen.features, known=1) for seen in (look.some_train, look.some_held_out)]
-    (train, held_out), whose = [side[0][:, 0].cpu() for side in sides], [side[1][:, 0].cpu() for side in sides]
-    ratios = train / held_out.clamp_min(1e-12)
-    n = min(SHOWN, len(fake))
-    chosen = {"first": torch.arange(n), "closest": ratios.topk(n, largest=False).indices}
-
-    def trios(indices: torch.Tensor) -> list[Trio]:
-        sets = (look.fake, indices), (look.some_train, whose[0][indices]), (look.some_held_out, whose[1][indices])
-        rows = zip(*(seen.take(rows).images for seen, rows in sets), strict=True)
-        pictures = [tuple(pixels.grid(image[None], 1) for image in row) for row in rows]
-        return [_trio(three, train[i], held_out[i]) for three, i in zip(pictures, indices.tolist(), strict=True)]
-
-    ratio, low, high = (evidence.figure(f"gap/nearest{end}") for end in ("", "_low", "_high"))
+        raise Absent("points in the plane have no pictures to compare; the metric table has the share of copies.")
+    search = CopySearch(look.training_set, mirror=look.training_set.shape[0] == 3)
+    search.scale = search.typical_distance(look.held_out_set)
+    sets = {"generated": look.fake, "held_out": look.held_out_set}
+    matches = {name: search.matches(images) for name, images in sets.items()}
     return {
-        **{name: trios(indices) for name, indices in chosen.items()},
-        "n": len(look.some_train),
-        "of": len(fake),
-        "ratio": None if ratio != ratio else f"{ratio:.2f}",
-        "interval": None if low != low else f"{low:.2f} to {high:.2f}",
+        **{name: _closest(sets[name], found, look.training_set) for name, found in matches.items()},
+        "copies": int(matches["generated"].is_copy.sum()),
+        "of": len(look.fake),
+        "n": len(search),
+        "limit": f"{RATIO:.2f}",
     }
 
 
-def _trio(pictures: tuple[str, str, str], train: torch.Tensor, held_out: torch.Tensor) -> Trio:
-    nearer = "training" if train < held_out else "held-out"
-    return Trio(pictures, number(float(train)), number(float(held_out)), nearer)
+def _closest(images: Seen, matches: Matches, training: Seen) -> list[Pair]:
+    """The pairs of the smallest ratios."""
+    chosen = matches.ratio.topk(min(SHOWN, len(matches.ratio)), largest=False).indices.cpu()
+    rows = zip(images.at(chosen).cpu(), training.at(matches.index.cpu()[chosen]).cpu(), chosen.tolist(), strict=True)
+    return [
+        Pair(
+            pixels.grid(image[None], 1),
+            pixels.grid(nearest[None], 1),
+            number(float(matches.ratio[i])),
+            bool(matches.is_copy[i]),
+        )
+        for image, nearest, i in rows
+    ]

@@ -50,11 +50,30 @@ MEANINGS = {
         "How often D scores a training image above a held-out one: 0.5 is guessing, 1 is knowing them by heart.",
         "",
     ),
-    "nearest": (
-        "How near generated images lie to training images, measured by how near they lie to held-out ones: "
-        "1 is no nearer, 0 is a copy.",
+    "skill": (
+        "1: as near to held-out images as unseen real images are; 0: no nearer than a Gaussian of the training pixels.",
+        "higher",
+    ),
+    "generalization": (
+        "The skill times the share of samples that are not memorized: 1 for unseen real images, 0 for copies.",
+        "higher",
+    ),
+    "copies": (
+        "The share of images that are copies of a training image, up to a shift by a pixel; the gap is what generated images "
+        "have beyond held-out ones.",
+        "lower",
+    ),
+    "attraction": (
+        "How many more samples than chance explains have a training image for their nearest real image.",
+        "lower",
+    ),
+    "ct": ("Below -3, samples are nearer to the training images than held-out images are, beyond chance.", ""),
+    "authenticity": (
+        "The share of images farther from their nearest training image than this is from its own nearest.",
         "",
     ),
+    "missing_modes": ("The share of real images in classes or clusters that samples hardly reach.", "lower"),
+    "ndb": ("The share of classes or clusters that are drawn significantly too often or too rarely.", "lower"),
     "mig": (
         "How much more one number of the code knows of a factor than any other does, as a share of all there is to know.",
         "higher",

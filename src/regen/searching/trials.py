@@ -14,7 +14,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from regen.metrics.verdict import read_history
+from regen.metrics.diagnosis import read_history
 from regen.runs import Folder, read_json
 from regen.searching.samplers import most
 

@@ -13,7 +13,7 @@ from regen.tracking.connect import log_in
 from regen.tracking.workspace import Shown, workspace
 
 AXES = ("regularizer", "lambda_g", "lambda_d")
-MONITOR = "val/fd"  # of conf/data, where it is about images
+MONITOR = "val/generalization"  # of conf/data, where it is about images
 
 
 def view(cfg: DictConfig) -> bool:

@@ -25,7 +25,7 @@ class Auto(Source):
     """Own features where the data teach enough, ImageNet's otherwise.
 
     Own: points in the plane and other data that are not images of 1 or 3 channels; drawings with known factors; grey
-    images with labels of two or more classes, at least 1,000 of them in the training part (digits, MNIST). ImageNet's:
+    images with labels of two or more classes, at least 1,000 of them to train and validate with (digits, MNIST). ImageNet's:
     photographs, images without labels, and small labelled sets, whose own features rank blurred images too close to real
     ones, or above them.
     """
@@ -42,7 +42,7 @@ class Auto(Source):
 
 def _choose(data: Images) -> tuple[Source, str, str]:
     """The source, its option of metrics/features= and the reason."""
-    channels, images = data.shape[0], len(data.full_train)
+    channels, images = data.shape[0], len(data.full_train) + len(data.validation)  # folds of any number agree
     if channels not in (1, 3):
         return Own(), "own", f"has samples of shape {data.shape}, no images of 1 or 3 channels"
     if data.factors:
@@ -52,5 +52,5 @@ def _choose(data: Images) -> tuple[Source, str, str]:
     if channels == 3:
         return ImageNet(), "imagenet", "has colour images"
     if images < FEWEST:
-        return ImageNet(), "imagenet", f"has {images:,} labelled training images, fewer than {FEWEST:,}"
-    return Own(), "own", f"has {images:,} labelled grey training images, {FEWEST:,} or more"
+        return ImageNet(), "imagenet", f"has {images:,} labelled images to train and validate with, fewer than {FEWEST:,}"
+    return Own(), "own", f"has {images:,} labelled grey images to train and validate with, {FEWEST:,} or more"

@@ -1,0 +1,156 @@
+"""Search for copies: the images of a set that are nearest to others, in pixels, after the best small shift and a flip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from regen.metrics.seen import Seen
+
+RATIO = 1 / 3  # a sample whose nearest neighbour is nearer than this part of the distance to the second is a copy
+CANDIDATES = 8  # nearest neighbours of a coarse image that are compared in full
+COARSE, COARSE_LARGE = 8, 16  # pixels a side of a coarse image, and of one of an image of more than LARGE pixels
+LARGE, LARGEST = 32, 64  # pixels a side; larger images are reduced to LARGEST before they are compared
+SHIFTABLE = 5  # pixels a side: smaller images, and points in the plane, are compared without shifts
+DUPLICATE = 1e-2  # distance: rounding makes as much of two equal images
+QUERIES = 128  # images that are compared with the whole set at a time
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What was found for images (N, …).
+
+    ratio     (N,) distance to the nearest image over that to the second nearest that is another picture
+    distance  (N,) to the nearest image: root of the summed squared differences of pixels in [-1, 1]
+    index     (N,) of the nearest image
+    """
+
+    ratio: Tensor
+    distance: Tensor
+    index: Tensor
+
+    @property
+    def is_copy(self) -> Tensor:
+        """(N,) bool: the nearest neighbour ratio test of Yoon et al. 2023, ratio < 1/3."""
+        return self.ratio < RATIO
+
+
+class CopySearch:
+    """Finds the nearest images of a set by exhaustive search.
+
+    Coarse versions of the images (averages over an 8 x 8 grid) yield candidates, which are compared pixel by pixel. A
+    distance is the smallest over shifts of up to one pixel in each direction and, with `mirror`, over both reflections; so
+    the outermost pixels of the set's images are left out. Duplicates within the set do not hide a copy: the second nearest
+    must differ from the nearest by more than a third of `scale`.
+
+    images   the set that is searched
+    mirror   compare mirrored images, too
+    scale    a typical distance between different pictures; see `typical_distance`
+    """
+
+    def __init__(self, images: Seen, mirror: bool, scale: float = 0.0) -> None:
+        self.images, self.mirror, self.scale = images, mirror, scale
+        self.shift = 1 if min(images.shape[1:]) >= SHIFTABLE else 0
+        side = max(images.shape[1:])
+        self.grid = COARSE_LARGE if side > LARGE else COARSE
+        self.coarse = torch.cat([self._coarse(self._core(_reduced(batch))) for batch in images.batches()])
+        self.squares = self.coarse.square().sum(1)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def typical_distance(self, others: Seen) -> float:
+        """The median distance of other images to their nearest in the set, exact duplicates left out; 0 if all are."""
+        distances = torch.cat([self._compared(batch)[1].min(1).values for batch in _parts(others)])
+        different = distances[distances > DUPLICATE]
+        return float(different.median()) if len(different) else 0.0
+
+    def matches(self, others: Seen) -> Matches:
+        """For each of the images (N, C, H, W) its nearest in the set."""
+        found = [self._matches(batch) for batch in _parts(others)]
+        return Matches(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+    def nearest_coarse(self, others: Seen, rank: int = 0) -> tuple[Tensor, Tensor]:
+        """(N,) the coarse distances of other images to their nearest in the set, and its index; rank 1: the second nearest."""
+        k = min(rank + 1, len(self))
+        found = [[column[:, -1] for column in self._candidates(_reduced(batch), k)] for batch in _parts(others)]
+        distances, indices = zip(*found, strict=True)
+        return torch.cat(distances), torch.cat(indices)
+
+    def _matches(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        candidates, distances = self._compared(batch)
+        nearest, place = distances.min(1)
+        index = candidates.gather(1, place[:, None])[:, 0]
+        other = torch.ones_like(distances, dtype=torch.bool).scatter_(1, place[:, None], False)
+        second = distances.masked_fill(~other, torch.inf).min(1).values
+        # A twin of the nearest image can be what makes the second distance small: only then are the pairs compared.
+        doubtful = (nearest < RATIO * distances.max(1).values.clamp_min(self.scale)) & (nearest >= RATIO * second)
+        rows = doubtful.nonzero()[:, 0]
+        if len(rows):
+            twins = self._aligned(self._pick(index[rows]), candidates[rows]) <= RATIO * self.scale
+            kept = distances[rows].masked_fill(twins | ~other[rows], torch.inf).min(1).values
+            second[rows] = torch.where(kept.isinf(), torch.full_like(kept, self.scale), kept)
+        second = torch.where(second.isinf(), torch.full_like(second, self.scale), second)
+        return nearest / second.clamp_min(1e-12), nearest, index
+
+    def _compared(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """Candidates (B, K) of images (B, C, H, W), and their distances (B, K)."""
+        batch = _reduced(batch)
+        candidates = self._candidates(batch, min(CANDIDATES, len(self)))[1]
+        return candidates, self._aligned(batch, candidates)
+
+    def _candidates(self, batch: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Coarse distances (B, k), ascending, and indices (B, k) of the nearest images."""
+        smallest = None
+        for window in self._windows(batch):
+            query = self._coarse(window)
+            products = torch.addmm(self.squares, query, self.coarse.T, alpha=-2)
+            products += query.square().sum(1, keepdim=True)
+            smallest = products if smallest is None else torch.minimum(smallest, products, out=smallest)
+        values, indices = smallest.topk(k, largest=False)
+        return values.clamp_min(0).sqrt(), indices
+
+    def _aligned(self, batch: Tensor, candidates: Tensor) -> Tensor:
+        """(B, K) distances of images (B, C, H, W) to the set's images of the indices (B, K), each after the best alignment."""
+        unique, places = candidates.flatten().unique(return_inverse=True)
+        core = self._core(self._pick(unique)).flatten(1)[places].view(*candidates.shape, -1)
+        windows = torch.stack([window.flatten(1) for window in self._windows(batch)], 1)
+        squares = windows.square().sum(2)[:, :, None] + core.square().sum(2)[:, None]
+        return (squares - 2 * windows @ core.transpose(1, 2)).amin(1).clamp_min(0).sqrt()
+
+    def _pick(self, indices: Tensor) -> Tensor:
+        return _reduced(self.images.at(indices.cpu()).to(self.coarse.device))
+
+    def _windows(self, batch: Tensor) -> list[Tensor]:
+        """Views of images (B, C, H, W), each as large as a core: one for each shift and reflection."""
+        h, w = (size - 2 * self.shift for size in batch.shape[2:])
+        shifts = range(2 * self.shift + 1)
+        sides = [batch, batch.flip(3)] if self.mirror else [batch]
+        return [side[:, :, y : y + h, x : x + w] for side in sides for y in shifts for x in shifts]
+
+    def _core(self, batch: Tensor) -> Tensor:
+        """Images (B, C, H, W) without the pixels that a shift moves out."""
+        return batch[:, :, 1:-1, 1:-1] if self.shift else batch
+
+    def _coarse(self, batch: Tensor) -> Tensor:
+        """Images (B, C, H, W) -> averages over a grid (B, C * grid * grid), scaled to distances of whole images."""
+        pixels = batch.shape[2] * batch.shape[3]
+        if min(batch.shape[2:]) > self.grid:
+            batch = F.adaptive_avg_pool2d(batch, self.grid)
+        return batch.flatten(1) * (pixels / (batch.shape[2] * batch.shape[3])) ** 0.5
+
+
+def _parts(images: Seen) -> Iterator[Tensor]:
+    return (part for batch in images.batches() for part in batch.split(QUERIES))
+
+
+def _reduced(batch: Tensor) -> Tensor:
+    """Images (B, C, H, W) of at most LARGEST pixels a side."""
+    factor = LARGEST / max(batch.shape[2:])
+    if factor >= 1:
+        return batch
+    return F.adaptive_avg_pool2d(batch, [max(1, round(side * factor)) for side in batch.shape[2:]])

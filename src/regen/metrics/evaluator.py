@@ -1,0 +1,256 @@
+"""The evaluator of a model: what is generated, what it is compared with, and the figures of all metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from regen.build import build
+from regen.data.split import Files
+from regen.errors import ConfigError
+from regen.metrics.baseline import gaussian_images
+from regen.metrics.features.source import Source
+from regen.metrics.intervals import NORMAL
+from regen.metrics.metric import Comparison, Look, SampleMetric
+from regen.metrics.references import Reference, reference
+from regen.metrics.seen import AT_A_TIME, Seen
+from regen.randomness import permutation
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+    from regen.model import Model
+
+SIGNIFICANT = 3  # standard errors
+DERIVED = ("skill", "generalization")  # figures for which more is better, that no metric declares alone
+
+log = logging.getLogger(__name__)
+
+
+class Evaluator:
+    """Called with a model, it generates `samples` images, always of the same latents, and returns {"val/fd": …}.
+
+    All processes call it together; each generates and compares a part, and all get the figures of the whole. Generated
+    images are rounded to 8 bits where the data have as many, so that the figures are those of the images' files.
+
+    metrics   by name; one that makes no sense for the data or the features is left out, with a note
+    source    where features come from; `cache` is the folder in which they are kept (None will do where nothing is)
+    split     "val" or "test": the held-out images
+
+    Two figures are made of others:
+
+        gap                 (held-out - training) / held-out of the first distance: the relative gap; gap_se
+        val/generalization  skill * (1 - memorized), memorized the larger of gap/copies and of gap/attraction, this if it is
+                            beyond chance, both in 0..1; val/generalization_se. 1: as good as unseen real images; 0: no
+                            better than a Gaussian of the pixels, or nothing but copies
+
+    Raises ConfigError on fewer samples than a metric needs.
+    """
+
+    def __init__(
+        self,
+        data: Images,
+        metrics: Mapping[str, SampleMetric],
+        source: Source,
+        cache: Path | None,
+        device: torch.device | str = "cpu",
+        samples: int = 2000,
+        split: str = "val",
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.samples, self.split, self.device, self.rank, self.world = samples, split, device, rank, world
+        self.source, self.net = source, source.load(data, cache, device)
+        self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
+        for name, metric in self.metrics.items():
+            if samples < metric.fewest:
+                raise ConfigError(f"{samples} generated images are too few: {name} needs {metric.fewest} or more")
+        self.in_bytes = data.train.shape[1:] != (1, 1)
+        held_out = "validation" if split == "val" else "test"
+        sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
+        _ = sets[held_out].features  # now: what is taken of them then is not computed again
+        sets = {part: images.take(_fixed_order(images)) for part, images in sets.items()}
+        everyone = torch.arange(self.samples)
+        n = min(len(sets["train"]), len(sets[held_out]), samples)
+        most = min(samples, len(sets["full_train"]))
+        self.held_out_set, self.training_set = sets[held_out], sets["train"]
+        self.held_out = self._share(sets[held_out])
+        self.some_held_out = self._share(sets[held_out].take(everyone[:n]))
+        self.some_train = self._share(sets["train"].take(everyone[:n]))
+        stand_ins = sets["full_train"].take(everyone[:most])
+        if world == 1:
+            _ = stand_ins.features
+        self.stand_ins, self.some_stand_ins = self._share(stand_ins), self._share(stand_ins.take(everyone[:n]))
+        self.sizes = {"sized_fake": most, "some_fake": n}
+        self.baseline = self._share(self._baseline(data, cache)) if self.in_bytes else None
+
+    @property
+    def names(self) -> list[str]:
+        """Of what it measures."""
+        return names(self.metrics.values(), self.source, self.split)
+
+    @property
+    def missing(self) -> list[str]:
+        """The bins that the last measurement found missing; see `MissingModes`."""
+        return [name for metric in self.metrics.values() for name in getattr(metric, "missing", ())]
+
+    def look(self, model: Model) -> Look:
+        """What there is to be measured of the model."""
+        each = -(-self.samples // self.world)
+        first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
+        drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
+        fake = Seen(torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape), self.net, self.device)
+        _ = fake.features  # now: what is taken of them then is not computed again
+        parts = {name: fake.take(torch.arange(max(0, min(n, last) - first))) for name, n in self.sizes.items()}
+        return Look(
+            self.split,
+            model,
+            fake,
+            self.held_out,
+            self.stand_ins,
+            some_train=self.some_train,
+            some_held_out=self.some_held_out,
+            some_stand_ins=self.some_stand_ins,
+            training_set=self.training_set,
+            held_out_set=self.held_out_set,
+            baseline=self.baseline,
+            **parts,
+        )
+
+    def __call__(self, model: Model) -> dict[str, float]:
+        return self.measure(self.look(model))
+
+    def measure(self, look: Look) -> dict[str, float]:
+        """The figures of a look, under the names that they bear in these features."""
+        found: dict[str, float] = {}
+        for metric in self.metrics.values():
+            found |= metric.measure(look)
+        found = generalization(found, self.split) | found
+        distance = _distance(self.metrics.values())
+        if distance:
+            gap, train, error = (found[name] for name in (f"gap/{distance}", f"train/{distance}", f"gap/{distance}_se"))
+            found = {"gap": _relative(gap, train), "gap_se": abs(error / (train + gap)), **found}
+        return {renamed(name, self.source): value for name, value in found.items()}
+
+    def _as_saved(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] rounded as in a file of 8 bits; what is not finite stays so."""
+        if not self.in_bytes:
+            return images
+        return images.float().add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
+
+    def _baseline(self, data: Images, cache: Path | None) -> Seen:
+        """As many images as are generated."""
+        images = gaussian_images(data.full_train, self.samples)
+        if cache is None or next(self.net.parameters(), None) is None:
+            return Seen(images, self.net, self.device)
+        return Reference(images, self.net, self.device, Path(cache) / "references", f"{data.name}-baseline")
+
+    def _fits(self, name: str, metric: SampleMetric, data: Images) -> bool:
+        try:
+            metric.check(data, self.net)
+        except ConfigError as error:
+            log.info("metrics: %s is left out: %s", name, error)
+            return False
+        return True
+
+    def _share(self, seen: Seen) -> Seen:
+        return seen if self.world == 1 else seen.take(torch.arange(self.rank, len(seen), self.world))
+
+
+def generalization(found: Mapping[str, float], split: str) -> dict[str, float]:
+    """val/generalization and its error of the figures it is made of, {} unless all were measured; see `Evaluator`."""
+    skill, error = found.get(f"{split}/skill"), found.get(f"{split}/skill_se")
+    if skill is None or "gap/copies" not in found:
+        return {}
+    copies, attraction = found["gap/copies"], found["gap/attraction"]
+    copies_se = (found["gap/copies_high"] - found["gap/copies_low"]) / (2 * NORMAL)
+    by_chance = attraction <= SIGNIFICANT * found["gap/attraction_se"]
+    memorized, memorized_se = (copies, copies_se) if by_chance else max(
+        (copies, copies_se), (attraction, found["gap/attraction_se"])
+    )
+    memorized = memorized if math.isnan(memorized) else min(max(memorized, 0.0), 1.0)
+    combined = math.hypot((1 - memorized) * error, skill * memorized_se)
+    # A copier whose images are worse than the baseline must not gain from copying.
+    value = skill * (1 - memorized) if skill > 0 else skill
+    return {f"{split}/generalization": value, f"{split}/generalization_se": combined}
+
+
+def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
+    """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
+    chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
+    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data.own_metrics()
+    return {name: metric for name, metric in made.items() if _suits(name, metric, model)}
+
+
+def _suits(name: str, metric: SampleMetric, model: Model) -> bool:
+    try:
+        metric.suits(model)
+    except ConfigError as error:
+        log.info("metrics: %s is left out: %s", name, error)
+        return False
+    return True
+
+
+def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> list[str]:
+    """What an evaluator with these metrics measures."""
+    metrics = list(metrics)
+    found = [name for metric in metrics for name in metric.names(split)]
+    if {f"{split}/skill", "gap/copies"} <= set(found):
+        found = [f"{split}/generalization", f"{split}/generalization_se", *found]
+    if _distance(metrics):
+        found = ["gap", "gap_se", *found]
+    return [renamed(name, source) for name in found]
+
+
+def is_higher_better(name: str, metrics: Iterable[SampleMetric]) -> bool:
+    """Whether more of this figure is better. (No gap is better when it is larger.)"""
+    kind, _, figure = name.partition("/")
+    return kind != "gap" and (figure in DERIVED or any(figure in metric.higher for metric in metrics))
+
+
+def ranked(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> dict[str, bool]:
+    """The figures on held-out images that have a best, and whether more of them is better."""
+    metrics = list(metrics)
+    compared = [(one, name) for one in metrics if isinstance(one, Comparison) for name in one.figures]
+    better = {renamed(f"{split}/{name}", source): name in one.higher for one, name in compared}
+    derived = {f"{split}/{name}": True for name in DERIVED}
+    known = names(metrics, source, split)
+    return {name: higher for name, higher in (better | derived).items() if name in known}
+
+
+def _distance(metrics: Iterable[SampleMetric]) -> str | None:
+    """The first figure that compares and is better when lower."""
+    compared = (
+        name for one in metrics if isinstance(one, Comparison) for name in one.figures if name not in one.higher
+    )
+    return next(compared, None)
+
+
+def _relative(gap: float, train: float) -> float:
+    """Of gap = held-out - train, the share of held-out."""
+    return 0.0 if train + gap <= 0 else gap / (train + gap)  # an unbiased distance may be negative
+
+
+def renamed(name: str, source: Source) -> str:
+    """What a figure is called in the features of this source."""
+    kind, _, figure = name.rpartition("/")
+    base = figure.removesuffix("_se")
+    return f"{kind}/{source.renames[base]}{figure[len(base) :]}" if base in source.renames else name
+
+
+def _fixed_order(images: Seen) -> Tensor:
+    """(N,) indices in an order that the images alone determine, or, of images in files, their number.
+
+    Subsets are the same then, wherever the images come from.
+    """
+    if isinstance(images.source, Files):
+        return permutation(len(images), "evaluation")
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in images.source.images.cpu().numpy()]
+    return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))

@@ -1,0 +1,94 @@
+"""Missing modes: classes, or clusters of real images, that generated images leave out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from regen.metrics.features.own import FeatureNet
+from regen.metrics.metric import Look, SampleMetric
+from regen.metrics.seen import Seen
+from regen.randomness import key
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+
+IMAGES_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS = 40, 5, 30
+RARE = 0.4  # a bin is missing if it is drawn less than this part as often as in real images, beyond chance
+LEVEL = 0.01  # of the one-sided tests of all bins together (Bonferroni)
+
+
+class MissingModes(SampleMetric):
+    """Compares how often generated and real images fall into the bins of a partition (Richardson and Weiss 2018).
+
+        val/missing_modes   share of real images in bins that generated images hardly reach: less than 0.4 times as often as
+                            real ones, and significantly fewer (one-sided two-proportion z tests at 1 % together)
+        val/ndb             number of statistically different bins over the number of bins, tests at 5 % each; real images
+                            score about 0.05
+
+    Bins are the classes where the features come with a classifier of the data's classes; otherwise k-means clusters of real
+    features (between 5 and 30, one for 40 images), fitted to training images. `missing` names the bins of the last
+    measurement. Real images are training and held-out images together.
+    """
+
+    figures = ("missing_modes", "ndb")
+    parts = ("fake", "real")
+    fewest = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: int | None = None
+        self.missing: list[str] = []
+        self._centres: Tensor | None = None
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        known = isinstance(net, FeatureNet) and data.classes not in (None, 1)
+        self.classes = data.classes if known else None
+        self.class_names = list(getattr(data, "class_names", ())) or [str(i) for i in range(data.classes or 0)]
+
+    def names(self, split: str) -> tuple[str, ...]:
+        return f"{split}/missing_modes", f"{split}/ndb"
+
+    def measure(self, look: Look) -> dict[str, float]:
+        if self.classes is None and self._centres is None:
+            self._centres = _centres(self._gathered(real=look.stand_ins, fake=look.held_out)["real"])
+        self.reset()
+        self.update(self.view(look.fake), "fake")
+        for real in (look.stand_ins, look.held_out):
+            self.update(self.view(real), "real")
+        found = {f"{look.split}/{name}": float(value) for name, value in self.compute().items()}
+        self.reset()
+        return found
+
+    def view(self, seen: Seen) -> Tensor:
+        """(N, F) features, or probabilities (N, K) of the classes."""
+        return seen.features if self.classes is None else seen.probabilities
+
+    def of(self, fake: Tensor, real: Tensor) -> dict[str, float]:
+        bins = self.classes or len(self._centres)
+        drawn, wanted = (self._bin_of(rows).bincount(minlength=bins).double().cpu() for rows in (fake, real))
+        p, q = drawn / len(fake), wanted / len(real)
+        pooled = (drawn + wanted) / (len(fake) + len(real))
+        error = (pooled * (1 - pooled) * (1 / len(fake) + 1 / len(real))).sqrt().clamp_min(1e-12)
+        z = (q - p) / error
+        normal = torch.distributions.Normal(0.0, 1.0)
+        missing = (z > normal.icdf(torch.tensor(1 - LEVEL / bins))) & (p < RARE * q)
+        self.missing = [self._name(i) for i in missing.nonzero()[:, 0].tolist()]
+        return {"missing_modes": float(q[missing].sum()), "ndb": float((z.abs() > 1.96).double().mean())}
+
+    def _bin_of(self, rows: Tensor) -> Tensor:
+        return rows.argmax(1) if self.classes is not None else torch.cdist(rows.float(), self._centres).argmin(1)
+
+    def _name(self, number: int) -> str:
+        return f"class {self.class_names[number]}" if self.classes is not None else f"cluster {number}"
+
+
+def _centres(features: Tensor) -> Tensor:
+    """(K, F) of k-means clusters of features (N, F)."""
+    from sklearn.cluster import KMeans
+
+    clusters = min(MOST_CLUSTERS, max(FEWEST_CLUSTERS, len(features) // IMAGES_A_CLUSTER), len(features))
+    fitted = KMeans(clusters, n_init=1, random_state=key("missing_modes") % 2**31).fit(features.cpu().numpy())
+    return torch.from_numpy(fitted.cluster_centers_).float().to(features.device)
