@@ -16,9 +16,9 @@ from regen.board import board
 from regen.build import build
 from regen.errors import ConfigError
 from regen.memory import peak_mb
-from regen.metrics.features import Source
-from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.diagnosis import diagnose, read_history
+from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.features import Source
 from regen.opened import Opened, find_runs, open_run
 from regen.runs import Folder, read_json, write_json, write_safely
 from regen.tracking.run import add_to_wandb

@@ -91,7 +91,9 @@ def _panel(name: str) -> tuple[int, str]:
     if kind == "gap":
         what = what.removesuffix("_low").removesuffix("_high")  # of an interval
         return (
-            (2, TITLES[what]) if what in ("auc", "copies", "attraction", "ct") else (3, f"generalization gap ({TITLES.get(what, what)})")
+            (2, TITLES[what])
+            if what in ("auc", "copies", "attraction", "ct")
+            else (3, f"generalization gap ({TITLES.get(what, what)})")
         )
     if kind in ("g", "d"):
         if what in ("loss", "data"):

@@ -25,8 +25,8 @@ from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.loggers import CSVLog
 from regen.making import check_typed, make_model
-from regen.metrics.features import Source
 from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, names, ranked, renamed
+from regen.metrics.features import Source
 from regen.model import Model
 from regen.runs import Folder, is_alone, read_json
 from regen.searching.rivals import rivals

@@ -172,8 +172,8 @@ def generalization(found: Mapping[str, float], split: str) -> dict[str, float]:
     copies, attraction = found["gap/copies"], found["gap/attraction"]
     copies_se = (found["gap/copies_high"] - found["gap/copies_low"]) / (2 * NORMAL)
     by_chance = attraction <= SIGNIFICANT * found["gap/attraction_se"]
-    memorized, memorized_se = (copies, copies_se) if by_chance else max(
-        (copies, copies_se), (attraction, found["gap/attraction_se"])
+    memorized, memorized_se = (
+        (copies, copies_se) if by_chance else max((copies, copies_se), (attraction, found["gap/attraction_se"]))
     )
     memorized = memorized if math.isnan(memorized) else min(max(memorized, 0.0), 1.0)
     combined = math.hypot((1 - memorized) * error, skill * memorized_se)

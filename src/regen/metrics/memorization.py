@@ -119,7 +119,9 @@ class _Null:
         tied = (to_training - to_held_out).abs() <= TIE * self.search.scale
         nearest = nearest.masked_fill(tied, -1)
         authentic = to_training > self._own_distance(index)
-        return torch.stack([matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1)
+        return torch.stack(
+            [matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1
+        )
 
     def attraction(self, nearest: Tensor) -> tuple[float, float]:
         """See `Memorization`; `nearest` (N,) are indices in training and held-out set together, -1 for ties."""

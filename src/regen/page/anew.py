@@ -10,8 +10,8 @@ from regen import page
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.metrics.features import Source
 from regen.metrics.evaluator import Evaluator
+from regen.metrics.features import Source
 from regen.metrics.metric import Look
 from regen.opened import find_runs, open_run
 from regen.runs import Folder

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from regen.metrics.copies import RATIO, CopySearch, Matches
 from regen.metrics.seen import Seen
 from regen.page import pixels

@@ -17,8 +17,8 @@ from sqlalchemy.pool import NullPool
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.metrics.features import Source
 from regen.metrics.evaluator import is_higher_better, names, renamed
+from regen.metrics.features import Source
 from regen.metrics.metric import SampleMetric
 from regen.runs import write_safely
 from regen.searching.spaces import Space

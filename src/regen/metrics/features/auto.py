@@ -52,5 +52,9 @@ def _choose(data: Images) -> tuple[Source, str, str]:
     if channels == 3:
         return ImageNet(), "imagenet", "has colour images"
     if images < FEWEST:
-        return ImageNet(), "imagenet", f"has {images:,} labelled images to train and validate with, fewer than {FEWEST:,}"
+        return (
+            ImageNet(),
+            "imagenet",
+            f"has {images:,} labelled images to train and validate with, fewer than {FEWEST:,}",
+        )
     return Own(), "own", f"has {images:,} labelled grey images to train and validate with, {FEWEST:,} or more"
