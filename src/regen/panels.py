@@ -22,12 +22,17 @@ TITLES = {
     "isc": "Inception score",
     "ms_ssim": "likeness of pairs (MS-SSIM)",
     "spread": "variance of the features",
-    "score": "mean score of D",
+    "score": "mean logit of D",
+    "sym_precision": "symmetric precision",
+    "sym_recall": "symmetric recall",
+    "skill_of_drawn": "skill on the modes that are drawn",
     "skill": "skill",
+    "gap": "relative gap",
     "generalization": "generalization: skill without copies",
     "copies": "share of samples that are copies",
     "attraction": "attraction to training images",
     "ct": "C_T: z of nearness to training images",
+    "repeats": "share of samples that repeat another",
     "authenticity": "share of authentic samples",
     "missing_modes": "share of real images in missing modes",
     "ndb": "statistically different bins (NDB)",
@@ -85,9 +90,9 @@ def _panel(name: str) -> tuple[int, str]:
     if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
         return 7, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
     if kind in ("val", "test", "train", "real", "fake"):
-        return (5, "scores of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
+        return (5, "logits of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
     if name == "gap":
-        return 1, "gap, as a share of the distance"
+        return 1, "relative gap"
     if kind == "gap":
         what = what.removesuffix("_low").removesuffix("_high")  # of an interval
         return (
@@ -98,7 +103,7 @@ def _panel(name: str) -> tuple[int, str]:
     if kind in ("g", "d"):
         if what in ("loss", "data"):
             return 4, "losses"
-        return (5, "scores of D") if what.endswith("_score") else (6, TITLES.get(what, f"{what}, unweighted"))
+        return (5, "logits of D") if what.endswith("_score") else (6, TITLES.get(what, f"{what}, unweighted"))
     return (9, "images per second") if name == "images_per_second" else (8, name)
 
 

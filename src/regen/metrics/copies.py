@@ -57,7 +57,9 @@ class CopySearch:
         self.shift = 1 if min(images.shape[1:]) >= SHIFTABLE else 0
         side = max(images.shape[1:])
         self.grid = COARSE_LARGE if side > LARGE else COARSE
-        self.coarse = torch.cat([self._coarse(self._core(_reduced(batch))) for batch in images.batches()])
+        # Points in the plane lie so close together that the expanded square of float32 would not tell them apart.
+        self.dtype = torch.float32 if self.shift else torch.float64
+        self.coarse = torch.cat([self._coarse(self._core(self._reduced(batch))) for batch in images.batches()])
         self.squares = self.coarse.square().sum(1)
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class CopySearch:
     def typical_distance(self, others: Seen) -> float:
         """The median distance of other images to their nearest in the set, exact duplicates left out; 0 if all are."""
         distances = torch.cat([self._compared(batch)[1].min(1).values for batch in _parts(others)])
-        different = distances[distances > DUPLICATE]
+        different = distances[distances > (DUPLICATE if self.shift else 0)]
         return float(different.median()) if len(different) else 0.0
 
     def matches(self, others: Seen) -> Matches:
@@ -77,7 +79,7 @@ class CopySearch:
     def nearest_coarse(self, others: Seen, rank: int = 0) -> tuple[Tensor, Tensor]:
         """(N,) the coarse distances of other images to their nearest in the set, and its index; rank 1: the second nearest."""
         k = min(rank + 1, len(self))
-        found = [[column[:, -1] for column in self._candidates(_reduced(batch), k)] for batch in _parts(others)]
+        found = [[column[:, -1] for column in self._candidates(self._reduced(batch), k)] for batch in _parts(others)]
         distances, indices = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(indices)
 
@@ -99,7 +101,7 @@ class CopySearch:
 
     def _compared(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Candidates (B, K) of images (B, C, H, W), and their distances (B, K)."""
-        batch = _reduced(batch)
+        batch = self._reduced(batch)
         candidates = self._candidates(batch, min(CANDIDATES, len(self)))[1]
         return candidates, self._aligned(batch, candidates)
 
@@ -123,7 +125,14 @@ class CopySearch:
         return (squares - 2 * windows @ core.transpose(1, 2)).amin(1).clamp_min(0).sqrt()
 
     def _pick(self, indices: Tensor) -> Tensor:
-        return _reduced(self.images.at(indices.cpu()).to(self.coarse.device))
+        return self._reduced(self.images.at(indices.cpu()).to(self.coarse.device))
+
+    def _reduced(self, batch: Tensor) -> Tensor:
+        """Images (B, C, H, W) of at most LARGEST pixels a side."""
+        factor = LARGEST / max(batch.shape[2:])
+        if factor < 1:
+            batch = F.adaptive_avg_pool2d(batch, [max(1, round(side * factor)) for side in batch.shape[2:]])
+        return batch.to(self.dtype)
 
     def _windows(self, batch: Tensor) -> list[Tensor]:
         """Views of images (B, C, H, W), each as large as a core: one for each shift and reflection."""
@@ -146,11 +155,3 @@ class CopySearch:
 
 def _parts(images: Seen) -> Iterator[Tensor]:
     return (part for batch in images.batches() for part in batch.split(QUERIES))
-
-
-def _reduced(batch: Tensor) -> Tensor:
-    """Images (B, C, H, W) of at most LARGEST pixels a side."""
-    factor = LARGEST / max(batch.shape[2:])
-    if factor >= 1:
-        return batch
-    return F.adaptive_avg_pool2d(batch, [max(1, round(side * factor)) for side in batch.shape[2:]])

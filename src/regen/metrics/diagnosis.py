@@ -9,9 +9,9 @@ from pathlib import Path
 # Each says how large an effect has to be to be called by its name; an effect also has to be beyond chance.
 COPIED = 0.01  # memorizes: the lower bound of the share of copies beyond that of held-out images
 ATTRACTED = 0.1  # memorizes: the share of samples attracted to training images, if C_T is beyond chance as well
-DUPLICATED = 0.1  # of held-out images that are copies of training images themselves: above, copies cannot be counted
+DUPLICATED = 0.25  # of held-out images that are copies of training images themselves: above, copies cannot be counted
 APART = 0.1  # collapsed: generated images have less than this part of the feature variance of real ones
-RECALLED = 0.1  # collapsed: good samples (half of real images' precision) reach less than this part of their recall
+REPEATED = 0.5  # collapsed: the share of samples that repeat another one, beyond that of held-out images
 FOUND = 0.5  # collapsed: less than this share of a mixture's modes
 SKILLED = 0.5  # underfits: the skill is lower
 NEAR = 0.5  # underfits: less than this part of the share of real points near a mode
@@ -56,8 +56,8 @@ def diagnose(
 ) -> Diagnosis:
     """Say what the figures of a run's evaluations mean, of which the last counts.
 
-    Questions are asked in this order: does it memorize, has it collapsed, does it overfit, does it underfit, does it drop
-    modes? The first that is answered yes decides. If none is, and one cannot be answered, the diagnosis is "cannot tell".
+    Questions are asked in this order: does it memorize, has it collapsed, does it overfit, does it drop modes, does it
+    underfit? The first that is answered yes decides. If none is, and one cannot be answered, the diagnosis is "cannot tell".
 
     history    figures by name with "images_seen", in order
     split      the prefix of figures on held-out images
@@ -80,8 +80,8 @@ def diagnose(
         "memorizes": _memorizes(last),
         "collapsed": _collapsed(last, split, modes),
         "overfits": _overfits(history, split),
-        "underfits": _underfits(last, split, held_out),
         "drops modes": _drops_modes(last, split, modes, missing),
+        "underfits": _underfits(last, split, held_out),
     }
     kind = next((kind for kind, answer in answers.items() if answer.is_so), None)
     undecided = next((answer for answer in answers.values() if answer.is_so is None), None)
@@ -143,16 +143,14 @@ def _memorizes(last: Figures) -> Answer:
 
 
 def _collapsed(last: Figures, split: str, modes: int | None) -> Answer:
-    recall, found = last.get(f"{split}/recall"), last.get(f"{split}/modes")
+    found = last.get(f"{split}/modes")
     variance = _ratio(last, "fake/spread", "real/spread")
     signs = []
     if variance is not None and variance < APART:
         signs.append(f"its samples have {variance:.2g} times the feature variance of real images")
-    precise = _ratio(last, f"{split}/precision", "real/precision")
-    recalled = _ratio(last, f"{split}/recall", "real/recall")
-    if recalled is not None and recalled < RECALLED and (signs or (precise or 0) > 0.5):
-        real = last["real/recall"]
-        signs.append(f"they reach {recall:.1%} of the held-out images (recall), where real ones reach {real:.0%}")
+    repeats, real = last.get("fake/repeats", 0.0), last.get("real/repeats", 0.0)
+    if repeats - real > REPEATED:
+        signs.append(f"{repeats:.0%} of its samples repeat another one")
     if modes and found is not None and 0 < found < FOUND * modes:
         signs.append(f"it has found {found:.0f} of {modes} modes")
     return Answer(bool(signs), ", and ".join(signs))
@@ -220,10 +218,17 @@ def _underfits(last: Figures, split: str, held_out: int | None) -> Answer:
 
 def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence[str]) -> Answer:
     if modes and (found := last.get(f"{split}/modes")) is not None:
-        return Answer(found < modes, f"{found:.0f} of {modes} modes are found")
-    share = last.get(f"{split}/missing_modes", 0.0)
+        is_near = last[f"{split}/high_quality"] >= NEAR
+        return Answer(found < modes and is_near, f"{found:.0f} of {modes} modes are found")
+    share, skill = last.get(f"{split}/missing_modes", 0.0), last.get(f"{split}/skill_of_drawn", math.nan)
+    if not (share > 0 and skill >= SKILLED):  # bad samples miss modes, too
+        return Answer(False)
     named = f" ({', '.join(missing)})" if missing else ""
-    return Answer(share > 0, f"classes or clusters that hold {share:.0%} of the real images are hardly drawn{named}")
+    return Answer(
+        True,
+        f"classes or clusters that hold {share:.0%} of the real images are hardly drawn{named}; on the others the skill is "
+        f"{skill:.2f} ± {last[f'{split}/skill_of_drawn_se']:.2f}",
+    )
 
 
 def _posterior_collapse(last: Figures, split: str, latents: int | None) -> Diagnosis | None:

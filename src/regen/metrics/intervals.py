@@ -12,17 +12,19 @@ NORMAL = 1.96  # standard errors on each side of a 95 % interval
 GROUPS = 10  # of rows that the jackknife leaves out one after the other
 
 
-def wilson(successes: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of n independent cases (Wilson 1927)."""
-    share, z = successes / n, NORMAL
-    middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+def exact_interval(successes: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share of n independent cases (Clopper and Pearson 1934); n may be an effective number."""
+    from scipy.stats import beta
+
+    low = float(beta.ppf(0.025, successes, n - successes + 1)) if successes > 0 else 0.0
+    high = float(beta.ppf(0.975, successes + 1, n - successes)) if successes < n else 1.0
+    return low, high
 
 
-def difference(successes: float, n: int, null_successes: float, m: int) -> tuple[float, float]:
-    """The 95 % interval of the difference of two independent shares (Newcombe 1998, method 10)."""
+def difference(successes: float, n: float, null_successes: float, m: float) -> tuple[float, float]:
+    """The 95 % interval of the difference of two independent shares (Newcombe 1998, with exact limits of each share)."""
     share, null = successes / n, null_successes / m
-    (low, high), (null_low, null_high) = wilson(successes, n), wilson(null_successes, m)
+    (low, high), (null_low, null_high) = exact_interval(successes, n), exact_interval(null_successes, m)
     lower = share - null - math.hypot(share - low, null_high - null)
     upper = share - null + math.hypot(high - share, null - null_low)
     return lower, upper

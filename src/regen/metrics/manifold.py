@@ -26,26 +26,44 @@ class Neighbourhoods(Manifold):
 
 
 class PrecisionRecall(Neighbourhoods):
-    """precision and recall, improved (Kynkäänniemi et al. 2019, eqs. 1 and 2; they use k = 3 and equal numbers of images).
+    """Precision and recall from balls around images; symmetric ones by default.
 
-    precision   the share of generated images within the ball of some real image: how many look real
-    recall      the share of real images within the ball of some generated image: how much of the data can be drawn
+    precision      the share of generated images within the ball of some real image: how many look real
+    recall         the share of real images within the ball of some generated image: how much of the data is drawn
+                   (Kynkäänniemi et al. 2019, eqs. 1 and 2, k = 3)
+    sym_precision  the smaller of precision and of the share of generated images in whose own ball a real image lies
+    sym_recall     the smaller of recall and of the share of real images in whose own ball a generated image lies
+                   (Khayatkhoei and AbdAlmageed 2023)
 
-    Both in 0..1, boundaries included; they depend on the numbers of images and a single outlier of either set raises them.
+    In many dimensions every point near the centre of the data lies in the large balls of outliers, so that the mean image, or
+    blurred images, have a precision of 1, and noise a high recall. The second condition asks the other set's balls. All are in
+    0..1, boundaries included; they depend on the numbers of images.
+
+    symmetric   report sym_precision and sym_recall instead of precision and recall
     """
 
-    figures = ("precision", "recall")
-    higher = frozenset(figures)
+    def __init__(self, neighbours: int, symmetric: bool = True) -> None:
+        super().__init__(neighbours)
+        self.symmetric = symmetric
+        self.figures = ("sym_precision", "sym_recall") if symmetric else ("precision", "recall")
+        self.higher = frozenset(self.figures)
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         around_real, around_fake = radii(real, self.neighbours), radii(fake, self.neighbours)
         slack = _slack(real, fake)
-        looks_real = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
-        drawn = 0
+        in_real_ball, holds_real = (torch.zeros(len(fake), dtype=torch.bool, device=fake.device) for _ in range(2))
+        in_fake_ball = holds_fake = 0
         for part, radius in zip(squared_distances(real, fake), around_real.split(AT_A_TIME), strict=True):
-            looks_real |= (part <= radius[:, None] + slack).any(0)
-            drawn += int((part <= around_fake + slack).any(1).count_nonzero())
-        return {"precision": float(looks_real.double().mean()), "recall": drawn / len(real)}
+            within_real, within_fake = part <= radius[:, None] + slack, part <= around_fake + slack
+            in_real_ball |= within_real.any(0)
+            holds_real |= within_fake.any(0)
+            in_fake_ball += int(within_fake.any(1).count_nonzero())
+            holds_fake += int(within_real.any(1).count_nonzero())
+        precision, recall = float(in_real_ball.double().mean()), in_fake_ball / len(real)
+        if not self.symmetric:
+            return {"precision": precision, "recall": recall}
+        complements = float(holds_real.double().mean()), holds_fake / len(real)
+        return {"sym_precision": min(precision, complements[0]), "sym_recall": min(recall, complements[1])}
 
 
 class DensityCoverage(Neighbourhoods):

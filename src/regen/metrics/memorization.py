@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from regen.metrics.copies import CopySearch, Matches
+from regen.metrics.copies import RATIO, CopySearch, Matches
 from regen.metrics.intervals import difference
 from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
@@ -26,7 +26,8 @@ class Memorization(SampleMetric):
                            small shift (Yoon et al. 2023); see `CopySearch`
         real/copies        the same share of held-out images
         gap/copies         (fake - real) / (1 - real), the share of copies beyond that of held-out images, with a 95 %
-                           interval gap/copies_low to gap/copies_high (Newcombe 1998)
+                           interval gap/copies_low to gap/copies_high (Newcombe 1998);
+                           samples that repeat each other exactly count once
         gap/attraction     (r - r0) / (1 - r0), r the share of samples whose nearest real image, training and held-out
                            images together, is a training image, r0 = N / (N + M) its expectation for N training and M
                            held-out images: 0 for any generator that has not memorized, however good it is, since both
@@ -35,6 +36,8 @@ class Memorization(SampleMetric):
         gap/ct             C_T of Meehan, Chaudhuri and Dasgupta 2020 with one cell: the z value of the Mann-Whitney test of
                            distances to the training set, generated against held-out images. Below -3: nearer than
                            chance allows. Blurred samples are nearer to everything, so that it needs a second sign
+        fake/repeats       share of generated images with another generated image closer than a third of the median distance
+                           of held-out images to their nearest, at equal numbers; and real/repeats, of held-out images
         fake/authenticity  share of samples farther from their nearest training image than this is from its own nearest
                            (Alaa et al. 2022, eq. 9), and real/authenticity
 
@@ -58,7 +61,7 @@ class Memorization(SampleMetric):
 
     def names(self, split: str) -> tuple[str, ...]:
         return (
-            *(f"{kind}/{name}" for name in ("copies", "authenticity") for kind in ("fake", "real")),
+            *(f"{kind}/{name}" for name in ("copies", "authenticity", "repeats") for kind in ("fake", "real")),
             *(f"gap/{name}" for name in self.figures[:-1]),
         )
 
@@ -68,16 +71,21 @@ class Memorization(SampleMetric):
         copies, authenticity = self.fake_copies, found.pop("authenticity")
         own = {"fake/copies": copies, "real/copies": float(null.rows[:, 0].mean())}
         own |= {"fake/authenticity": authenticity, "real/authenticity": float(null.rows[:, 3].mean())}
+        fewer = torch.arange(min(len(look.fake), len(look.held_out_set)))
+        repeats = null.repeats(look.fake.take(fewer), look.held_out_set.take(fewer))
+        own |= dict(zip(("fake/repeats", "real/repeats"), repeats, strict=True))
         return own | {f"gap/{name}": value for name, value in found.items()}
 
     def view(self, seen: Seen) -> Tensor:
-        """(N, 4) float64 of each image: whether it is a copy, its distance, its nearest in both sets, whether it is authentic."""
+        """(N, 4) float64: whether an image is a copy, its distance, its nearest in both sets, whether it is authentic."""
         return self._null.rows_of(seen)
 
     def of(self, samples: Tensor) -> dict[str, float]:
         copied, distances, nearest, authentic = samples.unbind(1)
         null = self._null
-        low, high = difference(float(copied.sum()), len(copied), float(null.rows[:, 0].sum()), len(null.rows))
+        # Samples that repeat each other exactly are one piece of evidence.
+        distinct = len(samples[:, :3].unique(dim=0))
+        low, high = difference(float(copied.mean()) * distinct, distinct, float(null.rows[:, 0].sum()), len(null.rows))
         real = float(null.rows[:, 0].mean())
         self.fake_copies = float(copied.mean())
         if real > NULL_MOST:
@@ -108,7 +116,7 @@ class _Null:
         self.training = training
         self.search, self.others = CopySearch(training, mirror), CopySearch(held_out, mirror)
         self.search.scale = self.search.typical_distance(held_out)
-        self.to_nearest = torch.full((len(training),), torch.nan, device=self.search.coarse.device)
+        self.to_nearest = torch.full_like(self.search.squares, torch.nan)
         self.rows = self.rows_of(held_out)
 
     def rows_of(self, images: Seen) -> Tensor:
@@ -122,6 +130,19 @@ class _Null:
         return torch.stack(
             [matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1
         )
+
+    def repeats(self, images: Seen, held_out: Seen) -> tuple[float, float]:
+        """The shares of generated and of as many held-out images that nearly repeat another one of their set."""
+        if len(images) < 2:
+            return 0.0, 0.0
+        of_held_out = self._to_others(held_out)
+        limit = RATIO * of_held_out.median()
+        return tuple(float((found <= limit).double().mean()) for found in (self._to_others(images), of_held_out))
+
+    def _to_others(self, images: Seen) -> Tensor:
+        """(N,) the coarse distance of each image to the nearest other one of the set."""
+        distances, _ = CopySearch(images, self.search.mirror).nearest_coarse(images, rank=1)
+        return distances
 
     def attraction(self, nearest: Tensor) -> tuple[float, float]:
         """See `Memorization`; `nearest` (N,) are indices in training and held-out set together, -1 for ties."""

@@ -143,7 +143,7 @@ class Comparison(SampleMetric):
               has not memorized can expect no better, up to real/x_se
     train/x   of generated images from n training images, n = min(training, held-out, generated images)
     gap/x     how much nearer generated images are to these than to n held-out images: positive where G is nearer to what
-              it was trained on; gap/x_se, its standard error. Both sides have the same n, because a distance to fewer images is larger
+              it was trained on; gap/x_se, its standard error. A distance to fewer images is larger, so n is the same
 
     Standard errors are of a delete-a-group jackknife over all rows (see `jackknife`).
     """
@@ -204,7 +204,7 @@ class Comparison(SampleMetric):
             return (dict.fromkeys(self.figures, math.nan),) * 3
         of_train, of_held_out = self.of(**train), self.of(**held_out)
         errors = self.gap_errors_of(train["real"], held_out["real"], train["fake"])
-        return of_train, self._difference(of_held_out, of_train), errors
+        return {n: float(v) for n, v in of_train.items()}, self._difference(of_held_out, of_train), errors
 
     def _difference(self, held_out: Mapping, train: Mapping) -> dict[str, float]:
         """How much better each figure is on training images."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from regen.metrics.features.own import FeatureNet
+from regen.metrics.kernel import KernelDistance, kernel_distance, skill_of
 from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
 from regen.randomness import key
@@ -25,6 +27,8 @@ class MissingModes(SampleMetric):
 
         val/missing_modes   share of real images in bins that generated images hardly reach: less than 0.4 times as often as
                             real ones, and significantly fewer (one-sided two-proportion z tests at 1 % together)
+        val/skill_of_drawn  the skill with regard to held-out images outside of these bins, if there are such bins: samples
+                            that are good but for the missing modes have a high one; val/skill_of_drawn_se
         val/ndb             number of statistically different bins over the number of bins, tests at 5 % each; real images
                             score about 0.05
 
@@ -58,9 +62,10 @@ class MissingModes(SampleMetric):
         self.update(self.view(look.fake), "fake")
         for real in (look.stand_ins, look.held_out):
             self.update(self.view(real), "real")
-        found = {f"{look.split}/{name}": float(value) for name, value in self.compute().items()}
+        found = {name: float(value) for name, value in self.compute().items()}
         self.reset()
-        return found
+        found["skill_of_drawn"], found["skill_of_drawn_se"] = self._skill_of_drawn(look)
+        return {f"{look.split}/{name}": value for name, value in found.items() if not math.isnan(value)}
 
     def view(self, seen: Seen) -> Tensor:
         """(N, F) features, or probabilities (N, K) of the classes."""
@@ -75,8 +80,31 @@ class MissingModes(SampleMetric):
         z = (q - p) / error
         normal = torch.distributions.Normal(0.0, 1.0)
         missing = (z > normal.icdf(torch.tensor(1 - LEVEL / bins))) & (p < RARE * q)
-        self.missing = [self._name(i) for i in missing.nonzero()[:, 0].tolist()]
+        self._missing_bins = missing.nonzero()[:, 0]
+        self.missing = [self._name(i) for i in self._missing_bins.tolist()]
         return {"missing_modes": float(q[missing].sum()), "ndb": float((z.abs() > 1.96).double().mean())}
+
+    def _skill_of_drawn(self, look: Look) -> tuple[float, float]:
+        """See `MissingModes`; nan if no bin is missing, or too few held-out images are left."""
+        if not self.missing or look.baseline is None:
+            return math.nan, math.nan
+        bins = self._bin_of(self._gathered(real=look.held_out)["real"])
+        rows = [self._gathered_features(images) for images in (look.held_out, look.fake, look.baseline)]
+        if any(part is None for part in rows):
+            return math.nan, math.nan
+        held_out, fake, baseline = rows
+        kept = held_out[~torch.isin(bins, self._missing_bins.to(bins.device))]
+        if len(kept) < KernelDistance.fewest:
+            return math.nan, math.nan
+        return skill_of(*kernel_distance(fake, kept), *kernel_distance(baseline, kept))
+
+    def _gathered_features(self, images: Seen) -> Tensor | None:
+        """(N, F) the features of a set, those of all processes; None if they are not finite."""
+        self.update(images.features, "real")
+        with self.sync_context(should_sync=self._to_sync):
+            rows = self._rows("real")
+        self.reset()
+        return rows if rows.isfinite().all() else None
 
     def _bin_of(self, rows: Tensor) -> Tensor:
         return rows.argmax(1) if self.classes is not None else torch.cdist(rows.float(), self._centres).argmin(1)

@@ -1,6 +1,7 @@
 """What each figure means, in plain words; the README has the definitions."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regen.panels import TITLES
@@ -15,39 +16,47 @@ class Words:
     better: str = "lower"
 
 
-DISTANCE = "How far generated images are from real ones, in looks and in variety alike, "
+SHARES = ("copies", "missing_modes")  # figures that are written in percent
+DISTANCE = "The distance between the distributions of generated and of real images, in quality and in variety, "
 MEANINGS = {
     "fd": (DISTANCE + "in the features of a classifier.", "lower"),
     "fid": (DISTANCE + "in the features of Inception.", "lower"),
-    "kd": (DISTANCE + "in the features of a classifier; about 0 for real ones, whatever their number.", "lower"),
-    "kid": (DISTANCE + "in the features of Inception; about 0 for real ones, whatever their number.", "lower"),
+    "kd": (DISTANCE + "in the features of a classifier; about 0 for real images, at any number.", "lower"),
+    "kid": (DISTANCE + "in the features of Inception; about 0 for real images, at any number.", "lower"),
     "fd_imagenet": (DISTANCE + "in the features of EfficientNet-Lite0, trained on ImageNet.", "lower"),
     "kd_imagenet": (
-        DISTANCE + "in the features of EfficientNet-Lite0, trained on ImageNet; about 0 for real ones, at any number.",
+        DISTANCE
+        + "in the features of EfficientNet-Lite0, trained on ImageNet; about 0 for real images, at any number.",
         "lower",
     ),
     "fd_dinov2": (DISTANCE + "in the features of DINOv2.", "lower"),
-    "kd_dinov2": (DISTANCE + "in the features of DINOv2; about 0 for real ones, at any number.", "lower"),
+    "kd_dinov2": (DISTANCE + "in the features of DINOv2; about 0 for real images, at any number.", "lower"),
     "fd_clip": (DISTANCE + "in the features of CLIP.", "lower"),
-    "kd_clip": (DISTANCE + "in the features of CLIP; about 0 for real ones, at any number.", "lower"),
-    "swd": (DISTANCE + "seen from many directions one at a time.", "lower"),
+    "kd_clip": (DISTANCE + "in the features of CLIP; about 0 for real images, at any number.", "lower"),
+    "swd": (DISTANCE + "the mean over random projections of the pixels.", "lower"),
     "precision": ("The share of generated images that look like real ones.", "higher"),
+    "sym_precision": ("The share of generated images that look like real ones; blurred images do not.", "higher"),
+    "sym_recall": ("The share of real images that look like something generated: variety.", "higher"),
+    "skill_of_drawn": ("The skill with regard to those held-out images whose class or cluster is drawn.", "higher"),
     "recall": ("The share of real images that look like something generated: variety.", "higher"),
-    "density": ("How many real images lie around a generated one; 1 is as among real ones.", "higher"),
+    "density": ("How many real images lie around a generated one, relative to real images: 1 is as many.", "higher"),
     "coverage": ("The share of real images with a generated one in their neighbourhood: variety.", "higher"),
-    "classifier_score": ("Generated images are each of a clear class, and all classes are there.", "higher"),
-    "isc": ("Generated images are each of a clear class of Inception's, and many classes are there.", "higher"),
+    "classifier_score": (
+        "High if each generated image belongs clearly to one class and all classes are drawn.",
+        "higher",
+    ),
+    "isc": ("High if each generated image belongs clearly to one ImageNet class and many classes are drawn.", "higher"),
     "ms_ssim": (
-        "How alike two generated images are on average: above real images' value, variety is lacking.",
+        "The mean similarity of two generated images: above that of real images, variety is lacking.",
         "lower",
     ),
     "spread": (
-        "How varied they are: the mean variance of the features. Far below real images', variety is lacking.",
+        "The mean variance of the features: far below that of real images, variety is lacking.",
         "",
     ),
-    "score": ("What D thinks of them on average: higher is more real.", ""),
+    "score": ("The mean logit that D gives to images: higher is more real.", ""),
     "auc": (
-        "How often D scores a training image above a held-out one: 0.5 is guessing, 1 is knowing them by heart.",
+        "The probability that D scores a training image above a held-out one: 0.5 is guessing, 1 tells all of them apart.",
         "",
     ),
     "skill": (
@@ -58,13 +67,17 @@ MEANINGS = {
         "The skill times the share of samples that are not memorized: 1 for unseen real images, 0 for copies.",
         "higher",
     ),
+    "gap": (
+        "The gap of the first distance, relative to the distance to held-out images: 0 is no nearer to training images.",
+        "lower",
+    ),
     "copies": (
-        "The share of images that are copies of a training image, up to a shift by a pixel; the gap is what generated images "
-        "have beyond held-out ones.",
+        "The share of images that are copies of a training image, up to a shift by a pixel. The gap is the share of samples "
+        "beyond that of held-out images.",
         "lower",
     ),
     "attraction": (
-        "How many more samples than chance explains have a training image for their nearest real image.",
+        "The share of samples, beyond that expected by chance, whose nearest real image is a training image.",
         "lower",
     ),
     "ct": ("Below -3, samples are nearer to the training images than held-out images are, beyond chance.", ""),
@@ -72,6 +85,7 @@ MEANINGS = {
         "The share of images farther from their nearest training image than this is from its own nearest.",
         "",
     ),
+    "repeats": ("The share of images that nearly repeat another one of the same set: high after a collapse.", "lower"),
     "missing_modes": ("The share of real images in classes or clusters that samples hardly reach.", "lower"),
     "ndb": ("The share of classes or clusters that are drawn significantly too often or too rarely.", "lower"),
     "mig": (
@@ -119,6 +133,33 @@ def words(figure: str) -> Words:
     """Of a figure by its name behind the slash; of one that is not known, its name."""
     title = TITLES.get(figure, figure.replace("_", " "))
     return Words(title, *MEANINGS.get(figure, ("", "")))
+
+
+def with_error(figures: Mapping[str, float], name: str, digits: int = 2) -> str:
+    """A figure as it is read, with its standard error or its interval if it has one: "0.77 ± 0.07", "1.5% [0.0, 3.1]"."""
+    value, error, low = (figures.get(f"{name}{end}") for end in ("", "_se", "_low"))
+    text = percent(value) if name.rpartition("/")[2] in SHARES else number(value)
+    if error is not None:
+        return measurement(value, error, digits)
+    if low is None:
+        return text
+    return f"{text} [{', '.join(percent(end).rstrip('%') for end in (low, figures[f'{name}_high']))}]"
+
+
+def measurement(value: float, error: float, digits: int = 2) -> str:
+    """A value with its standard error, rounded to so many digits of the error: −0.75 ± 0.31. (An error of 1… has two.)"""
+    if not (math.isfinite(value) and math.isfinite(error)) or not 1e-6 < error < 1e6:
+        return f"{number(value)} ± {number(error)}"
+    if f"{error:.1e}".startswith("1"):
+        digits = max(digits, 2)
+    places = max(digits - 1 - math.floor(math.log10(float(f"{error:.{digits - 1}e}"))), 0)
+    value = round(value, places) + 0.0  # + 0.0: no −0
+    return f"{value:,.{places}f} ± {error:,.{places}f}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A share of 1 in percent, with one decimal."""
+    return f"{100 * value + 0.0:.1f}%".replace("-", "−") if math.isfinite(value) else number(value)
 
 
 def number(value: object) -> str:

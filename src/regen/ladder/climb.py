@@ -1,0 +1,80 @@
+"""Evaluation of every set of the ladder, and the table of what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from regen.data.split import as_float
+from regen.ladder.rungs import Rung
+from regen.ladder.truths import Truth, truths, with_duplicates
+from regen.metrics.diagnosis import Diagnosis, diagnose
+from regen.metrics.evaluator import Evaluator
+from regen.metrics.features.auto import Auto
+from regen.metrics.kernel import KernelDistance
+from regen.metrics.manifold import DensityCoverage, PrecisionRecall
+from regen.metrics.memorization import Memorization
+from regen.metrics.metric import SampleMetric
+from regen.metrics.missing_modes import MissingModes
+from regen.metrics.spread import Spread
+
+SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One set of the ladder on one data set: its figures and its diagnosis."""
+
+    rung: str
+    truth: Truth
+    figures: dict[str, float]
+    diagnosis: Diagnosis
+
+    @property
+    def is_right(self) -> bool:
+        return self.diagnosis.kind in self.truth.right
+
+
+class FixedImages:
+    """A generator that returns given images (N, C, H, W), uint8 or in [-1, 1], from the first again after the last."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def sample(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]"""
+        return as_float(self.images[torch.arange(first, first + n) % len(self.images)])
+
+
+def metrics_of_samples() -> dict[str, SampleMetric]:
+    """Those that the diagnosis of samples alone is made of."""
+    chosen = (KernelDistance(), PrecisionRecall(3), DensityCoverage(5), Spread(), Memorization(), MissingModes())
+    return {type(metric).__name__: metric for metric in chosen}
+
+
+def climb(
+    all_rungs: Iterable[Rung], cache: Path, samples: int = SAMPLES, seed: int = 0, short: bool = False
+) -> Iterator[Cell]:
+    """Evaluate all sets of all data sets."""
+    for rung in all_rungs:
+        source = Auto().for_data(rung.data)
+        evaluators: dict[tuple[bool, int], Evaluator] = {}
+        for truth in truths(rung.data, rung.unseen, samples, seed, short):
+            twice = "duplicates in training" in truth.name
+            key = twice, len(truth.images)
+            if key not in evaluators:
+                data = replace(rung.data, train=with_duplicates(rung.data.train)) if twice else rung.data
+                metrics = metrics_of_samples() | data.own_metrics()
+                evaluators[key] = Evaluator(data, metrics, source, cache, samples=key[1])
+            yield _cell(rung, truth, evaluators[key])
+
+
+def _cell(rung: Rung, truth: Truth, evaluator: Evaluator) -> Cell:
+    figures = evaluator(FixedImages(truth.images))
+    row = {"images_seen": 0.0} | figures
+    found = diagnose([row], modes=rung.data.modes, missing=evaluator.missing, held_out=len(rung.data.validation))
+    return Cell(rung.name, truth, figures, found)
