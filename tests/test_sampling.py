@@ -1,6 +1,7 @@
 """python src/sample.py as it is typed, the latents that it draws from, and the files that it writes."""
 
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from runs_by_hand import made
 
 from regen import cli
+from regen.build import build
+from regen.data.images import Images
 from regen.data.pixels import MODES
 from regen.data.split import as_float
 from regen.directions import sefa, traversals
@@ -172,6 +176,83 @@ def test_a_class_of_ones_own_is_drawn_from_with_its_folder(tmp_path, sample):
     assert (sample("--config-dir", str(tmp_path / "mine"), "run=run", "n=1") / "images/000000.png").exists()
 
 
+COPYCAT = """
+import torch
+from regen.data.digits import digits
+from regen.networks import mlp
+
+USE = {"batch_size": 2, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
+
+class Generator(mlp.Generator):
+    def forward(self, z):
+        data = digits(image_size=8, validation=0.15, test=0.15, **USE)
+        number = (z[:, :4].double().sum(1).abs() * 1e6).long()
+        is_copy = ((number // 7) % 1000 < 1000 * SHARE)[:, None, None, None]
+        copied, fresh = (part.images[number % len(part)] for part in (data.train, data.test))
+        return torch.where(is_copy, copied, fresh).float() / 127.5 - 1
+"""
+
+
+@pytest.fixture
+def copycat(tmp_path, monkeypatch):
+    """copycat(share) writes a run whose samples are training images in this share and test images otherwise."""
+
+    def write(share: float) -> tuple[str, ...]:
+        made(tmp_path / "run")
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own/copycat.py").write_text(COPYCAT.replace("SHARE", str(share)))
+        config = tmp_path / "run/config.yaml"
+        config.write_text(config.read_text().replace("regen.networks.mlp.Generator", "copycat.Generator"))
+        monkeypatch.delitem(sys.modules, "copycat", raising=False)
+        monkeypatch.syspath_prepend(tmp_path / "own")
+        return "--config-dir", str(tmp_path / "own"), "run=run", "refuse_copies=true"
+
+    return write
+
+
+def test_refuse_copies_leaves_out_training_images_in_all_files(tmp_path, sample, copycat, capsys):
+    out = sample(*copycat(0.5), "n=40", "batch=16", "rows=2", "columns=2", "write=[grid,images,npz]")
+    images = torch.from_numpy(array(out / "samples.npz")).permute(0, 3, 1, 2)
+    data = build(OmegaConf.load(tmp_path / "run/config.yaml").data, "data", Images)
+    rows = {part: {image.numpy().tobytes() for image in getattr(data, part).images} for part in ("train", "test")}
+    assert len(images) == 40
+    assert all(image.numpy().tobytes() in rows["test"] - rows["train"] for image in images)
+    files = sorted((out / "images").iterdir())
+    assert np.array_equal(np.stack([pixels(file) for file in files]), images[:, 0].numpy())
+    assert np.array_equal(pixels(out / "grid.png"), grid(as_float(images[:4]), 2).permute(1, 2, 0).numpy())
+    printed = re.search(r"(\d+) of (\d+) images were copies of training images", capsys.readouterr().out)
+    refused, seen = map(int, printed.groups())
+    assert seen - refused == 40 and 0.3 < refused / seen < 0.7
+
+
+def test_refuse_copies_writes_the_same_first_images_at_any_n(sample, copycat):
+    command = copycat(0.5)
+    five, nine = (sample(*command, f"n={n}", "write=npz", out=str(n)) / "samples.npz" for n in (5, 9))
+    assert np.array_equal(array(five), array(nine)[:5])
+
+
+def test_refuse_copies_of_a_run_without_copies_changes_nothing(tmp_path, sample, capsys):
+    made(tmp_path / "run")
+    asked = ("run=run", "n=9", "write=[grid,npz]")
+    plain, filtered = sample(*asked, out="plain"), sample(*asked, "refuse_copies=true", out="filtered")
+    assert "0 of 9 images were copies of training images" in capsys.readouterr().out
+    for name in ("grid.png", "samples.npz"):
+        assert (plain / name).read_bytes() == (filtered / name).read_bytes()
+
+
+def test_refuse_copies_ends_with_an_error_if_all_images_are_copies(sample, copycat, capsys):
+    out = sample(*copycat(1.0), "n=4", "write=npz", status=78)
+    error = capsys.readouterr().err
+    assert "refuse_copies=true: 1,280 images in a row are copies of training images, and none is not" in error
+    assert list(out.glob("*")) == []
+
+
+def test_refuse_copies_is_refused_for_points_in_the_plane(tmp_path, sample, capsys):
+    made(tmp_path / "run", "data.train=64", "data.validation=8", "data.test=8", data="ring", shape=(2, 1, 1))
+    sample("run=run", "refuse_copies=true", status=78)
+    assert "refuse_copies=true: run draws points in the plane, not images" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
@@ -192,6 +273,7 @@ def test_a_class_of_ones_own_is_drawn_from_with_its_folder(tmp_path, sample):
         ("run=x reach=0", "reach=0: expected a finite number > 0, in standard deviations of a latent"),
         ("run=x truncation=-1", "truncation=-1: expected a finite number >= 0"),
         ("run=x truncations=[]", "truncations=[]: expected one or more"),
+        ("run=x refuse_copies=true write=[grid,sweep]", "write=sweep: refuse_copies=true applies to grid, images, npz"),
     ],
 )
 def test_bad_input_is_refused_in_words(sample, capsys, overrides, told):

@@ -8,7 +8,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
 from regen.runs import slug
-from regen.schemas import Choose, Compare, Evaluate, Export, Logger, Report, Sample, Stability, Train, WandbView
+from regen.schemas import Choose, Compare, Evaluate, Export, Judge, Logger, Report, Sample, Stability, Train, WandbView
 from regen.sweeps.names import KNOBS, owners
 
 AT_LEAST_ONE = (
@@ -23,6 +23,9 @@ CHOICES = {
     "checkpoint": ("newest", "best"),
     "device": ("auto", "cpu", "cuda"),
 }
+
+
+CHECKED = ("grid", "images", "npz")  # what src/sample.py can leave copies out of
 
 
 def check(cfg: DictConfig) -> None:
@@ -57,6 +60,18 @@ def check_evaluate(cfg: DictConfig) -> None:
     _check_choices(cfg, "split weights checkpoint device")
 
 
+def check_judge(cfg: DictConfig) -> None:
+    """The same for conf/judge.yaml."""
+    _conform(cfg, Judge)
+    for key in ("samples", "train", "held_out"):
+        if OmegaConf.is_missing(cfg, key) or not cfg[key]:
+            raise ConfigError(f"which images? Type {key}=FOLDER, a folder of images, or {key}=FILE.npz")
+    _check_at_least_one(cfg, "image_size feature_samples threads")
+    if cfg.channels not in (None, 1, 3):
+        raise ConfigError(f"channels={cfg.channels}: expected 1 (grey), 3 (colour) or null (as the images are)")
+    _check_choices(cfg, "device")
+
+
 def check_export(cfg: DictConfig) -> None:
     """The same for conf/export.yaml."""
     _conform(cfg, Export)
@@ -78,6 +93,11 @@ def check_sample(cfg: DictConfig) -> None:
         cfg.write = [cfg.write]
     if cfg.write is not None and (not cfg.write or any(one not in known for one in cfg.write)):
         raise ConfigError(f"write={cfg.write}: expected some of {', '.join(known)}, like write=[grid,npz]")
+    if cfg.refuse_copies and (others := [one for one in cfg.write or () if one not in CHECKED]):
+        raise ConfigError(
+            f"write={others[0]}: refuse_copies=true applies to {', '.join(CHECKED)}. Type write=[grid,images], or leave out "
+            "refuse_copies"
+        )
     _check_choices(cfg, "checkpoint weights")
     _check_at_least_one(cfg, "n batch rows columns")
     if cfg.steps < 2:

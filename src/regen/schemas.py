@@ -132,6 +132,25 @@ class Evaluate:
 
 
 @dataclass
+class Judge:
+    """conf/judge.yaml"""
+
+    metrics: Any = MISSING
+    samples: str = MISSING
+    train: str = MISSING
+    held_out: str = MISSING
+    image_size: int | None = None
+    channels: int | None = None
+    feature_samples: int | None = None
+    name: str | None = None
+    out: str | None = None
+    report: bool = MISSING
+    cache: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+
+
+@dataclass
 class Export:
     """conf/export.yaml"""
 
@@ -154,6 +173,7 @@ class Sample:
     n: int | None = None
     seed: int | None = None
     truncation: float = MISSING
+    refuse_copies: bool = MISSING
     write: Any = None
     out: str | None = None
     rows: int = MISSING

@@ -1,8 +1,9 @@
 """What src/sample.py does: draw from runs, and write what is asked for."""
 
 import contextlib
+import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -13,13 +14,17 @@ from tqdm import tqdm
 from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
+from regen.data.split import as_float
 from regen.directions import sefa, traversals, used
 from regen.errors import ConfigError
 from regen.latents import Latents, paths, sweep
 from regen.metrics.seen import Seen
 from regen.opened import Opened, open_run
 from regen.pictures import grid, save_png
+from regen.sampling.copy_filter import CopyFilter
 from regen.sampling.files import Npz, PngFolder
+
+PATIENCE = 1280  # images in a row that are all copies, after which no others are expected
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +64,7 @@ class Drawing:
         self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
+        self.copies = CopyFilter(opened.data, model.device) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if opened.cfg.trainer.get("threads"):
             torch.set_num_threads(opened.cfg.trainer.threads)
@@ -67,6 +73,8 @@ class Drawing:
         """Write all of it and print where it is; the folder."""
         pictures = {"grid": self.grid, "interpolation": self.interpolation, "sweep": self.sweep}
         pictures |= {"directions": self.directions, "traversal": self.traversal}
+        if self.copies:
+            del pictures["grid"]  # of the images that are written
         for name in [name for name in self.what if name in pictures]:
             save_png(pictures[name](), self.folder / f"{name}.png")
         self._stream()
@@ -113,20 +121,44 @@ class Drawing:
         return self.plane.draw(images) if self.plane else grid(images, columns)
 
     def _stream(self) -> None:
-        """All n, a batch at a time, into the files that hold them all.
-
-        The last batch is filled up, so that an image is the same however many are asked for, where the net rounds
-        differently in batches of another size.
-        """
+        """Write all n images, a batch at a time, into the files that hold them all; without copies the grid, too."""
+        gridded = self.cfg.rows * self.cfg.columns if self.copies and "grid" in self.what else 0
+        first, shown = 0, []
         with contextlib.ExitStack() as stack:
             files = [stack.enter_context(file) for file in self._files()]
-            bar = stack.enter_context(tqdm(total=self.n, unit=" images", disable=None if files else True, leave=False))
-            for first in range(0, self.n if files else 0, self.cfg.batch):
-                kept = min(self.cfg.batch, self.n - first)
-                rows = self._rows(self.decode(self.codes(first, self.cfg.batch)))[:kept].cpu()
+            total = self.n if files else min(self.n, gridded)
+            bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None if files else True, leave=False))
+            for rows in self._batches(total):
                 for file in files:
                     file.add(first, rows)
-                bar.update(kept)
+                if first < gridded:
+                    shown.append(rows[: gridded - first])
+                first += len(rows)
+                bar.update(len(rows))
+        if shown:
+            images = as_float(torch.cat(shown).permute(0, 3, 1, 2))
+            save_png(grid(images, self.cfg.columns), self.folder / "grid.png")
+        if self.copies and total:
+            print(f"{self.copies.refused:,} of {self.copies.seen:,} images were copies of training images and left out")
+
+    def _batches(self, n: int) -> Iterator[Tensor]:
+        """n images as rows (B, H, W, C) uint8, or points (B, 2), a batch at a time; with `refuse_copies` no copies.
+
+        The last batch is filled up, so that an image is the same however many are asked for, where the network rounds
+        differently in batches of another size. Raises ConfigError if PATIENCE images in a row are copies.
+        """
+        written, in_vain = 0, 0
+        for first in itertools.count(0, self.cfg.batch):
+            if written == n:
+                return
+            rows = self._rows(self.decode(self.codes(first, self.cfg.batch))).cpu()
+            rows = self.copies(rows, n - written) if self.copies else rows[: n - written]
+            in_vain = 0 if len(rows) else in_vain + self.cfg.batch
+            if in_vain >= PATIENCE:
+                raise ConfigError(_why_none(written, n, in_vain))
+            if len(rows):
+                written += len(rows)
+                yield rows
 
     def _files(self) -> list[PngFolder | Npz]:
         c, h, w = self.opened.shape
@@ -145,6 +177,10 @@ class Drawing:
 
     def _check_what(self) -> None:
         name = self.opened.folder.path.name
+        if self.plane and self.cfg.refuse_copies:
+            raise ConfigError(
+                f"refuse_copies=true: {name} draws points in the plane, not images. Leave out refuse_copies"
+            )
         if self.plane and (wrong := [one for one in self.what if one not in ("grid", "npz")]):
             raise ConfigError(
                 f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
@@ -162,4 +198,12 @@ class Drawing:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
         parts += [] if cfg.seed is None else [f"seed_{cfg.seed}"]
         parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
+        parts += ["without_copies"] if cfg.refuse_copies else []
         return "_".join(parts)
+
+
+def _why_none(written: int, n: int, in_vain: int) -> str:
+    copies = f"refuse_copies=true: {in_vain:,} images in a row are copies of training images"
+    if written:
+        return f"{copies}; only {written:,} of the {n:,} images asked for were found. Type n={written} for these"
+    return f"{copies}, and none is not. Nothing is written: train with a regularizer or on more images"
