@@ -28,21 +28,26 @@ def run(
     figures: dict | None = None,
     curve: tuple[float, ...] = (),
     speed: float = 1000.0,
+    kind: str | None = None,
+    monitor: str = "val/fd",
     **config: object,
 ) -> Path:
-    """A run that ended with val/fd = fd, or "running" without a result; `curve` is val/fd at 100, 200, … images."""
+    """A run that ended with monitor = fd, or "running" without a result; `curve` is the same at 100, 200, … images.
+
+    kind   of the diagnosis; None: "generalizes" of a finished run
+    """
     path.mkdir(parents=True)
     data = {"_target_": "regen.data.digits.digits", "image_size": 16, "fold": config.pop("fold", None)}
-    made = {"seed": seed, "monitor": "val/fd", "data": data, "regularizer": regularizer or {}, **config}
+    made = {"seed": seed, "monitor": monitor, "data": data, "regularizer": regularizer or {}, **config}
     (path / "config.yaml").write_text(yaml.safe_dump(made))
     (path / "overrides.yaml").write_text(yaml.safe_dump(["data.subset=100", f"seed={seed}"]))
     if status != "running":
-        known = {"val/fd": fd, **(figures or {})} if fd is not None else {}
-        result = {"status": status, "monitor": "val/fd", "figures": known, "images_per_second": speed, "seconds": 60.0}
-        result |= {"verdict": {"kind": KIND.get(status, "unknown"), "sentence": ""}, "best": known}
+        known = {monitor: fd, **(figures or {})} if fd is not None else {}
+        result = {"status": status, "monitor": monitor, "figures": known, "images_per_second": speed, "seconds": 60.0}
+        result |= {"verdict": {"kind": kind or KIND.get(status, "unknown"), "sentence": ""}, "best": known}
         (path / "result.json").write_text(json.dumps(result))
     with open(path / "metrics.csv", "w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["iteration", "images_seen", "val/fd"])
+        rows.writerow(["iteration", "images_seen", monitor])
         rows.writerows([i, 100 * i, value] for i, value in enumerate(curve, 1))
     return path

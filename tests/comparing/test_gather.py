@@ -37,6 +37,13 @@ def test_a_job_that_ended_before_its_run_began_is_named(tmp_path):
     assert gather(tmp_path)[1] == [tmp_path / "1"]
 
 
+def test_the_configuration_of_hydra_in_the_folder_of_a_failed_job_is_not_a_run(tmp_path):
+    (tmp_path / "sweep/1" / ".hydra").mkdir(parents=True)
+    (tmp_path / "sweep/1" / ".hydra/config.yaml").write_text("data: {}\nmonitor: ${data.monitor}\n")
+    with pytest.raises(ConfigError, match="no run there"):
+        gather(tmp_path / "sweep")
+
+
 def test_a_run_without_a_result_is_running_and_has_no_figures(tmp_path):
     found = gather(run(tmp_path / "0", status="running", curve=(3.0, 2.0)))[0][0]
     assert (found.status, found.monitor, found.figure("val/fd")) == ("running", "val/fd", None)

@@ -1,5 +1,6 @@
 """Groups, their means, and what makes a difference: each against a closed form."""
 
+import json
 import math
 import statistics
 
@@ -50,12 +51,12 @@ def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
     assert [group.label for group in compared(tmp_path, "val/recall").groups] == ["lambda_d=0", "lambda_d=1"]
 
 
-@pytest.mark.parametrize("figure", ["val/recall", "val/modes", "val/elbo_nats", "gap/nearest"])
+@pytest.mark.parametrize("figure", ["val/recall", "val/modes", "val/elbo_nats", "val/skill", "val/generalization"])
 def test_more_of_these_is_better(figure):
     assert is_higher(figure)
 
 
-@pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/auc"])
+@pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/auc", "gap/copies"])
 def test_less_of_these_is_better(figure):
     assert not is_higher(figure)
 
@@ -94,6 +95,76 @@ def test_settings_without_a_finished_run_come_last(tmp_path):
     assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0"]
     assert found.groups[1].notes == ["1 of 1 diverged"]
     assert found.best is found.groups[0]
+
+
+def by_strength(path, *runs, monitor="val/fd"):
+    """Runs of r1: (lambda_d, value, kind) of one seed after the other."""
+    seeds: dict[float, int] = {}
+    for strength, value, kind in runs:
+        seed = seeds[strength] = seeds.get(strength, -1) + 1
+        run(path / f"{strength}_{seed}", value, seed, regularizer=regularizers(r1=strength), kind=kind, monitor=monitor)
+    return compared(path)
+
+
+@pytest.mark.parametrize("monitor, values", [("val/fd", (1.0, 5.0, 7.0)), ("val/generalization", (0.9, 0.5, 0.3))])
+def test_settings_that_memorize_come_after_the_others_whatever_their_figure_is(tmp_path, monitor, values):
+    copier, good, worse = values
+    runs = [(0, copier, "memorizes")] * 3 + [(1, good, "generalizes")] * 3 + [(2, worse, "cannot tell")] * 3
+    found = by_strength(tmp_path, *runs, monitor=monitor)
+    assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=2", "lambda_d=0"]
+    assert [group.passed_over for group in found.groups] == ["", "", "3 of 3 runs memorize"]
+    assert found.best is found.groups[0]
+    assert not found.is_level(found.groups[2])
+
+
+@pytest.mark.parametrize(
+    "kinds, words",
+    [
+        (["memorizes", "generalizes", "generalizes"], ""),
+        (["memorizes", "generalizes"], "1 of 2 runs memorizes"),
+        (["memorizes", "memorizes", "overfits"], "2 of 3 runs memorize"),
+        (["memorizes"], "1 of 1 run memorizes"),
+    ],
+    ids=["a third", "half", "two thirds", "all"],
+)
+def test_a_setting_is_passed_over_if_at_least_half_of_its_finished_runs_memorize(tmp_path, kinds, words):
+    run(tmp_path / "diverged", 9.0, 9, "diverged", regularizers(r1=0))
+    found = by_strength(tmp_path, *((0, 1.0, kind) for kind in kinds), (1, 5.0, "generalizes"))
+    group = next(group for group in found.groups if group.label == "lambda_d=0")
+    assert group.passed_over == words
+    assert (found.best is group) == (not words)
+
+
+def test_where_all_settings_memorize_there_is_no_best(tmp_path):
+    found = by_strength(tmp_path, (0, 2.0, "memorizes"), (1, 1.0, "memorizes"))
+    assert found.best is None
+    assert [found.apart(group) for group in found.groups] == [None, None]
+    assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0"]
+
+
+def test_settings_without_a_finished_run_come_after_those_that_memorize(tmp_path):
+    run(tmp_path / "0", 1.0, status="diverged", regularizer=regularizers(r1=5))
+    found = by_strength(tmp_path, (0, 2.0, "memorizes"), (1, 3.0, "generalizes"))
+    assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0", "lambda_d=5"]
+
+
+@pytest.mark.parametrize(
+    "where, words",
+    [
+        ({"iteration": 9, "weights": "ema"}, "1 of 1 run memorizes"),
+        ({"iteration": 5, "weights": "ema"}, ""),
+        ({"iteration": 9, "weights": "raw"}, ""),
+    ],
+    ids=["the same weights", "an earlier checkpoint", "weights without average"],
+)
+def test_what_an_evaluation_of_the_same_weights_has_diagnosed_counts_too(tmp_path, where, words):
+    folder = run(tmp_path / "0", kind="cannot tell")
+    result = json.loads((folder / "result.json").read_text())
+    result |= {"iteration": 9, "evaluations": [{**where, "verdict": {"kind": "memorizes", "sentence": ""}}]}
+    (folder / "result.json").write_text(json.dumps(result))
+    (group,) = compared(tmp_path).groups
+    assert group.passed_over == words
+    assert dict(group.verdicts) == {"memorizes" if words else "cannot tell": 1}
 
 
 def test_where_nothing_has_finished_there_is_no_best(tmp_path):

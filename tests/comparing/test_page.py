@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import logging
+import math
 import re
 
 import pytest
@@ -168,6 +169,88 @@ def test_runs_that_have_all_diverged_make_a_page(tmp_path):
     for seed in range(2):
         run(tmp_path / f"{seed}", None, seed, "diverged")
     assert "No run has finished with val/fd" in comparing.write(tmp_path).read_text()
+
+
+@pytest.fixture
+def memorizing(tmp_path):
+    """Without a regularizer all runs memorize and have the best val/fd; of the others, lambda_d=1 has the best."""
+    for i, (strength, seed) in enumerate(itertools.product((0, 0.1, 1, 10), range(3))):
+        kind, fd = ("memorizes", 0.1) if strength == 0 else ("generalizes", 3 + abs(strength - 1))
+        figures = {"gap": 0.3, "gap/copies": 0.5 if strength == 0 else 0.0}
+        chosen = {"regularizer": regularizers(r1=strength), "figures": figures, "curve": (9.0, fd)}
+        run(tmp_path / f"sweep/{i}", fd + seed / 10, seed, kind=kind, **chosen)
+    return tmp_path / "sweep"
+
+
+def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
+    words = Read(comparing.write(memorizing).read_text()).text
+    assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Its runs say: generalizes." in words
+    assert "Passed over : lambda_d=0 (number 4, 3 of 3 runs memorize)." in words
+    assert "A setting is passed over, and comes after the others, if at least half of its finished runs memorize" in words
+    assert "lambda_d=0: passed over: 3 of 3 runs memorize" in words  # along the strength
+    assert "1 setting is passed over, because at least half of the finished runs memorize" in words  # of the front
+    front = words.partition("on the front")[2].partition("Samples")[0]
+    assert "lambda_d=1" in front and "lambda_d=0 " not in front
+
+
+def test_the_table_for_programs_says_which_settings_are_passed_over(memorizing):
+    comparing.write(memorizing)
+    rows = list(csv.DictReader((memorizing / "compare.csv").read_text().splitlines()))
+    assert [(row["lambda_d"], row["best"], row["passed_over"]) for row in (rows[0], rows[-1])] == [
+        ("1", "True", ""),
+        ("0", "False", "3 of 3 runs memorize"),
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_terminal_says_which_settings_are_passed_over(memorizing, width):
+    told = " ".join(drawn(memorizing, width).replace("│", " ").split())
+    assert "★ lambda_d=1" in told and "★ lambda_d=0" not in told and "≈ lambda_d=0" not in told
+    if width == 200:
+        assert "passed over: 3 of 3 runs memorize" in told
+    assert "passed over, whatever val/fd is: at least half of the finished runs memorize" in told
+
+
+def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tmp_path, capsys):
+    for strength in (0, 1):
+        run(tmp_path / f"{strength}", 2.0 - strength, regularizer=regularizers(r1=strength), kind="memorizes")
+    words = Read(comparing.write(tmp_path).read_text()).text
+    assert "No setting is best: of each, at least half of the finished runs memorize." in words
+    assert "★ lambda_d" not in words
+    assert "no setting is best: of each, at least half of the finished runs memorize" in drawn(tmp_path, 200)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("compare", [f"runs={tmp_path}"])
+    assert math.isnan(comparing.compare(cfg))
+    assert "no setting is best" in capsys.readouterr().out
+
+
+def test_effects_on_a_distance_are_warned_of_where_runs_memorize(tmp_path):
+    for i, (strength, loss, seed) in enumerate(itertools.product((0, 1), ("Hinge", "Minimax"), range(2))):
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        for monitor in ("val/fd", "val/generalization"):
+            kind = "memorizes" if strength == 0 else "generalizes"
+            place = tmp_path / monitor.replace("/", "-") / f"{i}"
+            run(place, 1.0 + strength + seed / 10, seed, kind=kind, monitor=monitor, **chosen)
+    warned = "4 runs memorize and count here like the others: copies may improve val/fd"
+    assert warned in Read(comparing.write(tmp_path / "val-fd").read_text()).text
+    assert "memorize and count" not in comparing.write(tmp_path / "val-generalization").read_text()
+
+
+def test_a_figure_of_which_more_is_better_and_that_is_negative_makes_a_whole_page(tmp_path):
+    for i, (strength, loss, seed) in enumerate(itertools.product((0, 0.1, 1, 10), ("Hinge", "Minimax"), range(2))):
+        value = 0.5 - abs(strength - 0.1) - 0.3 * (loss == "Hinge") + seed / 100  # from 0.5 to -9.7
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        figures = {"gap": 0.1 + strength / 100, "val/skill": value}
+        folder = tmp_path / f"{i}"
+        run(folder, value, seed, monitor="val/generalization", figures=figures, curve=(-2.0, value), **chosen)
+        Image.new("L", (16, 16), 10 * i).save(folder / "samples.png")
+    text = comparing.write(tmp_path).read_text()
+    page = Read(text)
+    assert "left_out" not in page.ids
+    assert "Best val/generalization: lambda_d=0.1 loss=minimax with 0.505 ± 0.005 over 2 seeds." in page.text
+    assert "Higher is better" in page.text
+    assert "lambda_d=10 0 4 −9.80 worse" in page.text
+    assert "loss=minimax hinge 8 0.300 better" in page.text
 
 
 def test_mean_curves_are_where_all_seeds_are_known():

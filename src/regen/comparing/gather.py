@@ -114,7 +114,8 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
     if (folder / "config.yaml").is_file():
         return [folder], []
     for depth in ("*", "*/*"):
-        if runs := sorted((path.parent for path in folder.glob(f"{depth}/config.yaml")), key=_order):
+        configs = (path for path in folder.glob(f"{depth}/config.yaml") if path.parent.name != ".hydra")
+        if runs := sorted((path.parent for path in configs), key=_order):
             signs = {
                 path.parent for name in (".hydra", "asked.json", "error.txt") for path in folder.glob(f"{depth}/{name}")
             }

@@ -12,6 +12,7 @@ from functools import cached_property
 from regen.comparing.differences import Difference, difference
 from regen.comparing.gather import Run
 from regen.comparing.typed import Value, settings, text
+from regen.eligibility import MEMORIZES, describe, is_passed_over, memorizes
 from regen.errors import ConfigError
 from regen.page.words import MEANINGS, words
 
@@ -84,12 +85,21 @@ class Group:
     @property
     def verdicts(self) -> Counter:
         """The number of finished runs of each kind: generalizes, overfits, …"""
-        return Counter((run.result.get("verdict") or {}).get("kind", "unknown") for run in self.finished)
+        return Counter(
+            MEMORIZES if memorizes(run.result) else (run.result.get("verdict") or {}).get("kind", "unknown")
+            for run in self.finished
+        )
+
+    @cached_property
+    def passed_over(self) -> str:
+        """Why it is not recommended, however good its figures are: "3 of 3 runs memorize"; "" if less than half do."""
+        memorizing, finished = self.verdicts[MEMORIZES], len(self.finished)
+        return describe(memorizing, finished) if is_passed_over(memorizing, finished) else ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups, best first; those without a finished run come last.
+    """Groups, best first; those that memorize come after the others, and those without a finished run last.
 
     higher    whether more of the monitored figure is better
     figures   those that are shown beside it
@@ -111,8 +121,9 @@ class Comparison:
 
     @property
     def best(self) -> Group | None:
+        """The first group; None where no run has finished, and where all groups with finished runs memorize."""
         first = self.groups[0]
-        return first if first.of(self.monitor).n else None
+        return first if first.of(self.monitor).n and not first.passed_over else None
 
     def apart(self, group: Group) -> Difference | None:
         """By how much a group's monitored figure differs from the best one's; None for the best itself, and without figures."""
@@ -123,7 +134,7 @@ class Comparison:
     def is_level(self, group: Group) -> bool:
         """Whether a group is not to be told from the best: the 95 % interval of the difference holds 0."""
         found = self.apart(group)
-        return found is not None and found.is_chance
+        return found is not None and found.is_chance and not group.passed_over
 
 
 def compare_runs(runs: Sequence[Run], monitor: str | None = None, figures: Sequence[str] = ()) -> Comparison:
@@ -140,7 +151,7 @@ def compare_runs(runs: Sequence[Run], monitor: str | None = None, figures: Seque
     for run, one in zip(runs, settings([run.config for run in runs]), strict=True):
         members.setdefault(repr(sorted(one.items())), (one, []))[1].append(run)
     higher = _is_higher(chosen, runs)
-    groups = sorted((Group(*one) for one in members.values()), key=lambda group: _rank(group.of(chosen).mean, higher))
+    groups = sorted((Group(*one) for one in members.values()), key=lambda group: _rank(group, chosen, higher))
     return Comparison(groups, chosen, higher, [name for name in figures if name in known and name != chosen])
 
 
@@ -149,8 +160,9 @@ def is_higher(figure: str) -> bool:
     return not figure.startswith("gap") and words(figure.rpartition("/")[2]).better == "higher"
 
 
-def _rank(mean: float, higher: bool) -> tuple[bool, float]:
-    return (True, 0.0) if math.isnan(mean) else (False, -mean if higher else mean)
+def _rank(group: Group, monitor: str, higher: bool) -> tuple[bool, bool, float]:
+    mean = group.of(monitor).mean
+    return (True, True, 0.0) if math.isnan(mean) else (False, bool(group.passed_over), -mean if higher else mean)
 
 
 def _monitor(runs: Sequence[Run]) -> str:

@@ -1,6 +1,7 @@
 """compare: the whole comparison of runs, and write: the same beside a sweep that has just ended."""
 
 import logging
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def compare(cfg: DictConfig) -> float:
-    """Print and write what cfg asks for; the best mean of the monitored figure, nan where no run has finished.
+    """Print and write what cfg asks for; the best mean of the monitored figure, nan where there is no best.
 
     Raises ConfigError where no run is, or they were judged by different figures.
     """
@@ -40,7 +41,7 @@ def compare(cfg: DictConfig) -> float:
     typed = f"python src/compare.py {shlex.join(sys.argv[1:])}"
     for name, path in _write(comparison, out, failed, typed).items():
         console.print(f"{name:8} {path}", soft_wrap=True, markup=False, highlight=False)
-    return (comparison.best or comparison.groups[0]).of(comparison.monitor).mean
+    return comparison.best.of(comparison.monitor).mean if comparison.best else math.nan
 
 
 def write(folder: Path) -> Path | None:

@@ -13,7 +13,7 @@ from regen.comparing.gather import Run, why
 from regen.comparing.group import Comparison, Group, Summary
 from regen.comparing.samples import samples
 from regen.comparing.sections import curves_of, effects_of, front_of, paths_of
-from regen.comparing.table import cells, plus_minus, said
+from regen.comparing.table import cells, kinds_of, plus_minus, said
 from regen.page.templating import templates
 from regen.page.words import words
 
@@ -71,6 +71,7 @@ def _head(comparison: Comparison) -> dict:
         "n": best.of(comparison.monitor).n if best else 0,
         "said": said(best) if best else [],
         "level": level,
+        "passed_over": [(i + 1, group) for i, group in enumerate(comparison.groups) if group.passed_over],
         "statuses": [f"{n} {status if status != 'running' else 'without a result'}" for status, n in counted.items()],
         "shared": _shared(comparison.runs),
         "meaning": known.meaning,
@@ -94,7 +95,7 @@ def _table(comparison: Comparison, out: Path) -> dict:
     for i, group in enumerate(comparison.groups):
         told = cells(comparison, group)
         told.pop("runs say")
-        kinds = [(kind, n if n < len(group.runs) else None) for kind, n in group.verdicts.most_common()]
+        kinds = [(kind, n if n < len(group.runs) else None) for kind, n in kinds_of(group)]
         mark = "★" if group is comparison.best else "≈" if comparison.is_level(group) else ""
         links = [(_named(run, group), _link(run, out)) for run in group.runs]
         rows.append(

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from regen.comparing import effects, plots
-from regen.comparing.group import Comparison
+from regen.comparing.group import Comparison, Group
 from regen.comparing.paths import front, paths
 from regen.comparing.table import told
 from regen.comparing.typed import text
+from regen.eligibility import MEMORIZES
 from regen.pictures import BLUE, ORANGE
 
 
@@ -39,25 +40,34 @@ def paths_of(comparison: Comparison) -> dict:
         for name in comparison.figures:
             panels[name] = plots.path(f"path{i}-{name.replace('/', '-')}", one, [(name, ORANGE, "-")])
         without = [
-            f"{one.strength}={text(g.settings[one.strength])}: {', '.join(g.notes)}" for g in one.groups if g.notes
+            f"{one.strength}={text(group.settings[one.strength])}: {', '.join(reasons)}"
+            for group in one.groups
+            if (reasons := _reasons(group))
         ]
         made.append((one, panels, without))
     unfinished = any(not group.finished for one in found for group in one.groups)
     return {"unfinished": unfinished, "paths": made, "monitor": monitor, "train": train if len(both) > 1 else None}
 
 
+def _reasons(group: Group) -> list[str]:
+    """Why a group is passed over, and what kept its runs from finishing."""
+    return [*([f"passed over: {group.passed_over}"] if group.passed_over else []), *group.notes]
+
+
 def front_of(comparison: Comparison) -> dict:
     """Which settings no other beats in quality, gap and speed together."""
     wanted = [name for name in ("gap", "images_per_second") if name != comparison.monitor]
     axes = [comparison.monitor, *(name for name in wanted if any(group.of(name).n for group in comparison.groups))]
-    known = [i for i, group in enumerate(comparison.groups) if all(group.of(name).n for name in axes)]
+    measured = [i for i, group in enumerate(comparison.groups) if all(group.of(name).n for name in axes)]
+    known = [i for i in measured if not comparison.groups[i].passed_over]
     if len(known) < 2 or len(axes) < 2:
-        raise ValueError("a front needs two settings with finished runs and their figures.")
+        raise ValueError("a front needs two settings with finished runs that do not memorize, and their figures.")
     on = dict(zip(known, front([_losses(comparison, i, axes) for i in known]), strict=True))
     panels = {name: plots.scatter(f"front-{name}", comparison, name, on) for name in axes[1:]}
     groups = {i + 1: comparison.groups[i] for i in known if on[i]}
     named = [(number, group.label, [told(group, name) for name in axes]) for number, group in groups.items()]
-    counts = {"of": len(known), "left_out": len(comparison.groups) - len(known)}
+    counts = {"of": len(known), "left_out": len(comparison.groups) - len(measured)}
+    counts["passed_over"] = len(measured) - len(known)
     return {"panels": panels, "named": named, "axes": axes[1:], "monitor": comparison.monitor, **counts}
 
 
@@ -74,7 +84,9 @@ def effects_of(comparison: Comparison) -> dict:
     reach = max(abs(end) for one in found for end in one.interval) or 1.0
     rows = [(one, _said(one, comparison.higher), [100 * x / reach for x in one.interval]) for one in found]
     lost = sum(run.figure(comparison.monitor) is None or run.status != "finished" for run in comparison.runs)
-    return {"rows": rows, "monitor": comparison.monitor, "lost": lost}
+    rewarded = not comparison.monitor.endswith("/generalization")
+    memorizing = sum(group.verdicts[MEMORIZES] for group in comparison.groups) if rewarded else 0
+    return {"rows": rows, "monitor": comparison.monitor, "lost": lost, "memorizing": memorizing}
 
 
 def _said(effect: effects.Effect, higher: bool) -> str:

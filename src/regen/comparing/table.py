@@ -13,6 +13,7 @@ from rich.text import Text
 
 from regen.comparing.group import COST, Comparison, Group, Summary
 from regen.comparing.typed import text
+from regen.eligibility import MEMORIZES
 
 
 def shown(comparison: Comparison, width: int | None = None, rows: int = 40) -> Lines:
@@ -57,9 +58,15 @@ def cells(comparison: Comparison, group: Group) -> dict[str, str]:
 
 
 def said(group: Group) -> list[str]:
-    """The verdicts with their numbers, and what kept runs from finishing."""
-    kinds = [kind if n == len(group.runs) else f"{n} {kind}" for kind, n in group.verdicts.most_common()]
-    return [*kinds, *group.notes]
+    """Why it is passed over, the diagnoses with their numbers, and what kept runs from finishing."""
+    passed_over = [f"passed over: {group.passed_over}"] if group.passed_over else []
+    kinds = [kind if n == len(group.runs) else f"{n} {kind}" for kind, n in kinds_of(group)]
+    return [*passed_over, *kinds, *group.notes]
+
+
+def kinds_of(group: Group) -> list[tuple[str, int]]:
+    """The diagnoses with their numbers, the most frequent first, without the one for which the group is passed over."""
+    return [(kind, n) for kind, n in group.verdicts.most_common() if not (group.passed_over and kind == MEMORIZES)]
 
 
 def written(comparison: Comparison) -> str:
@@ -81,7 +88,7 @@ def _table(comparison: Comparison, groups: list[Group]) -> Table:
         widest = 14 if last else max(len(name), *(len(row[name]) for row in rows.values()))
         table.add_column(name, justify="left" if last else "right", no_wrap=not last, min_width=widest)
     for group in groups:
-        style = "bold green" if group is comparison.best else None
+        style = "bold green" if group is comparison.best else "red" if group.passed_over else None
         table.add_row(Text(_marked(comparison, group)), *rows[group.label].values(), style=style)
     return table
 
@@ -103,9 +110,13 @@ def _marked(comparison: Comparison, group: Group) -> str:
 
 def _below(comparison: Comparison, drawn: int) -> Iterator[str]:
     direction = "higher" if comparison.higher else "lower"
+    if comparison.best is None and comparison.groups[0].passed_over:
+        yield "no setting is best: of each, at least half of the finished runs memorize"
     yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n seeds"
     if any(map(comparison.is_level, comparison.groups)):
         yield "≈ not to be told from the best: the 95 % interval of the difference (paired by seed) holds 0"
+    if any(group.passed_over for group in comparison.groups):
+        yield f"passed over, whatever {comparison.monitor} is: at least half of the finished runs memorize"
     if any(group.notes for group in comparison.groups):
         yield "means are of finished runs alone"
     if any(group.statuses["running"] for group in comparison.groups):
@@ -119,6 +130,7 @@ def _row(comparison: Comparison, group: Group) -> dict[str, object]:
         key: text(group.settings[key]) if key in group.settings else "" for key in comparison.factors
     }
     row |= {"runs": len(group.runs), "best": group is comparison.best, "level": comparison.is_level(group)}
+    row["passed_over"] = group.passed_over
     apart = comparison.apart(group)
     row |= {"from_best": apart.mean, "from_best_95": apart.half} if apart else {"from_best": "", "from_best_95": ""}
     row |= {status: group.statuses.get(status, 0) for status in sorted({run.status for run in comparison.runs})}
