@@ -35,14 +35,30 @@ def chosen(folder: Path) -> dict:
     return json.loads((folder / "choice.json").read_text())
 
 
-def runs(folder: Path, strengths: dict[float, float], seeds: int = 3, folds: int = 2) -> Path:
-    """Finished runs of r1: val/fd is that of the strength and a little by fold and seed; at 0 there is no regularizer."""
-    for strength, fd in strengths.items():
+def runs(
+    folder: Path,
+    strengths: dict[float, float],
+    seeds: int = 3,
+    folds: int = 2,
+    monitor: str = "val/fd",
+    memorizing: dict[float, int] | None = None,
+) -> Path:
+    """Finished runs of r1: the monitored figure is that of the strength and a little by fold and seed; at 0 there is no
+    regularizer.
+
+    memorizing   how many runs of a strength are diagnosed "memorizes"
+    """
+    for strength, value in strengths.items():
         for seed in range(seeds):
             for fold in range(folds):
                 noise = 0.3 * fold + 0.1 * seed + 0.01 * ((3 * seed + 7 * fold + int(7 * strength)) % 5)
-                figures = {"train/fd": fd + noise - 0.1, "gap/fd": 0.1}
+                noise *= 1 if monitor == "val/fd" else 0.1
+                name = monitor.partition("/")[2]
+                figures = {f"train/{name}": value + noise - 0.1, f"gap/{name}": 0.1} if name == "fd" else {}
+                figures |= {"gap": 0.2, "gap/copies": 0.01 * strength} if name != "fd" else {}
+                copies = seed * folds + fold < (memorizing or {}).get(strength, 0)
                 node = by_hand.regularizers(r1=strength) if strength else {}
                 path = folder / f"{strength}_{seed}_{fold}"
-                by_hand.run(path, fd + noise, seed, regularizer=node, figures=figures, fold=fold)
+                told = {"kind": "memorizes" if copies else None, "monitor": monitor, "fold": fold}
+                by_hand.run(path, value + noise, seed, regularizer=node, figures=figures, **told)
     return folder

@@ -1,10 +1,12 @@
 """from=: what finished runs say of a strength, whoever trained them."""
 
+import csv
 import math
 
 import pytest
 from choosing.by_hand import chosen, runs, typed
 from comparing import by_hand
+from reading import Read
 
 from regen.choosing.answer import answer
 from regen.choosing.found import found
@@ -17,7 +19,7 @@ VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 10.0: 3.005, 100.0: 6.0}
 def analysed(tmp_path, monkeypatch):
     """analysed(strengths) writes runs, types from= and returns what choice.json says of r1."""
 
-    def of(strengths: dict[float, float], *overrides: str, **how: int) -> dict:
+    def of(strengths: dict[float, float], *overrides: str, **how: object) -> dict:
         typed(monkeypatch, f"from={runs(tmp_path / 'runs', strengths, **how)}", *overrides)
         return chosen(tmp_path / "runs")["answers"][0]
 
@@ -102,6 +104,89 @@ def test_a_higher_figure_can_be_the_better_one(tmp_path):
     assert known.higher
     told = answer(known.raced[0], known.higher, 0.05)
     assert told.point(told.best).mean == pytest.approx(0.9)
+
+
+def test_generalization_is_judged_with_the_copies_next_to_it(analysed, tmp_path, capsys):
+    values = {0: -0.4, 0.1: 0.2, 1.0: 0.6, 10.0: 0.5999, 100.0: -0.9}
+    told = analysed(values, monitor="val/generalization")
+    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    assert told["claim"]["helps"] and told["claim"]["effect"] == pytest.approx(1.0, abs=0.05)
+    assert [one["gap"] for one in told["points"]] == pytest.approx([0, 0.001, 0.01, 0.1, 1])
+    assert "val/generalization, higher is better" in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "runs/choose.html").read_text()
+    assert "higher is better" in page and "gap/copies" in page
+    assert (tmp_path / "runs/path.png").stat().st_size > 1000
+
+
+def test_strengths_of_which_half_the_runs_memorize_are_passed_over_whatever_they_score(analysed, tmp_path, capsys):
+    values = {0: 1.0, 0.1: 1.5, 1.0: 3.0, 10.0: 3.005, 100.0: 3.004}
+    told = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
+    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    reasons = [(one["strength"]["lambda_d"], one["reason"]) for one in told["passed_over"]]
+    assert reasons == [(0, "6 of 6 runs memorize"), (0.1, "3 of 6 runs memorize"), (100, "6 of 6 runs memorize")]
+    assert told["claim"]["strength"] == [1.0]
+    shown = " ".join(capsys.readouterr().out.split())
+    words = "Passed over: lambda_d=0 (6 of 6 runs memorize), lambda_d=0.1 (3 of 6 runs memorize), lambda_d=100 (6 of 6"
+    assert words in shown
+    assert "λ = 0 memorizes, and copies may improve its val/fd" in shown
+    assert "The final model, at λ*:" in shown and "regularizer=r1 lambda_d=1 " in shown
+    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    assert words in page and "Grey points and red rows were passed over" in page
+    with open(tmp_path / "runs/path.csv", newline="") as file:
+        rows = {row["lambda_d"]: row for row in csv.DictReader(file)}
+    assert (rows["0.1"]["memorizing"], rows["0.1"]["says"]) == ("3", "passed over: 3 of 6 runs memorize")
+    assert rows["1.0"]["says"] == "λ*, 2 of 6 runs memorize"
+
+
+def test_a_memorizing_strength_is_passed_over_where_generalization_is_judged_too(analysed, capsys):
+    values = {0: 0.9, 1.0: 0.5, 10.0: 0.4}
+    told = analysed(values, monitor="val/generalization", memorizing={0: 6})
+    assert told["best"] == {"lambda_d": 1.0}
+    assert "copies may improve" not in capsys.readouterr().out
+
+
+def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, capsys):
+    told = analysed({0: 5.0, 1.0: 3.0}, memorizing={0: 6, 1.0: 4})
+    assert told["best"] is told["one_se"] is told["claim"] is None and told["commands"] == {}
+    assert chosen(tmp_path / "runs")["command"] is None
+    words = "Every strength memorizes, so that none is recommended (0: 6 of 6 runs memorize; 1: 4 of 6 runs memorize)."
+    assert words in told["sentences"]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert words in shown and "No final model is recommended." in shown and "python src/train.py" not in shown
+    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    assert "There is no best strength: no final model is recommended. r1 memorizes at lambda_d=0 (6 of 6" in page
+    assert "The final model" not in page
+
+
+def test_where_all_but_0_memorize_0_is_the_best_and_nothing_is_claimed(analysed):
+    told = analysed({0: 5.0, 0.1: 3.0, 1.0: 3.0}, memorizing={0.1: 6, 1.0: 6})
+    assert told["best"] == {"lambda_d": 0} and told["claim"] is None
+    assert "Every strength but 0 memorizes, so that none of them is compared with 0." in told["sentences"]
+
+
+def test_of_several_regularizers_one_that_memorizes_is_not_the_best(tmp_path, monkeypatch):
+    for seed in range(2):
+        by_hand.run(tmp_path / f"none_{seed}", 5.0 + seed, seed)
+        for name, fd, kind in (("r1", 1.0, "memorizes"), ("r2", 3.0, "generalizes")):
+            node = by_hand.regularizers(**{name: 1.0})
+            by_hand.run(tmp_path / f"{name}_{seed}", fd + seed, seed, regularizer=node, kind=kind)
+    typed(monkeypatch, f"from={tmp_path}")
+    assert chosen(tmp_path)["regularizer"] == "r2"
+    assert "Best: <strong>r2</strong>" in (tmp_path / "choose.html").read_text()
+
+
+def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, monkeypatch):
+    target = "regen.regularizers.outputs.L2"
+    for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
+        for seed in range(2):
+            node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
+            kind = "memorizes" if fd == 3.0 else None
+            by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node, kind=kind)
+    typed(monkeypatch, f"from={tmp_path}")
+    (told,) = chosen(tmp_path)["answers"]
+    assert told["best"] == {"lambda_g": 0, "lambda_d": 1.0}
+    page = (tmp_path / "choose.html").read_text()
+    assert "4.01★" in page and "[3.01]" in page and "means in square brackets" in page
 
 
 def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):

@@ -16,7 +16,13 @@ RULES = Rules(folds=tuple(range(5)), seeds=(0, 1), prune=0.05, n_jobs=1, refine=
 
 
 class Launcher:
-    """Stands for Hydra's launcher: a unit's result is 1 + log10(λ)² and a little by round, its best is 1."""
+    """Stands for Hydra's launcher: a unit's result is 1 + log10(λ)² and a little by round, its best is 1.
+
+    sign     of the result; monitor: its name
+    copied   the override with which runs memorize
+    """
+
+    sign, monitor, copied = 1, "val/fd", None
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.batches = folder, []
@@ -33,8 +39,9 @@ class Launcher:
         folder.mkdir(exist_ok=True)
         result = {
             "status": "finished",
-            "monitor": "val/fd",
-            "val/fd": value,
+            "monitor": self.monitor,
+            self.monitor: self.sign * value,
+            "verdict": {"kind": "memorizes" if self.copied in job else "generalizes"},
             "images_seen": 100,
             "images_per_second": 10,
         }
@@ -80,6 +87,32 @@ def test_a_refinement_adds_strengths_around_the_best_and_keeps_what_was_run(tmp_
     assert strengths(found) == [0, 0.1, 0.32, 1, 3.2, 10]
     jobs = ["_".join(job) for batch in launcher.batches for job in batch]
     assert len(jobs) == len(set(jobs))
+
+
+def test_where_more_is_better_the_same_strengths_are_ruled_out_and_refined(tmp_path):
+    class Negative(Launcher):
+        sign, monitor = -1, "val/generalization"
+
+    rules = RULES.__class__(**{**vars(RULES), "refine": 1})
+    lower, higher = (
+        raced(R1, rules, Launcher(tmp_path)),
+        raced(R1, RULES.__class__(**{**vars(rules), "higher": True}), Negative(tmp_path)),
+    )
+    assert higher.dropped == lower.dropped and strengths(higher) == strengths(lower) == [0, 0.1, 0.32, 1, 3.2, 10]
+    signed = {unit: -score.held_out for unit, score in higher.scores.items()}
+    assert signed == {unit: score.held_out for unit, score in lower.scores.items()}
+
+
+def test_a_memorizing_strength_rules_out_no_other_and_is_not_refined(tmp_path):
+    class Copying(Launcher):
+        copied = "lambda_d=1"
+
+    found = raced(R1, RULES, Copying(tmp_path))
+    rounds = {one: sum(unit.strength == (one,) for unit in found.scores) for one in (0.1, 1.0, 10.0)}
+    assert rounds == {0.1: 10, 1.0: 10, 10.0: 10}
+    assert all(trained.score.memorizes == (unit.strength == (1.0,)) for unit, trained in found.trained.items())
+    finer = raced(R1, RULES.__class__(**{**vars(RULES), "refine": 1}), Copying(tmp_path))
+    assert strengths(finer) == [0, 0.01, 0.1, 0.32, 1, 10]  # around 0.1, the best of the others
 
 
 def test_a_failed_unit_is_no_score(tmp_path):

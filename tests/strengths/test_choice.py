@@ -1,7 +1,7 @@
 """The best strength, and the strongest that is as good."""
 
 import pytest
-from strengths.test_table import NAN, table
+from strengths.test_table import NAN, memorizing, table
 
 from regen.strengths.choice import best, one_standard_error
 from regen.strengths.table import Score, Table, Unit
@@ -49,6 +49,24 @@ def test_of_two_players_the_strongest_has_the_largest_sum_of_places():
     rows = {(0.0, 0.0): [9, 9], (0.0, 1.0): [1, 2], (0.1, 0.0): [2, 1], (0.1, 1.0): [2, 1]}
     made = Table({Unit(one, fold, 0): Score(v) for one, values in rows.items() for fold, v in enumerate(values)})
     assert best(made) == (0.0, 1.0) and one_standard_error(made) == (0.1, 1.0)
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["lower is better", "higher is better"])
+def test_a_strength_that_memorizes_is_neither_the_best_nor_within_its_error(sign):
+    rows = {0: [9, 9, 9], 1: [0, 0, 0], 2: [1, 5, 9], 3: [1.5, 5, 9.1], 4: [1.5, 5, 8.7], 5: [1.5, 5, 8.6]}
+    made = memorizing(
+        {one: [sign * value for value in row] for one, row in rows.items()},
+        {1: 3, 5: 2, 4: 1},
+        higher_is_better=sign < 0,
+    )
+    assert best(made) == (2.0,) and one_standard_error(made) == (4.0,)
+
+
+def test_where_every_strength_memorizes_there_is_no_choice_and_the_reason_is_said():
+    with pytest.raises(ValueError, match=r"every strength memorizes, so that none is recommended \(0: 2 of 2 runs mem"):
+        best(memorizing({0: [1, 2], 1: [2, 3]}, {0: 2, 1: 1}))
+    with pytest.raises(ValueError, match=r"every strength with a score in all rounds memorizes, .* \(0: 1 of 2 runs"):
+        one_standard_error(memorizing({0: [1, 2], 1: [2, None]}, {0: 1}))
 
 
 def test_a_choice_that_cannot_be_made_says_why():

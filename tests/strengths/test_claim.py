@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import t, wilcoxon
-from strengths.test_table import NAN, table
+from strengths.test_table import NAN, memorizing, table
 
 from regen.randomness import Draws
 from regen.strengths.claim import claim
@@ -89,6 +89,18 @@ def test_a_pruned_strength_costs_at_most_what_it_might_have_scored():
 def test_if_all_strengths_are_pruned_nothing_helps():
     found = claim(table({0: FIVE, 1: [9, 9, None, None, None], 2: [9, 9, 9, None, None]}))
     assert (found.strength, found.p) == ((2.0,), 1)
+
+
+def test_no_claim_is_made_for_a_strength_that_memorizes_and_it_costs_as_a_pruned_one():
+    scores = Draws("pruned").normal(3, 8).double().numpy()
+    scores[1] -= 1.5
+    scores[2] -= 9
+    rows = dict(enumerate(scores))
+    found = claim(memorizing(rows, {2: 4}))
+    pruned = claim(table({**rows, 2: [*scores[2][:5], None, None, None]}))
+    assert (found.strength, found.p, found.effect) == (pruned.strength, pruned.p, pruned.effect)
+    with pytest.raises(ValueError, match="every strength but 0 memorizes"):
+        claim(memorizing(rows, {1: 4, 2: 8}))
 
 
 def test_over_seeds_a_fold_is_one_pair():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from strengths.test_table import NAN, table
+from strengths.test_table import NAN, memorizing, table
 
 from regen.randomness import Draws
 from regen.strengths.path import path, standard_error, standing
@@ -53,6 +53,12 @@ def test_diverged_units_are_counted_and_left_out_of_the_mean():
     off, on = path(table({0: [1, 2, 6], 1: [NAN, NAN, NAN]}))
     assert (on.rounds, on.diverged) == (3, 3) and math.isnan(on.mean) and math.isnan(on.se)
     assert off.mean == 3
+
+
+def test_units_that_memorize_are_counted_and_stay_in_the_mean():
+    off, on = path(memorizing({0: [1, 2, 3], 1: [1, 2, 3]}, {0: 1, 1: 2}))
+    assert (off.mean, off.memorizing, off.eligible) == (2, 1, True)
+    assert (on.mean, on.memorizing, on.eligible) == (2, 2, False)
 
 
 def test_a_single_unit_has_a_mean_and_no_standard_error():

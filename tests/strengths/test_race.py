@@ -57,6 +57,28 @@ def test_where_more_is_better_the_least_are_dropped():
     assert set(race.dropped) == {(0.1,), (1.0,)}
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["lower is better", "higher is better"])
+def test_a_strength_that_memorizes_drops_no_other_but_may_be_dropped(sign):
+    def dropped(copied: float, rounds: int) -> dict:
+        race = Race(STRENGTHS, folds=range(8), seeds=[0], higher_is_better=sign < 0)
+        while units := race.next():
+            for unit in units:
+                race.tell(unit, sign * bad(unit), memorizes=unit.strength == (copied,) and unit.fold < rounds)
+        return race.dropped
+
+    assert dropped(1.0, 8) == {}  # 0.1 is the best of the others
+    assert dropped(1.0, 3) == {(0.1,): 7}  # 3 of 6 rounds are half, 3 of 7 are less
+    assert dropped(0.1, 8) == {(0.1,): 5}
+
+
+def test_where_all_strengths_memorize_none_is_dropped():
+    race = Race(STRENGTHS, folds=range(8), seeds=[0])
+    while units := race.next():
+        for unit in units:
+            race.tell(unit, bad(unit), memorizes=True)
+    assert not race.dropped
+
+
 def test_a_strength_that_diverges_is_dropped():
     race = Race(STRENGTHS, folds=range(8), seeds=[0])
     run(race, lambda unit: NAN if unit.strength == (1.0,) else bad(unit))

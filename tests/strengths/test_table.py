@@ -1,5 +1,7 @@
 """Tables of scores: their order, what is missing in them, and what they refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,31 @@ def test_strengths_of_two_players_are_ordered_by_the_sum_of_their_places_whateve
 def test_averages_over_seeds_leave_a_round_for_each_fold():
     made = table({0: [1, 2, 3, 4], 1: [5, NAN, 7, 8], 2: [1, 2, 3, None]}, seeds=2).over_seeds()
     np.testing.assert_equal(made.losses, [[2, 3], [6, np.inf], [2, NAN]])
+
+
+def memorizing(rows: dict[float, list[float | None]], copies: dict[float, int], **options) -> Table:
+    """A table in which the first `copies` units of a strength memorize."""
+    plain, seen = table(rows, **options), dict.fromkeys(copies, 0)
+    scores = {}
+    for unit, score in plain.scores.items():
+        (strength,) = unit.strength
+        seen[strength] = seen.get(strength, 0) + 1
+        scores[unit] = replace(score, memorizes=seen[strength] <= copies.get(strength, 0))
+    return Table(scores, plain.higher_is_better)
+
+
+def test_a_strength_of_which_half_the_units_that_ended_memorize_is_not_eligible():
+    rows = {0: [1, 2, 3, 4], 1: [1, 2, 3, 4], 2: [1, 2, NAN, None], 3: [NAN] * 4}
+    made = memorizing(rows, {0: 1, 1: 2, 2: 1})
+    assert made.memorizing.tolist() == [1, 2, 1, 0]
+    assert made.eligible.tolist() == [True, False, False, True]
+    assert made.describe_memorizing(2) == "1 of 2 runs memorizes"
+
+
+def test_averages_over_seeds_memorize_where_half_of_the_seeds_do():
+    made = memorizing({0: [1, 2, 3, 4], 1: [1, 2, 3, 4]}, {1: 1}, seeds=2).over_seeds()
+    assert made.memorizing.tolist() == [0, 1]  # of two folds, the first
+    assert made.eligible.tolist() == [True, False]
 
 
 def test_strengths_are_shown_as_they_are_typed():

@@ -19,7 +19,7 @@ from regen.strengths.table import Strength, Table
 class Answer:
     """The choice for one regularizer.
 
-    best      λ*, None if there is none: `lacking` says why
+    best      λ*, None if there is none: `lacking` says why; a strength that memorizes is neither λ* nor λ₁SE
     one_se    λ₁SE, None with less than two rounds, and where a larger value is not a stronger regularizer
     claim     whether regularizing beats λ = 0; None where that cannot be tested, for the reason in `lacking`
     """
@@ -42,6 +42,12 @@ class Answer:
 
     def point(self, strength: Strength) -> Point:
         return next(one for one in self.points if one.strength == strength)
+
+    @property
+    def passed_over(self) -> dict[Strength, str]:
+        """The strengths that are not recommended, each with the reason: {(0.1,): "2 of 3 runs memorize"}."""
+        rows = enumerate(self.table.strengths)
+        return {one: self.table.describe_memorizing(row) for row, one in rows if not self.table.eligible[row]}
 
     def command(self, strength: Strength) -> str:
         """What trains the final model: no fold is held out."""

@@ -45,7 +45,7 @@ def _told(choice: Choice, answer: Answer, rows: Sequence[Row]) -> dict:
     titles, table = cells(choice, answer)
     plane = any(row.picture is not None and row.picture.shape[2] <= 3 * row.picture.shape[1] for row in rows)
     rows_of_table = list(zip(table, kinds(answer), strict=True))
-    return {"sentences": sentences(answer), "columns": titles, "rows": rows_of_table, "plane": plane}
+    return {"sentences": sentences(choice, answer), "columns": titles, "rows": rows_of_table, "plane": plane}
 
 
 def _panels(i: int, choice: Choice, answer: Answer) -> list[tuple[str, Markup]]:

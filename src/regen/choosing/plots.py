@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from regen.choosing.answer import Answer, Choice
+from regen.choosing.units import gap_title
 from regen.comparing.paths import places
 from regen.pictures import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
 from regen.strengths.path import Point
@@ -18,24 +19,28 @@ def panels(choice: Choice, answer: Answer) -> dict[str, Draw]:
     if len(answer.candidate.axes) == 2:
         return {f"{choice.monitor}, held out": lambda axes: heat(axes, choice, answer)}
     found = {choice.monitor: lambda axes: score(axes, choice, answer)}
-    for name, title, colour in (("gap", "gap", ORANGE), ("cost", "seconds of training", GREEN)):
+    for name, title, colour in (("gap", gap_title(choice.monitor), ORANGE), ("cost", "seconds of training", GREEN)):
         if any(math.isfinite(getattr(point, name)) for point in answer.points):
             found[title] = lambda axes, name=name, colour=colour: figure(axes, answer, name, colour)
     return found
 
 
 def score(axes, choice: Choice, answer: Answer) -> None:
-    """Held-out means with bars of one standard error, means on training images, λ* and λ₁SE; hollow: dropped."""
+    """Held-out means with bars of one standard error, means on training images, λ* and λ₁SE.
+
+    Hollow points were dropped, grey ones passed over.
+    """
     at = dict(zip([point.strength for point in answer.points], _places(answer), strict=True))
     whole = [point for point in answer.points if point.complete and math.isfinite(point.mean)]
-    joined = [point for point in whole if any(point.strength)]
+    joined = [point for point in whole if any(point.strength) and point.eligible]
     axes.plot([at[one.strength] for one in joined], [one.mean for one in joined], color=ORANGE, linewidth=1.5)
     for point in answer.points:
         if math.isfinite(point.mean):
-            fill = {"markerfacecolor": ORANGE if point.complete else "none", "linewidth": 0, "elinewidth": 1.2}
+            colour = ORANGE if point.eligible else GREY
+            fill = {"markerfacecolor": colour if point.complete else "none", "linewidth": 0, "elinewidth": 1.2}
             error = 0.0 if math.isnan(point.se) else point.se
             axes.errorbar(
-                at[point.strength], point.mean, error, color=ORANGE, marker="o", markersize=5, capsize=3, **fill
+                at[point.strength], point.mean, error, color=colour, marker="o", markersize=5, capsize=3, **fill
             )
     train = [point for point in whole if math.isfinite(point.train)]
     style = {"color": BLUE, "marker": "s", "markersize": 4.5}
@@ -66,7 +71,7 @@ def figure(axes, answer: Answer, name: str, colour: str) -> None:
 
 
 def heat(axes, choice: Choice, answer: Answer) -> None:
-    """Held-out means of every combination of two strengths; in brackets those that were dropped."""
+    """Held-out means of every combination of two strengths: (dropped), [passed over]."""
     from matplotlib import colormaps
 
     across, up = ([point[i] for point in answer.table.strengths] for i in (1, 0))
@@ -81,7 +86,8 @@ def heat(axes, choice: Choice, answer: Answer) -> None:
         axes.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, color=colour, linewidth=0)
         chosen = {answer.best: "★", answer.one_se: "◆" if answer.one_se != answer.best else "★"}.get(point.strength, "")
         text = short(float(f"{point.mean:.3g}")) if math.isfinite(point.mean) else "✕"
-        told = f"{text if point.complete else f'({text})'}{chosen}"
+        text = text if point.complete else f"({text})"
+        told = f"{text if point.eligible else f'[{text}]'}{chosen}"
         ink = DARK if math.isfinite(share) and share < 0.55 else BRIGHT
         axes.text(x, y, told, ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(columns)), [short(one) for one in columns])

@@ -63,12 +63,12 @@ def _race(candidate: Candidate, rules: Rules, run: Callable, trained: dict[Unit,
     level, fewest = rules.prune or 0.5, FEWEST if rules.prune else len(folds) * len(rules.seeds) + 1
     race = Race(candidate.strengths, folds, rules.seeds, level, fewest, rules.higher)
     for unit in set(trained) & {Unit(one, r.fold, r.seed) for one in race.strengths for r in race.rounds}:
-        race.tell(unit, trained[unit].score.held_out)
+        race.tell(unit, trained[unit].score.held_out, trained[unit].score.memorizes)
     while units := _batch(race, rules.n_jobs, fewest):
         log.info("%s: round %d of %d, %d units", candidate.name, race.done + 1, len(race.rounds), len(units))
         for one in _ended(units, run([overrides(candidate, unit, rules.folds) for unit in units])):
             trained[one.unit] = one
-            race.tell(one.unit, one.score.held_out)
+            race.tell(one.unit, one.score.held_out, one.score.memorizes)
     for strength, rounds in race.dropped.items():
         log.info("%s: %s was dropped after %d rounds", candidate.name, candidate.shown(strength), rounds)
     return Raced(candidate, dict(trained), {unit: trained[unit].score for unit in race.scores}, dict(race.dropped))

@@ -11,8 +11,9 @@ from regen.choosing.words import cells, contents, kinds, sentences, written
 from regen.runs import write_json, write_safely
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
-SPARED = ("train", "gap", "seconds")  # the last first, where the terminal is narrow; path.csv has all of them
-STYLES = {"best": "bold green", "dropped": "dim"}
+# Left out where the terminal is narrow, the last first; path.csv has all of them.
+SPARED = ("train", "gap", "gap/copies", "seconds")
+STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 
 def tell(choice: Choice) -> float:
@@ -30,6 +31,8 @@ def tell(choice: Choice) -> float:
         of = f" of {best.candidate.name}" if len(choice.answers) > 1 else ""
         console.print(f"\nThe final model, at λ*{of}:", style="bold", highlight=False)
         console.print(f"  {best.command(best.best)}", soft_wrap=True, markup=False, highlight=False)
+    elif any(one.passed_over for one in choice.answers):
+        console.print("\nNo final model is recommended.", style="bold red", highlight=False)
     for path in (choice.out / name for name in FILES):
         if path.exists():
             console.print(f"{path.name:12} {path}", soft_wrap=True, markup=False, highlight=False)
@@ -57,7 +60,7 @@ def _show(console: Console, choice: Choice, answer: Answer) -> None:
         drawn = _table(title, answer, [titles[i] for i in kept], [[row[i] for i in kept] for row in rows])
     console.print(drawn)
     console.print(f"{answer.units} of {answer.all_units} units were trained", style="dim", highlight=False)
-    for words in sentences(answer):
+    for words in sentences(choice, answer):
         console.print(words, style="bold", markup=False, highlight=False)
 
 

@@ -10,8 +10,12 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
 from regen.comparing.gather import why
+from regen.eligibility import memorizes
 from regen.runs import Folder, read_json
 from regen.strengths.table import Score, Unit
+
+# The figures that have no gap of their own, and what is shown instead.
+GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
 
 
 class Failed(Exception):
@@ -72,7 +76,8 @@ def scored(unit: Unit, folder: Path) -> Trained:
 
 
 def score(result: dict, monitor: str | None = None) -> Score:
-    """Of a result.json: a figure (None: the monitored one), the same on training images, their gap, and seconds of training.
+    """Of a result.json: a figure (None: the monitored one), the same on training images, their gap (see `GAPS`), seconds of
+    training, and whether the run memorizes.
 
     Training seconds are images seen by images per second: the same however often the run was interrupted, measuring apart.
     """
@@ -81,10 +86,15 @@ def score(result: dict, monitor: str | None = None) -> Score:
     diverged = result["status"] == "diverged"
     held_out = math.nan if diverged else _number(figures.get(monitor, result.get(monitor)))
     train = _number(figures.get(f"train/{name}")) if monitor.startswith("val/") else math.nan
-    gap = _number(figures.get(f"gap/{name}", figures.get("gap")))
+    gap = _number(figures.get(GAPS[name]) if name in GAPS else figures.get(f"gap/{name}", figures.get("gap")))
     speed = _number(result.get("images_per_second"))
     cost = result.get("images_seen", 0) / speed if speed > 0 else _number(result.get("seconds"))
-    return Score(held_out, *((math.nan, math.nan) if diverged else (train, gap)), cost)
+    return Score(held_out, *((math.nan, math.nan) if diverged else (train, gap)), cost, memorizes(result))
+
+
+def gap_title(monitor: str) -> str:
+    """The title of a score's gap: that of the monitored figure, or gap/copies where it has none."""
+    return GAPS.get(monitor.partition("/")[2], "gap")
 
 
 def _number(value: object) -> float:

@@ -7,24 +7,30 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from regen.choosing.answer import Answer, Choice
+from regen.choosing.units import gap_title
+from regen.eligibility import describe
 from regen.page.words import number
 from regen.strengths.path import Point
 from regen.strengths.table import Strength
 
-FIGURES = ("mean", "se", "train", "gap", "cost", "rounds", "diverged", "complete")
+FIGURES = ("mean", "se", "train", "gap", "cost", "rounds", "diverged", "memorizing", "complete")
 
 
 def marks(answer: Answer, point: Point) -> list[str]:
-    """λ*, λ₁SE, and after how many rounds it was dropped."""
+    """λ*, λ₁SE, why it was passed over, and after how many rounds it was dropped."""
     found = [name for name, one in (("λ*", answer.best), ("λ₁SE", answer.one_se)) if one == point.strength]
+    if point.strength in answer.passed_over:
+        found.append(f"passed over: {answer.passed_over[point.strength]}")
+    elif point.memorizing:
+        found.append(describe(point.memorizing, point.rounds - point.diverged))
     if not point.complete:
         rounds = answer.raced.dropped.get(point.strength)
         found.append(f"dropped after {rounds}" if rounds else f"{point.rounds} of {len(answer.table.rounds)} rounds")
     return found
 
 
-def sentences(answer: Answer) -> list[str]:
-    """Whether regularizing helps, λ* and λ₁SE, and what cannot be said."""
+def sentences(choice: Choice, answer: Answer) -> list[str]:
+    """Whether regularizing helps, λ* and λ₁SE, what was passed over, and what cannot be said."""
     said = [answer.claim.sentence] if answer.claim else []
     if answer.best is not None:
         words = f"λ* is {answer.candidate.shown(answer.best)}"
@@ -33,7 +39,7 @@ def sentences(answer: Answer) -> list[str]:
                 f"; the strongest within one standard error of it, λ₁SE, is {answer.candidate.shown(answer.one_se)}"
             )
         said.append(f"{words}.")
-        said += _at_an_end(answer)
+        said += [*_passed_over(choice, answer), *_at_an_end(answer)]
     return [*said, *(f"{one[0].upper()}{one[1:]}." for one in answer.lacking)]
 
 
@@ -44,7 +50,7 @@ def cells(choice: Choice, answer: Answer) -> tuple[list[str], list[list[str]]]:
         choice.monitor,
         "± s.e.",
         "train",
-        "gap",
+        gap_title(choice.monitor),
         "seconds",
     ]
     titles += ["rounds", "diverged", ""]
@@ -76,20 +82,21 @@ def contents(choice: Choice) -> dict:
         "higher_is_better": choice.higher,
         "regularizer": best.candidate.name if best else None,
         "command": best.command(best.best) if best else None,
-        "answers": [_answer(one) for one in choice.answers],
+        "answers": [_answer(choice, one) for one in choice.answers],
         "lacking": list(choice.lacking),
         "settings": choice.settings,
     }
 
 
-def _answer(one: Answer) -> dict:
+def _answer(choice: Choice, one: Answer) -> dict:
     chosen = {name: strength for name, strength in (("best", one.best), ("one_se", one.one_se)) if strength is not None}
     return {
         "regularizer": one.candidate.name,
         **{name: _by_key(one, chosen[name]) if name in chosen else None for name in ("best", "one_se")},
         "commands": {name: one.command(strength) for name, strength in chosen.items()},
         "claim": {**asdict(one.claim), "helps": bool(one.claim.helps)} if one.claim else None,
-        "sentences": sentences(one),
+        "passed_over": [{"strength": _by_key(one, s), "reason": reason} for s, reason in one.passed_over.items()],
+        "sentences": sentences(choice, one),
         "points": [{**asdict(point), "strength": _by_key(one, point.strength)} for point in one.points],
         "rounds": [one_round._asdict() for one_round in one.table.rounds],
         "units": [
@@ -108,6 +115,19 @@ def _cells(answer: Answer, point: Point) -> list[str]:
     diverged = str(point.diverged) if point.diverged else ""
     label = answer.candidate.axis_label(point.strength)
     return [label, *figures, cost, str(point.rounds), diverged, ", ".join(marks(answer, point))]
+
+
+def _passed_over(choice: Choice, answer: Answer) -> list[str]:
+    """The strengths that memorize, and a warning where copies may have improved the score of λ = 0."""
+    named = [f"{answer.candidate.shown(strength)} ({reason})" for strength, reason in answer.passed_over.items()]
+    said = [f"Passed over: {', '.join(named)}."] if named else []
+    off = any(not any(strength) for strength in answer.passed_over)
+    if off and answer.claim and not answer.claim.helps and not choice.monitor.endswith("/generalization"):
+        said.append(
+            f"λ = 0 memorizes, and copies may improve its {choice.monitor}, so that the comparison with it may hide that "
+            "regularizing helps: val/generalization does not reward copies."
+        )
+    return said
 
 
 def _at_an_end(answer: Answer) -> list[str]:
@@ -131,5 +151,13 @@ def _told(value: float) -> str:
 
 
 def kinds(answer: Answer) -> Sequence[str]:
-    """How each row is shown: best, dropped or ""."""
-    return ["best" if one.strength == answer.best else "" if one.complete else "dropped" for one in answer.points]
+    """How each row is shown: best, passed-over, dropped or ""."""
+    return [_kind(answer, point) for point in answer.points]
+
+
+def _kind(answer: Answer, point: Point) -> str:
+    if point.strength == answer.best:
+        return "best"
+    if not point.eligible:
+        return "passed-over"
+    return "" if point.complete else "dropped"

@@ -9,7 +9,8 @@ from regen.strengths.table import Strength, Table, shown
 def best(table: Table) -> Strength:
     """λ*: of the strengths with a score in every round, that with the fewest diverged units, and of those the best mean.
 
-    Of equals, the weakest. Raises ValueError if none has a score in every round, or if all units diverged.
+    Of equals, the weakest. Strengths that memorize (see `Table.eligible`) are passed over. Raises ValueError if none has a
+    score in every round, if all of these memorize, or if all units diverged.
     """
     return table.strengths[best_row(table)]
 
@@ -17,13 +18,18 @@ def best(table: Table) -> Strength:
 def best_row(table: Table, among: list[int] | None = None) -> int:
     """The row of λ*, of all strengths or of some rows."""
     rows = range(len(table.strengths)) if among is None else among
-    candidates = [row for row in rows if table.complete[row]]
-    if not candidates:
+    complete = [row for row in rows if table.complete[row]]
+    if not complete:
         lost = np.isnan(table.losses).sum(1)
         raise ValueError(
             f"none of the strengths {shown(table.strengths[row] for row in rows)} has a score in all "
             f"{len(table.rounds)} rounds: they lack {', '.join(str(lost[row]) for row in rows)}; run the missing units"
         )
+    candidates = [row for row in complete if table.eligible[row]]
+    if not candidates:
+        named = "; ".join(f"{shown([table.strengths[row]])}: {table.describe_memorizing(row)}" for row in complete)
+        some = "" if len(complete) == len(table.strengths) else " with a score in all rounds"
+        raise ValueError(f"every strength{some} memorizes, so that none is recommended ({named})")
     if among is None and not np.isfinite(table.losses[candidates]).any():
         raise ValueError(
             f"all units diverged, at {shown(table.strengths[row] for row in candidates)}: try other strengths"
@@ -32,7 +38,9 @@ def best_row(table: Table, among: list[int] | None = None) -> int:
 
 
 def one_standard_error(table: Table) -> Strength:
-    """λ₁SE: the strongest that is worse than λ* by at most one standard error, and has no more diverged units.
+    """λ₁SE: the strongest that is worse than λ* by at most one standard error.
+
+    It has no more diverged units than λ*, and does not memorize.
 
     The rule of Breiman, Friedman, Olshen and Stone 1984 (Hastie, Tibshirani and Friedman 2009, section 7.10), with the
     standard error of the paired difference from λ* instead of that of λ*'s own mean: how hard a fold is, and how lucky a
@@ -50,7 +58,13 @@ def one_standard_error(table: Table) -> Strength:
     return next(
         table.strengths[row]
         for row in reversed(range(len(table.strengths)))
-        if row == chosen or (table.complete[row] and diverged[row] <= diverged[chosen] and _within(table, worse[row]))
+        if row == chosen
+        or (
+            table.complete[row]
+            and table.eligible[row]
+            and diverged[row] <= diverged[chosen]
+            and _within(table, worse[row])
+        )
     )
 
 

@@ -48,7 +48,8 @@ def claim(table: Table, level: float = 0.05) -> Claim:
     strength would hide every effect.
 
     A pruned strength has no score in the last rounds. What it might have scored there is bounded: Wilcoxon's exact probability
-    is added to p for each (Bonferroni). So the level holds however strengths were pruned. If all were, p is 1.
+    is added to p for each (Bonferroni). So the level holds however strengths were pruned. If all were, p is 1. A strength
+    that memorizes (see `Table.eligible`) is treated as a pruned one: no claim is made for it.
 
     The null hypothesis is that strengths do nothing on any fold. If they help on some folds and harm on others, by half a
     standard deviation of a unit, rounds are not independent and the claim is made in 9 % (5 folds, 3 seeds); then ask
@@ -57,15 +58,19 @@ def claim(table: Table, level: float = 0.05) -> Claim:
     The interval is Student's with Bonferroni's correction for K, around the mean of the differences, of which the standard
     error takes folds and seeds for crossed: it holds 0 in 98 to 99 % of cases without effect, 97 % if folds differ in it.
 
-    Raises ValueError without λ = 0 in every round, without another strength, and if all units diverged.
+    Raises ValueError without λ = 0 in every round, without another strength that does not memorize, and if all units
+    diverged.
     """
     others = [row for row in range(len(table.strengths)) if row != table.off]
     if not others:
         raise ValueError("expected strengths to compare λ = 0 with, got none but 0")
-    best_row(table)  # raises if all diverged
+    best_row(table)  # raises if all diverged or memorize
+    eligible = [row for row in others if table.eligible[row]]
+    if not eligible:
+        raise ValueError("every strength but 0 memorizes, so that none of them is compared with 0")
     better, n = table.better_by(table.off), len(table.rounds)
-    ran = [row for row in others if table.complete[row]]
-    row = best_row(table, among=ran) if ran else max(others, key=lambda one: (~np.isnan(better[one])).sum())
+    ran = [row for row in eligible if table.complete[row]]
+    row = best_row(table, among=ran) if ran else max(eligible, key=lambda one: (~np.isnan(better[one])).sum())
     p = _p_value(better[ran], ran.index(row), len(others) - len(ran)) if ran else 1.0
     effect, half = _effect(table, better[row], level / len(others))
     more = max(0, math.ceil(math.log2(len(others) / level)) - n)

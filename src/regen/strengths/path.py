@@ -12,10 +12,12 @@ from regen.strengths.table import Strength, Table
 class Point:
     """One strength. Means are over the units that did not diverge; nan where there are none.
 
-    mean      held-out score; of a strength with fewer rounds than others, freed of how hard its rounds were
-    se        of the mean, over other folds and other seeds; nan for fewer than two units
-    rounds    units that have a score, of which `diverged` diverged
-    complete  whether these are all rounds
+    mean        held-out score; of a strength with fewer rounds than others, freed of how hard its rounds were
+    se          of the mean, over other folds and other seeds; nan for fewer than two units
+    rounds      units that have a score, of which `diverged` diverged
+    complete    whether these are all rounds
+    memorizing  units that memorize
+    eligible    whether these are less than half of the units that did not diverge: only then it can be chosen
     """
 
     strength: Strength
@@ -27,6 +29,8 @@ class Point:
     rounds: int
     diverged: int
     complete: bool
+    memorizing: int = 0
+    eligible: bool = True
 
 
 def path(table: Table) -> list[Point]:
@@ -72,7 +76,9 @@ def _point(table: Table, row: int) -> Point:
     strength = table.strengths[row]
     means = {name: _mean(table, strength, name) for name in ("train", "gap", "cost")}
     rounds, diverged = int((~np.isnan(losses)).sum()), int(np.isinf(losses).sum())
-    return Point(strength, mean, se, **means, rounds=rounds, diverged=diverged, complete=bool(table.complete[row]))
+    memory = {"memorizing": int(table.memorizing[row]), "eligible": bool(table.eligible[row])}
+    complete = bool(table.complete[row])
+    return Point(strength, mean, se, **means, rounds=rounds, diverged=diverged, complete=complete, **memory)
 
 
 def _hardness(table: Table) -> NDArray[np.float64]:

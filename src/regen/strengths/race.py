@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from regen.eligibility import is_passed_over
 from regen.strengths.path import standing
 from regen.strengths.signs import chance, signed_ranks
 from regen.strengths.table import Round, Strength, Unit, better_by, ordered, shown
@@ -20,8 +21,10 @@ class Race:
 
     After each round (a fold and a seed, in the order of `seeds`, then `folds`) from the `fewest`-th on, a strength is dropped
     if Wilcoxon's signed-rank test, paired with the strength that is best so far, finds it worse at `level` (one-sided, exact).
-    λ = 0 is never dropped: all are compared with it. (Racing: Maron and Moore 1994; by ranks within rounds: Birattari et al.
-    2002; Wilcoxon's test between settings on folds: Optuna's WilcoxonPruner.) Fewer than five pairs cannot reach 0.05.
+    λ = 0 is never dropped: all are compared with it. A strength of which at least half of the units memorize so far is not
+    the one that others are compared with: it cannot be chosen, and copies make a distance small. (Racing: Maron and Moore
+    1994; by ranks within rounds: Birattari et al. 2002; Wilcoxon's test between settings on folds: Optuna's WilcoxonPruner.)
+    Fewer than five pairs cannot reach 0.05.
     The level is that of one look at one strength, uncorrected: on a valley with folds that differ by 1 and units by 1.0, where
     two steps cost 1, the best of 8 is dropped in 6 % of races of 5 folds and 3 seeds, for a neighbour that costs 0.25, and 32 %
     of units are saved; at 0.1, 18 % and 39 %; with Holm's correction, 3 % and 22 %.
@@ -52,6 +55,7 @@ class Race:
         self.dropped: dict[Strength, int] = {}  # after how many rounds
         self.done = 0  # rounds that are complete
         self._told: dict[Unit, float] = {}
+        self._memorizing: set[Unit] = set()
 
     @property
     def racing(self) -> list[Strength]:
@@ -70,13 +74,18 @@ class Race:
         units = [Unit(strength, one.fold, one.seed) for one in rounds for strength in self.racing]
         return [unit for unit in units if unit not in self._told]
 
-    def tell(self, unit: Unit, score: float) -> None:
-        """Its held-out score. Raises ValueError on a unit that is not of this race, and on another score than it was told."""
+    def tell(self, unit: Unit, score: float, memorizes: bool = False) -> None:
+        """Its held-out score, and whether its run memorizes.
+
+        Raises ValueError on a unit that is not of this race, and on another score than it was told.
+        """
         if unit.strength not in self.strengths or unit.round not in self.rounds:
             raise ValueError(f"{unit} is none of the race's units")
         if unit in self._told and not _same(self._told[unit], score):
             raise ValueError(f"{unit} was told {self._told[unit]}, and now {score}")
         self._told[unit] = score
+        if memorizes:
+            self._memorizing.add(unit)
         while self.done < len(self.rounds) and not self.next():
             self.done += 1
             if self.fewest <= self.done < len(self.rounds):
@@ -86,10 +95,18 @@ class Race:
         racing = self.racing
         told = [[self._told[Unit(one, r.fold, r.seed)] for r in self.rounds[: self.done]] for one in racing]
         losses = np.where(np.isfinite(told), self.sign * np.array(told), np.inf)
-        best = min(range(len(racing)), key=lambda row: standing(losses[row]))
+        eligible = [row for row, one in enumerate(racing) if not self._memorizes(one, np.isfinite(losses[row]).sum())]
+        if not eligible:
+            return
+        best = min(eligible, key=lambda row: standing(losses[row]))
         for strength, worse in zip(racing, signed_ranks(better_by(losses, losses[best])), strict=True):
             if not self._is_off(strength) and chance(worse, worse.sum()) <= self.level:
                 self.dropped[strength] = self.done
+
+    def _memorizes(self, strength: Strength, ended: int) -> bool:
+        """Whether at least half of a strength's `ended` units in the complete rounds memorize."""
+        units = [Unit(strength, one.fold, one.seed) for one in self.rounds[: self.done]]
+        return is_passed_over(sum(unit in self._memorizing for unit in units), ended)
 
     def _is_off(self, strength: Strength) -> bool:
         return not any(strength)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from regen.eligibility import describe, is_passed_over
+
 Strength = tuple[float, ...]  # a number for each axis, as (lambda_g,) or (lambda_g, lambda_d); all 0: not regularized
 
 
@@ -37,12 +39,14 @@ class Score:
     held_out    the monitored figure on the fold that was held out; nan: diverged, which is worse than any number
     train, gap  the same on as many training images, and how much better that is; nan where not measured
     cost        seconds, or whatever is paid
+    memorizes   whether the run is diagnosed so
     """
 
     held_out: float
     train: float = np.nan
     gap: float = np.nan
     cost: float = np.nan
+    memorizes: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,24 @@ class Table:
     def complete(self) -> NDArray[np.bool_]:
         """(strengths,) whether it has a score in every round. Only these are chosen from: others had other rounds."""
         return ~np.isnan(self.losses).any(1)
+
+    @cached_property
+    def memorizing(self) -> NDArray[np.int_]:
+        """(strengths,) the number of units that memorize."""
+        count = np.zeros(len(self.strengths), int)
+        for unit, score in self.scores.items():
+            count[self.strengths.index(unit.strength)] += score.memorizes
+        return count
+
+    @cached_property
+    def eligible(self) -> NDArray[np.bool_]:
+        """(strengths,) whether less than half of the units that did not diverge memorize. Only these are chosen from."""
+        ended = np.isfinite(self.losses).sum(1)
+        return np.array([not is_passed_over(*pair) for pair in zip(self.memorizing, ended, strict=True)])
+
+    def describe_memorizing(self, row: int) -> str:
+        """Return "2 of 3 runs memorize", of the units of a row that did not diverge."""
+        return describe(int(self.memorizing[row]), int(np.isfinite(self.losses[row]).sum()))
 
     @cached_property
     def off(self) -> int:
@@ -136,4 +158,6 @@ def shown(strengths: Iterable[Strength]) -> str:
 
 
 def _mean(scores: list[Score]) -> Score:
-    return Score(*(float(np.mean([getattr(one, name) for one in scores])) for name in Score.__dataclass_fields__))
+    """The mean over seeds; it memorizes if at least half of the scores do."""
+    means = {name: float(np.mean([getattr(one, name) for one in scores])) for name in Score.__dataclass_fields__}
+    return Score(**means | {"memorizes": means["memorizes"] >= 0.5})
