@@ -186,7 +186,9 @@ def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
     words = Read(comparing.write(memorizing).read_text()).text
     assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Its runs say: generalizes." in words
     assert "Passed over : lambda_d=0 (number 4, 3 of 3 runs memorize)." in words
-    assert "A setting is passed over, and comes after the others, if at least half of its finished runs memorize" in words
+    assert (
+        "A setting is passed over, and comes after the others, if at least half of its finished runs memorize" in words
+    )
     assert "lambda_d=0: passed over: 3 of 3 runs memorize" in words  # along the strength
     assert "1 setting is passed over, because at least half of the finished runs memorize" in words  # of the front
     front = words.partition("on the front")[2].partition("Samples")[0]

@@ -22,11 +22,19 @@ def trials_in(folder: Path, wanted: int = 3, sampler=None, higher: bool = False)
     return Trials(study_in(folder, higher), folder, wanted, draw, make)
 
 
-def done(trials: Trials, claim: Claim, status: str = "finished", value: float | str = 1.0) -> None:
+def done(
+    trials: Trials,
+    claim: Claim,
+    status: str = "finished",
+    value: float | str = 1.0,
+    kind: str = "generalizes",
+) -> None:
     """The claim's job ends so."""
     job = Folder(trials.folder / f"job_{claim.trial.number}")
     job.path.mkdir(exist_ok=True)
-    job.result.write_text(json.dumps({"status": status, "monitor": "val/fd", "val/fd": value}))
+    job.result.write_text(
+        json.dumps({"status": status, "monitor": "val/fd", "val/fd": value, "verdict": {"kind": kind}})
+    )
     if status == "failed":
         (job.path / "error.txt").write_text("RuntimeError")
     trials.tell(claim, job)

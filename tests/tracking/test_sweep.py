@@ -12,10 +12,11 @@ from regen.comparing.gather import gather
 from regen.comparing.group import compare_runs
 from regen.runs import read_json
 from regen.tracking.path import Point, lines, picture, points
-from regen.tracking.sweep import Told, tell
+from regen.tracking.sweep import Told, _summary, tell
 
 LOGGER = {"project": "regen", "offline": None, "timeout_seconds": 20}
-TYPED = ("-m", "sweep=mine", "logger=wandb", "regularizer=l2", "seed=0", "metrics=[frechet]", "max_iterations=4")
+TYPED = ("-m", "sweep=mine", "logger=wandb", "regularizer=l2", "seed=0", "metrics=[frechet]", "monitor=val/fd")
+TYPED += ("max_iterations=4",)
 
 
 def test_each_job_is_a_run_of_its_own_with_its_axes_and_the_sweep_has_one_that_goes_on_with_it(
@@ -36,6 +37,17 @@ def test_each_job_is_a_run_of_its_own_with_its_axes_and_the_sweep_has_one_that_g
     assert (first["runs"], second["runs"], second["comparison"]["nrows"]) == (2, 3, 3)
     assert second["samples"]["captions"][0] == second["best"]
     assert {"path", "path_table", "path_plot_table", "compare"} <= set(first)
+
+
+def test_a_sweep_in_which_all_settings_memorize_has_no_best_in_wandb(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run(tmp_path / f"{seed}", 1.0, seed, kind="memorizes")
+    run(tmp_path / "other", 0.5, regularizer=regularizers(r1=1.0), kind="memorizes")
+    summary = _summary(compare_runs(gather(tmp_path)[0]))
+    assert summary["passed_over"] == 2 and "best" not in summary
+    run(tmp_path / "honest", 9.0, regularizer=regularizers(r1=2.0))
+    summary = _summary(compare_runs(gather(tmp_path)[0]))
+    assert (summary["best"], summary["best/val/fd"]) == ("regularizer=r1 lambda_d=2", 9.0)
 
 
 def test_without_the_logger_nothing_is_told(tmp_path: Path) -> None:

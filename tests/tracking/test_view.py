@@ -29,7 +29,7 @@ def test_its_curves_are_against_images_seen_and_its_runs_grouped_by_sweep() -> N
     curves = panels(section, "Run History Line Plot")
     assert {curve["xAxis"] for curve in curves} == {section["settings"]["xAxis"]} == {"images_seen"}
     drawn = {name for curve in curves for name in curve["metrics"]}
-    assert {"val/recall", "gap", "gap/auc", "gap/nearest", "d/loss", "g/loss"} <= drawn
+    assert {"val/recall", "gap", "gap/auc", "gap/copies", "d/loss", "g/loss"} <= drawn
     assert section["runSets"][0]["grouping"] == [{"section": "run", "name": "group"}]
 
 

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from regen.eligibility import memorizes
 from regen.runs import read_json, write_json
 from regen.searching.trials import Trials
 from regen.sweeps.names import BESIDE
 
 ENOUGH = 10  # finished trials, before it is said which setting matters
+SHOWN = 8  # trials that are passed over, in the terminal
 
 
 def write(trials: Trials) -> None:
@@ -30,10 +32,24 @@ def _answer(trials: Trials) -> dict:
     higher = trials.study.direction == optuna.study.StudyDirection.MAXIMIZE
     counts = Counter(one.user_attrs.get("status", one.state.name.lower()) for one in known)
     answer = {"trials": dict(counts), "wanted": trials.wanted, "higher_is_better": higher}
-    if finite:
-        best = (max if higher else min)(finite, key=lambda one: one.value)
+    passed_over = {one.number: one for one in finite if _memorizes(trials.folder, one)}
+    answer["passed_over"] = [_passed_over(trials.folder, one) for one in passed_over.values()]
+    eligible = [one for one in finite if one.number not in passed_over]
+    if eligible:
+        best = (max if higher else min)(eligible, key=lambda one: one.value)
         answer |= _best(trials.folder, best) | {"importance": _importance(trials.study, finite)}
     return answer
+
+
+def _memorizes(folder: Path, trial: FrozenTrial) -> bool:
+    """Whether the trial's run memorizes: by its folder, or by what was noted where the folder is on another machine."""
+    result = read_json(folder / trial.user_attrs["folder"] / "result.json")
+    return memorizes(result) if result else trial.user_attrs.get("memorizes", False)
+
+
+def _passed_over(folder: Path, trial: FrozenTrial) -> dict:
+    place = str(folder / trial.user_attrs["folder"])
+    return {"trial": trial.number, "value": trial.value, "folder": place, "reason": "its run memorizes"}
 
 
 def _best(folder: Path, best: FrozenTrial) -> dict:
@@ -71,6 +87,13 @@ def show(path: Path) -> None:
             share = answer["importance"].get(name)
             decides = "" if share is None else f"   decides {share:.0%} of it"
             table.add_row(escape(name), escape(f"{value:.4g}" if isinstance(value, float) else str(value)) + decides)
+    if passed_over := answer.get("passed_over"):
+        named = ", ".join(f"trial {one['trial']} ({one['value']:.4g})" for one in passed_over[:SHOWN])
+        more = f" and {len(passed_over) - SHOWN} more" if len(passed_over) > SHOWN else ""
+        reason = "its run memorizes" if len(passed_over) == 1 else "their runs memorize"
+        table.add_row("passed over", f"{named}{more}: {reason}")
+        if "value" not in answer:
+            table.add_row("best", "none is recommended: every finished trial memorizes")
     console = Console()
     console.print(table)
     if "value" in answer:

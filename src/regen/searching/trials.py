@@ -14,6 +14,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from regen.eligibility import memorizes
 from regen.metrics.diagnosis import read_history
 from regen.runs import Folder, read_json
 from regen.searching.samplers import most
@@ -104,6 +105,7 @@ class Trials:
         """Tell the study what a job's folder holds: a figure, that it was pruned, or that it failed.
 
         A job that diverged is as bad as can be: the study is told infinity, so that the sampler keeps away from there.
+        Whether its run memorizes is noted, and changes nothing of the figure: such a trial is never the best (see `closing`).
         One that was interrupted stays as it is, to be gone on with.
         """
         result = read_json(folder.result)
@@ -120,6 +122,7 @@ class Trials:
             return
         claim.trial.set_user_attr("status", status)
         claim.trial.set_user_attr("folder", folder.path.name)
+        claim.trial.set_user_attr("memorizes", memorizes(result))
         if status in ("finished", "pruned"):
             self._report(claim.trial.number, folder, result["monitor"])
         self.study.tell(claim.trial.number, **told)

@@ -95,6 +95,7 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
     best, monitor = comparison.best, comparison.monitor
     counts = {status: sum(run.status == status for run in comparison.runs) for status in STATUSES}
     found: dict[str, Any] = {"runs": len(comparison.runs), **counts}
+    found["passed_over"] = sum(bool(group.passed_over) for group in comparison.groups)  # settings that memorize
     if best:
         found |= {"best": best.label, f"best/{monitor}/se": best.of(monitor).error}
         found |= {f"best/{name}": best.of(name).mean for name in (monitor, *comparison.figures)}
