@@ -1,8 +1,44 @@
-"""The board of a terminal: a row for each figure, a column for each place."""
+"""The metric table of a terminal: a row for each figure, columns for held-out, training, real and generated images."""
 
+import re
+
+import pytest
 from rich.console import Console
 
-from regen.board import board
+from regen.board import DETAILS, board
+
+DEFAULT = {
+    "gap": -0.178,
+    "gap_se": 0.259,
+    "val/generalization": 0.774,
+    "val/generalization_se": 0.069,
+    "val/fd": 2.876,
+    "val/fd_se": 0.466,
+    "train/fd": 4.934,
+    "gap/fd": -0.745,
+    "gap/fd_se": 1.087,
+    "real/fd": 0.616,
+    "real/fd_se": 0.43,
+    "val/kd": 0.0332,
+    "val/kd_se": 0.0093,
+    "train/kd": 0.0659,
+    "gap/kd": -0.0192,
+    "gap/kd_se": 0.0293,
+    "real/kd": -0.0134,
+    "real/kd_se": 0.0106,
+    "val/skill": 0.774,
+    "val/skill_se": 0.069,
+    "fake/copies": 0.0,
+    "real/copies": 0.0,
+    "gap/copies": 0.0,
+    "gap/copies_low": -0.014,
+    "gap/copies_high": 0.0019,
+    "gap/attraction": -0.094,
+    "gap/attraction_se": 0.076,
+    "val/ndb": 0.2,
+    "fake/spread": 48.7,
+    "real/spread": 58.6,
+}
 
 
 def shown(figures: dict[str, float], monkeypatch, width: int = 80) -> list[str]:
@@ -10,35 +46,51 @@ def shown(figures: dict[str, float], monkeypatch, width: int = 80) -> list[str]:
     console = Console(width=width)
     with console.capture() as capture:
         console.print(board("a run", figures))
-    return capture.get().splitlines()
+    return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def test_figures_stand_side_by_side_with_their_errors_and_intervals(monkeypatch) -> None:
-    figures = {"gap": 0.1, "val/kd": 3.14159, "val/kd_se": 0.2, "train/kd": 2.5, "real/kd": 0.0}
-    figures |= {"gap/nearest": 0.98, "gap/nearest_low": 0.95, "gap/nearest_high": 1.01, "fake/spread": 41.0}
-    lines = [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in shown(figures, monkeypatch, 100) if "│" in line
+def cells(line: str) -> list[str]:
+    return re.split(r" {2,}", line.strip())
+
+
+def test_rows_hold_figures_with_errors_and_intervals_the_most_important_first(monkeypatch) -> None:
+    lines = shown(DEFAULT, monkeypatch, 100)
+    assert [cells(line) for line in lines[1:-1]] == [
+        ["held out", "training", "gap", "real", "generated"],
+        ["generalization", "0.774 ± 0.069"],
+        ["skill", "0.774 ± 0.069"],
+        ["copies", "0.0% [−1.4, 0.2]", "0.0%", "0.0%"],
+        ["attraction", "−0.094 ± 0.076"],
+        ["gap", "−0.18 ± 0.26"],
+        ["fd", "2.88 ± 0.47", "4.93", "−0.7 ± 1.1", "0.62 ± 0.43"],
+        ["kd", "0.0332 ± 0.0093", "0.0659", "−0.019 ± 0.029", "−0.013 ± 0.011"],
     ]
-    assert lines == [
-        ["gap", "", "", "0.1", "", ""],
-        ["kd", "3.14 ± 0.2", "2.5", "", "0", ""],
-        ["nearest", "", "", "0.98 [0.95–1.01]", "", ""],
-        ["spread", "", "", "", "", "41"],
-    ]
+    assert lines[0] == "a run" and lines[-1] == "In result.json as well: ndb, spread"
+
+
+def test_table_of_default_metrics_fits_into_80_characters_with_a_line_for_each_figure(monkeypatch) -> None:
+    lines = shown(DEFAULT, monkeypatch)
+    assert len(lines) == 10 and max(map(len, lines)) <= 80
+    assert cells(lines[-2]) == ["kd", "0.033±0.009", "0.0659", "−0.02±0.03", "−0.013±0.011"]
 
 
 def test_in_a_narrow_terminal_names_stay_whole_and_errors_stand_below(monkeypatch) -> None:
     figures = {f"{place}/classifier_score": 3.78123 for place in ("val", "train", "gap", "real", "fake")}
     figures |= {f"{name}_se": 0.0954 for name in list(figures)}
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown(figures, monkeypatch) if "│" in line]
-    assert cells == [["classifier_score", *["3.78"] * 5], ["", *["± 0.095"] * 5]]
+    lines = shown(figures, monkeypatch, 63)
+    assert [cells(line) for line in lines[2:]] == [["classifier_score", *["3.8"] * 5], ["± 0.1"] * 5]
+
+
+def test_minor_figures_are_shown_if_there_are_no_others(monkeypatch) -> None:
+    assert any(cells(line) == ["spread", "41.0"] for line in shown({"fake/spread": 41.0}, monkeypatch))
+    assert "spread" in DETAILS
 
 
 def test_large_numbers_are_written_whole(monkeypatch) -> None:
     lines = shown({"val/elbo_nats": -2571.26, "val/elbo_nats_se": 113.4, "train/elbo_nats": 460.2}, monkeypatch, 100)
-    assert any("-2,571 ± 113" in line and " 460.2 " in line for line in lines)
+    assert any(cells(line) == ["elbo_nats", "−2,571 ± 113", "460"] for line in lines)
 
 
-def test_a_wide_terminal_has_room_for_words(monkeypatch) -> None:
-    assert any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width=150))
-    assert not any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width=90))
+@pytest.mark.parametrize(("width", "has_titles"), [(150, True), (90, False)])
+def test_a_wide_terminal_has_room_for_titles(monkeypatch, width: int, has_titles: bool) -> None:
+    assert any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width)) == has_titles

@@ -22,14 +22,15 @@ from regen.data.split import Split
 from regen.directions import sefa, traversals
 from regen.gan import GAN
 from regen.latents import Latents
+from regen.metrics import missing_modes
 from regen.metrics.metric import Look, SampleMetric
 from regen.metrics.seen import Seen
 from regen.networks import mlp
-from regen.page import pixels
+from regen.page import head, pixels
 from regen.page.curves import thinned
 from regen.page.layers import effective_rank, matrices, spectrum
 from regen.page.making import SECTIONS
-from regen.page.words import number, words
+from regen.page.words import measurement, number, with_error, words
 from regen.randomness import Draws
 from regen.regularizers.gradients import R1
 from regen.runs import ROOT, Folder
@@ -49,13 +50,20 @@ class Pixels(nn.Module):
 
 FIGURES = {
     "gap": 0.0123,
+    "gap_se": 0.0456,
     "val/fd": 4.567,
+    "val/fd_se": 0.234,
     "train/fd": 4.321,
     "gap/fd": 0.246,
     "real/fd": 0.789,
-    "gap/nearest": 0.911,
-    "gap/nearest_low": 0.873,
-    "gap/nearest_high": 0.955,
+    "real/fd_se": 0.0321,
+    "val/skill": 0.8123,
+    "val/skill_se": 0.0456,
+    "fake/copies": 0.0671,
+    "real/copies": 0.0125,
+    "gap/copies": 0.0553,
+    "gap/copies_low": -0.0041,
+    "gap/copies_high": 0.1037,
     "gap/auc": 0.634,
     "gap/auc_se": 0.0211,
 }
@@ -92,14 +100,21 @@ class Run:
 
 
 def look_at(model, data: Images, net: nn.Module, n: int = 40) -> Look:
-    sets = {
-        "held_out": data.validation,
-        "stand_ins": data.train,
-        "some_train": data.train,
-        "some_held_out": data.validation,
-    }
-    fake = Seen(model.sample(0, n), net)
-    return Look(split="val", model=model, fake=fake, **{name: Seen(split, net) for name, split in sets.items()})
+    fake, train, held_out = (Seen(part, net) for part in (model.sample(0, n), data.train, data.validation))
+    return Look(
+        split="val",
+        model=model,
+        fake=fake,
+        sized_fake=fake,
+        some_fake=fake,
+        held_out=held_out,
+        some_held_out=held_out,
+        held_out_set=held_out,
+        stand_ins=train,
+        some_stand_ins=train,
+        some_train=train,
+        training_set=train,
+    )
 
 
 def split_of(number: int, labels: bool = True) -> Split:
@@ -118,8 +133,8 @@ def make_run(path: Path, model=None, labels: bool = True, net: nn.Module | None 
     node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 0.5, "every": 1}
     folder.config.write_text(OmegaConf.to_yaml({"name": "a <b>bold</b> run", "regularizer": {"r1": node}}))
     folder.metrics.write_text(
-        "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/share,val/fd,gap/nearest,gap/nearest_low,gap/nearest_high\n"
-        "10,640,1.4,0.7,0.1,0.0002,5,1,0.9,1.1\n20,1280,nan,0.6,0.2,0.0001,4.567,0.911,0.873,0.955\n"
+        "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/share,val/fd,gap/copies,gap/copies_low,gap/copies_high\n"
+        "10,640,1.4,0.7,0.1,0.0002,5,0,-0.1,0.1\n20,1280,nan,0.6,0.2,0.0001,4.567,0.0553,-0.0041,0.1037\n"
     )
     for seen in (640, 1280):
         pictures.save_png(pictures.grid(images(16, seen)), path / "samples" / f"images_{seen:010d}.png")
@@ -149,13 +164,13 @@ def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
     assert "a <b>bold</b> run" in read.text  # as it is written, not as HTML
     assert "Overfits from image 640 on: it is <nearer>." in read.text
     for shown in (
-        "4.57",
+        "4.57 ± 0.23",
         "4.32",
         "0.246",
-        "0.789",
-        "0.911 (0.873 to 0.955)",
+        "0.789 ± 0.032",
+        "5.5% [−0.4, 10.4]",
         "0.634 ± 0.021",
-        "1%",
+        "0.012 ± 0.046",
         "3.21 at 640 images",
     ):
         assert shown in read.text
@@ -176,7 +191,7 @@ def test_what_src_evaluate_found_since_stands_in_a_table_of_its_own(run):
     found = {"split": "test", "samples": 50, "weights": "ema", "checkpoint": "best", "images_seen": 640}
     read = run.page(evaluations=[{**found, "figures": {"test/fd": 7.77, "gap/fd": "nan"}}])
     assert "On the test part: 50 samples of the best checkpoint (ema weights), at 640 images seen" in read.text
-    assert read.text.count("How far generated images are from real ones") == 2  # in the first tile and the first table
+    assert read.text.count("The distance between the distributions") == 2  # in the first tile and the first table
     assert "7.77" in read.text and "not a number" in read.text
 
 
@@ -199,15 +214,15 @@ def test_weights_that_are_not_finite_leave_their_norms_and_curves(run):
         next(run.look.model.ema.parameters()).fill_(torch.nan)
     look = replace(run.look, fake=Seen(run.look.model.sample(0, 40), Pixels()))
     read = run.page(look)
-    assert {"layers", "curves", "board"} <= set(read.ids)
+    assert {"layers", "curves", "metric_table"} <= set(read.ids)
     assert "the generator draws numbers that are not finite." in left_out(read)
 
 
 def test_without_labels_or_a_classifier_classes_alone_are_missing(tmp_path):
     read = make_run(tmp_path / "a", labels=False).page()
-    assert "Classes drawn : the data have no labels." in left_out(read) and "neighbours" in read.ids
+    assert "Classes : the data have no labels." in left_out(read) and "neighbours" in read.ids
     read = make_run(tmp_path / "b", net=nn.Flatten()).page()
-    assert "Classes drawn : the features chosen come from a net that does not tell" in left_out(read)
+    assert "Classes : the features chosen come from a net that does not tell" in left_out(read)
 
 
 class Own(nn.Module):
@@ -227,7 +242,7 @@ def test_a_net_of_ones_own_is_shown_and_where_it_does_not_score_that_is_said(tmp
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.discriminator = Own()
     read = make_run(tmp_path, model).page()
-    assert "What D thinks : D does not score single images (I take at most 30 images)." in left_out(read)
+    assert "Discriminator logits : D does not score single images (I take at most 30 images)." in left_out(read)
     assert "matrix 5×16" in read.text and "5.0 of 5" in read.text
 
 
@@ -301,17 +316,81 @@ def test_points_in_the_plane_are_drawn_as_points(tmp_path):
     read = run.page(
         monitor="val/reverse_kl", figures={"val/modes": 7.0, "val/high_quality": 0.5, "val/reverse_kl": 0.1}
     )
-    assert "7 of 8" in read.text and "40 generated points" in read.text and "by their nearest cluster" in read.text
+    assert "7 of 8" in read.text and "40 generated points" in read.text and "by their nearest mode" in read.text
     assert {"paths of the generator between two latents each", "paths of the generator along 4 directions"} <= {
         found["aria-label"].partition(" ")[2].partition(",")[0] for tag, found in read.pictures if tag == "svg"
     }
     assert "points in the plane have no pictures" in left_out(read) and left_out(read).count(":") == 1
 
 
+def tile(read: Read, title: str) -> str:
+    """The text of a tile, up to the next one or the command."""
+    after = read.text.partition(f" {title} ")[2]
+    return min((after.partition(end)[0] for end in ("quality:", "memory of", "relative gap", "python src")), key=len)
+
+
+def test_tiles_show_skill_copies_gap_and_memory_of_d_with_errors(run):
+    read = run.page(monitor="val/skill", best={"iteration": 10, "images_seen": 640, "val/skill": 0.9})
+    assert tile(read, "quality: skill").startswith("0.812 ± 0.046")
+    assert "Best val/skill: 0.900 at 640 images." in tile(read, "quality: skill")
+    assert tile(read, "memory of G: copies").startswith("5.5% 0.0 to 10.4%")
+    assert tile(read, "relative gap").startswith("1% ± 5%") and "does not differ from 0" in tile(read, "relative gap")
+    assert tile(read, "memory of D (AUC)").startswith("0.634 ± 0.021")
+    assert "quality: Fréchet distance" not in read.text
+
+
+def test_tile_of_monitored_distance_states_figure_of_real_images_with_its_error(run):
+    shown = tile(run.page(), "quality: Fréchet distance")
+    assert "Real images have 0.789 ± 0.032" in shown and "up to this standard error" in shown
+    without = {name: value for name, value in FIGURES.items() if name != "real/fd_se"}
+    assert "no generator can expect better" not in run.page(figures=without).text
+
+
+def test_copies_cannot_be_counted_if_many_held_out_images_are_copies(run):
+    shown = tile(run.page(figures=FIGURES | {"real/copies": 0.6}), "memory of G: copies")
+    assert shown.startswith("unknown") and "60.0% of the held-out images" in shown
+
+
+def test_attraction_beyond_chance_is_stated_with_copies(run):
+    figures = FIGURES | {"gap/attraction": 0.4, "gap/attraction_se": 0.1}
+    assert "40% ± 10% more" in tile(run.page(figures=figures), "memory of G: copies")
+    assert "more than expected" not in run.page(figures=figures | {"gap/attraction": 0.2}).text
+
+
+@pytest.mark.parametrize("kind", ["generalizes", "underfits", "overfits", "drops modes", "memorizes", "cannot tell"])
+def test_every_diagnosis_has_a_sign_and_a_style(run, kind):
+    text = run.page(verdict={"kind": kind, "sentence": f"{kind.capitalize()}: because."}).text
+    assert f"{head.SIGNS[kind]} {kind.capitalize()} : because." in text
+    html = run.folder.page.read_text()
+    style = kind.replace(" ", "-")
+    assert f'class="verdict {style}"' in html and (
+        kind == "cannot tell" or f".{style}" in html.partition("</style>")[0]
+    )
+
+
+def test_classes_that_missing_modes_tests_find_missing_are_named(run, monkeypatch):
+    monkeypatch.setattr(missing_modes, "FeatureNet", Pixels)
+
+    def page_of(images: torch.Tensor) -> str:
+        return run.page(replace(run.look, fake=Seen(images, run.look.fake.net))).text
+
+    brightest = torch.eye(16)[:2].repeat(200, 1).view(400, 1, 4, 4)  # of classes 0 and 1
+    assert "Hardly drawn: class 2." in page_of(brightest)
+    assert "Hardly drawn" not in page_of(torch.eye(16)[:3].repeat(200, 1).view(600, 1, 4, 4))
+
+
+def test_pairs_show_copies_first_and_count_them(run):
+    train, _ = run.data.train[torch.arange(32)]
+    samples = torch.cat([run.look.fake.images[:37], train[:3]])
+    text = run.page(replace(run.look, fake=Seen(samples, run.look.fake.net))).text
+    assert "3 of 40 samples are copies of one of the 32 training images" in text
+    assert text.partition("For comparison")[0].count(": a copy") == 3
+
+
 def test_a_section_that_fails_costs_no_page_and_a_page_no_run(run, caplog):
     read = run.page(evaluations="broken")
-    assert "The gap board : it could not be made (AttributeError" in left_out(read)
-    assert "report.html lacks 'The gap board'" in caplog.text
+    assert "Metric table : it could not be made (TypeError" in left_out(read)
+    assert "report.html lacks 'Metric table'" in caplog.text
     assert page.write(Folder(run.folder.path / "nowhere"), run.look, RESULT, run.data) is None
     assert "could not be made: FileNotFoundError" in caplog.text
 
@@ -378,6 +457,34 @@ def test_numbers_are_written_as_a_person_reads_them():
     assert number(float("nan")) == "not a number"
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (2.8765, 0.4661, "2.88 ± 0.47"),
+        (-0.7452, 1.0866, "−0.7 ± 1.1"),
+        (-0.001, 0.02, "−0.001 ± 0.020"),
+        (-0.0001, 0.02, "0.000 ± 0.020"),
+        (-2571.26, 113.4, "−2,571 ± 113"),
+        (0.5, 0.0, "0.500 ± 0"),
+        (math.nan, 0.1, "not a number ± 0.100"),
+    ],
+)
+def test_value_is_rounded_as_its_standard_error(value, error, text):
+    assert measurement(value, error) == text
+
+
+def test_errors_and_intervals_follow_their_figures():
+    figures = {
+        "val/kd": 0.0332,
+        "val/kd_se": 0.0093,
+        "gap/copies": 0.015,
+        "gap/copies_low": -0.01,
+        "gap/copies_high": 0.034,
+    }
+    assert with_error(figures, "val/kd") == "0.0332 ± 0.0093" and with_error(figures, "val/kd", 1) == "0.033 ± 0.009"
+    assert with_error(figures, "gap/copies") == "1.5% [−1.0, 3.4]"
+
+
 def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(train, monkeypatch, capsys):
     import report as script
     from regen import cli
@@ -392,7 +499,7 @@ def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(t
     assert str(folder / "report.html") in capsys.readouterr().out
     assert (folder / "curves.png").exists()
     read = Read((folder / "report.html").read_text())
-    assert {"samples", "board", "scores", "classes", "layers"} <= set(read.ids)
+    assert {"samples", "metric_table", "logits", "classes", "layers"} <= set(read.ids)
     assert "could not be made" not in read.text
 
 

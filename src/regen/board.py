@@ -1,62 +1,94 @@
-"""The board: the figures of an evaluation side by side, on held-out and on training images, and of real ones."""
+"""The metric table of a terminal: a row for each figure, and columns for held-out, training and real images."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
+from regen.page.words import with_error
 from regen.panels import TITLES
 
 COLUMNS = ("held out", "training", "gap", "real", "generated")
-ROOMY, WIDE = 100, 130  # characters: room for errors beside their figures; for words, too
-PLACES = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
+WIDE = 130  # characters: room for titles
+KINDS = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
+FIRST = ("generalization", "skill", "copies", "attraction", "gap", "auc")
+DETAILS = ("density", "coverage", "spread", "authenticity", "ct", "ndb", "score", "reconstruction_nats", "nll_ess")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a value and its error are written.
+
+    digits               of an error
+    plus_minus, bracket  what separates a value from its error, or from its interval
+    """
+
+    digits: int
+    plus_minus: str
+    bracket: str
+
+
+LAYOUTS = (
+    Layout(2, " ± ", " ["),
+    Layout(1, " ± ", " ["),
+    Layout(1, "±", " ["),
+    Layout(1, "\n± ", "\n["),
+)  # ever narrower
 
 
 def board(title: str, figures: Mapping[str, float]) -> Table:
-    """A table of {"val/fd": …, "gap/nearest_low": …}: a row for each figure, a column for each place."""
-    width = Console().width
-    table = Table(title=title, title_justify="left", pad_edge=width >= ROOMY)
+    """A table of {"val/fd": …, "gap/copies_low": …}, with standard errors and intervals next to their figures.
+
+    Generalization, skill and copies come first. DETAILS are left out, and the caption names them. In a terminal that is too
+    narrow, errors stand below their figures.
+    """
+    width, unlimited = Console().width, Console(width=1000)
+    for layout in LAYOUTS:
+        table = _table(title, figures, layout, with_titles=width >= WIDE)
+        if Measurement.get(unlimited, unlimited.options, table).maximum <= width:
+            break
+    return table
+
+
+def in_order(figures: Mapping[str, float]) -> list[str]:
+    """The names of figures without their kind, the most important first."""
+    names = list(dict.fromkeys(name.rpartition("/")[2] for name in figures if not is_error(name, figures)))
+    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def is_error(name: str, figures: Mapping[str, float]) -> bool:
+    """Whether this is the standard error or an end of the interval of another figure."""
+    return any(name.endswith(end) and name.removesuffix(end) in figures for end in ("_se", "_low", "_high"))
+
+
+def _table(title: str, figures: Mapping[str, float], layout: Layout, with_titles: bool) -> Table:
+    names = in_order(figures)
+    shown = [name for name in names if name not in DETAILS] or names
+    rows = {name: _cells(figures, name, layout) for name in shown}
+    columns = [column for column in COLUMNS if any(column in cells for cells in rows.values())]
+    left_out = [name for name in names if name not in shown]
+    caption = f"In result.json as well: {', '.join(left_out)}" if left_out else None
+    table = Table(title=title, caption=caption, box=None, padding=(0, 1), pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
     table.add_column("", no_wrap=True)
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    if width >= WIDE:
+    if with_titles:
         table.add_column("", style="dim")
-    for figure, cells in _rows(figures, " " if width >= ROOMY else "\n").items():
-        row = [figure or "gap", *(cells.get(column, "") for column in COLUMNS), _words(figure)]
+    for name, cells in rows.items():
+        row = [name, *(cells.get(column, "") for column in columns), TITLES.get(name, "")]
         table.add_row(*row[: len(table.columns)])
     return table
 
 
-def _words(figure: str) -> str:
-    return (
-        TITLES.get(figure, "")
-        if figure
-        else "share of the first distance by which samples are nearer to training images"
-    )
-
-
-def _rows(figures: Mapping[str, float], space: str) -> dict[str, dict[str, str]]:
-    """{"fd": {"held out": "3.1 ± 0.2", …}}: standard errors and intervals stand behind what they belong to, or below it."""
-    rows: dict[str, dict[str, str]] = {}
-    for name, value in figures.items():
-        kind, _, figure = name.partition("/")
-        if any(figure.endswith(end) and name.removesuffix(end) in figures for end in ("_se", "_low", "_high")):
-            continue
-        rows.setdefault(figure, {})[PLACES.get(kind, "held out")] = _cell(figures, name, value, space)
-    return rows
-
-
-def _cell(figures: Mapping[str, float], name: str, value: float, space: str) -> str:
-    text = _digits(value, 3)
-    if (error := figures.get(f"{name}_se")) is not None:
-        text += f"{space}± {_digits(error, 2)}"
-    if (low := figures.get(f"{name}_low")) is not None:
-        text += f"{space}[{low:.2f}–{figures[f'{name}_high']:.2f}]"
-    return text
-
-
-def _digits(value: float, n: int) -> str:
-    """With n digits; one more from 100 on, all before the point from 1,000 on, and fewer of what is next to nothing."""
-    if 1000 <= abs(value) < 1e6:
-        return f"{value:,.0f}"
-    return f"{value:.{n + 1 if abs(value) >= 100 else n if abs(value) >= 1e-3 else 2}g}"
+def _cells(figures: Mapping[str, float], figure: str, layout: Layout) -> dict[str, str]:
+    """{"held out": "3.1 ± 0.2", …} of a figure."""
+    names = {column: f"{kind}/{figure}" for kind, column in KINDS.items() if f"{kind}/{figure}" in figures}
+    if figure in figures:  # "gap", which has no kind
+        names["gap" if figure == "gap" else "held out"] = figure
+    cells = {column: with_error(figures, name, layout.digits) for column, name in names.items()}
+    return {
+        column: cell.replace(" ± ", layout.plus_minus).replace(" [", layout.bracket) for column, cell in cells.items()
+    }

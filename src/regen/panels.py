@@ -35,6 +35,7 @@ TITLES = {
     "repeats": "share of samples that repeat another",
     "authenticity": "share of authentic samples",
     "missing_modes": "share of real images in missing modes",
+    "fld": "feature likelihood divergence",
     "ndb": "statistically different bins (NDB)",
     "auc": "AUC of D, training against held-out",
     "mig": "mutual information gap",

@@ -1,20 +1,35 @@
-"""The first screen: what the run was, what came of it, and its three or four numbers with what they mean."""
+"""The head of the page: the run, its diagnosis, and the most important figures with their meaning."""
 
 import math
 import shlex
 from dataclasses import dataclass
 
+from regen.metrics.diagnosis import CHANCE, DUPLICATED
 from regen.page.evidence import Evidence
-from regen.page.words import number, words
+from regen.page.words import number, percent, with_error, words
 
-SIGNS = {"generalizes": "✓", "overfits": "!", "memorizes": "!!", "collapsed": "✕", "diverged": "✕"}
+DERIVED = ("skill", "generalization")  # the figures in the tile of the skill
+
+SIGNS = {
+    "generalizes": "✓",
+    "underfits": "!",
+    "overfits": "!",
+    "drops modes": "!",
+    "memorizes": "!!",
+    "collapsed": "✕",
+    "diverged": "✕",
+    "failed": "✕",
+    "cannot tell": "?",
+    "unknown": "?",
+}
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A number, what it is, what it means, and where it stands between good (0) and bad (1), if there is such a scale."""
+    """A number with its error, what it is, what it means, and its place between good (0) and bad (1) if there is a scale."""
 
     value: str
+    error: str
     title: str
     meaning: str
     place: float | None = None
@@ -24,15 +39,17 @@ class Tile:
 def make(evidence: Evidence) -> dict:
     """What the head of the page shows."""
     result = evidence.result
-    verdict = result.get("verdict") or {}
+    diagnosis = result.get("verdict") or {}
     status, reason = result.get("status", "not ended"), result.get("reason")
-    said = _said(verdict["kind"], verdict["sentence"]) if verdict else (status, f": {reason or _plainly(status)}")
+    kind = diagnosis.get("kind", status)
+    said = _said(kind, diagnosis["sentence"]) if diagnosis else (status, f": {reason or _plainly(status)}")
     return {
         "name": name(evidence),
         "folder": evidence.folder.path.name,
         "facts": facts(result),
-        "kind": verdict.get("kind", status),
-        "sign": SIGNS.get(verdict.get("kind", status), "–"),
+        "kind": kind,
+        "style": kind.replace(" ", "-"),
+        "sign": SIGNS.get(kind, "–"),
         "said": said,
         "reason": reason if reason and reason not in said[1] else None,
         "command": "python src/" + shlex.join(result["command"]) if result.get("command") else None,
@@ -57,6 +74,8 @@ def name(evidence: Evidence) -> str:
     """The run's own, or its data and regularizers."""
     if evidence.cfg.get("name"):
         return evidence.cfg.name
+    if evidence.result.get("name"):  # of given images
+        return f"Samples compared with {evidence.result['name']}"
     known = (evidence.cfg.get("data") or {}).get("_target_", "run").rpartition(".")[2]
     data = evidence.data.name if evidence.data is not None else known
     chosen = list(evidence.cfg.get("regularizer") or {})
@@ -65,65 +84,122 @@ def name(evidence: Evidence) -> str:
 
 
 def tiles(evidence: Evidence) -> list[Tile]:
-    """The monitored figure, the gap, what D remembers and what G copies, as far as they were measured."""
-    made = [*_quality(evidence), *_gap(evidence), *_remembered(evidence), *_copied(evidence)]
-    return [tile for tile in made if tile]
+    """The monitored figure, the skill, copies, the gap and D's memory, as far as they were measured."""
+    return [
+        *_monitored(evidence),
+        *_skill(evidence),
+        *_modes(evidence),
+        *_copies(evidence),
+        *_gap(evidence),
+        *_auc(evidence),
+    ]
 
 
-def _quality(evidence: Evidence) -> list[Tile]:
+def _monitored(evidence: Evidence) -> list[Tile]:
+    """A tile unless another one shows it."""
     monitor = evidence.result.get("monitor", "")
-    if monitor not in evidence.figures or monitor.startswith("gap"):
+    kind, _, figure = monitor.rpartition("/")
+    if monitor not in evidence.figures or kind == "gap" or monitor == "gap" or (_skill(evidence) and figure in DERIVED):
         return []
-    what, best = monitor.rpartition("/")[2], evidence.result.get("best") or {}
-    known, real = words(what), evidence.figures.get(f"real/{what}")
+    known, real = words(figure), f"real/{figure}"
     meaning = [known.meaning]
-    if real is not None:
-        meaning.append(f"Real images score {number(real)}: no generator can expect better.")
+    if f"{real}_se" in evidence.figures:
+        meaning.append(
+            f"Real images have {with_error(evidence.figures, real)}: no generator can expect better, up to this standard "
+            "error."
+        )
     elif known.better:
         meaning.append(f"{known.better.capitalize()} is better.")
-    if best.get("iteration", evidence.result.get("iteration")) != evidence.result.get("iteration"):
-        meaning.append(f"Best: {number(best.get(monitor))} at {best['images_seen']:,} images.")
-    return [Tile(number(evidence.figures[monitor]), f"quality: {known.title}", " ".join(meaning)), *_modes(evidence)]
+    meaning.append(_best(evidence))
+    return [Tile(*_with_error(evidence, monitor), f"quality: {known.title}", " ".join(filter(None, meaning)))]
+
+
+def _skill(evidence: Evidence) -> list[Tile]:
+    prefixes = [evidence.result.get("monitor", "").partition("/")[0], "val", "test"]
+    name = next((f"{kind}/skill" for kind in prefixes if math.isfinite(evidence.figure(f"{kind}/skill"))), None)
+    if name is None:
+        return []
+    meaning = (
+        "1: as near to held-out images as unseen real images are. 0: no nearer than a Gaussian with the mean and "
+        "covariance of the training pixels."
+    )
+    monitor = evidence.result.get("monitor", "")
+    if monitor.endswith("/generalization") and monitor in evidence.figures:
+        meaning += f" Without memorized samples (generalization): {with_error(evidence.figures, monitor)}."
+    if monitor.rpartition("/")[2] in DERIVED:
+        meaning = f"{meaning} {_best(evidence)}".strip()
+    return [Tile(*_with_error(evidence, name), "quality: skill", meaning, 1 - evidence.figure(name), ("1", "0"))]
+
+
+def _best(evidence: Evidence) -> str:
+    """The best evaluation by the monitored figure, if it is not the last one."""
+    monitor, best = evidence.result.get("monitor", ""), evidence.result.get("best") or {}
+    if best.get("iteration", evidence.result.get("iteration")) == evidence.result.get("iteration"):
+        return ""
+    return f"Best {monitor}: {number(best.get(monitor))} at {best['images_seen']:,} images."
 
 
 def _modes(evidence: Evidence) -> list[Tile]:
     if math.isnan(found := evidence.figure("val/modes")) or evidence.data is None:
         return []
     of = len(evidence.data.means)
-    quality = f"{evidence.figure('val/high_quality'):.0%} of the points lie within 3 standard deviations of one."
-    return [Tile(f"{found:.0f} of {of}", "clusters found", quality, 1 - found / of, ("all", "none"))]
+    quality = f"{evidence.figure('val/high_quality'):.0%} of the points lie within 3 standard deviations of a mode."
+    return [Tile(f"{found:.0f} of {of}", "", "modes found", quality, 1 - found / of, ("all", "none"))]
+
+
+def _copies(evidence: Evidence) -> list[Tile]:
+    share, low, high = (evidence.figure(f"gap/copies{end}") for end in ("", "_low", "_high"))
+    real = evidence.figure("real/copies")
+    if math.isnan(share):
+        return []
+    title = "memory of G: copies"
+    if real > DUPLICATED:
+        reason = (
+            f"{percent(real)} of the held-out images are copies of training images: remove duplicates from the data."
+        )
+        return [Tile("unknown", "", title, reason)]
+    meaning = (
+        "The share of samples that are copies of a training image, beyond that of held-out images "
+        f"({percent(real)}), and its 95% interval."
+    )
+    attraction, error = evidence.figure("gap/attraction"), evidence.figure("gap/attraction_se")
+    if attraction > CHANCE * error:
+        meaning += (
+            f" Of the samples, {attraction:.0%} ± {error:.0%} more than expected by chance have a training image as their "
+            "nearest real image."
+        )
+    interval = f"{percent(max(low, 0)).rstrip('%')} to {percent(min(high, 1))}"
+    return [Tile(percent(max(share, 0)), interval, title, meaning, share, ("0%", "100%"))]
 
 
 def _gap(evidence: Evidence) -> list[Tile]:
-    gap = evidence.figure("gap")
+    gap, error = evidence.figure("gap"), evidence.figure("gap_se")
     if math.isnan(gap):
         return []
     meaning = (
-        "By so much of the distance to held-out images, samples are nearer to training images. 0 or less is no nearer."
+        "How much nearer samples are to training images than to held-out images, relative to the distance to held-out "
+        "images."
     )
-    return [Tile(f"{gap:.0%}".replace("-", "−"), "gap", meaning, gap, ("0", "100%"))]
+    if abs(gap) <= 2 * error:
+        meaning += " It does not differ from 0 by more than two standard errors."
+    plus_minus = "" if math.isnan(error) else f"± {error:.0%}"
+    return [Tile(f"{gap:.0%}".replace("-", "−"), plus_minus, "relative gap", meaning, gap, ("0%", "100%"))]
 
 
-def _remembered(evidence: Evidence) -> list[Tile]:
+def _auc(evidence: Evidence) -> list[Tile]:
     auc, error = evidence.figure("gap/auc"), evidence.figure("gap/auc_se")
     if math.isnan(auc):
         return []
-    says = "" if abs(auc - 0.5) > 2 * error else " This is no different from guessing."
-    meaning = (
-        f"How often D scores a training image above a held-out one: 0.5 is guessing, 1 is knowing them by heart.{says}"
-    )
-    return [Tile(f"{auc:.2f}", "memory of D (AUC)", meaning, 2 * auc - 1, ("0.5", "1"))]
+    meaning = "The probability that D scores a training image above a held-out one: 0.5 is guessing, 1 tells all of them apart."
+    if abs(auc - 0.5) <= 2 * error:
+        meaning += " It does not differ from guessing by more than two standard errors."
+    return [Tile(*_with_error(evidence, "gap/auc"), "memory of D (AUC)", meaning, 2 * auc - 1, ("0.5", "1"))]
 
 
-def _copied(evidence: Evidence) -> list[Tile]:
-    ratio, low, high = (evidence.figure(f"gap/nearest{end}") for end in ("", "_low", "_high"))
-    if math.isnan(ratio):
-        return []
-    meaning = (
-        f"Distance to the nearest training image, measured by that to the nearest held-out one (95%: {low:.2f} to "
-        f"{high:.2f}). 1 is as near to images never seen, 0 is a copy."
-    )
-    return [Tile(f"{ratio:.2f}", "memory of G (copying)", meaning, 1 - ratio, ("1", "0"))]
+def _with_error(evidence: Evidence, name: str) -> tuple[str, str]:
+    """A figure and "± its standard error", "" if it has none."""
+    value, _, error = with_error(evidence.figures, name).partition(" ± ")
+    return value, f"± {error}" if error else ""
 
 
 def duration(seconds: float) -> str:

@@ -12,13 +12,14 @@ from markupsafe import Markup
 
 from regen import pictures
 from regen.page import (
-    board,
     classes,
     curves,
     directions,
     head,
     interpolations,
     layers,
+    logits,
+    metric_table,
     neighbours,
     provenance,
     reconstructions,
@@ -48,19 +49,35 @@ class Section:
 
 
 SECTIONS = (
-    Section("samples", "What it draws", samples.make),
-    Section("over_time", "How it got there", samples.over_time),
-    Section("board", "The gap board", board.make),
-    Section("scores", "What D thinks", board.scores),
-    Section("neighbours", "Nearest neighbours", neighbours.make),
-    Section("interpolations", "Between two samples", interpolations.make),
+    Section("samples", "Samples", samples.make),
+    Section("over_time", "Samples during training", samples.over_time),
+    Section("metric_table", "Metric table", metric_table.make),
+    Section("logits", "Discriminator logits", logits.make),
+    Section("neighbours", "Nearest training images", neighbours.make),
+    Section("interpolations", "Interpolations", interpolations.make),
     Section("reconstructions", "Reconstructions", reconstructions.make),
-    Section("classes", "Classes drawn", classes.make),
+    Section("classes", "Classes", classes.make),
     Section("directions", "Latent directions", directions.make),
     Section("curves", "Curves", curves.make),
     Section("regularizers", "Regularizers", regularizers.make),
     Section("layers", "Layers", layers.make),
-    Section("making", "How it was made", provenance.make),
+    Section("making", "Commands and configuration", provenance.make),
+)
+
+
+# Sections that need a run; a page of given images (src/judge.py) has none of them.
+OF_RUNS = frozenset(
+    (
+        "over_time",
+        "logits",
+        "scores",
+        "interpolations",
+        "reconstructions",
+        "directions",
+        "curves",
+        "regularizers",
+        "layers",
+    )
 )
 
 
@@ -113,6 +130,8 @@ def page(evidence: Evidence) -> str:
 
 def _part(section: Section, evidence: Evidence, found: Environment) -> tuple[str, str]:
     """The section's HTML, or "" and the reason why there is none."""
+    if "inputs" in evidence.result and section.name in OF_RUNS:
+        return "", "only images were given, without the model and the run that made them."
     try:
         return Markup(found.get_template(f"{section.name}.html").render(section.make(evidence))), ""
     except Absent as reason:

@@ -30,11 +30,9 @@ def make(evidence: Evidence) -> dict:
 def _commands(evidence: Evidence, run: str) -> dict[str, str]:
     """What goes on from a checkpoint; without one, there is only training it again."""
     if not any(evidence.folder.checkpoints.glob("*.ckpt")):
-        return (
-            {"train it again": f"python src/{shlex.join(evidence.result['command'])}"}
-            if evidence.result.get("command")
-            else {}
-        )
+        again = "judge the images again" if "inputs" in evidence.result else "train it again"
+        command = evidence.result.get("command")
+        return {again: f"python src/{shlex.join(command)}"} if command else {}
     more = f" max_iterations={2 * evidence.result['iteration']}" if evidence.result.get("status") == "finished" else ""
     going_on = {"go on": f"python src/train.py resume={run}{more}"}
     return going_on | {what: command.format(run=run) for what, command in NEXT.items()}

@@ -86,6 +86,7 @@ MEANINGS = {
         "",
     ),
     "repeats": ("The share of images that nearly repeat another one of the same set: high after a collapse.", "lower"),
+    "fld": ("How unlikely held-out images are, given the generated ones; copies do not help.", "lower"),
     "missing_modes": ("The share of real images in classes or clusters that samples hardly reach.", "lower"),
     "ndb": ("The share of classes or clusters that are drawn significantly too often or too rarely.", "lower"),
     "mig": (
