@@ -58,10 +58,10 @@ def folder(
         raise ConfigError(f"data.channels={channels!r}: expected 1 (grey), 3 (colour) or null (as the images are)")
     home = _existing(root)
     name = f"folder-{home.resolve().name}"
-    found = _image_files(home)
+    found = image_files(home)
     parts, labels = _arrange(found)
     paths = [home / path for path in found]
-    files = Files(paths, labels, image_size, channels or _channels(paths))
+    files = Files(paths, labels, image_size, channels or channels_of(paths))
     parts = _complete(parts, name, home, {"test": test, "validation": validation})
     images = Images.select(name, files, parts["train"], parts["validation"], test=files.take(parts["test"]), **use)
     return _in_memory(images) if len(files) * np.prod(files.shape) <= in_memory_bytes else images
@@ -75,8 +75,11 @@ def _existing(root: str) -> Path:
     raise ConfigError(f"data.root={root}: no such folder. Looked at {looked}. Type data.root=/path/to/your/images")
 
 
-def _image_files(home: Path) -> list[PurePath]:
-    """The image files below a folder, relative to it and sorted, so that every machine has the same order."""
+def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
+    """The image files below a folder, relative to it and sorted, so that every machine has the same order.
+
+    key   what the user types to name the folder
+    """
     Image.init()
     formats = Image.registered_extensions().items()
     extensions = {extension for extension, kind in formats if kind in Image.OPEN and kind not in NEED_OTHER_PROGRAMS}
@@ -94,7 +97,7 @@ def _image_files(home: Path) -> list[PurePath]:
         log.info("%s: ignored %d files that are no images", home, others)
     if not found:
         raise ConfigError(
-            f"{home} and its subfolders hold no image ({others} other files): type data.root=/path/to/your/images"
+            f"{home} and its subfolders hold no image ({others} other files): type {key}=/path/to/your/images"
         )
     return sorted(found, key=PurePath.as_posix)
 
@@ -135,7 +138,8 @@ def _complete(parts: dict[str, Tensor], name: str, home: Path, fractions: dict[s
     return parts | cut
 
 
-def _channels(paths: Sequence[Path]) -> int:
+def channels_of(paths: Sequence[Path]) -> int:
+    """3 if one of a few hundred of the images has colour, else 1."""
     looked_at = paths[:: -(-len(paths) // LOOKED_AT_FOR_COLOUR)]
     return 3 if any(np.ptp(read(path, 64, 3).astype(int), axis=0).max() > COLOURFUL for path in looked_at) else 1
 
