@@ -249,6 +249,6 @@ def test_bad_input_is_refused_in_words(tmp_path, judge, capsys, overrides, error
     for part in ("train", "test"):
         write_png(tmp_path / "parts" / part, photos(2))
     given = dict(word.split("=") for word in overrides.split())
-    named = {key: "good.npz" for key in ("samples", "train", "held_out")} if overrides else {}
+    named = dict.fromkeys(("samples", "train", "held_out"), "good.npz") if overrides else {}
     judge(*FAST, *(f"{key}={value}" for key, value in (named | given).items()), status=78)
     assert error in " ".join(capsys.readouterr().err.split())
