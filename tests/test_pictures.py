@@ -77,7 +77,7 @@ def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
         "Fréchet distance": ["real/fd", "train/fd", "val/fd"],
         "generalization gap (Fréchet distance)": ["gap/fd"],
         "losses": ["d/loss", "g/data", "g/loss"],  # d/data is d/loss here
-        "scores of D": ["d/fake_score", "d/real_score"],
+        "logits of D": ["d/fake_score", "d/real_score"],
         "l2, unweighted": ["d/l2", "g/l2"],
         "r1, unweighted": ["d/r1"],
         "images per second": ["images_per_second"],

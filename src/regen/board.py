@@ -14,7 +14,18 @@ COLUMNS = ("held out", "training", "gap", "real", "generated")
 WIDE = 130  # characters: room for titles
 KINDS = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
 FIRST = ("generalization", "skill", "copies", "attraction", "gap", "auc")
-DETAILS = ("density", "coverage", "spread", "authenticity", "ct", "ndb", "score", "reconstruction_nats", "nll_ess")
+DETAILS = (
+    "density",
+    "coverage",
+    "spread",
+    "authenticity",
+    "repeats",
+    "ct",
+    "ndb",
+    "score",
+    "reconstruction_nats",
+    "nll_ess",
+)
 
 
 @dataclass(frozen=True)

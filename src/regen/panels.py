@@ -74,7 +74,7 @@ def series(csv_path: Path) -> dict[str, Points]:
 
 
 def panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
-    """Series by panel title: quality first, then losses, scores, regularizers and speed."""
+    """Series by panel title: quality first, then memorization, losses, logits, regularizers and speed."""
     for player in "gd":  # without a penalty the loss is its data term: one curve is enough
         if series.get(f"{player}/data") == series.get(f"{player}/loss"):
             series.pop(f"{player}/data", None)
@@ -91,9 +91,13 @@ def _panel(name: str) -> tuple[int, str]:
     if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
         return 7, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
     if kind in ("val", "test", "train", "real", "fake"):
-        return (5, "logits of D, without augmentations") if what == "score" else (0, TITLES.get(what, what))
+        if what in ("skill", "generalization"):
+            return 0, "skill and generalization"
+        if what == "score":
+            return 5, "logits of D, without augmentations"
+        return 2 if what in ("copies", "authenticity", "repeats") else 1, TITLES.get(what, what)
     if name == "gap":
-        return 1, "relative gap"
+        return 2, "relative gap"
     if kind == "gap":
         what = what.removesuffix("_low").removesuffix("_high")  # of an interval
         return (

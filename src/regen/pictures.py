@@ -17,7 +17,8 @@ GAP = 2  # pixels between the images of a grid
 STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
 NEUTRAL = {"gap/auc": 0.5}  # of other gaps it is 0
-COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY, "d/fake_score": ORANGE}
+COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY}
+COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:

@@ -125,7 +125,7 @@ def _skill(evidence: Evidence) -> list[Tile]:
     )
     monitor = evidence.result.get("monitor", "")
     if monitor.endswith("/generalization") and monitor in evidence.figures:
-        meaning += f" Without memorized samples (generalization): {with_error(evidence.figures, monitor)}."
+        meaning += f" Generalization, which counts memorized samples as 0: {with_error(evidence.figures, monitor)}."
     if monitor.rpartition("/")[2] in DERIVED:
         meaning = f"{meaning} {_best(evidence)}".strip()
     return [Tile(*_with_error(evidence, name), "quality: skill", meaning, 1 - evidence.figure(name), ("1", "0"))]
