@@ -42,7 +42,7 @@ def test_every_schedule_can_take_a_strengths_place(option):
 def test_every_target_exists(path):
     def targets(node):
         if OmegaConf.is_dict(node):
-            for key, value in node.items():
+            for key, value in node.items_ex(resolve=False):
                 yield from [value] if key == "_target_" else targets(value)
 
     for target in targets(OmegaConf.load(path)):

@@ -102,7 +102,9 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_a_run_leaves_with_a_card_whose_code_runs(train, typed, capsys, monkeypatch):
-    run = train("regularizer=[l2,r1]", "regularizer.r1.lambda_d=3", "metrics=[frechet]", "report=false")
+    run = train(
+        "regularizer=[l2,r1]", "regularizer.r1.lambda_d=3", "metrics=[frechet]", "monitor=val/fd", "report=false"
+    )
     capsys.readouterr()
     typed(f"run={run}", "license=cc-by-4.0")
     told, folder = capsys.readouterr(), run / "export"
