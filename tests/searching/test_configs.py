@@ -14,6 +14,7 @@ from searching.by_hand import done, study_in
 from regen.build import build
 from regen.runs import ROOT, register_resolvers
 from regen.searching.spaces import Choice, Real, points
+from regen.searching.study import is_higher_better_in
 from regen.searching.trials import Trials
 
 SWEEPER = ROOT / "conf/hydra/sweeper"
@@ -79,6 +80,17 @@ def test_every_pruner_stops_bad_trials_but_none(tmp_path, name: str) -> None:
             done(trials, claim, "pruned" if pruned else "finished", far)
     assert len(stopped) + len(kept) == 40 and bool(stopped) == (name != "none")
     assert not stopped or sum(stopped) / len(stopped) > sum(kept) / len(kept)
+
+
+@pytest.mark.parametrize(
+    ("typed", "higher"),
+    [((), True), (("monitor=val/skill",), True), (("monitor=val/fd",), False), (("data=ring",), False)],
+    ids=["default of images", "skill", "distance", "default of points"],
+)
+def test_a_study_has_the_direction_of_the_monitored_figure(typed, higher: bool) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert is_higher_better_in(compose("train", list(typed))) is higher
 
 
 def test_a_start_imports_neither_optuna_nor_torch() -> None:

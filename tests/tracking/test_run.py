@@ -51,12 +51,12 @@ def test_resuming_goes_on_with_wandbs_run(train, tmp_path: Path) -> None:
 
 
 def test_the_summary_holds_the_largest_value_of_a_figure_of_which_more_is_better(train, tmp_path: Path) -> None:
-    folder = train("logger=wandb", "monitor=val/coverage", "evaluate_every=256", "max_iterations=20")
+    folder = train("logger=wandb", "monitor=val/generalization", "evaluate_every=256", "max_iterations=20")
     result = json.loads((folder / "result.json").read_text())
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
     summary = json.loads(inspected(run, "--summary"))["summary"]
-    best, last = result["best"]["val/coverage"], result["figures"]["val/coverage"]
-    assert summary["val/coverage"] == {"max": pytest.approx(best), "last": pytest.approx(last)}
+    best, last = result["best"]["val/generalization"], result["figures"]["val/generalization"]
+    assert summary["val/generalization"] == {"max": pytest.approx(best), "last": pytest.approx(last)}
     assert summary["val/fd"]["min"] <= summary["val/fd"]["last"] == pytest.approx(result["figures"]["val/fd"])
     for name in ("images_per_second", "seconds", "peak_memory_mb"):
         assert summary[name] == pytest.approx(result[name])
