@@ -10,17 +10,19 @@ import torch
 from torch import Tensor
 
 from regen.data.split import as_float
-from regen.ladder.rungs import Rung
+from regen.ladder.rungs import Rung, rungs
 from regen.ladder.truths import Truth, truths, with_duplicates
 from regen.metrics.diagnosis import Diagnosis, diagnose
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features.auto import Auto
+from regen.metrics.fld import FLD
 from regen.metrics.kernel import KernelDistance
-from regen.metrics.manifold import DensityCoverage, PrecisionRecall
+from regen.metrics.manifold import PrecisionRecall
 from regen.metrics.memorization import Memorization
 from regen.metrics.metric import SampleMetric
 from regen.metrics.missing_modes import MissingModes
 from regen.metrics.spread import Spread
+from regen.randomness import permutation
 
 SAMPLES = 2000
 
@@ -50,14 +52,19 @@ class FixedImages:
         return as_float(self.images[torch.arange(first, first + n) % len(self.images)])
 
 
-def metrics_of_samples() -> dict[str, SampleMetric]:
-    """Those that the diagnosis of samples alone is made of."""
-    chosen = (KernelDistance(), PrecisionRecall(3), DensityCoverage(5), Spread(), Memorization(), MissingModes())
-    return {type(metric).__name__: metric for metric in chosen}
+def metrics_of_samples(with_fld: bool = False) -> dict[str, SampleMetric]:
+    """Those that the diagnosis of samples alone is made of; FLD, to compare it as a monitor."""
+    chosen = (KernelDistance(), PrecisionRecall(3), Spread(), Memorization(), MissingModes())
+    return {type(metric).__name__: metric for metric in (*chosen, *([FLD()] if with_fld else []))}
 
 
 def climb(
-    all_rungs: Iterable[Rung], cache: Path, samples: int = SAMPLES, seed: int = 0, short: bool = False
+    all_rungs: Iterable[Rung],
+    cache: Path,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    short: bool = False,
+    with_fld: bool = False,
 ) -> Iterator[Cell]:
     """Evaluate all sets of all data sets."""
     for rung in all_rungs:
@@ -68,9 +75,24 @@ def climb(
             key = twice, len(truth.images)
             if key not in evaluators:
                 data = replace(rung.data, train=with_duplicates(rung.data.train)) if twice else rung.data
-                metrics = metrics_of_samples() | data.own_metrics()
+                metrics = metrics_of_samples(with_fld) | data.own_metrics()
                 evaluators[key] = Evaluator(data, metrics, source, cache, samples=key[1])
             yield _cell(rung, truth, evaluators[key])
+
+
+def repeated_draws(cache: Path, n: int) -> Iterator[tuple[float, str]]:
+    """Diagnoses of 0 and 15 % copies of 300 digits, n draws of each: (share of copies, kind).
+
+    Each draw takes another random half of the unseen images, and other copies.
+    """
+    rung = next(rung for rung in rungs(None, None) if rung.name == "digits, 300")
+    size = len(rung.unseen) // 2
+    evaluator = Evaluator(rung.data, metrics_of_samples(), Auto().for_data(rung.data), cache, samples=size)
+    for seed in range(n):
+        unseen = rung.unseen.take(permutation(len(rung.unseen), "ladder", "unseen", seed)[:size])
+        for truth in truths(rung.data, unseen, size, seed, short=True):
+            if truth.name in ("unseen real images", "15% copies, exact"):
+                yield truth.copies, _cell(rung, truth, evaluator).diagnosis.kind
 
 
 def _cell(rung: Rung, truth: Truth, evaluator: Evaluator) -> Cell:

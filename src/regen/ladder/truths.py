@@ -12,7 +12,7 @@ from torchvision.transforms.functional import gaussian_blur
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.metrics.baseline import gaussian_images, to_bytes
-from regen.randomness import Draws, generator
+from regen.randomness import Draws
 
 COPIES = (0.05, 0.15, 0.5, 1.0)  # shares of copies
 NOISE_OF_COPIES = 8  # grey levels
@@ -108,8 +108,7 @@ def _with_copies(
 ) -> Tensor:
     """n images of which a share are changed copies of random training images."""
     count = round(share * n)
-    rng = generator("ladder", "copies", seed)
-    copies = data.train[torch.randint(len(data.train), (count,), generator=rng)][0]
+    copies = data.train[Draws("ladder", "copies", seed).integers(len(data.train), count)][0]
     return torch.cat([change(copies, seed), fresh[count:n]])
 
 
