@@ -183,7 +183,7 @@ def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
     ):
         assert shown in read.text
     assert "λ D ½ E‖∇D(x)‖² on real images" in read.text
-    assert "inert, it did nothing" in read.text and "0.000100" in read.text
+    assert "inactive, too small to have an effect" in read.text and "0.000100" in read.text
     assert "max_iterations=40" in read.text
 
 
@@ -222,7 +222,7 @@ def test_without_labels_or_a_classifier_classes_alone_are_missing(tmp_path):
     read = make_run(tmp_path / "a", labels=False).page()
     assert "Classes : the data have no labels." in left_out(read) and "neighbours" in read.ids
     read = make_run(tmp_path / "b", net=nn.Flatten()).page()
-    assert "Classes : the features chosen come from a net that does not tell" in left_out(read)
+    assert "Classes : the features come from a network that does not classify" in left_out(read)
 
 
 class Own(nn.Module):
@@ -250,7 +250,7 @@ def test_closed_form_directions_are_shown_with_their_shares_and_an_image_at_each
     model, read = run.look.model, run.page()
     found = sefa(model.ema.net, 8)
     strips = [image for _, image in read.pictures if (image.get("alt") or "").startswith("7 images along direction")]
-    assert len(strips) == 8 and "Axes of the code" not in read.text
+    assert len(strips) == 8 and "Axes of the latent code" not in read.text
     assert all(f"{share:.1%}" in read.text for share in found.strengths.tolist())
     z = traversals(Latents(8, model.seed, "samples")(0, 1)[0], found.vectors[2:3], 7)
     with torch.inference_mode():
@@ -274,7 +274,7 @@ def test_of_a_model_that_encodes_the_axes_of_its_code_are_shown_too_the_most_use
     strips = [image["alt"] for _, image in read.pictures if (image.get("alt") or "").startswith("7 images along axis")]
     assert strips[:2] == ["7 images along axis 5", "7 images along axis 1"] and len(strips) == 8
     variance = (20 * run.data.validation[torch.arange(32)][0][:, 0, 0, 0]).var(correction=0).item()
-    assert "Axes of the code" in read.text and f"axis 5 {number(variance)}" in read.text
+    assert "Axes of the latent code" in read.text and f"axis 5 {number(variance)}" in read.text
 
 
 def test_of_data_with_known_factors_it_shows_which_axis_knows_which(tmp_path):
@@ -287,12 +287,12 @@ def test_of_data_with_known_factors_it_shows_which_axis_knows_which(tmp_path):
     data = replace(run.data, validation=part, factors=("light", "corner", "still"))
     text = replace(run, data=data, look=look_at(model, data, Pixels())).page().text
     shown = re.search(
-        r"What the code knows of the factors .* direction light corner axis 1 (\d+)% (\d+)% axis 5 (\d+)% (\d+)%", text
+        r"Factors in the latent code .* direction light corner axis 1 (\d+)% (\d+)% axis 5 (\d+)% (\d+)%", text
     )
     light_1, corner_1, light_5, corner_5 = map(int, shown.groups())
     assert light_1 > 70 > corner_1 and corner_5 > 70 > light_5
-    assert "from 32 held-out images" in text and "6 axes know nothing of any" in text
-    assert "What the code knows" not in run.page().text
+    assert "from 32 held-out images" in text and "6 axes have no information on any factor" in text
+    assert "Factors in the latent code" not in run.page().text
 
 
 def test_a_generator_that_changes_z_first_has_no_closed_form_directions_and_that_is_said(tmp_path):

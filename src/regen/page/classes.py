@@ -48,9 +48,9 @@ def _of_classes(evidence: Evidence) -> Tensor:
     """(K,) how many samples the feature net's classifier takes for each class."""
     look, classes = evidence.look, evidence.of.classes
     if not hasattr(look.fake.net, "classify"):
-        raise Absent("the features chosen come from a net that does not tell the classes of the data.")
+        raise Absent("the features come from a network that does not classify the data.")
     if look.fake.probabilities.shape[1] != classes:
-        raise Absent("the features chosen come from a net that knows other classes than those of the data.")
+        raise Absent("the features come from a network that classifies by other classes than those of the data.")
     return look.fake.probabilities.argmax(1).cpu().bincount(minlength=classes)
 
 

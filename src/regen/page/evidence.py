@@ -63,7 +63,7 @@ class Evidence:
     def of(self) -> Images:
         """The data. Raises Absent if they are not at hand."""
         if self.data is None:
-            raise Absent("the data are not at hand.")
+            raise Absent("the data are not available.")
         return self.data
 
     @property

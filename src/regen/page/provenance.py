@@ -1,4 +1,4 @@
-"""How the run was made, and what to type to go on with it."""
+"""The configuration and versions of the run, and commands to continue with it."""
 
 import shlex
 
@@ -7,9 +7,9 @@ from regen.runs import ROOT
 
 NEXT = {
     "evaluate it on the test part": "python src/evaluate.py run={run} split=test",
-    "draw from it": "python src/sample.py run={run}",
-    "take it away": "python src/export.py run={run}",
-    "make this page anew": "python src/report.py run={run}",
+    "generate images": "python src/sample.py run={run}",
+    "export it": "python src/export.py run={run}",
+    "make this page again": "python src/report.py run={run}",
 }
 
 
@@ -34,5 +34,5 @@ def _commands(evidence: Evidence, run: str) -> dict[str, str]:
         command = evidence.result.get("command")
         return {again: f"python src/{shlex.join(command)}"} if command else {}
     more = f" max_iterations={2 * evidence.result['iteration']}" if evidence.result.get("status") == "finished" else ""
-    going_on = {"go on": f"python src/train.py resume={run}{more}"}
+    going_on = {"continue training": f"python src/train.py resume={run}{more}"}
     return going_on | {what: command.format(run=run) for what, command in NEXT.items()}

@@ -1,4 +1,4 @@
-"""What the generator draws, beside real images, and how it came to it."""
+"""Generated images next to held-out images, and generated images during training."""
 
 import torch
 

@@ -51,7 +51,7 @@ MEANINGS = {
         "lower",
     ),
     "spread": (
-        "The mean variance of the features: far below that of real images, variety is lacking.",
+        "The total variance of the features: far below that of real images, variety is lacking.",
         "",
     ),
     "score": ("The mean logit that D gives to images: higher is more real.", ""),
