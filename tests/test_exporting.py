@@ -26,6 +26,7 @@ from regen.exporting.sources import SOURCES
 from regen.exporting.taken import Taken
 from regen.networks import dcgan, mlp, resnet
 from regen.opened import Opened, open_run
+from regen.page.words import with_error
 from regen.randomness import generator, seeded
 from regen.regularizers.form import SpectralNorm, WeightNorm
 from regen.runs import ROOT, Folder, write_json
@@ -115,7 +116,8 @@ def test_a_run_leaves_with_a_card_whose_code_runs(train, typed, capsys, monkeypa
     assert header["license"] == "cc-by-4.0" and {"digits", "l2", "r1", "onnx"} <= set(header["tags"])
     assert "Licence of the data: CC BY 4.0" in text and "lambda_d=3" in text and "Mescheder" in text
     assert "| seed | 0 |" in text and "regularizer.r1.lambda_d=3" in text and "hydra.run.dir" not in text
-    assert f"| val/fd | {json.loads((run / 'result.json').read_text())['val/fd']:.4g} |" in text
+    assert f"| val/fd | {with_error(json.loads((run / 'result.json').read_text())['figures'], 'val/fd')} |" in text
+    assert "val/fd_se" not in text and "copies were not counted" in text
     monkeypatch.chdir(folder)
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 4
@@ -183,7 +185,7 @@ def test_what_was_measured_afterwards_stands_in_the_card_if_it_is_of_these_weigh
     cfg = OmegaConf.create({"monitor": "val/fd", "data": {"_target_": "mine.photos"}})
     opened = Opened(folder, cfg, None, (1, 8, 8), {"iteration": 7})
     assert "1,000 samples, test part" in figures(opened, "raw") and "| test/fd | 4.25 |" in figures(opened, "raw")
-    assert "| inf |" in figures(opened, "raw") and "Nothing was measured" in figures(opened, "ema")
+    assert "| ∞ |" in figures(opened, "raw") and "Nothing was measured" in figures(opened, "ema")
 
 
 def test_source_and_licence_of_every_data_set_are_known():

@@ -13,6 +13,7 @@ from regen.exporting.figures import figures, sentence
 from regen.exporting.sources import source_of
 from regen.exporting.use import use
 from regen.opened import Opened
+from regen.page.words import percent
 from regen.passport import words
 from regen.runs import read_json
 
@@ -146,7 +147,7 @@ def _limits(opened: Opened, licence: str | None) -> str:
     lines = [
         "It can draw what is like its training data and nothing else, with their gaps and biases.",
         f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and figures.",
-        "A generated image may resemble a training image; nothing here rules that out.",
+        _copies(read_json(opened.folder.result).get("figures") or {}),
         *(
             [f"These weights had the best {cfg.monitor} of their run; if they were chosen for it, it flatters them."]
             * best
@@ -154,6 +155,17 @@ def _limits(opened: Opened, licence: str | None) -> str:
         *(["The licence of the weights is not stated."] if not licence else []),
     ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _copies(figures: dict) -> str:
+    """What is known of copies of training images."""
+    if "gap/copies" not in figures:
+        return "A generated image may be a copy of a training image: copies were not counted."
+    high = max(float(figures["gap/copies_high"]), 0.0)
+    return (
+        "A generated image may be a copy of a training image: at the end of the run at most "
+        f"{percent(high)} of the samples were, beyond the share among held-out images (95% interval)."
+    )
 
 
 def _command(opened: Opened) -> str:

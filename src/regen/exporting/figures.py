@@ -3,18 +3,20 @@
 import inspect
 from collections.abc import Mapping
 
+from regen.board import is_error
 from regen.build import resolve
 from regen.exporting.sources import source_of
 from regen.metrics.diagnosis import read_history
 from regen.opened import Opened
+from regen.page.words import with_error
 from regen.panels import AXES, TITLES
 from regen.runs import read_json
 
 WORDS = """\
-`val/` and `test/` are against images held out from training, `train/` against images trained on, `gap/` how much nearer \
-generated images are to these, `fake/` generated images alone, `real/` what real images score in their place; `gap` is \
-`gap/` of the first distance as a share of its value on held-out images. `fd`, where it stands, is a Fréchet distance in \
-other features than Inception's: no FID."""
+`val/` and `test/` compare generated images with images held out from training, `train/` with training images. `gap/` is how \
+much better the figure is on training images than on held-out images, `fake/` the figure of generated images alone, `real/` \
+that of real images; `gap` is `gap/` of the first distance relative to its value on held-out images. ± is one standard \
+error, brackets hold a 95% interval. `fd`, if there is one, is a Fréchet distance in other features than Inception's: no FID."""
 
 
 def figures(opened: Opened, weights: str) -> str:
@@ -46,8 +48,13 @@ def _unlike(opened: Opened, at: int, weights: str) -> str:
     return later + " Of the moving average of the weights, which the files do not hold." * (weights == "raw")
 
 
-def _table(found: Mapping[str, float | str]) -> str:
-    rows = [f"| {name} | {float(value):.4g} | {TITLES.get(name.split('/')[-1], '')} |" for name, value in found.items()]
+def _table(figures: Mapping[str, float | str]) -> str:
+    values = {name: float(value) for name, value in figures.items()}
+    rows = [
+        f"| {name} | {with_error(values, name)} | {TITLES.get(name.split('/')[-1], '')} |"
+        for name in values
+        if not is_error(name, values)
+    ]
     return "\n".join(["| figure | value | |", "|---|---|---|", *rows])
 
 
