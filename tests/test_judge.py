@@ -221,7 +221,7 @@ def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, caps
             "train=grey.npz",
             "holds images of 1 channel, expected 3. Folders are converted, archives are not: type channels=1",
         ),
-        ("train=parts", "holds the parts test and train of a data set: type one of them, like train="),
+        ("train=parts", "parts holds the parts test and train of a data set: type one of them, like train="),
         ("train=one.npz", "has 1 images: expected 2 or more"),
         ("out=run", "out=run is the folder of a run, whose result.json would be lost: type another folder"),
         ("channels=2", "channels=2: expected 1 (grey), 3 (colour) or null"),

@@ -74,9 +74,10 @@ class ImageFolder(ImageInput):
         tops = {path.parts[0] for path in files if len(path.parts) > 1}
         parts = sorted(top for top in tops if top.lower() in PARTS)
         if len(parts) > 1:
+            part = next((part for part in parts if (PARTS[part.lower()] == "train") == (self.key == "train")), parts[0])
             raise ConfigError(
                 f"{self.key}={self.path} holds the parts {' and '.join(parts)} of a data set: type one of them, like "
-                f"{self.key}={self.path / parts[0]}"
+                f"{self.key}={self.path / part}"
             )
         return files
 
