@@ -28,7 +28,7 @@ def made(*overrides: str):
 
 def test_a_regularized_autoencoder_has_the_penalty_on_codes_beside_what_is_typed_and_draws_from_a_mixture():
     cfg = composed("model=rae", "regularizer=[generator_slope,l2]")
-    assert list(cfg.regularizer) == ["generator_slope", "l2", "code_l2"] and cfg.monitor == "val/fd"
+    assert list(cfg.regularizer) == ["generator_slope", "l2", "code_l2"] and cfg.monitor == "val/generalization"
     assert list(composed("model=rae").regularizer) == ["code_l2"]
     model = made("model=rae")
     assert isinstance(model.prior, Mixture) and isinstance(model.objective.regularizers["code_l2"], CodeL2)
