@@ -15,7 +15,14 @@ from regen import runs
 from regen.sweeps import names, processes
 from regen.sweeps.names import job_name
 
-JOB = ("metrics=[frechet]", "data.subset=200", "max_iterations=6", "save_every=2", "evaluate_every=9999")
+JOB = (
+    "metrics=[frechet]",
+    "monitor=val/fd",
+    "data.subset=200",
+    "max_iterations=6",
+    "save_every=2",
+    "evaluate_every=9999",
+)
 GRID = ("regularizer=none,[l2,r1]", "lambda_g=0.1", "seed=0,1")
 UNCERTAIN = ("images_per_second", "seconds")
 

@@ -34,8 +34,9 @@ def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train,
     assert result["status"] == "finished"
     assert result["iteration"] == 20
     assert result["images_seen"] == 20 * 64
-    assert result["val/fd"] == result["figures"]["val/fd"] > 0
-    assert result["figures"].keys() >= {"val/fd", "train/fd", "gap/fd"}
+    assert result["val/generalization"] == result["figures"]["val/generalization"] <= 1
+    assert result["figures"].keys() >= {"val/fd", "train/fd", "gap/fd", "val/skill", "gap/copies", "gap/auc"}
+    assert result["figures"]["val/fd"] > 0
     assert result["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert "regularizer=l2" in result["command"]
     for name in ("samples.png", "curves.png", "samples/images_0000000640.png"):
@@ -83,7 +84,8 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "diverged"
     assert result["reason"] == "d/burst was not finite at iteration 13"
-    assert result["val/fd"] > 0  # of iteration 10
+    assert result["val/generalization"] == result["figures"]["val/generalization"] <= 1  # of iteration 10
+    assert result["figures"]["val/fd"] > 0
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10"]
     assert checkpoints.newest(folder / "checkpoints")["iteration"] == 10
 
