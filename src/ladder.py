@@ -19,6 +19,7 @@ def main(given: list[str] | None = None) -> int:
         "--photos", metavar="FOLDER", help="a folder of class folders of 6,000 or more colour photographs"
     )
     parser.add_argument("--short", action="store_true", help="one of each kind of set, on digits and the grid")
+    parser.add_argument("--fld", action="store_true", help="compare FLD as a monitor, too: slow")
     parser.add_argument(
         "--draws", type=int, metavar="N", help="only 0 and 15 %% copies of digits, N times: how often each is said"
     )

@@ -80,7 +80,7 @@ def judge(cfg: DictConfig) -> float:
     evaluator = Evaluator(data, metrics, source, Path(cfg.cache), device, samples=n, split=SPLIT)
     look = evaluator.look(model)
     figures = measure(evaluator, look, samples)
-    said = diagnose([{"images_seen": 0, **figures}], SPLIT, missing=evaluator.missing, held_out=len(data.validation))
+    said = diagnose([figures], SPLIT, missing=evaluator.missing, held_out=len(data.validation))
     result = {
         "status": "judged",
         "name": data.name,

@@ -183,7 +183,7 @@ class Knowing(Drawing):
 
 def look(data, part: str, model: object) -> Look:
     seen = Seen(getattr(data, part), nn.Flatten())
-    return Look("val" if part == "validation" else part, model, *[seen] * 5)
+    return Look("val" if part == "validation" else part, model, *[seen] * 11)
 
 
 def test_a_model_that_knows_place_size_and_colour_tells_these_factors(data):

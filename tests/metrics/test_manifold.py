@@ -14,7 +14,7 @@ def normal(name: str, n: int, d: int = 8) -> torch.Tensor:
 
 
 def both(real: torch.Tensor, fake: torch.Tensor) -> dict[str, float]:
-    return PrecisionRecall(3).of(real=real, fake=fake) | DensityCoverage(5).of(real=real, fake=fake)
+    return PrecisionRecall(3, symmetric=False).of(real=real, fake=fake) | DensityCoverage(5).of(real=real, fake=fake)
 
 
 def written_out(real: torch.Tensor, fake: torch.Tensor, k: int) -> tuple[float, float]:
@@ -102,3 +102,21 @@ def test_too_few_images_for_a_ball_are_an_error(metric):
 def test_no_neighbour_is_too_few():
     with pytest.raises(ConfigError, match="neighbours=0: expected 1 or more"):
         PrecisionRecall(0)
+
+
+def test_mean_image_and_noise_do_not_win_symmetric_precision_and_recall():
+    real = normal("real", 300, 64)
+    mean, noise = real.mean(0).expand(300, 64), 3 * normal("noise", 300, 64)
+    plain, symmetric = PrecisionRecall(3, symmetric=False), PrecisionRecall(3)
+    assert plain.of(real=real, fake=mean)["precision"] == 1
+    assert symmetric.of(real=real, fake=mean)["sym_precision"] == 0
+    assert plain.of(real=real, fake=noise)["recall"] > 0.9
+    assert symmetric.of(real=real, fake=noise)["sym_recall"] == 0
+
+
+def test_symmetric_figures_of_unseen_real_images_are_close_to_the_plain_ones():
+    real, fake = normal("real", 400, 2), normal("fake", 400, 2)
+    plain = PrecisionRecall(3, symmetric=False).of(real=real, fake=fake)
+    symmetric = PrecisionRecall(3).of(real=real, fake=fake)
+    assert 0.8 < symmetric["sym_precision"] <= plain["precision"]  # about 1 - 2⁻³ of one law
+    assert 0.8 < symmetric["sym_recall"] <= plain["recall"]

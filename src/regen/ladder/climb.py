@@ -97,6 +97,5 @@ def repeated_draws(cache: Path, n: int) -> Iterator[tuple[float, str]]:
 
 def _cell(rung: Rung, truth: Truth, evaluator: Evaluator) -> Cell:
     figures = evaluator(FixedImages(truth.images))
-    row = {"images_seen": 0.0} | figures
-    found = diagnose([row], modes=rung.data.modes, missing=evaluator.missing, held_out=len(rung.data.validation))
+    found = diagnose([figures], modes=rung.data.modes, missing=evaluator.missing, held_out=len(rung.data.validation))
     return Cell(rung.name, truth, figures, found)

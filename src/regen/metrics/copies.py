@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +27,14 @@ class Matches:
     ratio     (N,) distance to the nearest image over that to the second nearest that is another picture
     distance  (N,) to the nearest image: root of the summed squared differences of pixels in [-1, 1]
     index     (N,) of the nearest image
+    coarse    (N,) distance of the coarse images to the nearest of them, and coarse_index (N,), which one it is
     """
 
     ratio: Tensor
     distance: Tensor
     index: Tensor
+    coarse: Tensor
+    coarse_index: Tensor
 
     @property
     def is_copy(self) -> Tensor:
@@ -49,7 +52,7 @@ class CopySearch:
 
     images   the set that is searched
     mirror   compare mirrored images, too
-    scale    a typical distance between different pictures; see `typical_distance`
+    scale    a typical distance between different pictures; `calibrate` sets it
     """
 
     def __init__(self, images: Seen, mirror: bool, scale: float = 0.0) -> None:
@@ -60,21 +63,23 @@ class CopySearch:
         # Points in the plane lie so close together that the expanded square of float32 would not tell them apart.
         self.dtype = torch.float32 if self.shift else torch.float64
         self.coarse = torch.cat([self._coarse(self._core(self._reduced(batch))) for batch in images.batches()])
-        self.squares = self.coarse.square().sum(1)
+        squares = self.coarse.square().sum(1, keepdim=True)
+        self.right = torch.cat([-2 * self.coarse, torch.ones_like(squares), squares], 1).T.contiguous()
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def typical_distance(self, others: Seen) -> float:
-        """The median distance of other images to their nearest in the set, exact duplicates left out; 0 if all are."""
-        distances = torch.cat([self._compared(batch)[1].min(1).values for batch in _parts(others)])
+    def calibrate(self, others: Seen) -> Matches:
+        """Set the scale to the median distance of other images to their nearest, duplicates left out; the matches of those."""
+        compared = [self._compared(batch) for batch in _parts(others)]
+        distances = torch.cat([of_batch[1].min(1).values for of_batch in compared])
         different = distances[distances > (DUPLICATE if self.shift else 0)]
-        return float(different.median()) if len(different) else 0.0
+        self.scale = float(different.median()) if len(different) else 0.0
+        return self._joined(compared)
 
     def matches(self, others: Seen) -> Matches:
         """For each of the images (N, C, H, W) its nearest in the set."""
-        found = [self._matches(batch) for batch in _parts(others)]
-        return Matches(*(torch.cat(column) for column in zip(*found, strict=True)))
+        return self._joined(self._compared(batch) for batch in _parts(others))
 
     def nearest_coarse(self, others: Seen, rank: int = 0) -> tuple[Tensor, Tensor]:
         """(N,) the coarse distances of other images to their nearest in the set, and its index; rank 1: the second nearest."""
@@ -83,8 +88,12 @@ class CopySearch:
         distances, indices = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(indices)
 
-    def _matches(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        candidates, distances = self._compared(batch)
+    def _joined(self, compared: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Matches:
+        columns = zip(*(self._decided(*of_batch) for of_batch in compared), strict=True)
+        return Matches(*(torch.cat(column) for column in columns))
+
+    def _decided(self, candidates: Tensor, distances: Tensor, coarse: Tensor) -> tuple[Tensor, ...]:
+        """The fields of `Matches` of a batch."""
         nearest, place = distances.min(1)
         index = candidates.gather(1, place[:, None])[:, 0]
         other = torch.ones_like(distances, dtype=torch.bool).scatter_(1, place[:, None], False)
@@ -97,21 +106,21 @@ class CopySearch:
             kept = distances[rows].masked_fill(twins | ~other[rows], torch.inf).min(1).values
             second[rows] = torch.where(kept.isinf(), torch.full_like(kept, self.scale), kept)
         second = torch.where(second.isinf(), torch.full_like(second, self.scale), second)
-        return nearest / second.clamp_min(1e-12), nearest, index
+        return nearest / second.clamp_min(1e-12), nearest, index, coarse, candidates[:, 0]
 
-    def _compared(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Candidates (B, K) of images (B, C, H, W), and their distances (B, K)."""
+    def _compared(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Candidates (B, K) of images (B, C, H, W), their distances (B, K), and the coarse distance (B,) to the first."""
         batch = self._reduced(batch)
-        candidates = self._candidates(batch, min(CANDIDATES, len(self)))[1]
-        return candidates, self._aligned(batch, candidates)
+        coarse, candidates = self._candidates(batch, min(CANDIDATES, len(self)))
+        return candidates, self._aligned(batch, candidates), coarse[:, 0]
 
     def _candidates(self, batch: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Coarse distances (B, k), ascending, and indices (B, k) of the nearest images."""
         smallest = None
         for window in self._windows(batch):
             query = self._coarse(window)
-            products = torch.addmm(self.squares, query, self.coarse.T, alpha=-2)
-            products += query.square().sum(1, keepdim=True)
+            squares = query.square().sum(1, keepdim=True)
+            products = torch.cat([query, squares, torch.ones_like(squares)], 1) @ self.right  # |q|² + |c|² - 2 <q, c>
             smallest = products if smallest is None else torch.minimum(smallest, products, out=smallest)
         values, indices = smallest.topk(k, largest=False)
         return values.clamp_min(0).sqrt(), indices

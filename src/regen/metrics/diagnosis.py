@@ -60,7 +60,7 @@ def diagnose(
     Questions are asked in this order: does it memorize, has it collapsed, does it overfit, does it drop modes, does it
     underfit? The first that is answered yes decides. If none is, and one cannot be answered, the diagnosis is "cannot tell".
 
-    history    figures by name with "images_seen", in order
+    history    figures by name with "images_seen", in order; without it for images from elsewhere
     split      the prefix of figures on held-out images
     modes      of a mixture in the plane
     latents    latent dimensions
@@ -85,17 +85,17 @@ def diagnose(
         "underfits": _underfits(last, split, held_out),
     }
     kind = next((kind for kind, answer in answers.items() if answer.is_so), None)
-    undecided = next((answer for answer in answers.values() if answer.is_so is None), None)
+    undecided = next((name for name, answer in answers.items() if answer.is_so is None), None)
     context = _context(last, split, modes)
+    rest = [text for part, text in context if (kind or undecided) not in QUESTION.get(part, ())]
     if kind:
         answer = answers[kind]
         begin = f"{kind.capitalize()} from image {answer.since:,} on" if answer.since is not None else kind.capitalize()
-        rest = [text for text in context if kind not in QUESTION.get(text[0], ())]
-        found = Diagnosis(kind, _sentence(begin, [answer.text, *(text for _, text in rest)]), answer.since)
+        found = Diagnosis(kind, _sentence(begin, [answer.text, *rest]), answer.since)
     elif undecided:
-        found = Diagnosis("cannot tell", _sentence("Cannot tell", [undecided.text, *(text for _, text in context)]))
+        found = Diagnosis("cannot tell", _sentence("Cannot tell", [answers[undecided].text, *rest]))
     elif context:
-        found = Diagnosis("generalizes", _sentence("Generalizes", [text for _, text in context]))
+        found = Diagnosis("generalizes", _sentence("Generalizes", rest))
     else:
         found = Diagnosis("unknown", "Not known: nothing was measured that tells.")
     return _with_active(found, last, split, latents)
@@ -178,12 +178,13 @@ def _overfits(history: Sequence[Figures], split: str) -> Answer:
             f"{last['gap/attraction']:.0%} more of the samples than chance explains have a training image for their nearest"
         )
     if has_grown:
-        grown = f"{name} has grown from {history[best][name]:.3g} at image {history[best]['images_seen']:,.0f}"
+        grown = f"{name} has grown from {history[best][name]:.3g} at image {history[best].get('images_seen', 0):,.0f}"
         evidence.append(f"{grown} to {last[name]:.3g}")
     text = "; ".join(evidence)
     if told[-1] is None:
         return Answer(None, f"there are too few held-out images to tell whether D knows the training images: {text}")
-    return Answer(True, text, int(history[first]["images_seen"]))
+    since = history[first].get("images_seen")  # images that were not trained here have none
+    return Answer(True, text, None if since is None else int(since))
 
 
 def _coded_worse(history: Sequence[Figures], split: str) -> Answer:
@@ -318,7 +319,7 @@ def _ratio(figures: Figures, of: str, reference: str) -> float | None:
 def _rounded(n: float) -> str:
     """Two digits, thousands apart."""
     digits = max(0, math.ceil(math.log10(max(n, 1))) - 2)
-    return f"{math.ceil(n / 10**digits) * 10**digits:,}"
+    return f"{math.ceil(round(n / 10**digits, 6)) * 10**digits:,}"
 
 
 def _sentence(begin: str, parts: Sequence[str]) -> str:

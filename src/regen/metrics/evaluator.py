@@ -14,11 +14,12 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from regen.build import build
-from regen.data.split import Files
+from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.metrics.baseline import gaussian_images
 from regen.metrics.features.source import Source
 from regen.metrics.intervals import NORMAL
+from regen.metrics.memorization import Memorization
 from regen.metrics.metric import Comparison, Look, SampleMetric
 from regen.metrics.references import Reference, reference
 from regen.metrics.seen import AT_A_TIME, Seen
@@ -89,7 +90,8 @@ class Evaluator:
             _ = stand_ins.features
         self.stand_ins, self.some_stand_ins = self._share(stand_ins), self._share(stand_ins.take(everyone[:n]))
         self.sizes = {"sized_fake": most, "some_fake": n}
-        self.baseline = self._share(self._baseline(data, cache)) if self.in_bytes else None
+        fitted = sets["full_train"].source
+        self.baseline = self._share(self._baseline(fitted, data.name, cache)) if self.in_bytes else None
 
     @property
     def names(self) -> list[str]:
@@ -121,6 +123,7 @@ class Evaluator:
             training_set=self.training_set,
             held_out_set=self.held_out_set,
             baseline=self.baseline,
+            memorization=next((one for one in self.metrics.values() if isinstance(one, Memorization)), None),
             **parts,
         )
 
@@ -145,12 +148,12 @@ class Evaluator:
             return images
         return images.float().add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
 
-    def _baseline(self, data: Images, cache: Path | None) -> Seen:
+    def _baseline(self, train: Split | Files, name: str, cache: Path | None) -> Seen:
         """As many images as are generated."""
-        images = gaussian_images(data.full_train, self.samples)
+        images = gaussian_images(train, self.samples)
         if cache is None or next(self.net.parameters(), None) is None:
             return Seen(images, self.net, self.device)
-        return Reference(images, self.net, self.device, Path(cache) / "references", f"{data.name}-baseline")
+        return Reference(images, self.net, self.device, Path(cache) / "references", f"{name}-baseline")
 
     def _fits(self, name: str, metric: SampleMetric, data: Images) -> bool:
         try:

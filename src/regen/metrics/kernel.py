@@ -1,12 +1,18 @@
 """The kernel distance between generated and real images, and the skill that is derived from it."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regen.metrics.metric import Comparison, Look
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
 
 AT_A_TIME = 256  # rows: what is made of them stays in the cache of a core
 
@@ -85,7 +91,7 @@ class KernelDistance(Comparison):
                     comparable between data sets. val/skill_se, its standard error, from those of both distances
 
     kd does not depend on the numbers of images in expectation, so all generated images are used. The skill is left out
-    where the baseline is not told from real images, as for points in the plane.
+    for points in the plane, and nan where the baseline is not told from real images.
     """
 
     figures = ("kd",)
@@ -94,25 +100,32 @@ class KernelDistance(Comparison):
     def __init__(self) -> None:
         super().__init__()
         self._of_baseline: tuple[float, float] | None = None
+        self.has_skill = True
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        super().check(data, net)
+        self.has_skill = data.shape[1:] != (1, 1)
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         return {"kd": kernel_distance(fake, real)[0]}
 
-    def errors_of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
-        return {"kd": kernel_distance(fake, real)[1]}
+    def with_errors(self, real: Tensor, fake: Tensor) -> tuple[dict[str, float], dict[str, float]]:
+        distance, error = kernel_distance(fake, real)
+        return {"kd": distance}, {"kd": error}
 
     def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
         return {"kd": kernel_gap_error(train, held_out, fake)}
 
     def names(self, split: str) -> tuple[str, ...]:
-        return *super().names(split), f"{split}/skill", f"{split}/skill_se"
+        skill = (f"{split}/skill", f"{split}/skill_se") if self.has_skill else ()
+        return *super().names(split), *skill
 
     def measure(self, look: Look) -> dict[str, float]:
         found = super().measure(replace(look, sized_fake=look.fake))
         if look.baseline is None:
             return found
         if self._of_baseline is None:
-            distance, error = self._with_errors(real=look.held_out, fake=look.baseline)
+            distance, error = self._measured(real=look.held_out, fake=look.baseline)
             self._of_baseline = distance["kd"], error["kd"]
         distance, error = found[f"{look.split}/kd"], found[f"{look.split}/kd_se"]
         skill, skill_se = skill_of(distance, error, *self._of_baseline)

@@ -49,12 +49,14 @@ class Memorization(SampleMetric):
     mirror   count mirrored copies, too; null: if images have colour
     """
 
-    figures = ("copies", "copies_low", "copies_high", "attraction", "attraction_se", "ct", "authenticity")
+    figures = ("copied", "copies", "copies_low", "copies_high", "attraction", "attraction_se", "ct", "authenticity")
     parts = ("samples",)
 
     def __init__(self, mirror: bool | None = None) -> None:
         super().__init__()
-        self.mirror, self._null = mirror, None
+        self.mirror = mirror
+        self._null: _Null | None = None
+        self._matched: tuple[Seen, Matches] | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:
         self.mirror = data.shape[0] == 3 if self.mirror is None else self.mirror
@@ -62,14 +64,14 @@ class Memorization(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return (
             *(f"{kind}/{name}" for name in ("copies", "authenticity", "repeats") for kind in ("fake", "real")),
-            *(f"gap/{name}" for name in self.figures[:-1]),
+            *(f"gap/{name}" for name in self.figures[1:-1]),
         )
 
     def measure(self, look: Look) -> dict[str, float]:
         null = self._null_of(look)
         found = self._asked(samples=look.fake)
-        copies, authenticity = self.fake_copies, found.pop("authenticity")
-        own = {"fake/copies": copies, "real/copies": float(null.rows[:, 0].mean())}
+        authenticity = found.pop("authenticity")
+        own = {"fake/copies": found.pop("copied"), "real/copies": float(null.rows[:, 0].mean())}
         own |= {"fake/authenticity": authenticity, "real/authenticity": float(null.rows[:, 3].mean())}
         fewer = torch.arange(min(len(look.fake), len(look.held_out_set)))
         repeats = null.repeats(look.fake.take(fewer), look.held_out_set.take(fewer))
@@ -78,7 +80,15 @@ class Memorization(SampleMetric):
 
     def view(self, seen: Seen) -> Tensor:
         """(N, 4) float64: whether an image is a copy, its distance, its nearest in both sets, whether it is authentic."""
-        return self._null.rows_of(seen)
+        self._matched = seen, self._null.search.matches(seen)
+        return self._null.rows_of(*self._matched)
+
+    def matches(self, look: Look) -> tuple[Matches, Matches]:
+        """The nearest training images of generated and of held-out images; those of the last measurement are kept."""
+        null = self._null_of(look)
+        if self._matched is None or self._matched[0] is not look.fake:
+            self._matched = look.fake, null.search.matches(look.fake)
+        return self._matched[1], null.matches
 
     def of(self, samples: Tensor) -> dict[str, float]:
         copied, distances, nearest, authentic = samples.unbind(1)
@@ -87,13 +97,14 @@ class Memorization(SampleMetric):
         distinct = len(samples[:, :3].unique(dim=0))
         low, high = difference(float(copied.mean()) * distinct, distinct, float(null.rows[:, 0].sum()), len(null.rows))
         real = float(null.rows[:, 0].mean())
-        self.fake_copies = float(copied.mean())
+        fake = float(copied.mean())
         if real > NULL_MOST:
             share, low, high = 0.0, 0.0, 1.0
         else:
-            share, low, high = ((value) / (1 - real) for value in (self.fake_copies - real, low, high))
+            share, low, high = (value / (1 - real) for value in (fake - real, low, high))
         attraction, error = null.attraction(nearest)
         return {
+            "copied": fake,
             "copies": share,
             "copies_low": low,
             "copies_high": high,
@@ -115,18 +126,17 @@ class _Null:
     def __init__(self, training: Seen, held_out: Seen, mirror: bool) -> None:
         self.training = training
         self.search, self.others = CopySearch(training, mirror), CopySearch(held_out, mirror)
-        self.search.scale = self.search.typical_distance(held_out)
-        self.to_nearest = torch.full_like(self.search.squares, torch.nan)
-        self.rows = self.rows_of(held_out)
+        self.to_nearest = self.search.coarse.new_full((len(training),), torch.nan)
+        self.matches = self.search.calibrate(held_out)
+        self.rows = self.rows_of(held_out, self.matches)
 
-    def rows_of(self, images: Seen) -> Tensor:
-        matches: Matches = self.search.matches(images)
-        to_training, index = self.search.nearest_coarse(images)
+    def rows_of(self, images: Seen, matches: Matches) -> Tensor:
+        """See `Memorization.view`."""
         to_held_out, other = self.others.nearest_coarse(images)
-        nearest = torch.where(to_training < to_held_out, index, other + len(self.search))
-        tied = (to_training - to_held_out).abs() <= TIE * self.search.scale
+        nearest = torch.where(matches.coarse < to_held_out, matches.coarse_index, other + len(self.search))
+        tied = (matches.coarse - to_held_out).abs() <= TIE * self.search.scale
         nearest = nearest.masked_fill(tied, -1)
-        authentic = to_training > self._own_distance(index)
+        authentic = matches.coarse > self._own_distance(matches.coarse_index)
         return torch.stack(
             [matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1
         )

@@ -17,6 +17,7 @@ from regen.metrics.seen import Seen
 
 if TYPE_CHECKING:
     from regen.data.images import Images
+    from regen.metrics.memorization import Memorization
     from regen.model import Model
 
 
@@ -32,6 +33,7 @@ class Look:
     some_train, some_held_out, some_fake, some_stand_ins    images of each kind in equal numbers
     training_set, held_out_set   the whole of both sets, on every process
     baseline        images drawn from a Gaussian with the mean and covariance of the training pixels; None in the plane
+    memorization    the metric that has searched the training set for them, if it was measured
     """
 
     split: str
@@ -47,6 +49,7 @@ class Look:
     training_set: Seen
     held_out_set: Seen
     baseline: Seen | None = None
+    memorization: Memorization | None = None
 
 
 class SampleMetric(torchmetrics.Metric):
@@ -165,9 +168,9 @@ class Comparison(SampleMetric):
         return tuple(name for base, has_error in of_all for name in ([base, f"{base}_se"] if has_error else [base]))
 
     def measure(self, look: Look) -> dict[str, float]:
-        held_out, held_out_se = self._with_errors(real=look.held_out, fake=look.sized_fake)
+        held_out, held_out_se = self._measured(real=look.held_out, fake=look.sized_fake)
         if self._of_real is None:
-            real, real_se = self._with_errors(real=look.held_out, fake=look.stand_ins)
+            real, real_se = self._measured(real=look.held_out, fake=look.stand_ins)
             self._of_real = real | {f"{name}_se": real_se[name] for name in self.figures}
         train, gap, gap_se = self._gap(look)
         found = {}
@@ -178,9 +181,10 @@ class Comparison(SampleMetric):
             found[f"real/{name}"], found[f"real/{name}_se"] = self._of_real[name], self._of_real[f"{name}_se"]
         return found
 
-    def errors_of(self, real: Tensor, fake: Tensor) -> Mapping[str, float]:
-        """Standard errors of the figures of rows."""
-        return jackknife(self.of, {"real": real, "fake": fake})
+    def with_errors(self, real: Tensor, fake: Tensor) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """The figures of rows, and their standard errors."""
+        figures = {name: float(value) for name, value in self.of(real=real, fake=fake).items()}
+        return figures, jackknife(self.of, {"real": real, "fake": fake})
 
     def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> Mapping[str, float]:
         """Standard errors of the gaps, with the same generated rows on both sides."""
@@ -190,11 +194,11 @@ class Comparison(SampleMetric):
 
         return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake})
 
-    def _with_errors(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    def _measured(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
         rows = self._gathered(real=real, fake=fake)
         if rows is None:
             return dict.fromkeys(self.figures, math.nan), dict.fromkeys(self.figures, math.nan)
-        return {name: float(value) for name, value in self.of(**rows).items()}, self.errors_of(**rows)
+        return self.with_errors(**rows)
 
     def _gap(self, look: Look) -> tuple[Mapping[str, float], ...]:
         """The figures on training images, the gaps, and the errors of these."""
@@ -224,7 +228,7 @@ class Manifold(Comparison):
 
     def measure(self, look: Look) -> dict[str, float]:
         if self._of_real is None:
-            real, errors = self._with_errors(real=look.some_held_out, fake=look.some_stand_ins)
+            real, errors = self._measured(real=look.some_held_out, fake=look.some_stand_ins)
             self._of_real = {f"real/{name}": real[name] for name in self.figures}
             self._of_real |= {f"real/{name}_se": errors[name] for name in self.figures}
         found = self._asked(real=look.some_held_out, fake=look.some_fake)

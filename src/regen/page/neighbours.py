@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from regen.metrics.copies import RATIO, CopySearch, Matches
+from regen.metrics.copies import RATIO, Matches
+from regen.metrics.memorization import Memorization
 from regen.metrics.seen import Seen
 from regen.page import pixels
 from regen.page.evidence import Absent, Evidence
@@ -26,15 +27,14 @@ def make(evidence: Evidence) -> dict:
     look = evidence.drawing
     if evidence.in_plane:
         raise Absent("points in the plane have no pictures to compare; the metric table has the share of copies.")
-    search = CopySearch(look.training_set, mirror=look.training_set.shape[0] == 3)
-    search.scale = search.typical_distance(look.held_out_set)
+    metric = look.memorization or Memorization(mirror=look.training_set.shape[0] == 3)
     sets = {"generated": look.fake, "held_out": look.held_out_set}
-    matches = {name: search.matches(images) for name, images in sets.items()}
+    matches = dict(zip(sets, metric.matches(look), strict=True))
     return {
         **{name: _closest(sets[name], found, look.training_set) for name, found in matches.items()},
         "copies": int(matches["generated"].is_copy.sum()),
         "of": len(look.fake),
-        "n": len(search),
+        "n": len(look.training_set),
         "limit": f"{RATIO:.2f}",
     }
 

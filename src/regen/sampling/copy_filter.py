@@ -22,7 +22,7 @@ class CopyFilter:
         self.device, self.seen, self.refused = device, 0, 0
         train, held_out = (Seen(part, nn.Identity(), device) for part in (data.train, data.validation))
         self.search = CopySearch(train, mirror=data.shape[0] == 3)
-        self.search.scale = self.search.typical_distance(held_out)
+        self.search.calibrate(held_out)
 
     def __call__(self, rows: Tensor, most: int) -> Tensor:
         """At most `most` images; those behind the last one do not count as looked at."""

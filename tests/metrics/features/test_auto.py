@@ -24,8 +24,8 @@ def data_of(images: int, channels: int = 1, classes: int | None = 10, **fields) 
 @pytest.mark.parametrize(
     ("data", "source", "reason"),
     [
-        (data_of(1000), Own, "metrics/features=own: made has 1,000 labelled grey training images"),
-        (data_of(999), ImageNet, "metrics/features=imagenet: made has 999 labelled training images, fewer than 1,000"),
+        (data_of(500), Own, "metrics/features=own: made has 1,000 labelled grey images"),
+        (data_of(499), ImageNet, "made has 998 labelled images to train and validate with, fewer than 1,000"),
         (data_of(5000, classes=None), ImageNet, "has no labels of two or more classes"),
         (data_of(5000, classes=1), ImageNet, "has no labels of two or more classes"),
         (data_of(5000, channels=3), ImageNet, "has colour images"),

@@ -30,7 +30,7 @@ class CLIP(TorchFidelity):
     """
 
     option = "clip"
-    renames = {"fd": "fd_clip", "kd": "kd_clip", "kd_se": "kd_clip_se"}
+    renames = {"fd": "fd_clip", "kd": "kd_clip"}
 
     def __init__(self, model: str = "clip-vit-b-32", weights: str | None = None) -> None:
         super().__init__(weights)

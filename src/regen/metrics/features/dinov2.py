@@ -51,7 +51,7 @@ class DINOv2(TorchFidelity):
     """
 
     option = "dinov2"
-    renames = {"fd": "fd_dinov2", "kd": "kd_dinov2", "kd_se": "kd_dinov2_se"}
+    renames = {"fd": "fd_dinov2", "kd": "kd_dinov2"}
 
     def __init__(self, model: str = "dinov2-vit-l-14", weights: str | None = None) -> None:
         super().__init__(weights)

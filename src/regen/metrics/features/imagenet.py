@@ -45,7 +45,7 @@ class ImageNet(Source):
         ConfigError: `size` is not a positive multiple of 32.
     """
 
-    renames = {"fd": "fd_imagenet", "kd": "kd_imagenet", "kd_se": "kd_imagenet_se"}
+    renames = {"fd": "fd_imagenet", "kd": "kd_imagenet"}
     evaluation_samples: ClassVar[int] = 500
 
     def __init__(self, size: int | None = None) -> None:

@@ -18,7 +18,7 @@ class Inception(TorchFidelity):
     """
 
     option = "inception"
-    renames = {"fd": "fid", "kd": "kid", "kd_se": "kid_se", "classifier_score": "isc", "classifier_score_se": "isc_se"}
+    renames = {"fd": "fid", "kd": "kid", "classifier_score": "isc"}
 
     def published(self) -> tuple[str, str]:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Source:
     """A choice of features; cheap to construct, while `load` may take long.
 
-    renames              names of figures in these features, as {"fd": "fid"}
+    renames              names of figures in these features, as {"fd": "fid"}; standard errors follow
     evaluation_samples   generated images that suit an evaluation on a CPU
     """
 

@@ -1,0 +1,256 @@
+"""The diagnosis: right on sets of which the truth is known, and on histories written by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from drawing import Drawing
+
+from regen.data import mixtures
+from regen.data.digits import digits
+from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
+from regen.metrics.evaluator import Evaluator
+from regen.metrics.features import Own
+from regen.metrics.frechet import FrechetDistance
+from regen.metrics.kernel import KernelDistance
+from regen.metrics.manifold import PrecisionRecall
+from regen.metrics.memorization import Memorization
+from regen.metrics.missing_modes import MissingModes
+from regen.metrics.scores import Scores
+from regen.metrics.spread import Spread
+from regen.randomness import Draws
+
+USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}
+METRICS = (FrechetDistance, KernelDistance, lambda: PrecisionRecall(3), Spread, Memorization, MissingModes, Scores)
+
+
+@pytest.fixture(scope="module")
+def few():
+    """Digits, of which only 100 are trained on."""
+    data = digits(image_size=12, validation=0.15, test=0.15, **USE)
+    return replace(data, train=data.train.take(torch.arange(100)))
+
+
+@pytest.fixture(scope="module")
+def evaluator(few, features):
+    metrics = {str(i): make() for i, make in enumerate(METRICS)}
+    return Evaluator(few, metrics, Own(), features, samples=250)
+
+
+def diagnosis_of(evaluator: Evaluator, images: torch.Tensor, data) -> Diagnosis:
+    figures = evaluator(Drawing(images))
+    return diagnose([figures], modes=data.modes, missing=evaluator.missing, held_out=len(data.validation))
+
+
+def test_unseen_real_images_generalize_and_the_sentence_says_how_good_they_are(evaluator, few):
+    found = diagnosis_of(evaluator, few.test.images, few)
+    assert found.kind == "generalizes"
+    assert "skill 1.0" in found.sentence or "skill 0.9" in found.sentence
+    assert "0.0% of the samples are copies" in found.sentence
+    assert "D does not tell training from held-out images" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(1.0, "100% of the samples"), (0.5, "50% of the samples"), (0.2, "20% of")]
+)
+def test_copies_are_memorization(evaluator, few, share, said):
+    copies = round(250 * share)
+    images = torch.cat([few.train.images.repeat(3, 1, 1, 1)[:copies], few.test.images[: 250 - copies]])
+    found = diagnosis_of(evaluator, images, few)
+    assert found.kind == "memorizes" and said in found.sentence
+
+
+def test_training_images_with_a_little_noise_are_memorized_too(evaluator, few):
+    noisy = few.train.images + 8 * Draws("noise").normal(*few.train.images.shape)
+    assert diagnosis_of(evaluator, noisy.clamp(0, 255).to(torch.uint8), few).kind == "memorizes"
+
+
+def test_one_unseen_image_forever_is_a_collapse(evaluator, few):
+    found = diagnosis_of(evaluator, few.test.images[:1], few)
+    assert found.kind == "collapsed"
+    assert "0 times the feature variance" in found.sentence
+
+
+def test_missing_classes_are_named(evaluator, few):
+    kept = few.test.images[few.test.labels > 1]
+    found = diagnosis_of(evaluator, kept, few)
+    assert found.kind == "drops modes" and "class 0, class 1" in found.sentence
+
+
+def test_gaussian_of_the_pixels_underfits(evaluator, few):
+    images = few.full_train.images.float().flatten(1)
+    drawn = images.mean(0) + Draws("gaussian").normal(250, len(images)) @ (images - images.mean(0)) / len(images) ** 0.5
+    found = diagnosis_of(evaluator, drawn.clamp(0, 255).view(250, *few.shape).to(torch.uint8), few)
+    assert found.kind == "underfits" and "0.5 is the least that is called good" in found.sentence
+
+
+def test_numbers_that_are_not_finite_are_divergence(evaluator, few):
+    assert diagnosis_of(evaluator, torch.full((4, *few.shape), math.nan), few).kind == "diverged"
+
+
+def test_few_held_out_images_give_the_same_diagnosis_or_none(few, features):
+    """One and the same set of images, with 270 to 5 held-out images."""
+    noise = 90 * Draws("held-out").normal(*few.test.images.shape)
+    noisy = (few.test.images + noise).clamp(0, 255).to(torch.uint8)
+    kinds = []
+    for held_out in (270, 60, 15, 5):
+        data = replace(few, validation=few.validation.take(torch.arange(min(held_out, len(few.validation)))))
+        metrics = {"kernel": KernelDistance(), "memorization": Memorization(), "spread": Spread()}
+        found = diagnosis_of(Evaluator(data, metrics, Own(), features, samples=250), noisy, data)
+        kinds.append(found.kind)
+    assert len({*kinds} - {"cannot tell"}) <= 1, kinds
+    assert kinds[-1] == "cannot tell"
+
+
+def test_modes_of_a_mixture_that_are_found_decide():
+    grid = mixtures.grid(train=2000, validation=1000, test=1000, **USE)
+    metrics = {"frechet": FrechetDistance(), "memorization": Memorization()} | grid.own_metrics()
+    evaluator = Evaluator(grid, metrics, Own(), None, samples=250)
+
+    def near(modes: torch.Tensor) -> torch.Tensor:
+        points = modes.repeat(-(-250 // len(modes)), 1)[:250] + grid.std * Draws("points").normal(250, 2)
+        return (points / grid.scale).view(250, 2, 1, 1)
+
+    assert diagnosis_of(evaluator, near(grid.means[:5]), grid).kind == "collapsed"
+    dropped = diagnosis_of(evaluator, near(grid.means[:23]), grid)
+    assert dropped.kind == "drops modes" and "23 of 25 modes are found" in dropped.sentence
+    real = diagnosis_of(evaluator, grid.test.images, grid)
+    assert real.kind == "generalizes" and "25 of 25 modes are found, and 98% of the points" in real.sentence
+    nowhere = (grid.to_plane(grid.test.images) + 1).view(-1, 2, 1, 1) / grid.scale
+    assert diagnosis_of(evaluator, nowhere, grid).kind == "underfits"
+
+
+GOOD = {"val/skill": 0.9, "val/skill_se": 0.02, "real/copies": 0.0}
+NO_COPIES = {"gap/copies": 0.0, "gap/copies_low": -0.01, "gap/copies_high": 0.01}
+UNATTRACTED = {"gap/attraction": 0.0, "gap/attraction_se": 0.05, "gap/ct": 0.0}
+
+
+def row(
+    images_seen: int, fd: float = 5.0, attraction: float = 0.0, auc: float = 0.5, **figures: float
+) -> dict[str, float]:
+    """The figures of an evaluation, by default of good samples without signs of overfitting."""
+    distances = {"val/fd": fd, "val/fd_se": 0.2, "gap/fd": 0.0, "real/fd": 0.5}
+    memory = NO_COPIES | UNATTRACTED | {"gap/attraction": attraction, "gap/auc": auc, "gap/auc_se": 0.03}
+    return {"images_seen": images_seen} | distances | GOOD | memory | figures
+
+
+def test_overfitting_begins_where_the_signs_stay():
+    history = [row(1000, 9, 0.3, 0.7), row(2000, 5, 0.0, 0.6), row(3000, 4, 0.3, 0.8), row(4000, 4, 0.5, 0.9)]
+    found = diagnose(history)
+    assert (found.kind, found.since) == ("overfits", 3000)
+    assert found.sentence.startswith("Overfits from image 3,000 on: D tells training from held-out images")
+
+
+def test_a_distance_that_grows_while_d_knows_the_training_images_is_overfitting_since_its_best():
+    found = diagnose([row(1000, 9), row(2000, 5, 0, 0.8), row(3000, 9, 0, 0.95)])
+    assert (found.kind, found.since) == ("overfits", 2000)
+    assert "val/fd has grown from 5 at image 2,000 to 9" in found.sentence
+
+
+def test_growth_within_its_standard_errors_is_not_overfitting():
+    noisy = {"val/fd_se": 2.0}
+    assert diagnose([row(2000, 5, 0, 0.8, **noisy), row(3000, 9, 0, 0.95, **noisy)]).kind == "generalizes"
+
+
+@pytest.mark.parametrize(("attraction", "auc"), [(0.5, 0.55), (0.1, 0.99)])
+def test_one_sign_alone_is_not_overfitting(attraction, auc):
+    assert diagnose([row(1000, 5, attraction, auc)]).kind == "generalizes"
+
+
+def test_growth_with_an_auc_of_few_images_cannot_be_told():
+    few_images = {"gap/auc_se": 0.1}
+    found = diagnose([row(1000, 5), row(2000, 9, 0, 0.72, **few_images)])
+    assert found.kind == "cannot tell" and "too few held-out images" in found.sentence
+
+
+def test_copies_that_may_be_chance_cannot_be_told():
+    found = diagnose([row(1000, **{"gap/copies": 0.05, "gap/copies_low": -0.01, "gap/copies_high": 0.08})])
+    assert found.kind == "cannot tell" and "5.0% of the samples look like copies" in found.sentence
+
+
+def test_attraction_beyond_chance_together_with_ct_is_memorization():
+    attracted = {"gap/attraction": 0.4, "gap/ct": -6.0}
+    assert diagnose([row(1000, **attracted)]).kind == "memorizes"
+    assert diagnose([row(1000, **attracted | {"gap/ct": 0.0})]).kind == "generalizes"
+
+
+def test_skill_whose_interval_holds_the_limit_cannot_be_told_and_says_how_many_images_would_do():
+    found = diagnose([row(1000, **{"val/skill": 0.6, "val/skill_se": 0.1})], held_out=30)
+    assert found.kind == "cannot tell" and "about 120 held-out images would be enough" in found.sentence
+
+
+def test_duplicates_across_the_parts_leave_copies_open():
+    found = diagnose([row(1000, **{"real/copies": 0.8})])
+    assert found.kind == "cannot tell" and "remove duplicates" in found.sentence
+
+
+def test_figures_that_were_not_measured_are_named():
+    lacking = {name: value for name, value in row(1000).items() if not name.startswith("gap/copies")}
+    found = diagnose([lacking])
+    assert found.kind == "cannot tell" and "memorization was not measured" in found.sentence
+
+
+def coded(images_seen: int, elbo: float, gap: float = 9.0, active: float = 14, kl: float = 20.0) -> dict[str, float]:
+    """A VAE's figures, with errors of 0.5 nats of the bound and of 0.7 of its gap."""
+    bound = {"val/elbo_nats": elbo, "val/elbo_nats_se": 0.5, "gap/elbo_nats": gap, "gap/elbo_nats_se": 0.7}
+    samples = GOOD | NO_COPIES | UNATTRACTED
+    return samples | bound | {"val/kl_nats": kl, "val/active_units": active, "images_seen": images_seen}
+
+
+def test_a_code_of_which_no_dimension_is_active_is_posterior_collapse():
+    found = diagnose([coded(1000, -200, active=0, kl=0.0123)], latents=16)
+    assert found.kind == "collapsed"
+    assert "none of the 16 latent dimensions is active (KL 0.012 nats an image)" in found.sentence
+
+
+def test_active_dimensions_end_every_other_sentence():
+    found = diagnose([coded(1000, -100, gap=0.4)], latents=16)
+    assert found.kind == "generalizes"
+    assert "the bound of training images is 0.4 ± 0.7 nats higher than of held-out ones" in found.sentence
+    assert found.sentence.endswith("; 14 of 16 latent dimensions are active.")
+    assert "is 0.4 ± 0.7 nats lower than" in diagnose([coded(1000, -100, gap=-0.4)]).sentence
+
+
+def test_a_bound_that_falls_while_training_images_stay_above_it_is_overfitting_since_its_best():
+    found = diagnose([coded(1000, -110), coded(2000, -100), coded(3000, -104), coded(4000, -107.5, gap=30)], latents=16)
+    assert (found.kind, found.since) == ("overfits", 2000)
+    assert found.sentence.startswith(
+        "Overfits from image 2,000 on: val/elbo_nats has fallen from -100.0 to -107.5; "
+        "the bound of training images is 30.0 nats higher; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("best", "last", "gap", "error"),
+    [(-100, -101.4, 9, 0.5), (-100, -107, 2, 0.5), (-100, -100.9, 9, 0.01), (-107, -100, 9, 0.5)],
+    ids=["by chance", "without a gap beyond chance", "by little", "not at all"],
+)
+def test_a_bound_that_falls_by_chance_by_little_or_for_all_images_is_no_overfitting(best, last, gap, error):
+    history = [coded(1000, best) | {"val/elbo_nats_se": error}, coded(2000, last, gap) | {"val/elbo_nats_se": error}]
+    assert diagnose(history).kind == "generalizes"
+
+
+@pytest.mark.parametrize(
+    ("then", "at", "kind"), [(-100.5, 3000, "generalizes"), (-110, 3000, "overfits"), (-110, 1000, "generalizes")]
+)
+def test_bounds_of_validation_images_alone_are_compared_as_far_as_the_checkpoint_goes(then, at, kind):
+    test = {name.replace("val/", "test/"): value for name, value in coded(at, -150).items()}
+    found = diagnose([coded(1000, -100), coded(2000, then), test], split="test")
+    assert found.kind == kind and (
+        kind == "generalizes" or "val/elbo_nats has fallen from -100.0 to -110.0" in found.sentence
+    )
+
+
+def test_why_a_run_diverged_is_found():
+    assert diagnose([], reason="d/data was not finite at iteration 7").sentence == (
+        "Diverged: d/data was not finite at iteration 7."
+    )
+    assert diagnose([]).kind == "unknown"
+
+
+def test_the_history_is_read_from_the_rows_that_hold_a_figure(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("iteration,images_seen,d/data,gap,val/fd\n1,64,0.5,,\n2,128,,0.1,5.0\n")
+    assert read_history(path, ["gap"]) == [{"iteration": 2, "images_seen": 128, "gap": 0.1, "val/fd": 5}]
+    assert read_history(tmp_path / "none.csv", ["gap"]) == []
