@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench wandb-view table clean distclean
+.PHONY: help setup train test lint format bench ladder wandb-view table clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ format: setup  ## put the code into that style
 
 bench: setup  ## compare the speed of training with a bare loop's
 	@$(RUN) src/benchmark.py $(ARGS)
+
+ladder: setup  ## check the diagnosis on images of which the truth is known (ARGS="--mnist FOLDER --photos FOLDER --write")
+	@OMP_NUM_THREADS=2 $(RUN) src/ladder.py $(ARGS)
 
 wandb-view: setup  ## save a workspace for comparing runs in W&B (ARGS="sweep=NAME")
 	@$(RUN) src/wandb_view.py $(ARGS)

@@ -9,8 +9,8 @@ from drawing import Drawing
 
 from regen.data.digits import digits
 from regen.errors import ConfigError
-from regen.metrics.features import Own
 from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, names, ranked, renamed
+from regen.metrics.features import Own
 from regen.metrics.frechet import FrechetDistance
 from regen.metrics.kernel import KernelDistance
 from regen.metrics.memorization import Memorization

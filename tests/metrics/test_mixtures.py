@@ -7,8 +7,8 @@ import torch
 from drawing import Drawing
 
 from regen.data import mixtures
-from regen.metrics.features import Own
 from regen.metrics.evaluator import Evaluator
+from regen.metrics.features import Own
 from regen.metrics.mixtures import ModeCoverage, reverse_kl
 
 

@@ -230,7 +230,7 @@ def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence
     named = f" ({', '.join(missing)})" if missing else ""
     return Answer(
         True,
-        f"classes or clusters that hold {share:.0%} of the real images are hardly drawn{named}; on the others the skill is "
+        f"classes or clusters that hold {share:.0%} of the real images are drawn less than half as often{named}; on the others the skill is "
         f"{skill:.2f} ± {error:.2f}",
     )
 

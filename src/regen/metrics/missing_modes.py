@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from regen.data.images import Images
 
 IMAGES_A_CLUSTER, FEWEST_CLUSTERS, MOST_CLUSTERS = 40, 5, 30
-RARE = 0.4  # a bin is missing if it is drawn less than this part as often as in real images, beyond chance
+RARE = 0.5  # a bin is missing if it is drawn less than this part as often as in real images, beyond chance
 LEVEL = 0.01  # of the one-sided tests of all bins together (Bonferroni)
 
 
 class MissingModes(SampleMetric):
     """Compares how often generated and real images fall into the bins of a partition (Richardson and Weiss 2018).
 
-        val/missing_modes   share of real images in bins that generated images hardly reach: less than 0.4 times as often as
+        val/missing_modes   share of real images in bins that generated images neglect: drawn less than half as often as
                             real ones, and significantly fewer (one-sided two-proportion z tests at 1 % together)
         val/skill_of_drawn  the skill with regard to held-out images outside of these bins, if there are such bins: samples
                             that are good but for the missing modes have a high one; val/skill_of_drawn_se
