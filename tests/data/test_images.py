@@ -8,6 +8,7 @@ import torch
 from regen.data import as_float
 from regen.data.digits import digits
 from regen.data.images import Images
+from regen.data.split import Split
 from regen.errors import ConfigError
 
 USE = {"batch_size": 64, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
@@ -121,3 +122,12 @@ def test_no_labels_no_classes():
     parts = ("full_train", "train", "validation", "test")
     unlabelled = {part: dataclasses.replace(getattr(images, part), labels=None) for part in parts}
     assert dataclasses.replace(images, **unlabelled).classes is None
+
+
+def test_images_that_are_all_equal_are_refused_before_training():
+    black = Split(torch.zeros(9, 1, 4, 4, dtype=torch.uint8))
+    data = Images(
+        name="black", full_train=black, train=black, validation=black, test=black, batch_size=2, workers=0, monitor=""
+    )
+    with pytest.raises(ConfigError, match="the first 9 training images are all equal"):
+        data.check_varied()

@@ -14,6 +14,7 @@ from regen.errors import ConfigError
 if TYPE_CHECKING:
     from regen.metrics.metric import SampleMetric
 
+LOOKED_AT = 256  # training images that are compared with each other before training
 FEWEST = 2  # images a part: the covariance of a Fréchet distance needs as many
 
 
@@ -160,6 +161,16 @@ class Images:
         """The number of classes, None without labels."""
         labels = [part.labels for part in (self.full_train, self.validation, self.test)]
         return None if labels[0] is None else max(int(part.max()) for part in labels) + 1
+
+    def check_varied(self) -> None:
+        """Raise ConfigError if the first training images are all the same: there is nothing to learn from them."""
+        some = self.train[torch.arange(min(LOOKED_AT, len(self.train)))][0]
+        if bool((some == some[:1]).all()):
+            colour = f"pixels of {some.min().item():g}" if bool((some == some.min()).all()) else "the same pixels"
+            raise ConfigError(
+                f"{self.name}: the first {len(some)} training images are all equal ({colour}), so that there is nothing to "
+                "learn: look at the files, or type another data.root=FOLDER or data=NAME"
+            )
 
     def draw(self, samples: Tensor) -> Tensor:
         """(B, C, H, W) samples in [-1, 1] -> one picture (3, H', W') uint8."""

@@ -102,7 +102,12 @@ def diagnose(
 
 
 # Which diagnoses have said already what a part of the context says.
-QUESTION = {"memory": ("memorizes",), "quality": ("underfits",), "modes": ("drops modes", "collapsed", "underfits")}
+QUESTION = {
+    "memory": ("memorizes",),
+    "quality": ("underfits",),
+    "discriminator": ("overfits",),
+    "modes": ("drops modes", "collapsed", "underfits"),
+}
 
 
 def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, float]]:
