@@ -25,7 +25,7 @@ from regen.distributed import is_first, processes
 from regen.errors import ConfigError
 from regen.loggers import CSVLog
 from regen.making import check_typed, make_model
-from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, names, ranked, renamed
+from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, monitored, ranked
 from regen.metrics.features import Source
 from regen.model import Model
 from regen.runs import Folder, is_alone, read_json
@@ -90,9 +90,7 @@ class Run:
             make_metrics(cfg, data, model),
             build(cfg.metrics.features, "metrics.features", Source).for_data(data),
         )
-        cfg.monitor = renamed(cfg.monitor, self.source)
-        if cfg.monitor not in (known := names(self.metrics.values(), self.source)):
-            raise ConfigError(f"monitor={cfg.monitor}: expected one of {', '.join(known)}")
+        cfg.monitor = monitored(cfg.monitor, self.metrics.values(), self.source)
         self.goal = callbacks.Goal(cfg.monitor, is_higher_better(cfg.monitor, self.metrics.values()), cfg.patience)
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
         if model.start and model.start["iteration"] == self.last and not self._is_closed():

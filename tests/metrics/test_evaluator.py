@@ -9,7 +9,7 @@ from drawing import Drawing
 
 from regen.data.digits import digits
 from regen.errors import ConfigError
-from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, names, ranked, renamed
+from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, monitored, names, ranked, renamed
 from regen.metrics.features import Own
 from regen.metrics.frechet import FrechetDistance
 from regen.metrics.kernel import KernelDistance
@@ -215,3 +215,12 @@ def test_frechet_distance_is_left_out_where_covariances_are_singular(data, cache
     few = replace(data, validation=data.validation.take(torch.arange(20)))
     assert "val/fd" not in evaluator_of(few, cache, samples=100).names
     assert "val/kd" in evaluator_of(few, cache, samples=100).names
+
+
+def test_the_default_monitor_falls_back_to_a_distance_where_its_parts_are_not_measured(caplog):
+    both = [KernelDistance(), Memorization()]
+    assert monitored("val/generalization", both, Own()) == "val/generalization"
+    assert monitored("val/generalization", [FrechetDistance()], Own()) == "val/fd"
+    assert "Copies can win val/fd" in caplog.text
+    with pytest.raises(ConfigError, match="monitor=val/kd: expected one of gap, gap_se, val/fd"):
+        monitored("val/kd", [FrechetDistance()], Own())

@@ -1,5 +1,6 @@
 """choose: strengths are trained or found, weighed, and what they say is printed and saved."""
 
+import contextlib
 import math
 import os
 import sys
@@ -22,7 +23,8 @@ from regen.choosing.told import tell
 from regen.choosing.units import Failed, Units
 from regen.comparing.group import is_higher
 from regen.errors import ConfigError
-from regen.metrics.evaluator import is_higher_better
+from regen.metrics.evaluator import is_higher_better, monitored
+from regen.metrics.features.source import Source
 from regen.metrics.metric import SampleMetric
 from regen.misspelt import yamls
 from regen.sweeps.watch import Watch
@@ -102,7 +104,9 @@ def _candidates(cfg: DictConfig, asked: typed.Asked, units: Units) -> list[Candi
 def _is_higher(cfg: DictConfig) -> bool:
     """Whether more of the monitored figure is better, by the metrics that are chosen and by what is known of figures."""
     metrics = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
-    return is_higher_better(cfg.monitor, metrics) or is_higher(cfg.monitor)
+    with contextlib.suppress(ConfigError):  # a figure that only the data measure
+        return is_higher_better(monitored(cfg.monitor, metrics, Source()), metrics)
+    return is_higher(cfg.monitor)
 
 
 def _folds(cfg: DictConfig) -> tuple[int | None, ...]:

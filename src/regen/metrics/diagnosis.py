@@ -235,8 +235,8 @@ def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence
     named = f" ({', '.join(missing)})" if missing else ""
     return Answer(
         True,
-        f"classes or clusters that hold {share:.0%} of the real images are drawn less than half as often{named}; on the others the skill is "
-        f"{skill:.2f} ± {error:.2f}",
+        f"classes or clusters that hold {share:.0%} of the real images are drawn less than half as often{named}; "
+        f"on the others the skill is {skill:.2f} ± {error:.2f}",
     )
 
 
@@ -289,7 +289,7 @@ def _is_told_apart(row: Figures) -> bool | None:
     auc, error = row["gap/auc"], row["gap/auc_se"]
     if auc >= TOLD and auc > 0.5 + CHANCE * error:
         return True
-    return None if auc + CONFIDENT * error > TOLD and auc > 0.5 + CONFIDENT * error else False
+    return None if auc + CONFIDENT * error > TOLD else False
 
 
 def _is_nearer(row: Figures) -> bool:

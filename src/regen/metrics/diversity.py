@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from regen.errors import ConfigError
+from regen.metrics.intervals import content_order
 from regen.metrics.metric import Solo
 from regen.metrics.seen import Seen
-from regen.randomness import Draws, permutation
+from regen.randomness import permutation
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -54,7 +55,7 @@ class Diversity(Solo):
         return seen.images.to(seen.device)
 
     def of(self, images: Tensor) -> dict[str, Tensor]:
-        order = in_own_order(images)[permutation(len(images), "ms_ssim").to(images.device)]
+        order = content_order(images)[permutation(len(images), "ms_ssim").to(images.device)]
         one, other = images[order[: 2 * min(self.pairs, len(images) // 2)]].unflatten(0, (2, -1))
         parts = zip(one.split(AT_A_TIME), other.split(AT_A_TIME), strict=True)
         found = torch.cat([similarity(a, b) for a, b in parts]).double()
@@ -74,9 +75,3 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
         normalize="relu",
         reduction="none",
     )
-
-
-def in_own_order(images: Tensor) -> Tensor:
-    """(N,) indices that put images (N, C, H, W) into an order that they alone determine, however they came."""
-    direction = Draws("order", images[0].numel()).normal(images[0].numel()).to(images.device).double()
-    return torch.cat([part.flatten(1).double() @ direction for part in images.split(1000)]).argsort()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from regen.model import Model
 
 SIGNIFICANT = 3  # standard errors
+GENERALIZATION = "val/generalization"  # the default monitor of images
 DERIVED = ("skill", "generalization")  # figures for which more is better, that no metric declares alone
 
 log = logging.getLogger(__name__)
@@ -226,6 +227,28 @@ def ranked(metrics: Iterable[SampleMetric], source: Source, split: str = "val") 
     derived = {f"{split}/{name}": True for name in DERIVED}
     known = names(metrics, source, split)
     return {name: higher for name, higher in (better | derived).items() if name in known}
+
+
+def monitored(monitor: str, metrics: Iterable[SampleMetric], source: Source) -> str:
+    """The figure that is monitored, as it is called in these features.
+
+    In the place of val/generalization, the default, it is the first distance from held-out images if `metrics=` leaves out
+    what that is made of. Raises ConfigError if the figure is not measured.
+    """
+    metrics = list(metrics)
+    name, known = renamed(monitor, source), names(metrics, source)
+    if name in known:
+        return name
+    if monitor == GENERALIZATION and (distance := _distance(metrics)):
+        instead = renamed(f"val/{distance}", source)
+        log.warning(
+            "monitor=%s: %s needs the metrics kernel and memorization, which metrics=[…] leaves out. Copies can win %s",
+            instead,
+            monitor,
+            instead,
+        )
+        return instead
+    raise ConfigError(f"monitor={name}: expected one of {', '.join(known)}")
 
 
 def _distance(metrics: Iterable[SampleMetric]) -> str | None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from regen.randomness import Draws, permutation
+
 NORMAL = 1.96  # standard errors on each side of a 95 % interval
 GROUPS = 10  # of rows that the jackknife leaves out one after the other
 
@@ -33,13 +35,14 @@ def difference(successes: float, n: float, null_successes: float, m: float) -> t
 def jackknife(figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor]) -> dict[str, float]:
     """Standard errors of figures of sets of rows (N, …), by the delete-a-group jackknife (Shao and Wu 1989).
 
-    Each of at most ten groups holds every tenth row of every set; the rows are to be in random order. nan for sets too
-    small to be grouped, that is of fewer than four rows.
+    Each of at most ten groups holds every tenth row of every set, in an order that the rows alone determine. nan for sets
+    too small to be grouped, that is of fewer than four rows.
     """
     groups = min(GROUPS, *(len(rows) // 2 for rows in sets.values()))
     if groups < 2:
         return dict.fromkeys(figures(**sets), math.nan)
     values: dict[str, list[float]] = {}
+    sets = {part: rows[_shuffled(rows)] for part, rows in sets.items()}
     for group in range(groups):
         kept = {part: rows[torch.arange(len(rows)) % groups != group] for part, rows in sets.items()}
         for name, value in figures(**kept).items():
@@ -50,3 +53,14 @@ def jackknife(figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Te
 def _spread(replicates: list[float]) -> float:
     values = torch.tensor(replicates, dtype=torch.float64)
     return float(((len(values) - 1) * values.var(correction=0)).sqrt())
+
+
+def content_order(rows: Tensor) -> Tensor:
+    """(N,) indices that put rows (N, …) into an order that they alone determine, however they came."""
+    direction = Draws("order", rows[0].numel()).normal(rows[0].numel()).to(rows.device).double()
+    return torch.cat([part.flatten(1).double() @ direction for part in rows.split(1000)]).argsort()
+
+
+def _shuffled(rows: Tensor) -> Tensor:
+    """(N,) indices of a random order that the rows alone determine."""
+    return content_order(rows)[permutation(len(rows), "jackknife").to(rows.device)]

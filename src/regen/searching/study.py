@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from regen.build import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.metrics.evaluator import is_higher_better, names, renamed
+from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features import Source
 from regen.metrics.metric import SampleMetric
 from regen.runs import write_safely
@@ -110,10 +110,7 @@ def is_higher_better_in(cfg: DictConfig) -> bool:
     data = build(cfg.data, "data", Images)
     metrics = [*chosen, *data.own_metrics().values()]
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
-    monitor, known = renamed(cfg.monitor, source), names(metrics, source)
-    if monitor not in known:
-        raise ConfigError(f"monitor={monitor}: expected one of {', '.join(known)}")
-    return is_higher_better(monitor, metrics)
+    return is_higher_better(monitored(cfg.monitor, metrics, source), metrics)
 
 
 def home(folder: Path) -> str:
