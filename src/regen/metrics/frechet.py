@@ -10,10 +10,15 @@ from torch import Tensor, nn
 
 from regen.data.split import as_float
 from regen.errors import ConfigError
+from regen.metrics.intervals import GROUPS
 from regen.metrics.metric import Comparison
 
 if TYPE_CHECKING:
     from regen.data.images import Images
+
+
+MANY_FEATURES = 256  # above, a distance takes up to a second and a jackknife makes do with few groups
+FEW_GROUPS = 5
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -51,6 +56,7 @@ class FrechetDistance(Comparison):
         device = next((tensor.device for tensor in net.parameters()), torch.device("cpu"))
         with torch.no_grad():
             features = net(as_float(data.full_train[torch.arange(1)][0]).to(device)).shape[1]
+        self.groups = FEW_GROUPS if features > MANY_FEATURES else GROUPS
         n = min(len(part) for part in (data.full_train, data.validation, data.test))
         if n < features:
             raise ConfigError(

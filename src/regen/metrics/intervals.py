@@ -32,13 +32,15 @@ def difference(successes: float, n: float, null_successes: float, m: float) -> t
     return lower, upper
 
 
-def jackknife(figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor]) -> dict[str, float]:
+def jackknife(
+    figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor], groups: int = GROUPS
+) -> dict[str, float]:
     """Standard errors of figures of sets of rows (N, …), by the delete-a-group jackknife (Shao and Wu 1989).
 
-    Each of at most ten groups holds every tenth row of every set, in an order that the rows alone determine. nan for sets
+    Each of the groups, fewer for small sets, holds an equal part of the rows of every set, in an order that the rows alone determine. nan for sets
     too small to be grouped, that is of fewer than four rows.
     """
-    groups = min(GROUPS, *(len(rows) // 2 for rows in sets.values()))
+    groups = min(groups, *(len(rows) // 2 for rows in sets.values()))
     if groups < 2:
         return dict.fromkeys(figures(**sets), math.nan)
     values: dict[str, list[float]] = {}

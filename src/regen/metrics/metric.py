@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
 from regen.errors import ConfigError
-from regen.metrics.intervals import jackknife
+from regen.metrics.intervals import GROUPS, jackknife
 from regen.metrics.seen import Seen
 
 if TYPE_CHECKING:
@@ -148,10 +148,11 @@ class Comparison(SampleMetric):
     gap/x     how much nearer generated images are to these than to n held-out images: positive where G is nearer to what
               it was trained on; gap/x_se, its standard error. A distance to fewer images is larger, so n is the same
 
-    Standard errors are of a delete-a-group jackknife over all rows (see `jackknife`).
+    Standard errors are of a delete-a-group jackknife over all rows (see `jackknife`), of `groups` groups.
     """
 
     parts = ("real", "fake")
+    groups: int = GROUPS
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +185,7 @@ class Comparison(SampleMetric):
     def with_errors(self, real: Tensor, fake: Tensor) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """The figures of rows, and their standard errors."""
         figures = {name: float(value) for name, value in self.of(real=real, fake=fake).items()}
-        return figures, jackknife(self.of, {"real": real, "fake": fake})
+        return figures, jackknife(self.of, {"real": real, "fake": fake}, self.groups)
 
     def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> Mapping[str, float]:
         """Standard errors of the gaps, with the same generated rows on both sides."""
@@ -192,7 +193,7 @@ class Comparison(SampleMetric):
         def gaps(train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
             return self._difference(self.of(real=held_out, fake=fake), self.of(real=train, fake=fake))
 
-        return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake})
+        return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake}, self.groups)
 
     def _measured(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
         rows = self._gathered(real=real, fake=fake)
