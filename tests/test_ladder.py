@@ -1,8 +1,8 @@
 """The ladder: images of which the truth is known get the right diagnosis, in its short form."""
 
-import ladder as script
 import pytest
 
+import ladder as script
 from regen.ladder import table
 from regen.ladder.climb import Cell, climb
 from regen.ladder.rungs import rungs

@@ -254,3 +254,23 @@ def test_the_history_is_read_from_the_rows_that_hold_a_figure(tmp_path):
     path.write_text("iteration,images_seen,d/data,gap,val/fd\n1,64,0.5,,\n2,128,,0.1,5.0\n")
     assert read_history(path, ["gap"]) == [{"iteration": 2, "images_seen": 128, "gap": 0.1, "val/fd": 5}]
     assert read_history(tmp_path / "none.csv", ["gap"]) == []
+
+
+def test_nearer_samples_whose_attraction_may_be_chance_cannot_be_told():
+    found = diagnose([row(1000, **{"gap/attraction": 0.3, "gap/attraction_se": 0.13, "gap/ct": -8.0})])
+    assert found.kind == "cannot tell" and "altered copies" in found.sentence
+
+
+def test_too_few_samples_to_rule_copies_out_cannot_be_told():
+    found = diagnose([row(1000, **{"gap/copies": 0.0, "gap/copies_low": -0.2, "gap/copies_high": 0.31})])
+    assert found.kind == "cannot tell" and "up to 31% of the samples may be copies" in found.sentence
+
+
+def test_good_samples_that_are_measurably_worse_than_real_images_are_said_to_be():
+    assert "measurably worse than real images" in diagnose([row(1000)]).sentence
+    assert "worse" not in diagnose([row(1000, **{"val/skill": 0.99})]).sentence
+
+
+def test_gaps_of_too_few_images_are_not_divergence():
+    assert diagnose([row(1000, **{"gap/fd": math.nan, "fake/copies": 0.0})]).kind == "generalizes"
+    assert diagnose([row(1000, **{"gap/fd": math.nan, "fake/copies": math.nan})]).kind == "diverged"

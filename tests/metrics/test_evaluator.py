@@ -9,10 +9,12 @@ from drawing import Drawing
 
 from regen.data.digits import digits
 from regen.errors import ConfigError
+from regen.metrics.diversity import Diversity
 from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, monitored, names, ranked, renamed
 from regen.metrics.features import Own
 from regen.metrics.frechet import FrechetDistance
 from regen.metrics.kernel import KernelDistance
+from regen.metrics.manifold import PrecisionRecall
 from regen.metrics.memorization import Memorization
 from regen.metrics.mixtures import ModeCoverage
 from regen.metrics.scores import Scores
@@ -224,3 +226,13 @@ def test_the_default_monitor_falls_back_to_a_distance_where_its_parts_are_not_me
     assert "Copies can win val/fd" in caplog.text
     with pytest.raises(ConfigError, match="monitor=val/kd: expected one of gap, gap_se, val/fd"):
         monitored("val/kd", [FrechetDistance()], Own())
+
+
+@pytest.mark.parametrize("held_out", [2, 3, 5])
+def test_few_held_out_images_leave_metrics_out_and_end_in_figures(data, cache, held_out):
+    few = replace(data, validation=data.validation.take(torch.arange(held_out)))
+    metrics = {"kernel": KernelDistance(), "precision_recall": PrecisionRecall(3), "ms_ssim": Diversity(20)}
+    figures = Evaluator(few, metrics | {"memorization": Memorization()}, Own(), cache, samples=50)(
+        Drawing(data.test.images)
+    )
+    assert figures["fake/copies"] == 0 and ("val/sym_precision" in figures) == (held_out > 3)

@@ -133,3 +133,27 @@ def test_jackknife_of_a_mean_is_its_standard_error():
     assert (
         jackknife(lambda real: {"mean": 0.0}, {"real": rows[:3]})["mean"] != 0
     )  # nan: too few rows to leave groups out
+
+
+def test_plain_images_that_are_drawn_too_often_are_not_copies(images):
+    """Low-contrast images lie much closer together than others: near neighbours are no copies there."""
+    plain = (128 + 0.05 * (images[:700].float() - 128)).round().to(torch.uint8)
+    train = torch.cat([images[700:1000], plain[:200]])
+    held_out = torch.cat([images[1000:1200], plain[200:300]])
+    figures = measured(plain[300:700], train, held_out)
+    assert figures["fake/copies"] < 0.1
+    assert figures["gap/copies_low"] < 0.01
+
+
+def test_copies_of_a_training_set_with_altered_duplicates_are_found(images):
+    """Each training image fifteen times, with a little noise: the fifteen are one picture."""
+    few = images[:60].repeat(15, 1, 1, 1)
+    train = (few + 4 * Draws("duplicates").normal(*few.shape)).round().clamp(0, 255).to(torch.uint8)
+    fake = torch.cat([noisy(images[:60]), images[900:960]])
+    assert measured(fake, train, images[300:600])["gap/copies"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_exact_duplicates_count_once_in_attraction(images):
+    train = images[:200].repeat(10, 1, 1, 1)
+    unseen = measured(images[900:1400], train, images[300:500])
+    assert abs(unseen["gap/attraction"]) < 3 * unseen["gap/attraction_se"]

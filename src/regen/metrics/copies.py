@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,6 +14,7 @@ from regen.metrics.seen import Seen
 
 RATIO = 1 / 3  # a sample whose nearest neighbour is nearer than this part of the distance to the second is a copy
 CANDIDATES = 8  # nearest neighbours of a coarse image that are compared in full
+LOCAL = 32  # the distance to this nearest neighbour says how dense the set is around an image
 COARSE, COARSE_LARGE = 8, 16  # pixels a side of a coarse image, and of one of an image of more than LARGE pixels
 LARGE, LARGEST = 32, 64  # pixels a side; larger images are reduced to LARGEST before they are compared
 SHIFTABLE = 5  # pixels a side: smaller images, and points in the plane, are compared without shifts
@@ -47,12 +49,13 @@ class CopySearch:
 
     Coarse versions of the images (averages over an 8 x 8 grid) yield candidates, which are compared pixel by pixel. A
     distance is the smallest over shifts of up to one pixel in each direction and, with `mirror`, over both reflections; so
-    the outermost pixels of the set's images are left out. Duplicates within the set do not hide a copy: the second nearest
-    must differ from the nearest by more than a third of `scale`.
+    the outermost pixels of the set's images are left out. Duplicates within the set do not hide a copy: exact ones count
+    once, and the second nearest must differ from the nearest by more than a third of the distance to the 32nd nearest.
+    Where images are dense, as plain backgrounds are, that is little, so that they are not taken for duplicates.
 
     images   the set that is searched
     mirror   compare mirrored images, too
-    scale    a typical distance between different pictures; `calibrate` sets it
+    scale    the typical distance of other images to their nearest; `calibrate` sets it
     """
 
     def __init__(self, images: Seen, mirror: bool, scale: float = 0.0) -> None:
@@ -63,11 +66,14 @@ class CopySearch:
         # Points in the plane lie so close together that the expanded square of float32 would not tell them apart.
         self.dtype = torch.float32 if self.shift else torch.float64
         self.coarse = torch.cat([self._coarse(self._core(self._reduced(batch))) for batch in images.batches()])
+        self.kept = _first_of_equal(self.coarse)
+        self.coarse = self.coarse[self.kept]
         squares = self.coarse.square().sum(1, keepdim=True)
         self.right = torch.cat([-2 * self.coarse, torch.ones_like(squares), squares], 1).T.contiguous()
 
     def __len__(self) -> int:
-        return len(self.images)
+        """The number of distinct images."""
+        return len(self.kept)
 
     def calibrate(self, others: Seen) -> Matches:
         """Set the scale to the median distance of other images to their nearest, duplicates left out; the matches of those."""
@@ -88,31 +94,33 @@ class CopySearch:
         distances, indices = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(indices)
 
-    def _joined(self, compared: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Matches:
+    def _joined(self, compared: Iterable[tuple[Tensor, ...]]) -> Matches:
         columns = zip(*(self._decided(*of_batch) for of_batch in compared), strict=True)
         return Matches(*(torch.cat(column) for column in columns))
 
-    def _decided(self, candidates: Tensor, distances: Tensor, coarse: Tensor) -> tuple[Tensor, ...]:
+    def _decided(self, candidates: Tensor, distances: Tensor, coarse: Tensor, local: Tensor) -> tuple[Tensor, ...]:
         """The fields of `Matches` of a batch."""
         nearest, place = distances.min(1)
         index = candidates.gather(1, place[:, None])[:, 0]
         other = torch.ones_like(distances, dtype=torch.bool).scatter_(1, place[:, None], False)
         second = distances.masked_fill(~other, torch.inf).min(1).values
         # A twin of the nearest image can be what makes the second distance small: only then are the pairs compared.
-        doubtful = (nearest < RATIO * distances.max(1).values.clamp_min(self.scale)) & (nearest >= RATIO * second)
+        doubtful = (nearest < RATIO * torch.maximum(distances.max(1).values, local)) & (nearest >= RATIO * second)
         rows = doubtful.nonzero()[:, 0]
-        if len(rows):
-            twins = self._aligned(self._pick(index[rows]), candidates[rows]) <= RATIO * self.scale
+        if len(rows) and self.shift:  # in the plane, distances to the nearest and to the 32nd differ by far
+            twins = self._aligned(self._pick(index[rows]), candidates[rows]) <= RATIO * local[rows, None]
             kept = distances[rows].masked_fill(twins | ~other[rows], torch.inf).min(1).values
-            second[rows] = torch.where(kept.isinf(), torch.full_like(kept, self.scale), kept)
-        second = torch.where(second.isinf(), torch.full_like(second, self.scale), second)
+            second[rows] = torch.where(kept.isinf(), local[rows], kept)
+        second = torch.where(second.isinf(), local, second)
         return nearest / second.clamp_min(1e-12), nearest, index, coarse, candidates[:, 0]
 
-    def _compared(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Candidates (B, K) of images (B, C, H, W), their distances (B, K), and the coarse distance (B,) to the first."""
+    def _compared(self, batch: Tensor) -> tuple[Tensor, ...]:
+        """Candidates (B, K) of images (B, C, H, W), their distances (B, K), and the coarse distances (B,) to the first and
+        to the LOCAL nearest image."""
         batch = self._reduced(batch)
-        coarse, candidates = self._candidates(batch, min(CANDIDATES, len(self)))
-        return candidates, self._aligned(batch, candidates), coarse[:, 0]
+        coarse, nearest = self._candidates(batch, min(LOCAL, len(self)))
+        candidates = nearest[:, :CANDIDATES]
+        return candidates, self._aligned(batch, candidates), coarse[:, 0], coarse[:, -1]
 
     def _candidates(self, batch: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Coarse distances (B, k), ascending, and indices (B, k) of the nearest images."""
@@ -123,7 +131,7 @@ class CopySearch:
             products = torch.cat([query, squares, torch.ones_like(squares)], 1) @ self.right  # |q|² + |c|² - 2 <q, c>
             smallest = products if smallest is None else torch.minimum(smallest, products, out=smallest)
         values, indices = smallest.topk(k, largest=False)
-        return values.clamp_min(0).sqrt(), indices
+        return values.clamp_min(0).sqrt(), self.kept[indices]
 
     def _aligned(self, batch: Tensor, candidates: Tensor) -> Tensor:
         """(B, K) distances of images (B, C, H, W) to the set's images of the indices (B, K), each after the best alignment."""
@@ -160,6 +168,15 @@ class CopySearch:
         if min(batch.shape[2:]) > self.grid:
             batch = F.adaptive_avg_pool2d(batch, self.grid)
         return batch.flatten(1) * (pixels / (batch.shape[2] * batch.shape[3])) ** 0.5
+
+
+def _first_of_equal(rows: Tensor) -> Tensor:
+    """Ascending indices of rows (N, F) without those that repeat an earlier one."""
+    array = np.ascontiguousarray(rows.cpu().numpy())
+    _, first = np.unique(
+        array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1])))[:, 0], return_index=True
+    )
+    return torch.from_numpy(np.sort(first)).to(rows.device)
 
 
 def _parts(images: Seen) -> Iterator[Tensor]:

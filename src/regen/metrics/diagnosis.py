@@ -9,6 +9,7 @@ from pathlib import Path
 # Each says how large an effect has to be to be called by its name; an effect also has to be beyond chance.
 COPIED = 0.01  # memorizes: the lower bound of the share of copies beyond that of held-out images
 ATTRACTED = 0.1  # memorizes: the share of samples attracted to training images, if C_T is beyond chance as well
+OPEN = 0.1  # of the upper bound of the share of copies: above, memorization cannot be ruled out
 DUPLICATED = 0.25  # of held-out images that are copies of training images themselves: above, copies cannot be counted
 APART = 0.1  # collapsed: generated images have less than this part of the feature variance of real ones
 REPEATED = 0.5  # collapsed: the share of samples that repeat another one, beyond that of held-out images
@@ -73,7 +74,7 @@ def diagnose(
     if not history:
         return Diagnosis("unknown", "Not known: the run ended before it was measured.")
     last = history[-1]
-    if any(math.isnan(value) for name, value in last.items() if name.startswith("gap")):
+    if _is_not_finite(last):
         return Diagnosis("diverged", "Diverged: it generates numbers that are not finite.")
     if posterior := _posterior_collapse(last, split, latents):
         return posterior
@@ -139,6 +140,15 @@ def _memorizes(last: Figures) -> Answer:
             f"{attraction:.0%} ± {error:.0%} more of the samples than chance explains have a training image for their nearest "
             f"real image, and they are nearer to training images than held-out ones are (C_T {last['gap/ct']:.1f})",
         )
+    if attraction > max(ATTRACTED, CONFIDENT * error) and last["gap/ct"] < -CHANCE:
+        return Answer(
+            None,
+            f"samples are nearer to training images than held-out ones are (C_T {last['gap/ct']:.1f}), and {attraction:.0%} ± "
+            f"{error:.0%} more of them than chance explains have a training image for their nearest real image: these may "
+            "be altered copies, or too few held-out images to tell",
+        )
+    if high > OPEN:
+        return Answer(None, f"up to {min(high, 1):.0%} of the samples may be copies: there are too few samples to tell")
     if share > COPIED:
         return Answer(
             None,
@@ -240,6 +250,13 @@ def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence
     )
 
 
+def _is_not_finite(last: Figures) -> bool:
+    """Whether generated images are not finite: then all gaps are nan, and figures of generated images alone."""
+    gaps = [value for name, value in last.items() if name.startswith("gap") and not name.endswith("_se")]
+    alone = [value for name, value in last.items() if name.startswith("fake/")]
+    return any(map(math.isnan, gaps)) and (not alone or any(map(math.isnan, alone)))
+
+
 def _posterior_collapse(last: Figures, split: str, latents: int | None) -> Diagnosis | None:
     if last.get(f"{split}/active_units", 1) > 0:
         return None
@@ -279,13 +296,15 @@ def _context(last: Figures, split: str, modes: int | None) -> list[tuple[str, st
 
 def _skill(last: Figures, split: str) -> str:
     skill, error = last[f"{split}/skill"], last[f"{split}/skill_se"]
-    return f"skill {skill:.2f} ± {error:.2f} (1: unseen real images, 0: a Gaussian of the pixels)"
+    is_worse = SKILLED <= skill < 1 - CONFIDENT * error
+    scale = "1: unseen real images, 0: a Gaussian of the pixels"
+    return f"skill {skill:.2f} ± {error:.2f}{', measurably worse than real images' if is_worse else ''} ({scale})"
 
 
 def _is_told_apart(row: Figures) -> bool | None:
-    """Whether D knows training from held-out images, None if chance could decide; of a model without D, True."""
+    """Whether D knows training from held-out images, None if chance could decide; without D, whether C_T is beyond chance."""
     if "gap/auc" not in row:
-        return True
+        return row.get("gap/ct", 0.0) < -CHANCE
     auc, error = row["gap/auc"], row["gap/auc_se"]
     if auc >= TOLD and auc > 0.5 + CHANCE * error:
         return True

@@ -45,6 +45,7 @@ class Diversity(Solo):
         self.pairs = pairs
 
     def check(self, data: Images, net: nn.Module) -> None:
+        super().check(data, net)
         if min(data.shape[1:]) < WINDOW:
             raise ConfigError(
                 f"{data.name} has images of shape {data.shape}: MS-SSIM needs {WINDOW} or more pixels a side"

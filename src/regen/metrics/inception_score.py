@@ -34,6 +34,7 @@ class InceptionScore(Solo):
     fewest = 2  # a deviation needs two
 
     def check(self, data: Images, net: nn.Module) -> None:
+        super().check(data, net)
         if not hasattr(net, "classify"):
             raise ConfigError(
                 f"these features ({type(net).__name__}) come with no classifier, which an Inception score needs"

@@ -33,15 +33,16 @@ def difference(successes: float, n: float, null_successes: float, m: float) -> t
 
 
 def jackknife(
-    figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor], groups: int = GROUPS
+    figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor], groups: int = GROUPS, fewest: int = 1
 ) -> dict[str, float]:
     """Standard errors of figures of sets of rows (N, …), by the delete-a-group jackknife (Shao and Wu 1989).
 
-    Each of the groups, fewer for small sets, holds an equal part of the rows of every set, in an order that the rows alone determine. nan for sets
-    too small to be grouped, that is of fewer than four rows.
+    Each of the groups, fewer for small sets, holds an equal part of the rows of every set, in an order that the rows alone
+    determine. nan where fewer than `fewest` rows of a set would be left.
     """
-    groups = min(groups, *(len(rows) // 2 for rows in sets.values()))
-    if groups < 2:
+    smallest = min(len(rows) for rows in sets.values())
+    groups = min(groups, smallest)
+    if groups < 2 or smallest - -(-smallest // groups) < fewest:
         return dict.fromkeys(figures(**sets), math.nan)
     values: dict[str, list[float]] = {}
     sets = {part: rows[_shuffled(rows)] for part, rows in sets.items()}

@@ -29,9 +29,9 @@ class Memorization(SampleMetric):
                            interval gap/copies_low to gap/copies_high (Newcombe 1998);
                            samples that repeat each other exactly count once
         gap/attraction     (r - r0) / (1 - r0), r the share of samples whose nearest real image, training and held-out
-                           images together, is a training image, r0 = N / (N + M) its expectation for N training and M
-                           held-out images: 0 for any generator that has not memorized, however good it is, since both
-                           sets are exchangeable then; c for one of which a share c of samples are copies
+                           images together, is a training image, r0 = N / (N + M) its expectation for N distinct
+                           training and M held-out images: 0 for any generator that has not memorized, however good it
+                           is, since both sets are exchangeable then; c where a share c of the samples are copies
         gap/attraction_se  its standard error if the sets are exchangeable (M labels drawn without replacement)
         gap/ct             C_T of Meehan, Chaudhuri and Dasgupta 2020 with one cell: the z value of the Mann-Whitney test of
                            distances to the training set, generated against held-out images. Below -3: nearer than
@@ -133,7 +133,7 @@ class _Null:
     def rows_of(self, images: Seen, matches: Matches) -> Tensor:
         """See `Memorization.view`."""
         to_held_out, other = self.others.nearest_coarse(images)
-        nearest = torch.where(matches.coarse < to_held_out, matches.coarse_index, other + len(self.search))
+        nearest = torch.where(matches.coarse < to_held_out, matches.coarse_index, other + len(self.training))
         tied = (matches.coarse - to_held_out).abs() <= TIE * self.search.scale
         nearest = nearest.masked_fill(tied, -1)
         authentic = matches.coarse > self._own_distance(matches.coarse_index)
@@ -160,7 +160,9 @@ class _Null:
         counted = nearest[nearest >= 0].long()
         if not len(counted):
             return 0.0, 1.0
-        weights = counted.bincount(minlength=n + m).double() / len(counted)
+        places = torch.cat([self.search.kept, len(self.training) + self.others.kept])  # of distinct images
+        sizes = len(self.training) + int(self.others.kept[-1]) + 1
+        weights = counted.bincount(minlength=sizes)[places].double() / len(counted)
         expected = n / (n + m)
         share = float(weights[:n].sum())
         variance = m * (1 - m / (n + m)) * float(weights.var())

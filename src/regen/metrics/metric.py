@@ -185,7 +185,7 @@ class Comparison(SampleMetric):
     def with_errors(self, real: Tensor, fake: Tensor) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """The figures of rows, and their standard errors."""
         figures = {name: float(value) for name, value in self.of(real=real, fake=fake).items()}
-        return figures, jackknife(self.of, {"real": real, "fake": fake}, self.groups)
+        return figures, jackknife(self.of, {"real": real, "fake": fake}, self.groups, self.fewest)
 
     def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> Mapping[str, float]:
         """Standard errors of the gaps, with the same generated rows on both sides."""
@@ -193,7 +193,7 @@ class Comparison(SampleMetric):
         def gaps(train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
             return self._difference(self.of(real=held_out, fake=fake), self.of(real=train, fake=fake))
 
-        return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake}, self.groups)
+        return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake}, self.groups, self.fewest)
 
     def _measured(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
         rows = self._gathered(real=real, fake=fake)
@@ -244,6 +244,11 @@ class Solo(SampleMetric):
     def __init__(self) -> None:
         super().__init__()
         self._of_real: dict[str, float] | None = None
+
+    def check(self, data: Images, net: nn.Module) -> None:
+        n = min(len(part) for part in (data.validation, data.test))
+        if n < self.fewest:
+            raise ConfigError(f"a held-out part of {data.name} has {n} images, and it needs {self.fewest} or more")
 
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(f"{prefix}/{name}" for name in (*self.figures, *self.errors) for prefix in ("fake", "real"))
