@@ -45,7 +45,7 @@ def summary(cells: Sequence[Cell]) -> str:
         f"{right} of {len(cells)} diagnoses are right ({right / len(cells):.1%}); {undecided} of all are 'cannot tell'",
         f"{near} of {sum(map(_counts, exact))} shares of copies are within {NEAR_TRUTH:.0%} of the truth",
     ]
-    for name in MONITORS:
+    for name in [name for name in MONITORS if any(_named(cell.figures, name) in cell.figures for cell in cells)]:
         preferred = [f"{cell.rung}: {cell.truth.name}" for cell in preferred_by(name, cells)]
         parts.append(
             f"{name} prefers {len(preferred)} sets that are worse to unseen real images {preferred or ''}".rstrip(" ")

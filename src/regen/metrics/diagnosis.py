@@ -16,6 +16,7 @@ REPEATED = 0.5  # collapsed: the share of samples that repeat another one, beyon
 FOUND = 0.5  # collapsed: less than this share of a mixture's modes
 SKILLED = 0.5  # underfits: the skill is lower
 EXPLAINED = 0.5  # drops modes: on the modes that are drawn, the skill lacks less than this part of what it lacks in all
+SLIGHT = 0.05  # drops modes: or the skill lacks no more than this in all
 NEAR = 0.5  # underfits: less than this part of the share of real points near a mode
 TOLD = 0.6  # overfits: D tells training from held-out images with at least this AUC
 WORSE = 1.2  # overfits: the held-out distance has grown by this factor since it was best
@@ -239,7 +240,8 @@ def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence
         return Answer(found < modes and is_near, f"{found:.0f} of {modes} modes are found")
     share, skill = last.get(f"{split}/missing_modes", 0.0), last.get(f"{split}/skill_of_drawn", math.nan)
     error = last.get(f"{split}/skill_of_drawn_se", math.nan)
-    is_explained = skill + CONFIDENT * error >= 1 or 1 - skill <= EXPLAINED * (1 - last.get(f"{split}/skill", math.nan))
+    lacking = 1 - last.get(f"{split}/skill", math.nan)
+    is_explained = lacking <= SLIGHT or skill + CONFIDENT * error >= 1 or 1 - skill <= EXPLAINED * lacking
     if not (share > 0 and skill >= SKILLED and is_explained):  # bad samples miss modes, too
         return Answer(False)
     named = f" ({', '.join(missing)})" if missing else ""
