@@ -1,5 +1,7 @@
 """Memorization: known shares of copies, duplicates within and across the parts, and generators that have not memorized."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
