@@ -1,9 +1,9 @@
 """Agreement of the monitors with a classifier that takes no part in them: python src/agreement.py RUN [RUN ...]
 
-For every run (a folder of outputs/) of one labelled data set, images of its newest checkpoint are compared with the test
-images in features of a larger classifier, which is trained here on the labels. Prints the Fréchet distance in its features
-beside the run's own figures, and Spearman's rank correlation with each of them. --data NAME takes the labels of another
-configuration of the same images, for runs that were judged without labels.
+For every run (a folder of outputs/) of one data set, images of its newest checkpoint are compared with the validation images
+in features of a larger classifier, which is trained here on the labels of the training images. Prints the distances in its
+features next to the run's own figures, and Spearman's rank correlation with each of them. --labels takes class folders of the
+same kind of images, for runs that were judged without labels.
 """
 
 import argparse

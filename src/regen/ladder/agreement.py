@@ -24,7 +24,7 @@ WIDTHS = (32, 64, 128)
 BATCH, RATE, IMAGES, MOST_PASSES = 128, 2e-3, 60_000, 40
 SHIFT = 2  # pixels: random shifts of the images that it learns from
 AT_A_TIME = 500
-MOST_TEST = 5000  # real images that generated ones are compared with
+MOST_REAL = 5000  # real images that generated ones are compared with
 FIGURES = ("val/generalization", "val/skill", "val/fd", "val/kd", "val/fd_imagenet", "val/kd_imagenet")
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ def measure(runs: Sequence[str], labels: str | None, samples: int) -> list[Agree
     opened = [open_run(Path(run)) for run in runs]
     train, test = _labelled(opened[0].data.full_train, opened[0].data.test, labels, opened[0].shape)
     net = _trained(train, test)
-    some = test.take(torch.arange(min(MOST_TEST, len(test))))
-    real = _features(net, some.images)
+    held_out = opened[0].data.validation  # the images that the runs' own figures are of
+    real = _features(net, held_out[torch.arange(min(MOST_REAL, len(held_out)))][0])
     found = []
     for run in opened:
         images = torch.cat(
