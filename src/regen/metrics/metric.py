@@ -237,7 +237,7 @@ class Manifold(Comparison):
 
 
 class Solo(SampleMetric):
-    """A metric of generated images alone: fake/x, and real/x, what all held-out images score."""
+    """A metric of generated images alone: fake/x, and real/x, what as many real training images score."""
 
     parts = ("images",)
 
@@ -246,15 +246,14 @@ class Solo(SampleMetric):
         self._of_real: dict[str, float] | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:
-        n = min(len(part) for part in (data.validation, data.test))
-        if n < self.fewest:
-            raise ConfigError(f"a held-out part of {data.name} has {n} images, and it needs {self.fewest} or more")
+        if (n := len(data.full_train)) < self.fewest:
+            raise ConfigError(f"{data.name} has {n} training images to compare with, and it needs {self.fewest} or more")
 
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(f"{prefix}/{name}" for name in (*self.figures, *self.errors) for prefix in ("fake", "real"))
 
     def measure(self, look: Look) -> dict[str, float]:
         if self._of_real is None:
-            self._of_real = self._asked(images=look.held_out)
-        of_fake = self._asked(images=look.fake)
+            self._of_real = self._asked(images=look.stand_ins)
+        of_fake = self._asked(images=look.sized_fake)
         return {f"fake/{n}": of_fake[n] for n in of_fake} | {f"real/{n}": self._of_real[n] for n in self._of_real}
