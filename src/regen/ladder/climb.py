@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from regen.data.split import as_float
+from regen.data.split import Split
+from regen.judgement import GivenImages
 from regen.ladder.rungs import Rung, rungs
 from regen.ladder.truths import Truth, truths, with_duplicates
 from regen.metrics.diagnosis import Diagnosis, diagnose
@@ -39,17 +39,6 @@ class Cell:
     @property
     def is_right(self) -> bool:
         return self.diagnosis.kind in self.truth.right
-
-
-class FixedImages:
-    """A generator that returns given images (N, C, H, W), uint8 or in [-1, 1], from the first again after the last."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def sample(self, first: int, n: int) -> Tensor:
-        """(n, C, H, W) in [-1, 1]"""
-        return as_float(self.images[torch.arange(first, first + n) % len(self.images)])
 
 
 def metrics_of_samples(with_fld: bool = False) -> dict[str, SampleMetric]:
@@ -96,6 +85,6 @@ def repeated_draws(cache: Path, n: int) -> Iterator[tuple[float, str]]:
 
 
 def _cell(rung: Rung, truth: Truth, evaluator: Evaluator) -> Cell:
-    figures = evaluator(FixedImages(truth.images))
+    figures = evaluator(GivenImages(Split(truth.images), torch.device("cpu")))
     found = diagnose([figures], modes=rung.data.modes, missing=evaluator.missing, held_out=len(rung.data.validation))
     return Cell(rung.name, truth, figures, found)

@@ -1,4 +1,4 @@
-"""Sets of images that stand in for a generator's, each with the diagnoses that would be right."""
+"""Sets of images in the place of a generator's, each with the diagnoses that would be right."""
 
 from __future__ import annotations
 

@@ -247,7 +247,9 @@ class Solo(SampleMetric):
 
     def check(self, data: Images, net: nn.Module) -> None:
         if (n := len(data.full_train)) < self.fewest:
-            raise ConfigError(f"{data.name} has {n} training images to compare with, and it needs {self.fewest} or more")
+            raise ConfigError(
+                f"{data.name} has {n} training images to compare with, and it needs {self.fewest} or more"
+            )
 
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(f"{prefix}/{name}" for name in (*self.figures, *self.errors) for prefix in ("fake", "real"))
