@@ -3,7 +3,7 @@
 For every run (a folder of outputs/) of one data set, images of its newest checkpoint are compared with the validation images
 in features of a larger classifier, which is trained here on the labels of the training images. Prints the distances in its
 features next to the run's own figures, and Spearman's rank correlation with each of them. --labels takes class folders of the
-same kind of images, for runs that were judged without labels.
+same kind of images, for runs that were judged without labels; without runs, these photographs themselves are degraded.
 """
 
 import argparse
@@ -17,7 +17,9 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Rank correlation of a run's figures with an independent classifier's."
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs of one data set")
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="folders of runs of one data set; none: degraded photographs"
+    )
     parser.add_argument(
         "--labels", metavar="FOLDER", help="class folders of the same kind of images, where runs have no labels"
     )
@@ -32,7 +34,12 @@ def main(given: list[str] | None = None) -> int:
         from regen.ladder import agreement
 
     torch.set_num_threads(asked.threads)
-    print(agreement.report(agreement.measure(asked.runs, asked.labels, asked.samples)))
+    if not (asked.runs or asked.labels):
+        parser.error(
+            "type folders of runs, or --labels FOLDER for photographs that are worse than real ones to known extents"
+        )
+    measured = asked.runs and agreement.measure(asked.runs, asked.labels, asked.samples)
+    print(agreement.report(measured or agreement.measure_photographs(asked.labels)))
     return 0
 
 

@@ -12,18 +12,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regen.data.folder import folder
+from regen.data.images import Images
 from regen.data.split import Split, as_float
-from regen.ladder.rungs import USE
+from regen.judgement import GivenImages
+from regen.ladder.rungs import PHOTOS, USE, photos
+from regen.ladder.truths import blurred, in_bytes
+from regen.metrics.baseline import gaussian_images
 from regen.metrics.diagnosis import read_history
+from regen.metrics.evaluator import Evaluator
+from regen.metrics.features.auto import Auto
 from regen.metrics.frechet import frechet_distance
-from regen.metrics.kernel import kernel_distance
+from regen.metrics.kernel import KernelDistance, kernel_distance
+from regen.metrics.memorization import Memorization
 from regen.opened import open_run
-from regen.randomness import permutation, seeded
+from regen.randomness import Draws, permutation, seeded
+from regen.runs import ROOT
 
 WIDTHS = (32, 64, 128)
 BATCH, RATE, IMAGES, MOST_PASSES = 128, 2e-3, 60_000, 40
 SHIFT = 2  # pixels: random shifts of the images that it learns from
 AT_A_TIME = 500
+SETS_OF = 2000  # images
 MOST_REAL = 5000  # real images that generated ones are compared with
 FIGURES = ("val/generalization", "val/skill", "val/fd", "val/kd", "val/fd_imagenet", "val/kd_imagenet")
 log = logging.getLogger(__name__)
@@ -89,6 +98,37 @@ def measure(runs: Sequence[str], labels: str | None, samples: int) -> list[Agree
         distance = kernel_distance(fake, real)[0]
         found.append(Agreement(run.folder.path.name, figures, frechet_distance(fake, real), distance))
     return found
+
+
+def measure_photographs(labels: str) -> list[Agreement]:
+    """The same of photographs that are worse than real ones to known extents, judged without their labels."""
+    rung = photos(labels, max(PHOTOS))
+    train, test = _labelled(rung.data.full_train, rung.data.test, labels, rung.data.shape)
+    net = _trained(train, test)
+    real = _features(net, rung.data.validation.images)
+    sets = degraded(rung.data, rung.unseen, SETS_OF)
+    metrics = {"kernel": KernelDistance(), "memorization": Memorization()}
+    evaluator = Evaluator(rung.data, metrics, Auto().for_data(rung.data), ROOT / "outputs/features", samples=SETS_OF)
+    found = []
+    for name, images in sets.items():
+        figures = evaluator(GivenImages(Split(images), torch.device("cpu")))
+        fake = _features(net, images)
+        figures = {name: value for name, value in figures.items() if name in FIGURES}
+        found.append(Agreement(name, figures, frechet_distance(fake, real), kernel_distance(fake, real)[0]))
+    return found
+
+
+def degraded(data: Images, unseen: Split, n: int) -> dict[str, Tensor]:
+    """Sets of n unseen images (n, C, H, W) uint8 by name: blurred, with noise, mixed with a Gaussian, without some classes."""
+    fresh = unseen.images[:n]
+    sets = {"unseen": fresh}
+    sets |= {f"blur of {sigma} px": blurred(fresh, sigma) for sigma in (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)}
+    noise = Draws("agreement", "noise").normal(*fresh.shape)
+    sets |= {f"noise of {level} grey levels": in_bytes(fresh + level * noise) for level in (8, 16, 25, 40, 60)}
+    gaussian = gaussian_images(data.full_train, n).images
+    for share in (0.1, 0.25, 0.5, 0.75, 1.0):
+        sets[f"{share:.0%} from a Gaussian"] = torch.cat([gaussian[: round(share * n)], fresh[round(share * n) :]])
+    return sets
 
 
 def report(found: Sequence[Agreement]) -> str:

@@ -42,7 +42,7 @@ def rungs(mnist_root: str | None, photos_root: str | None) -> Iterator[Rung]:
             yield _mnist(mnist_root, size)
     if photos_root:
         for size in PHOTOS:
-            yield _photos(photos_root, size)
+            yield photos(photos_root, size)
     data = grid(train=20_000, validation=5000, test=5000, subset=None, **USE)
     yield Rung("grid", data, data.test)
 
@@ -60,7 +60,7 @@ def _mnist(root: str, size: int) -> Rung:
     return Rung(f"MNIST, {len(data.train):,}", data, data.test)
 
 
-def _photos(root: str, size: int) -> Rung:
+def photos(root: str, size: int) -> Rung:
     """A random choice of the photographs of class folders, without their labels; the others are unseen."""
     everything = folder(
         root=root, image_size=32, channels=3, in_memory_bytes=0, validation=0.1, test=0.1, subset=None, **USE

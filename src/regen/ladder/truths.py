@@ -64,9 +64,9 @@ def truths(data: Images, unseen: Split, samples: int, seed: int = 0, short: bool
     )  # by how much the skill falls; never as good as real
     for sigma in (2.0,) if short else BLURS:
         right = degraded if sigma < 2 else degraded - {"generalizes"}
-        yield Truth(f"blur of {sigma:g} px", _blurred(fresh, sigma), right)
+        yield Truth(f"blur of {sigma:g} px", blurred(fresh, sigma), right)
     noisy = fresh.float() + NOISE * Draws("ladder", "noise", seed).normal(*fresh.shape)
-    yield Truth(f"noise of {NOISE} grey levels", _bytes(noisy), degraded)
+    yield Truth(f"noise of {NOISE} grey levels", in_bytes(noisy), degraded)
     yield Truth("Gaussian of the pixels", gaussian_images(data.full_train, n).images, frozenset({"underfits"}))
     mean = as_float(data.train[torch.arange(min(2000, len(data.train)))][0]).mean(0, keepdim=True)
     yield Truth("mean image", to_bytes(mean).expand(n, -1, -1, -1).clone(), frozenset({"collapsed"}))
@@ -127,7 +127,7 @@ def with_duplicates(train: Split | Files) -> Split | Files:
 
 
 def _noisy(images: Tensor, seed: int) -> Tensor:
-    return _bytes(images.float() + NOISE_OF_COPIES * Draws("ladder", "copy", seed).normal(*images.shape))
+    return in_bytes(images.float() + NOISE_OF_COPIES * Draws("ladder", "copy", seed).normal(*images.shape))
 
 
 def _shifted(images: Tensor, seed: int) -> Tensor:
@@ -135,11 +135,11 @@ def _shifted(images: Tensor, seed: int) -> Tensor:
     return torch.nn.functional.pad(images.float(), (1, 0, 1, 0), mode="replicate")[:, :, :-1, :-1].to(torch.uint8)
 
 
-def _blurred(images: Tensor, sigma: float) -> Tensor:
+def blurred(images: Tensor, sigma: float) -> Tensor:
     size = 2 * int(3 * sigma + 0.5) + 1
     size = min(size, images.shape[2] - 1 + images.shape[2] % 2, images.shape[3] - 1 + images.shape[3] % 2)
-    return _bytes(gaussian_blur(images.float(), [size, size], [sigma, sigma]))
+    return in_bytes(gaussian_blur(images.float(), [size, size], [sigma, sigma]))
 
 
-def _bytes(images: Tensor) -> Tensor:
+def in_bytes(images: Tensor) -> Tensor:
     return images.round().clamp(0, 255).to(torch.uint8)
