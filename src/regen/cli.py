@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from regen.choosing.naming import with_name
+from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError
 from regen.misspelt import CONF, config_of_script, explain, yamls
 from regen.runs import ROOT, Folder, register_resolvers

@@ -29,5 +29,5 @@ class RaceSweeper(Sweeper):
         from regen.startup import loading
 
         with loading():
-            from regen.choosing.making import choose
+            from regen.cross_validation.cross_validate import choose
         return choose(self.config, arguments, self.hydra_context, self.task_function)

@@ -1,0 +1,105 @@
+"""Units: trainings of the choice, run as jobs of a sweep by whichever launcher of Hydra is chosen."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, RunMode, TaskFunction
+from omegaconf import DictConfig
+
+from regen.comparing.gather import why
+from regen.cross_validation.score_table import Score, Unit
+from regen.eligibility import memorizes
+from regen.runs import Folder, read_json
+
+# The figures that have no gap of their own, and what is shown instead.
+GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
+
+
+class Failed(Exception):
+    """Some units failed: they are no result, and the choice waits until they are."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A unit that ended, and its run's folder."""
+
+    unit: Unit
+    folder: Path
+    score: Score
+
+
+class Units:
+    """Runs lists of overrides of src/train.py through Hydra's launcher, each in its folder of the sweep.
+
+    A job that is done returns what is stored, one that was interrupted goes on (regen.sweeps.job).
+
+    of_hydra  overrides of Hydra's own keys; n_jobs > 1 is joblib's launcher unless they name another
+    beside    what every unit is told that changes no figure
+    """
+
+    def __init__(
+        self, context: HydraContext, task: TaskFunction, of_hydra: Sequence[str], n_jobs: int, beside: Sequence[str]
+    ) -> None:
+        self.context, self.beside, self.done = context, list(beside), 0
+        options = [*of_hydra, "hydra.mode=MULTIRUN"]
+        if n_jobs > 1 and not any(one.startswith("hydra/launcher=") for one in of_hydra):
+            options += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
+        self.config = self.composed([*options, *beside], RunMode.MULTIRUN)
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=task, config=self.config
+        )
+
+    def composed(self, overrides: Sequence[str], mode: RunMode = RunMode.RUN) -> DictConfig:
+        """The configuration of src/train.py with these overrides."""
+        return self.context.config_loader.load_configuration("train", list(overrides), mode)
+
+    def run(self, jobs: Sequence[Sequence[str]]) -> list[Path]:
+        """Run all of them; the folder of each."""
+        made = self.launcher.launch([[*job, *self.beside] for job in jobs], initial_job_idx=self.done)
+        self.done += len(jobs)
+        for one in made:
+            _ = one.return_value  # raises what a job has raised
+        return [Path(one.hydra_cfg.hydra.runtime.output_dir) for one in made]
+
+
+def scored(unit: Unit, folder: Path) -> Trained:
+    """What the files of a run say. Raises Failed unless it finished or diverged."""
+    result = read_json(Folder(folder).result)
+    status = result.get("status")
+    if status not in ("finished", "diverged") or (folder / "error.txt").exists():
+        reason = why(folder) or result.get("reason") or "it has no result"
+        raise Failed(f"{folder.name}: {reason}")
+    return Trained(unit, folder, score(result))
+
+
+def score(result: dict, monitor: str | None = None) -> Score:
+    """Of a result.json: a figure (None: the monitored one), the same on training images, their gap (see `GAPS`), seconds of
+    training, and whether the run memorizes.
+
+    Training seconds are images seen by images per second: the same however often the run was interrupted, measuring apart.
+    """
+    monitor = monitor or result["monitor"]
+    figures, name = result.get("figures") or {}, monitor.partition("/")[2]
+    diverged = result["status"] == "diverged"
+    held_out = math.nan if diverged else _number(figures.get(monitor, result.get(monitor)))
+    train = _number(figures.get(f"train/{name}")) if monitor.startswith("val/") else math.nan
+    gap = _number(figures.get(GAPS[name]) if name in GAPS else figures.get(f"gap/{name}", figures.get("gap")))
+    speed = _number(result.get("images_per_second"))
+    cost = result.get("images_seen", 0) / speed if speed > 0 else _number(result.get("seconds"))
+    return Score(held_out, *((math.nan, math.nan) if diverged else (train, gap)), cost, memorizes(result))
+
+
+def gap_title(monitor: str) -> str:
+    """The title of a score's gap: that of the monitored figure, or gap/copies where it has none."""
+    return GAPS.get(monitor.partition("/")[2], "gap")
+
+
+def _number(value: object) -> float:
+    """nan of what is missing; result.json holds numbers that are not finite as words."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan

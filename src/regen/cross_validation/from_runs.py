@@ -1,0 +1,96 @@
+"""found: the choice that runs of any sweep allow, by what their configurations differ in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from regen.comparing.gather import Run, gather
+from regen.comparing.group import compare_runs
+from regen.comparing.typed import Value, settings, text
+from regen.cross_validation.candidate import Axis, Candidate, values
+from regen.cross_validation.fits import Trained, score
+from regen.cross_validation.runner import Raced
+from regen.cross_validation.score_table import Unit
+from regen.errors import ConfigError
+from regen.sweeps.names import KNOBS
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate for each regularizer of the runs, the figure by which they are judged, and what is missing, in words."""
+
+    raced: list[Raced]
+    monitor: str
+    higher: bool
+    lacking: list[str]
+
+
+def found(places: str | Sequence[str], monitor: str | None) -> Found:
+    """What runs say, judged by a figure; None: that by which they were judged while they trained.
+
+    Runs with regularizer=none count as strength 0 of each. Raises ConfigError if runs differ in anything but regularizers,
+    their strengths, folds and seeds, and if there are none that say anything.
+    """
+    runs, failed = gather(places)
+    told = settings([run.config for run in runs])
+    others = sorted({key for one in told for key in one if key != "regularizer" and not _is_strength(key)})
+    if others:
+        raise ConfigError(
+            f"from={places}: the runs differ in {', '.join(others)}, and a choice is one of strengths: "
+            "name a folder or a glob of runs that have these in common"
+        )
+    ended = [(run, one) for run, one in zip(runs, told, strict=True) if run.status in ("finished", "diverged")]
+    lacking = len(runs) + len(failed) - len(ended)
+    words = [f"{lacking} of {len(runs) + len(failed)} runs have no result yet or failed: left out"] if lacking else []
+    names = [name for name in dict.fromkeys(_name(run, one) for run, one in ended) if name != NONE]
+    if not names:
+        raise ConfigError(f"from={places}: expected finished runs with a regularizer, got {len(runs)} runs, none such")
+    judged = compare_runs(runs, monitor)
+    raced = [_raced(name, [pair for pair in ended if _name(*pair) in (name, NONE)], judged.monitor) for name in names]
+    return Found(raced, judged.monitor, judged.higher, words)
+
+
+def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str) -> Raced:
+    keys = list(dict.fromkeys(key for _, one in runs for key in one if key != "regularizer"))
+    numbers = {key: [_as_number(key, one[key]) for _, one in runs if key in one] for key in keys}
+    axes = tuple(Axis(key, values(found)) for key, found in numbers.items()) or (Axis("", (0.0, 1.0)),)
+    trained: dict[Unit, Trained] = {}
+    for run, one in runs:
+        off = _name(run, one) == NONE
+        strength = tuple(0.0 if off else float(one.get(key, 1.0)) for key in keys) or (0.0 if off else 1.0,)
+        seed, fold = run.draw
+        unit = Unit(strength, int(fold or 0), int(seed))
+        trained[unit] = Trained(unit, run.folder.path, score(run.result, monitor))
+    whole = any(_name(*pair) == NONE for pair in runs)
+    candidate = Candidate(name, tuple(_shared([run for run, _ in runs])), axes, whole)
+    return Raced(candidate, trained, {unit: one.score for unit, one in trained.items()}, {})
+
+
+def _shared(runs: Sequence[Run]) -> list[str]:
+    """What was typed for every one of them, folds and seeds apart."""
+    import yaml
+
+    typed = [yaml.safe_load(run.folder.overrides.read_text()) for run in runs if run.folder.overrides.exists()]
+    aside = ("regularizer=", "lambda_", "seed=", "data.fold", "report=", "sweep=", "logger=", "trainer.threads=")
+    return (
+        [one for one in typed[0] if all(one in other for other in typed) and not one.startswith(aside)] if typed else []
+    )
+
+
+def _name(run: Run, told: dict[str, Value]) -> str:
+    """The regularizers of a run as they are typed, told where runs differ in them."""
+    if "regularizer" in told:
+        return str(told["regularizer"])
+    names = list(run.config.get("regularizer") or {})
+    return names[0] if len(names) == 1 else f"[{','.join(names)}]" if names else NONE
+
+
+def _is_strength(key: str) -> bool:
+    return key in KNOBS or key.startswith("regularizer.")
+
+
+def _as_number(key: str, value: Value) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{key}={text(value)}: a strength is a number; leave these runs out of the choice")
+    return float(value)

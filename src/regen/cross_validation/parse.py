@@ -1,0 +1,178 @@
+"""What the command line asks: which regularizers, at which strengths, and what all units share."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from regen.build import resolve
+from regen.cross_validation.candidate import ALWAYS_ON, Axis, Candidate, values
+from regen.cross_validation.strength_grid import grid
+from regen.cross_validation.sweep_name import OWN, is_strength
+from regen.errors import ConfigError
+from regen.sweeps.names import KNOBS
+
+INSTEAD = {"seed": "seeds=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
+COUNTS = {1: 6}  # strengths beside 0, by the number of axes
+FEW = 3  # of more axes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The typed overrides of src/train.py, parsed: those with one value, and those with several."""
+
+    single: dict[str, str]  # key -> the override as it was typed
+    swept: dict[str, list[str]]
+
+
+def parsed(arguments: Sequence[str]) -> Asked:
+    """Raises ConfigError on what is neither a strength nor a regularizer and yet has several values."""
+    single, swept = {}, {}
+    for one in OverridesParser.create().parse_overrides(list(arguments)):
+        key = one.get_key_element()
+        if key in INSTEAD:
+            raise ConfigError(f"{one.input_line}: the choice itself goes over folds and seeds: type {INSTEAD[key]}…")
+        if key in OWN:
+            continue
+        if not one.is_sweep_override():
+            single[key] = one.input_line
+        elif key == "regularizer" or is_strength(key):
+            swept[key] = _listed(one)
+        else:
+            raise ConfigError(
+                f"{one.input_line}: one choice at a time goes over regularizers and their strengths alone: "
+                f"type one value, or one command for each"
+            )
+    return Asked(single, swept)
+
+
+def candidates(asked: Asked, nodes: Mapping[str, DictConfig], default: str, cfg: DictConfig) -> list[Candidate]:
+    """One for each regularizer of the command line.
+
+    nodes     what conf/regularizer/*.yaml hold, by option
+    default   the option where none is typed
+    cfg       with count and search
+
+    Raises ConfigError where there is no regularizer, and on strengths that none of them has or that cannot be compared with 0.
+    """
+    names = asked.swept.get("regularizer") or [asked.single.get("regularizer", f"={default}").partition("=")[2]]
+    names = [name for name in names if name not in ("none", "[none]", "[]")]
+    if not names:
+        raise ConfigError("which regularizer? Type regularizer=r1, or several: regularizer=r1,l2,diffaugment")
+    found = [_candidate(name, asked, nodes, cfg) for name in names]
+    reached = {axis.key for one in found for axis in one.axes}
+    for key in asked.swept.keys() - reached - {"regularizer"}:
+        raise ConfigError(f"{key}={','.join(asked.swept[key])}: no chosen regularizer has it ({', '.join(names)})")
+    return found
+
+
+def _candidate(name: str, asked: Asked, nodes: Mapping[str, DictConfig], cfg: DictConfig) -> Candidate:
+    members: dict[str, DictConfig] = {}
+    for option in re.findall(r"\w+", name):
+        if option not in nodes:
+            raise ConfigError(f"there is no regularizer={option}. There are: {', '.join(sorted(nodes))}")
+        members |= nodes[option]
+    single = {key: one for key, one in asked.single.items() if key != "regularizer" and _is_of(key, members)}
+    axes = [Axis(key, _numbers(key, found)) for key, found in asked.swept.items() if _has(key, members)]
+    if not axes and len(members) == 1:
+        ((member, node),) = members.items()
+        axes = _from_passport(member, node, single, cfg)
+    axes = axes or [Axis("", (0.0, 1.0))]
+    whole = axes[0].key == "" or (len(members) == 1 and _leaves_nothing(*members.popitem(), axes, single))
+    for axis in axes:
+        if axis.knob in ALWAYS_ON and not whole:
+            raise ConfigError(
+                f"{axis.key}=0 does not turn it off, so nothing stands for 0 within {name}: choose it alone"
+            )
+    return Candidate(name, tuple(single.values()), tuple(axes), whole)
+
+
+def _from_passport(member: str, node: DictConfig, single: Mapping[str, str], cfg: DictConfig) -> list[Axis]:
+    """The strengths worth searching that are not typed, and that the yaml does not set to 0."""
+    ranges = {
+        knob: ends
+        for knob, ends in resolve(node._target_, f"regularizer.{member}").search.items()
+        if _typed(member, knob, single) is None and node.get(knob) != 0
+    }
+    if cfg.search:
+        ranges |= {knob: ends for knob, ends in cfg.search.items() if knob in ranges}
+    count = cfg.count or COUNTS.get(len(ranges), FEW)
+    return [
+        Axis(knob if knob in KNOBS else f"regularizer.{member}.{knob}", tuple(_grid(knob, ends, count)))
+        for knob, ends in ranges.items()
+    ]
+
+
+def _grid(knob: str, ends: Sequence[float], count: int) -> list[float]:
+    try:
+        low, high = map(float, ends)
+    except (TypeError, ValueError):
+        raise ConfigError(f"search: {knob} must be a range like [0.01,10], got {ends}") from None
+    return [0.0, high] if count == 1 else grid(low, high, count)
+
+
+def _leaves_nothing(member: str, node: DictConfig, axes: Sequence[Axis], single: Mapping[str, str]) -> bool:
+    """Whether the axes are all by which this one regularizer does anything."""
+    swept = {axis.knob for axis in axes}
+    if swept & ALWAYS_ON:
+        return True
+    searched = set(resolve(node._target_, f"regularizer.{member}").search) | {knob for knob in KNOBS if knob in node}
+    return bool(searched) and all(
+        knob in swept or _as_number(_typed(member, knob, single) or node.get(knob)) == 0 for knob in searched
+    )
+
+
+def _typed(member: str, knob: str, single: Mapping[str, str]) -> str | None:
+    """The value that was typed for a knob; "?" if it was given a schedule."""
+    for key, one in single.items():
+        if key in (f"regularizer.{member}.{knob}", knob if knob in KNOBS else None):
+            return one.partition("=")[2]
+        if f"regularizer.{member}.{knob}" in key:
+            return "?"
+    return None
+
+
+def _as_number(value: object) -> float | None:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(key: str, found: Sequence[str]) -> tuple[float, ...]:
+    numbers = [_as_number(one) for one in found]
+    if any(one is None or not 0 <= one < math.inf for one in numbers):
+        raise ConfigError(f"{key}={','.join(found)}: strengths must be finite numbers >= 0")
+    if not any(numbers):
+        raise ConfigError(f"{key}={','.join(found)}: expected a strength other than 0 to compare 0 with")
+    return values(numbers)  # type: ignore[arg-type]
+
+
+def _listed(one: Override) -> list[str]:
+    if not one.is_discrete_sweep():
+        raise ConfigError(f"{one.input_line}: type the strengths one by one, as {one.get_key_element()}=0,0.1,1")
+    return list(one.sweep_string_iterator())
+
+
+def _is_of(key: str, members: Mapping[str, DictConfig]) -> bool:
+    """Whether a key means anything where these regularizers are chosen."""
+    if "regularizer." in key:
+        return key.partition("regularizer.")[2].partition(".")[0] in members
+    return key not in KNOBS or _has(key, members)
+
+
+def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
+    """Whether exactly these regularizers are the ones that a strength is for."""
+    if key not in KNOBS:
+        return _is_of(key, members) and key != "regularizer"
+    return any(key in node for node in members.values())
+
+
+def options(paths: Sequence[Path]) -> dict[str, DictConfig]:
+    """What the yamls of the group regularizer hold, by option."""
+    return {path.stem: OmegaConf.load(path) for path in paths}

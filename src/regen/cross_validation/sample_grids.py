@@ -1,0 +1,56 @@
+"""strip: what is drawn from the same latents at each strength, by runs of the same fold and seed."""
+
+import logging
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from regen import pictures
+from regen.cross_validation.result import Answer
+from regen.cross_validation.score_table import Strength, Unit
+from regen.data.mixtures import Mixture
+from regen.errors import ConfigError
+from regen.latents import Latents
+from regen.opened import open_run
+
+LATENTS = 8
+MOST = 30  # strengths
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A strength, and a picture (3, H, W) uint8 of what its run draws; None if it has no weights, with the reason."""
+
+    strength: Strength
+    picture: Tensor | None
+    reason: str
+
+
+def strip(answer: Answer) -> list[Row]:
+    """One row a strength, the weakest first: the first eight latents of samples.png, or a scatter plot of as many points.
+
+    Each from the first round, the one that all strengths have.
+    """
+    first = answer.table.rounds[0]
+    return [_row(answer, Unit(one, first.fold, first.seed)) for one in answer.table.strengths[:MOST]]
+
+
+def _row(answer: Answer, unit: Unit) -> Row:
+    trained = answer.raced.trained.get(unit)
+    if trained is None:
+        return Row(unit.strength, None, "no run")
+    try:
+        return Row(unit.strength, _drawn(trained.folder, unit.seed), "")
+    except (ConfigError, OSError) as error:
+        log.debug("%s is not in the strip: %s", answer.candidate.shown(unit.strength), error)
+        diverged = trained.score.held_out != trained.score.held_out
+        return Row(unit.strength, None, "diverged" if diverged else "no weights")
+
+
+def _drawn(folder, seed: int) -> Tensor:
+    opened = open_run(folder)
+    plane = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
+    n = plane.shown if isinstance(plane, Mixture) else LATENTS
+    samples = opened.sampler()(Latents(opened.model.prior.z_size, seed, "samples")(0, n)).cpu()
+    return plane.draw(samples) if isinstance(plane, Mixture) else pictures.grid(samples, LATENTS)

@@ -1,0 +1,243 @@
+"""from=: what finished runs say of a strength, whoever trained them."""
+
+import csv
+import math
+
+import pytest
+from comparing import by_hand
+from cross_validation.choice_by_hand import chosen, runs, typed
+from reading import Read
+
+from regen.cross_validation.from_runs import found
+from regen.cross_validation.result import answer
+from regen.errors import ConfigError
+
+VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 10.0: 3.005, 100.0: 6.0}
+
+
+@pytest.fixture
+def analysed(tmp_path, monkeypatch):
+    """analysed(strengths) writes runs, types from= and returns what choice.json says of r1."""
+
+    def of(strengths: dict[float, float], *overrides: str, **how: object) -> dict:
+        typed(monkeypatch, f"from={runs(tmp_path / 'runs', strengths, **how)}", *overrides)
+        return chosen(tmp_path / "runs")["answers"][0]
+
+    return of
+
+
+def test_the_best_mean_is_chosen_and_the_strongest_within_one_standard_error(analysed, capsys):
+    told = analysed(VALLEY)
+    assert told["best"] == {"lambda_d": 1.0}
+    assert told["one_se"] == {"lambda_d": 10.0}
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "λ* is lambda_d=1; the strongest within one standard error of it, λ₁SE, is lambda_d=10." in shown
+    assert "regularizer=r1 lambda_d=1" in shown
+
+
+def test_means_and_gaps_are_those_of_the_files(analysed):
+    told = analysed({0: 5.0, 1.0: 3.0}, seeds=1)
+    values = [3.0 + 0.3 * fold + 0.01 * ((7 * fold + 7) % 5) for fold in (0, 1)]
+    (point,) = (one for one in told["points"] if one["strength"] == {"lambda_d": 1.0})
+    assert point["mean"] == pytest.approx(sum(values) / 2)
+    assert point["train"] == pytest.approx(sum(values) / 2 - 0.1)
+    assert point["gap"] == pytest.approx(0.1)
+    assert point["se"] == pytest.approx(abs(values[1] - values[0]) / 2)
+
+
+def test_regularizing_helps_where_every_pair_says_so(analysed):
+    claim = analysed(VALLEY)["claim"]
+    assert claim["helps"]
+    assert (
+        claim["p"] <= 2 / 64
+    )  # all six pairs: one of 64 flips of signs is as extreme, for the best or for its neighbour
+    assert claim["effect"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_level_is_settable(analysed):
+    assert not analysed(VALLEY, "level=0.001")["claim"]["helps"]
+
+
+def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
+    assert any(
+        "lambda_d=0.1 is the smallest that was tried" in one for one in analysed({0: 5.0, 0.1: 3, 1: 4})["sentences"]
+    )
+
+
+def test_two_strengths_make_a_map_with_the_best_pair(tmp_path, monkeypatch):
+    target = "regen.regularizers.outputs.L2"
+    for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
+        for seed in range(2):
+            node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
+            by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node)
+    typed(monkeypatch, f"from={tmp_path}")
+    (told,) = chosen(tmp_path)["answers"]
+    assert told["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
+    assert told["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
+    assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.01, 4.01, 4.505, 5.005])
+    assert "3.01★" in (tmp_path / "choose.html").read_text()
+    assert (tmp_path / "path.png").stat().st_size > 1000
+
+
+def test_runs_without_folds_are_rounds_by_seed(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0}, seeds=5, folds=1)
+    (raced,) = found([str(tmp_path)], None).raced
+    assert len(answer(raced, higher=False, level=0.05).table.rounds) == 5
+
+
+def test_on_and_off_is_a_choice_too(tmp_path):
+    for seed in range(6):
+        by_hand.run(tmp_path / f"off_{seed}", 3.0 + seed, seed)
+        by_hand.run(tmp_path / f"on_{seed}", 2.0 + seed + 0.1 * seed, seed, regularizer=by_hand.regularizers(r1=10.0))
+    (raced,) = found(str(tmp_path), None).raced
+    told = answer(raced, higher=False, level=0.05)
+    assert raced.candidate.shown(told.best) == "on"
+    assert told.claim.helps
+
+
+def test_a_higher_figure_can_be_the_better_one(tmp_path):
+    for strength, recall in ((0.0, 0.2), (1.0, 0.9)):
+        for seed in range(2):
+            node = by_hand.regularizers(r1=strength) if strength else {}
+            by_hand.run(tmp_path / f"{strength}_{seed}", 3, seed, regularizer=node, figures={"val/recall": recall})
+    known = found(str(tmp_path), "val/recall")
+    assert known.higher
+    told = answer(known.raced[0], known.higher, 0.05)
+    assert told.point(told.best).mean == pytest.approx(0.9)
+
+
+def test_generalization_is_judged_with_the_copies_next_to_it(analysed, tmp_path, capsys):
+    values = {0: -0.4, 0.1: 0.2, 1.0: 0.6, 10.0: 0.5999, 100.0: -0.9}
+    told = analysed(values, monitor="val/generalization")
+    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    assert told["claim"]["helps"] and told["claim"]["effect"] == pytest.approx(1.0, abs=0.05)
+    assert [one["gap"] for one in told["points"]] == pytest.approx([0, 0.001, 0.01, 0.1, 1])
+    assert "val/generalization, higher is better" in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "runs/choose.html").read_text()
+    assert "higher is better" in page and "gap/copies" in page
+    assert (tmp_path / "runs/path.png").stat().st_size > 1000
+
+
+def test_strengths_of_which_half_the_runs_memorize_are_passed_over_whatever_they_score(analysed, tmp_path, capsys):
+    values = {0: 1.0, 0.1: 1.5, 1.0: 3.0, 10.0: 3.005, 100.0: 3.004}
+    told = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
+    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    reasons = [(one["strength"]["lambda_d"], one["reason"]) for one in told["passed_over"]]
+    assert reasons == [(0, "6 of 6 runs memorize"), (0.1, "3 of 6 runs memorize"), (100, "6 of 6 runs memorize")]
+    assert told["claim"]["strength"] == [1.0]
+    shown = " ".join(capsys.readouterr().out.split())
+    words = "Passed over: lambda_d=0 (6 of 6 runs memorize), lambda_d=0.1 (3 of 6 runs memorize), lambda_d=100 (6 of 6"
+    assert words in shown
+    assert "λ = 0 memorizes, and copies may improve its val/fd" in shown
+    assert "The final model, at λ*:" in shown and "regularizer=r1 lambda_d=1 " in shown
+    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    assert words in page and "Grey points and red rows were passed over" in page
+    with open(tmp_path / "runs/path.csv", newline="") as file:
+        rows = {row["lambda_d"]: row for row in csv.DictReader(file)}
+    assert (rows["0.1"]["memorizing"], rows["0.1"]["says"]) == ("3", "passed over: 3 of 6 runs memorize")
+    assert rows["1.0"]["says"] == "λ*, 2 of 6 runs memorize"
+
+
+def test_a_memorizing_strength_is_passed_over_where_generalization_is_judged_too(analysed, capsys):
+    values = {0: 0.9, 1.0: 0.5, 10.0: 0.4}
+    told = analysed(values, monitor="val/generalization", memorizing={0: 6})
+    assert told["best"] == {"lambda_d": 1.0}
+    assert "copies may improve" not in capsys.readouterr().out
+
+
+def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, capsys):
+    told = analysed({0: 5.0, 1.0: 3.0}, memorizing={0: 6, 1.0: 4})
+    assert told["best"] is told["one_se"] is told["claim"] is None and told["commands"] == {}
+    assert chosen(tmp_path / "runs")["command"] is None
+    words = "Every strength memorizes, so that none is recommended (0: 6 of 6 runs memorize; 1: 4 of 6 runs memorize)."
+    assert words in told["sentences"]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert words in shown and "No final model is recommended." in shown and "python src/train.py" not in shown
+    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    assert "There is no best strength: no final model is recommended. r1 memorizes at lambda_d=0 (6 of 6" in page
+    assert "The final model" not in page
+
+
+def test_where_all_but_0_memorize_0_is_the_best_and_nothing_is_claimed(analysed):
+    told = analysed({0: 5.0, 0.1: 3.0, 1.0: 3.0}, memorizing={0.1: 6, 1.0: 6})
+    assert told["best"] == {"lambda_d": 0} and told["claim"] is None
+    assert "Every strength but 0 memorizes, so that none of them is compared with 0." in told["sentences"]
+
+
+def test_of_several_regularizers_one_that_memorizes_is_not_the_best(tmp_path, monkeypatch):
+    for seed in range(2):
+        by_hand.run(tmp_path / f"none_{seed}", 5.0 + seed, seed)
+        for name, fd, kind in (("r1", 1.0, "memorizes"), ("r2", 3.0, "generalizes")):
+            node = by_hand.regularizers(**{name: 1.0})
+            by_hand.run(tmp_path / f"{name}_{seed}", fd + seed, seed, regularizer=node, kind=kind)
+    typed(monkeypatch, f"from={tmp_path}")
+    assert chosen(tmp_path)["regularizer"] == "r2"
+    assert "Best: <strong>r2</strong>" in (tmp_path / "choose.html").read_text()
+
+
+def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, monkeypatch):
+    target = "regen.regularizers.outputs.L2"
+    for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
+        for seed in range(2):
+            node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
+            kind = "memorizes" if fd == 3.0 else None
+            by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node, kind=kind)
+    typed(monkeypatch, f"from={tmp_path}")
+    (told,) = chosen(tmp_path)["answers"]
+    assert told["best"] == {"lambda_g": 0, "lambda_d": 1.0}
+    page = (tmp_path / "choose.html").read_text()
+    assert "4.01★" in page and "[3.01]" in page and "means in square brackets" in page
+
+
+def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    by_hand.run(tmp_path / "lost", None, 0, "running", by_hand.regularizers(r1=1.0), fold=0)
+    node = by_hand.regularizers(r1=9.0)
+    for seed in range(3):
+        for fold in range(2):
+            by_hand.run(tmp_path / f"diverged_{seed}_{fold}", None, seed, "diverged", node, fold=fold)
+    known = found(str(tmp_path), None)
+    told = answer(known.raced[0], known.higher, 0.05)
+    assert known.lacking == ["1 of 19 runs have no result yet or failed: left out"]
+    assert [one.diverged for one in told.points] == [0, 0, 6]
+    assert math.isnan(told.points[2].mean)
+    assert told.best == (1.0,)
+
+
+def test_runs_that_differ_in_something_else_are_refused(tmp_path):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    by_hand.run(tmp_path / "longer", 2.0, 0, regularizer=by_hand.regularizers(r1=1.0), max_iterations=9)
+    with pytest.raises(ConfigError, match="the runs differ in max_iterations, and a choice is one of strengths"):
+        found(str(tmp_path), None)
+
+
+def test_without_a_regularizer_there_is_nothing_to_choose(tmp_path):
+    runs(tmp_path, {0: 3.0})
+    with pytest.raises(ConfigError, match="expected finished runs with a regularizer, got 6 runs, none such"):
+        found(str(tmp_path), None)
+
+
+def test_from_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatch, capsys):
+    runs(tmp_path, {0: 3.0, 1.0: 2.0})
+    typed(monkeypatch, f"from={tmp_path}", "network=mlp", status=78)
+    assert "analyses the runs there and trains none: leave out network=mlp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("folds=1", "folds=1: expected 2 or more, or null"),
+        ("seeds=0", "seeds=0: expected how many, as seeds=3"),
+        ("seeds=all", "seeds=all: expected how many, as seeds=3"),
+        ("level=0", "level=0: expected a number between 0 and 1"),
+        ("n_jobs=0", "n_jobs must be at least 1"),
+        ("sweep=a/b", "type sweep=a-b"),
+        ("sedes=3", "there is no sedes (did you mean seeds"),
+        ("data.folds=3", "type folds="),
+        ("data.sides=3", "there is no data.sides"),
+    ],
+    ids=str,
+)
+def test_what_the_choice_cannot_do_is_said(override, words, monkeypatch, capsys):
+    typed(monkeypatch, "regularizer=r1", "lambda_d=0,1", override, status=78)
+    assert words in capsys.readouterr().err
