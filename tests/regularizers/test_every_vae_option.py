@@ -1,6 +1,7 @@
 """What every regularizer in conf/regularizer must hold on a VAE: it trains one, or is refused with the reason."""
 
 import io
+import math
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from tiny import images, make_vae, same, weights
 from regen import checkpoints
 from regen.errors import ConfigError
 from regen.making import check_step
+from regen.regularizers.weights import sparsity
 
 # On the decoder as on a GAN's generator
 OF_G = {
@@ -100,3 +102,21 @@ def test_its_state_is_in_the_checkpoint(name):
     restored = trained(name, iterations=1)  # whatever it had learnt is to be replaced
     checkpoints.restore(restored, torch.load(file, weights_only=True))
     assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
+
+
+@pytest.mark.parametrize("name", SUITING)
+@pytest.mark.parametrize("values", [{}, None], ids=["defaults", "on_g"])
+def test_quantities_of_a_vae_are_finite_and_of_g_alone(name, values):
+    values = ON_G.get(name, {}) if values is None else values
+    if name in ("spectral_norm", "weight_norm"):
+        values = ON_G[name]
+    vae = go_on(make_vae(regularizers=regularizers(name, **values)), 1)
+    quantities = vae.objective.quantities(vae.generator, vae.discriminator)
+    assert all(quantity.startswith("g/") and math.isfinite(value) for quantity, value in quantities.items())
+
+
+@pytest.mark.parametrize("name", ["weight_l1", "weight_l1_proximal"])
+def test_sparsity_of_a_vae_is_that_of_its_decoder(name):
+    vae = trained(name)
+    quantities = vae.objective.quantities(vae.generator, vae.discriminator)
+    assert quantities == {f"g/{name}/sparsity": float(sparsity(vae.generator))}

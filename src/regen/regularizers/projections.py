@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from regen.errors import ConfigError
 from regen.passport import D_ALONE
 from regen.regularizer import Regularizer
-from regen.regularizers.weights import kernels, sparsity
+from regen.regularizers.weights import kernels, sparsity_by_player
 from regen.step import GANStep
 
 
@@ -85,5 +85,4 @@ class ProximalL1(Regularizer):
                 kernel.copy_(nn.functional.softshrink(kernel, step.lr * strength))
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
-        nets = {"g": generator, "d": discriminator}
-        return {f"{player}/sparsity": sparsity(net) for player, net in nets.items() if self.shrink[player]}
+        return sparsity_by_player(generator, discriminator, self.shrink)

@@ -1,6 +1,8 @@
 """Penalties on weights. "Kernels" are parameters of two or more dimensions: biases and gains of norms are left alone, as is
 usual. As a matrix a kernel has its first dimension as rows and all others as columns."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,16 @@ def sparsity(net: nn.Module) -> Tensor:
     absolute = [kernel.detach().abs() for kernel in kernels(net)]
     zeros = sum((one <= ZERO * one.max()).sum() for one in absolute)
     return zeros / sum(one.numel() for one in absolute)
+
+
+def sparsity_by_player(
+    generator: nn.Module, discriminator: nn.Module, strengths: Mapping[str, object]
+) -> dict[str, Tensor]:
+    """{"g/sparsity": ()} of the players whose strength is not 0. A net without kernels, as a VAE's discriminator, has none."""
+    nets = {"g": generator, "d": discriminator}
+    return {
+        f"{player}/sparsity": sparsity(net) for player, net in nets.items() if strengths[player] != 0 and kernels(net)
+    }
 
 
 class KernelPenalty(Regularizer):
@@ -67,8 +79,7 @@ class WeightL1(KernelPenalty):
         return kernel.abs().sum()
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
-        nets = {"g": generator, "d": discriminator}
-        return {f"{player}/sparsity": sparsity(net) for player, net in nets.items() if self.strengths[player] != 0}
+        return sparsity_by_player(generator, discriminator, self.strengths)
 
 
 class Orthogonal(KernelPenalty):
