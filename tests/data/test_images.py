@@ -63,6 +63,15 @@ def test_every_image_of_the_pool_is_held_out_by_exactly_one_fold():
         assert len(fold.validation) in (305, 306)
 
 
+def test_folds_from_the_number_of_folds_on_are_another_partition():
+    first, second = ([make(folds=5, fold=fold) for fold in folds] for folds in (range(5), range(5, 10)))
+    held_out = [set(rows(fold.validation)) for fold in second]
+    assert set.union(*held_out) == set.union(*(set(rows(fold.validation)) for fold in first))
+    assert sum(map(len, held_out)) == len(set.union(*held_out))
+    shared = [len(held_out[0] & set(rows(fold.validation))) for fold in first]
+    assert max(shared) < 100  # a fifth of a fold in expectation: 61
+
+
 def test_a_fold_may_be_trained_on_a_subset():
     images = make(folds=5, fold=2, subset=64)
     assert len(images.train) == 64 and rows(images.train) == rows(images.full_train)[:64]
@@ -83,7 +92,7 @@ def test_a_subset_that_cannot_be_is_refused(subset):
         (None, 2, r"data\.fold=2 alone: expected both"),
         (1, 0, r"data\.folds=1: expected a whole number from 2"),
         (10_000, 0, r"data\.folds=10000: expected a whole number from 2 to 763"),
-        (5, 5, r"data\.fold=5: expected 0 to 4 .*folds count from 0"),
+        (5, 1.5, r"data\.fold=1\.5: expected 0 to 4 .*folds count from 0"),
         (5, -1, r"data\.fold=-1: expected 0 to 4"),
     ],
 )

@@ -25,7 +25,7 @@ class Use(TypedDict):
     workers: int  # loader processes; 0: the training process gathers its batches itself. Never changes a result
     subset: float | None  # of the training part: a fraction in (0, 1], or a whole number of images
     folds: int | None  # cross-validation over training and validation part together
-    fold: int | None  # which fold is held out, counted from 0
+    fold: int | None  # which fold is held out, from 0; `folds` and more are folds of other partitions
     monitor: str  # the logged figure by which runs of this data set are judged
 
 
@@ -47,17 +47,25 @@ def hold_out(n: int, name: str, **fractions: float) -> list[Tensor]:
 
 
 def hold_out_fold(pool: Tensor, name: str, folds: int | None, fold: int | None) -> tuple[Tensor, Tensor]:
-    """The pool's indices (n,) as (training part, fold number `fold`, from 0): each is held out in exactly one fold."""
+    """Return the pool's indices (n,) as (training part, held-out part) of one fold.
+
+    Folds 0 to folds - 1 are a partition: each image is held out in exactly one of them. Folds `folds` to 2 * folds - 1 are
+    another partition, and so on (repeated k-fold cross-validation), so that a fold's difficulty does not recur.
+    """
     if folds is None or fold is None:
         asked = f"data.fold={fold}" if folds is None else f"data.folds={folds}"
         raise ConfigError(f"{asked} alone: expected both, like data.folds=5 data.fold=0 (fold counts from 0)")
     most = len(pool) // FEWEST
     if not _is_count(folds) or not 2 <= folds <= most:
         raise ConfigError(f"data.folds={folds!r}: expected a whole number from 2 to {most}, like data.folds=5")
-    if not _is_count(fold) or not 0 <= fold < folds:
-        raise ConfigError(f"data.fold={fold!r}: expected 0 to {folds - 1} with data.folds={folds} (folds count from 0)")
-    pool = pool[permutation(len(pool), name)]
-    held_out = torch.arange(len(pool)) % folds == fold
+    if not _is_count(fold) or fold < 0:
+        raise ConfigError(
+            f"data.fold={fold!r}: expected 0 to {folds - 1} with data.folds={folds}, or {folds} and more for the folds of "
+            "other partitions (folds count from 0)"
+        )
+    partition, place = divmod(fold, folds)
+    pool = pool[permutation(len(pool), f"{name}, partition {partition}" if partition else name)]
+    held_out = torch.arange(len(pool)) % folds == place
     return pool[~held_out], pool[held_out]
 
 
