@@ -116,7 +116,7 @@ def test_a_class_that_is_not_of_regen_needs_its_folder_again(tmp_path):
     config = tmp_path / "run/config.yaml"
     config.write_text(config.read_text().replace("regen.networks.mlp.Generator", "mine.Generator"))
     with pytest.raises(
-        ConfigError, match=r"mine.Generator is not admitted.*The run was trained with it: type --config-dir"
+        ConfigError, match=r"mine.Generator is not admitted.*Trained with it\? Type --config-dir FOLDER again"
     ):
         open_run(tmp_path / "run")
 

@@ -1,21 +1,17 @@
-"""build: the one place where a config node becomes an object; it admits only the packages that the project uses."""
+"""build: the one place where a config node becomes an object, of the classes that regen.targets admits."""
 
-import importlib
 import inspect
-import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, Unpack, get_args, get_origin
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from regen.errors import ConfigError
+from regen.targets import group_of, resolve
 
-ADMITTED = re.compile(r"regen(\.[a-z]\w*)*\.\w+|torch\.optim\.[A-Z]\w*|optuna\.(samplers|pruners)\.[A-Z]\w*")
+__all__ = ["build", "resolve"]
 Kind = TypeVar("Kind")
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
 
@@ -23,10 +19,9 @@ PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a st
 def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
     """The object of this kind that the node describes, made with its values and those of the arguments that it takes.
 
-    A target must be of regen, an optimizer of torch or a sampler or pruner of Optuna, or stand in a folder given by
-    --config-dir: naming that folder on the command line is the consent to run its code. Raises ConfigError on any other
-    target, on a value of the wrong type and on an argument that the target does not take; and if the object is of another
-    kind. `where` names the node.
+    `where` is the node's key, by which targets are admitted (see `regen.targets.resolve`), nested ones included. Raises
+    ConfigError on any other target, on a value of the wrong type and on an argument that the target does not take; and if
+    the object is of another kind.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise ConfigError(
@@ -38,6 +33,8 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
     known, takes_more = _taken(target)
     given = {key: node[key] for key in node if not key.startswith("_")}
     for key, value in given.items():
+        if known.get(key) is int and isinstance(value, float) and value.is_integer():
+            value = node[key] = int(value)  # 1e4, as numbers are often typed
         if key not in known and not takes_more:
             raise ConfigError(f"{where}.{key}: {node._target_} takes {', '.join(known)}")
         wanted = known.get(key)
@@ -81,48 +78,27 @@ def _fits(value: object, wanted: type) -> bool:
 
 
 def _admit(node: Any, where: str) -> None:
-    """Look at every target in the node before anything is imported."""
+    """Look at every target in the node, however deep, before anything is imported."""
     if isinstance(node, ListConfig):
-        for item in node:
-            _admit(item, where)
+        for index in range(len(node)):
+            _admit(node._get_node(index), f"{where}.{index}")
     if isinstance(node, DictConfig):
-        if "_target_" in node:
-            resolve(node._target_, where)
+        _check_special(node, where)
         for key in node:
             if OmegaConf.is_interpolation(node, key):
                 raise ConfigError(f"{where}.{key} resolves to an interpolation once more: type its value instead")
             _admit(node._get_node(key), f"{where}.{key}")
 
 
-def resolve(target: Any, where: str) -> Any:
-    """The class or function that a _target_ names. Raises ConfigError if it is not admitted or does not exist."""
-    if not isinstance(target, str):
-        raise ConfigError(f"{where}._target_ must be the name of a class or function, got {target}")
-    module, _, name = target.rpartition(".")
-    package = target.partition(".")[0]
-    if not ADMITTED.fullmatch(target) and not _consented(package):
+def _check_special(node: DictConfig, where: str) -> None:
+    """Raises ConfigError on a target that is not admitted, and on keys by which Hydra calls a target in another way."""
+    special = [key for key in node if str(key).startswith("_") and str(key).endswith("_")]
+    if "_target_" in node:
+        resolve(node._target_, where)
+        special.remove("_target_")
+        if group_of(where).partial and "_partial_" in special:
+            special.remove("_partial_")
+    if special:
         raise ConfigError(
-            f"{where}._target_={target} is not admitted: a target must be of regen or torch.optim, or stand in the folder "
-            "that --config-dir names (as FOLDER/module.py)"
+            f"{where}.{special[0]} is not admitted: give a target its arguments by name, and leave it out"
         )
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{where}._target_={target} does not exist: {error}") from error
-    if not callable(found) or getattr(found, "__module__", "").partition(".")[0] != package:
-        raise ConfigError(f"{where}._target_={target} is not a class or function of {package}")
-    return found
-
-
-def _consented(package: str) -> bool:
-    """Whether the module or package stands in a folder of --config-dir; puts that folder on the import path."""
-    if not HydraConfig.initialized():
-        return False
-    sources = HydraConfig.get().runtime.config_sources
-    for source in [source for source in sources if source.provider == "command-line" and source.schema == "file"]:
-        folder = Path(source.path)
-        if (folder / f"{package}.py").exists() or (folder / package / "__init__.py").exists():
-            if str(folder) not in sys.path:
-                sys.path.insert(0, str(folder))
-            return True
-    return False

@@ -149,9 +149,12 @@ def _check_targets(folder: Folder, cfg: DictConfig) -> None:
             try:
                 resolve(target, where)
             except ConfigError as error:
-                raise ConfigError(
-                    f"{folder.path}: {error}. The run was trained with it: type --config-dir FOLDER again"
-                ) from error
+                own = (
+                    ""
+                    if str(target).startswith(("regen.", "torch."))
+                    else "Trained with it? Type --config-dir FOLDER again"
+                )
+                raise ConfigError(f"{folder.path}: {error}. {own}".rstrip(". ")) from error
 
 
 def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:

@@ -59,8 +59,8 @@ def _table(figures: Mapping[str, float | str]) -> str:
 
 
 def _meanings(opened: Opened) -> list[str]:
-    nodes = [node for name, node in opened.cfg.get("metrics", {}).items() if name != "features"]
-    kinds = [resolve(node._target_, "metrics") for node in nodes]
+    nodes = opened.cfg.get("metrics", {}).items()
+    kinds = [resolve(node._target_, f"metrics.{name}") for name, node in nodes if name != "features"]
     if source_of(opened.cfg.data._target_).unit:  # other data may be large, or elsewhere
         kinds += map(type, opened.data.own_metrics().values())
     return [sentence(kind) for kind in kinds]

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import nn
 
 from regen.build import resolve
@@ -89,18 +89,19 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
 def _made(opened: Opened) -> tuple[dict[str, str], str]:
     """The classes of what was exported, by module, and how it is made of them, as it is typed in Python."""
     net, prior = opened.generator(), opened.model.prior
-    named, made = _call(opened, opened.cfg.network.generator)
+    named, made = _call(opened, "network.generator")
     if prior.before(net) is net:
         return named, made
-    before, drawn = _call(opened, opened.cfg.model.prior)
+    before, drawn = _call(opened, "model.prior")
     module, name = next(iter(before.items()))
     return named | {module: f"Behind, {name}"}, f"Behind({drawn}, {made})"
 
 
-def _call(opened: Opened, node: DictConfig) -> tuple[dict[str, str], str]:
-    """{module: class} of a node, and the call that makes its object."""
+def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
+    """{module: class} of the node at a key, and the call that makes its object."""
+    node = OmegaConf.select(opened.cfg, where)
     module, _, name = node._target_.rpartition(".")
-    taken = inspect.signature(resolve(node._target_, "network")).parameters
+    taken = inspect.signature(resolve(node._target_, where)).parameters
     given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
     known = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
     values = {key: value for key, value in (known | given).items() if key in taken}
