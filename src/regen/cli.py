@@ -21,6 +21,7 @@ from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError
 from regen.misspelt import CONF, config_of_script, explain, yamls
 from regen.runs import ROOT, Folder, register_resolvers
+from regen.safe_files import check_links
 from regen.sweeps import typed
 from regen.sweeps.watch import summed_up
 
@@ -116,6 +117,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
         raise ConfigError(
             f"resume={named[-1]}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}"
         )
+    check_links(folder)
     before = [str(override) for override in OmegaConf.load(_overrides_of(folder))]
     kept = [override for override in before + overrides if not override.startswith("resume=")]
     return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]

@@ -6,18 +6,22 @@ from pathlib import Path
 
 from regen.errors import ConfigError
 from regen.runs import ROOT, Folder
+from regen.safe_files import check_links
 
 
 def find_runs(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
     """The folders of runs that a path, a glob or a list of them means, each looked for here and then in the project.
 
-    Raises ConfigError, which names where it looked, if one of them means no run.
+    Raises ConfigError, which names where it looked, if one of them means no run, and on a run in which a link leads out.
     """
     listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
     patterns = [str(pattern) for pattern in (patterns if listed else [patterns])]
     if not all(patterns) or not patterns:
         raise ConfigError("which run? Type run=outputs/RUN, a list run=[outputs/A,outputs/B] or a glob run='outputs/*'")
-    return list(dict.fromkeys(path for pattern in patterns for path in _meant(pattern)))
+    found = list(dict.fromkeys(path for pattern in patterns for path in _meant(pattern)))
+    for path in found:
+        check_links(path)
+    return found
 
 
 def _meant(pattern: str) -> list[Path]:

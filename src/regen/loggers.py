@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from regen.runs import write_safely
+from regen.safe_files import open_without_links, write_safely
 
 AXES = ("iteration", "images_seen")
 
@@ -45,7 +45,7 @@ class CSVLog(Logger):
                 self._rewrite(self.columns + new, list(csv.DictReader(file)))
         self.columns += [name for name in new if name not in self.columns]
         fresh = not self.path.exists()
-        with open(self.path, "a", newline="") as file:
+        with open(self.path, "a", newline="", opener=open_without_links) as file:
             writer = csv.DictWriter(file, self.columns)
             if fresh:
                 writer.writeheader()

@@ -3,7 +3,6 @@
 import functools
 import importlib.metadata
 import json
-import os
 import platform
 import re
 import subprocess
@@ -16,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from regen.errors import ConfigError
+from regen.safe_files import check_links, write_safely
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
@@ -87,21 +87,6 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def write_safely(path: Path, content: bytes) -> None:
-    """The file is the old one or the whole new one, whatever happens: written beside the target, synced, renamed."""
-    beside = path.with_name(path.name + ".tmp")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def write_json(path: Path, content: dict) -> None:
     """Numbers that are not finite are written as strings, so that the file is JSON for every reader."""
     write_safely(path, (json.dumps(_plain(content), indent=2, allow_nan=False) + "\n").encode())
@@ -160,6 +145,8 @@ class Folder:
 
         Raises ConfigError if a run stands here that is not resumed.
         """
+        if resumed:
+            check_links(self.path)
         if self.metrics.exists() and not resumed:
             raise ConfigError(f"{self.path} holds a run already: type resume='{self.path}', or another hydra.run.dir")
         self.checkpoints.mkdir(parents=True, exist_ok=True)

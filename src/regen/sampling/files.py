@@ -1,6 +1,6 @@
 """Files for many images: a folder of PNG files, and an .npz archive. Neither keeps the images in memory."""
 
-import io
+import contextlib
 import os
 import zipfile
 from collections import deque
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from regen.errors import ConfigError
+from regen.safe_files import open_replacement
 
 DIGITS = 6  # at least, of a file's number
 AHEAD = 2  # batches that wait for each thread
@@ -60,11 +61,8 @@ class PngFolder:
 
     def _write(self, first: int, pixels: Tensor) -> None:
         for number, image in enumerate(pixels.numpy(), first):
-            buffer, path = io.BytesIO(), self.folder / self._name(number)
-            Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
-            beside = path.with_suffix(".tmp")
-            beside.write_bytes(buffer.getbuffer())
-            os.replace(beside, path)
+            with open_replacement(self.folder / self._name(number), sync=False) as file:
+                Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "PNG")
 
 
 class Npz:
@@ -78,10 +76,11 @@ class Npz:
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.beside = self.path.with_name(self.path.name + ".tmp")
-        self.archive = zipfile.ZipFile(self.beside, "w")
+        self.stack = contextlib.ExitStack()
+        file = self.stack.enter_context(open_replacement(self.path, sync=False))
+        archive = self.stack.enter_context(zipfile.ZipFile(file, "w"))
         member = zipfile.ZipInfo("arr_0.npy")  # dated 1980, not now: the same images are the same file
-        self.member = self.archive.open(member, "w", force_zip64=True)
+        self.member = self.stack.enter_context(archive.open(member, "w", force_zip64=True))
         np.lib.format.write_array_header_1_0(self.member, self.header)
         return self
 
@@ -89,10 +88,5 @@ class Npz:
         """Take the next rows."""
         self.member.write(rows.contiguous().numpy().tobytes())
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        self.member.close()
-        self.archive.close()
-        if kind is None:
-            os.replace(self.beside, self.path)
-        else:
-            self.beside.unlink()
+    def __exit__(self, *error: object) -> None:
+        self.stack.__exit__(*error)

@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from regen.runs import ROOT, register_resolvers
+from regen.safe_files import check_links
 from regen.sweeps import axes, names, processes, summary
 
 names.register_resolvers()
@@ -28,6 +29,8 @@ class Watch(Callback):
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Called before any job, in the process in which the multirun was typed."""
         Watch.folder, Watch.config = Path(config.hydra.sweep.dir).absolute(), config
+        if Watch.folder.is_dir():
+            check_links(Watch.folder)  # Hydra writes into it before any job begins
         with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{Watch.folder}'")
         axes.note(config.hydra.overrides.task)

@@ -10,8 +10,6 @@ import functools
 import hashlib
 import io
 import logging
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,14 +81,9 @@ def _keep(path: Path, made: dict, most_bytes: float) -> None:
     buffer = io.BytesIO()
     torch.save(made, buffer)
     buffer.write(_checksum(buffer.getbuffer()))
-    own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")  # where locks do not work, several may write at once
     try:
-        write_safely(own, buffer.getbuffer())
-        os.replace(own, path)
+        write_safely(path, buffer.getbuffer())
     except OSError as error:
-        for left in (own, own.with_name(f"{own.name}.tmp")):
-            with contextlib.suppress(OSError):
-                left.unlink(missing_ok=True)
         _warn_once(path.parent, error.strerror or str(error))
 
 

@@ -1,0 +1,83 @@
+"""Files that are written whole or not at all, and that lead nowhere else. Imports nothing heavy.
+
+A folder of runs may come from someone else: temporary files get new names that nobody can foresee, links are replaced and
+not followed, and a run in which a link leads out is refused.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from regen.errors import ConfigError
+
+
+@contextlib.contextmanager
+def open_replacement(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
+    """A new file next to `path` to write into; it gets that name at the end, and is removed if an exception is raised.
+
+    sync   wait until the disk has it: the file then survives a power failure
+    """
+    temporary = path.with_name(f"{path.name[:200]}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if sync:
+        _sync_folder(path.parent)
+
+
+def write_safely(path: Path, content: bytes) -> None:
+    """The file is the old one or the whole new one, whatever happens; a link is replaced by it."""
+    with open_replacement(path) as file:
+        file.write(content)
+
+
+def open_without_links(path: str, flags: int) -> int:
+    """An opener for `open`, which refuses a link with OSError."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def check_links(folder: Path, deep: bool = True) -> None:
+    """Raises ConfigError if anything in a folder leads out of it, and on pipes and devices, which never end.
+
+    deep   look into its subfolders, too
+    """
+    root = folder.resolve()
+    folders = [root]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                _check_entry(entry, root)
+                if deep and entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+
+
+def _check_entry(entry: os.DirEntry, root: Path) -> None:
+    if entry.is_symlink():
+        target = Path(entry.path).resolve()
+        if not target.is_relative_to(root):
+            raise ConfigError(
+                f"{entry.path} is a link that leads out of {root}, to {target}: remove it, or put a copy in its place"
+            )
+    elif not (entry.is_file() or entry.is_dir()):
+        kind = "pipe" if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode) else "device or socket"
+        raise ConfigError(f"{entry.path} is a {kind}, neither a file nor a folder: remove it")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
