@@ -19,6 +19,8 @@ class Data:
     train: int = MISSING  # points
     validation: float = MISSING  # share of the images, or points
     test: float = MISSING
+    split_seed: int = 0
+    group: Any = None  # a number or a text
     subset: float | None = None
     folds: int | None = None
     fold: int | None = None

@@ -5,7 +5,8 @@ from typing import Unpack
 
 import torch
 
-from regen.data.images import Images, Use, check_size, hold_out
+from regen.data.images import Images, Use
+from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
 from regen.data.split import Split
 

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Unpack
 
@@ -12,15 +13,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from regen.data.images import Images, Use, check_size, hold_out
+from regen.data.array_cache import cache_folder
+from regen.data.fingerprint import file_digests, labelled_fingerprint
+from regen.data.groups import read_groups
+from regen.data.images import Images, Use
+from regen.data.layout import Layout, layout
+from regen.data.parts import check_fractions, check_size
+from regen.data.pixel_cache import decode_parts
 from regen.data.pixels import MODES, read
 from regen.data.places import places
 from regen.data.split import Files
+from regen.data.units import FEWEST, Units, as_tensor
 from regen.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-PARTS = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
 NEED_OTHER_PROGRAMS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # formats that Pillow knows by name only
 LOOKED_AT_FOR_COLOUR = 256  # images
 COLOURFUL = 8  # grey levels between channels: less is what JPEG does to grey
@@ -34,13 +41,18 @@ def folder(
     in_memory_bytes: int,
     validation: float,
     test: float,
+    group: int | str | None = None,
+    split_seed: int = 0,
     **use: Unpack[Use],
 ) -> Images:
     """The images in a folder and its subfolders, their shorter side resized to image_size and their centre kept.
 
-    Subfolders `train`, `test` and `val` or `validation` are the official parts; what is missing is held out from
-    `train`. Other subfolders (within the parts, if there are any) are classes, at any depth below; one class is none,
-    and so are images partly outside of classes. Hidden files and those that are no images are ignored.
+    Subfolders named as official parts are (train, Test, validation, seg_train, trainA, val2017, dev, …; see
+    `regen.data.layout`) are these parts, also inside of one folder that encloses them; what is missing is held out from
+    training images. Other subfolders (within the parts, if there are any) are classes, at any depth below; one class is
+    none, and so are images partly outside of classes. Hidden files and those that are no images are ignored.
+
+    What is held out is a function of each image's content (see `regen.data.units`).
 
     Args:
         root: the folder; a relative one is looked for in the current folder, then in the project's.
@@ -49,25 +61,137 @@ def folder(
         in_memory_bytes: up to this size, all are decoded before training; larger sets are decoded batch by batch, which
             `data.workers` speeds up.
         validation, test: the fractions that are held out where no official part exists.
+        group: what keeps images together in parts, folds and subsets; see `regen.data.groups`.
+        split_seed: another one draws other parts and folds.
 
     Raises:
         ConfigError: no such folder, no or too few images in it, or a file among them that cannot be read.
     """
     check_size(image_size)
+    check_fractions({"test": test, "validation": validation})
     if channels not in (None, *MODES):
         raise ConfigError(f"data.channels={channels!r}: expected 1 (grey), 3 (colour) or null (as the images are)")
-    home = _existing(root)
-    name = f"folder-{home.resolve().name}"
-    found = image_files(home)
-    parts, labels = _arrange(found)
-    paths = [home / path for path in found]
-    files = Files(paths, labels, image_size, channels or channels_of(paths))
-    parts = _complete(parts, name, home, {"test": test, "validation": validation})
-    images = Images.select(name, files, parts["train"], parts["validation"], test=files.take(parts["test"]), **use)
+    found = scan(root, group, split_seed)
+    parts = found.parts({"test": test, "validation": validation})
+    files = Files(found.paths, found.labels, image_size, channels or channels_of(found.paths), found.digests)
+    fields = {"identity": found.fingerprint, "family": "folder", "units": found.units}
+    held_out = files.take(as_tensor(found.units.order(parts["test"])))
+    train, held_out_of_train = as_tensor(parts["train"]), as_tensor(parts["validation"])
+    images = Images.select(found.name, files, train, held_out_of_train, test=held_out, **fields, **use)
     return _in_memory(images) if len(files) * np.prod(files.shape) <= in_memory_bytes else images
 
 
-def _existing(root: str) -> Path:
+def fingerprint(*, root: str, group: int | str | None = None, **_: object) -> str:
+    """The fingerprint of the folder's images without decoding them. Raises ConfigError as `folder` does."""
+    return scan(root, group, 0).fingerprint
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds, before any image is decoded.
+
+    home     the folder
+    names    paths of the images relative to it, sorted
+    layout   their official parts and classes
+    units    what splits keep whole
+    """
+
+    home: Path
+    names: Sequence[PurePath]
+    layout: Layout
+    units: Units
+
+    @property
+    def name(self) -> str:
+        """folder-NAME"""
+        return f"folder-{self.home.resolve().name}"
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        return [self.home / name for name in self.names]
+
+    @property
+    def digests(self) -> Sequence[bytes]:
+        return self.units.digests
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """(N,) int64, the number of each image's class, -1 outside of the parts; None if there are no classes."""
+        number = {name: index for index, name in enumerate(self.layout.class_names)}
+        return torch.tensor([number.get(name, -1) for name in self.layout.classes]) if number else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the images in parts, with their official parts, groups and classes."""
+        groups = self.units.groups or [None] * len(self.names)
+        rows = [row for row, part in enumerate(self.layout.parts) if part]
+        marks = [(self.layout.parts[row], groups[row]) for row in rows]
+        labels = None if self.labels is None else self.labels[rows].tolist()
+        return labelled_fingerprint([self.digests[row] for row in rows], marks, labels)
+
+    def parts(self, fractions: Mapping[str, float]) -> dict[str, list[int]]:
+        """The indices of all three parts; logs what was understood in one line. Raises ConfigError on too few images."""
+        official = _by_part(self.layout)
+        parts, lost = self.units.without_leaks(official) if self.layout.is_official else (official, {})
+        missing = {part: fraction for part, fraction in fractions.items() if part not in parts}
+        parts |= self.units.hold_out(parts["train"], missing)
+        for part, indices in parts.items():
+            if len(indices) < FEWEST:
+                raise ConfigError(self._too_few(part, len(indices)))
+        log.info("%s", self._summary(parts, missing))
+        for part, images in lost.items():
+            log.warning(
+                "%s: %d images of the official %s part are left out, because %s also in %s",
+                *(self.name, images, part, "they or their groups are" if self.units.groups else "they are"),
+                "the test part" if part == "validation" else "a held-out part",
+            )
+        return parts
+
+    def _summary(self, parts: Mapping[str, Sequence[int]], held_out: Mapping[str, float]) -> str:
+        classes = len(self.layout.class_names)
+        given = [part for part in ("train", "validation", "test") if part not in held_out]
+        sizes = {part: f"{part} {len(indices):,}" for part, indices in parts.items()}
+        words = [f"{classes} classes" if classes else "no classes"]
+        if self.layout.is_official:
+            words.append(f"official parts {', '.join(f'{part} {n:,}' for part, n in self._official_sizes(given))}")
+        if held_out:
+            words.append(f"{' and '.join(held_out)} held out from {'train' if self.layout.is_official else 'them'}")
+        words.append("used as " + ", ".join(sizes[part] for part in ("train", "validation", "test")))
+        if self.units.groups:
+            words.append(f"{len(set(self.units.groups)):,} groups kept whole")
+        if self.units.duplicates:
+            words.append(f"{self.units.duplicates:,} exact duplicates, each in the part of its original")
+        if outside := self.layout.parts.count(None):
+            words.append(f"{outside:,} images outside of the official parts ignored")
+        return f"{self.name}: {len(self.names):,} images, {'; '.join(words)}"
+
+    def _official_sizes(self, given: Sequence[str]) -> list[tuple[str, int]]:
+        return [(part, self.layout.parts.count(part)) for part in given]
+
+    def _too_few(self, part: str, images: int) -> str:
+        train = self.layout.parts.count("train")
+        different = len({self.units.keys[row] for row, own in enumerate(self.layout.parts) if own == "train"})
+        what = "groups" if self.units.groups else "different ones"
+        return (
+            f"{self.home} holds {train} training images, {different} {what}, which gives {images} for the {part} part, and at "
+            "least 2 are needed: add images, or change data.validation and data.test"
+        )
+
+
+def scan(root: str, group: int | str | None, split_seed: int) -> Scan:
+    """Look through a folder. Raises ConfigError if it is missing or empty, or on a group that an image lacks."""
+    if isinstance(split_seed, bool) or not isinstance(split_seed, int):
+        raise ConfigError(f"data.split_seed={split_seed!r}: expected a whole number, like data.split_seed=0")
+    home = existing_folder(root)
+    names = image_files(home)
+    arranged = layout(names, home, "data.root")
+    texts = [name.as_posix() for name in names]
+    groups = None if group is None else read_groups(group, home, texts, arranged.below)
+    return Scan(home, names, arranged, Units(file_digests(home, texts, cache_folder()), groups, split_seed))
+
+
+def existing_folder(root: str) -> Path:
+    """The folder that a root means. Raises ConfigError if there is none."""
     for place in places(root):
         if place.is_dir():
             return place
@@ -106,36 +230,13 @@ def _refuse(error: OSError) -> None:
     raise ConfigError(f"{error.filename} cannot be read ({error.strerror}): change its permissions or remove it")
 
 
-def _arrange(found: Sequence[PurePath]) -> tuple[dict[str, Tensor], Tensor | None]:
-    """The indices of the official parts (all of them `train` when there are none), and the labels (N,) or None."""
-    above = [path.parts[:-1] for path in found]
-    tops = {folders[0] for folders in above if folders}
-    official = tops == {"train"} or ("train" in tops and not tops.isdisjoint(PARTS.keys() - {"train"}))
-    part_of = [PARTS.get(folders[0]) if folders else None for folders in above] if official else ["train"] * len(found)
-    below = [folders[1:] if official else folders for folders in above]
-    classes = [folders[0] if folders else None for folders in below]
-    known = sorted({name for name, part in zip(classes, part_of, strict=True) if part} - {None})
-    labelled = len(known) > 1 and all(name for name, part in zip(classes, part_of, strict=True) if part)
-    number = {name: index for index, name in enumerate(known)}
-    labels = torch.tensor([number.get(name, -1) for name in classes]) if labelled else None
-    if dropped := part_of.count(None):
-        log.info("ignored %d images outside of the folders train, test and validation", dropped)
-    parts = {part: torch.tensor([i for i, p in enumerate(part_of) if p == part]) for part in set(part_of) - {None}}
-    return parts, labels
-
-
-def _complete(parts: dict[str, Tensor], name: str, home: Path, fractions: dict[str, float]) -> dict[str, Tensor]:
-    """All three parts: those that are not given are held out from the training part."""
-    missing = {part: fraction for part, fraction in fractions.items() if part not in parts}
-    cuts = hold_out(len(parts["train"]), name, **missing)
-    cut = {part: parts["train"][indices] for part, indices in zip([*missing, "train"], cuts, strict=True)}
-    for part, indices in (parts | cut).items():
-        if len(indices) < 2:
-            raise ConfigError(
-                f"{home} holds {len(parts['train'])} training images, which gives {len(indices)} for the {part} part, "
-                "and at least 2 are needed: add images, or change data.validation and data.test"
-            )
-    return parts | cut
+def _by_part(arranged: Layout) -> dict[str, list[int]]:
+    """{part: indices}"""
+    parts: dict[str, list[int]] = {}
+    for row, part in enumerate(arranged.parts):
+        if part:
+            parts.setdefault(part, []).append(row)
+    return parts
 
 
 def channels_of(paths: Sequence[Path]) -> int:
@@ -145,9 +246,8 @@ def channels_of(paths: Sequence[Path]) -> int:
 
 
 def _in_memory(images: Images) -> Images:
-    full_train = images.full_train.decode()
-    size = len(images.train)
+    parts = {part: getattr(images, part) for part in ("full_train", "validation", "test")}
+    decoded = decode_parts(parts, cache_folder())
+    full_train, size = decoded["full_train"], len(images.train)
     train = full_train if size == len(full_train) else full_train.take(torch.arange(size))
-    return replace(
-        images, full_train=full_train, train=train, validation=images.validation.decode(), test=images.test.decode()
-    )
+    return replace(images, train=train, **decoded)

@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from regen.data.folder import PARTS, channels_of, image_files
+from regen.data.folder import channels_of, image_files
+from regen.data.layout import part_name
 from regen.data.pixels import MODES, read
 from regen.data.places import places
 from regen.data.split import Files, Split
@@ -72,9 +73,11 @@ class ImageFolder(ImageInput):
         """Paths below the folder. Raises ConfigError if there are none, or if the subfolders are parts of a data set."""
         files = image_files(self.path, self.key)
         tops = {path.parts[0] for path in files if len(path.parts) > 1}
-        parts = sorted(top for top in tops if top.lower() in PARTS)
+        parts = sorted(top for top in tops if part_name(top))
         if len(parts) > 1:
-            part = next((part for part in parts if (PARTS[part.lower()] == "train") == (self.key == "train")), parts[0])
+            part = next(
+                (part for part in parts if (part_name(part).part == "train") == (self.key == "train")), parts[0]
+            )
             raise ConfigError(
                 f"{self.key}={self.path} holds the parts {' and '.join(parts)} of a data set: type one of them, like "
                 f"{self.key}={self.path / part}"

@@ -18,7 +18,8 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from regen.data.images import Images, Use, check_size, permutation
+from regen.data.images import Images, Use
+from regen.data.parts import check_size, permutation
 from regen.data.split import Split
 from regen.errors import ConfigError
 

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
+from regen.data.fingerprint import file_digests
 from regen.data.pixels import read
 
 THREADS = min(16, os.cpu_count() or 1)
@@ -70,12 +72,16 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Images in files, decoded whenever they are asked for, to (channels, size, size) uint8 in 0..255."""
+    """Images in files, decoded whenever they are asked for, to (channels, size, size) uint8 in 0..255.
+
+    digests   of each file's content; None: computed when they are asked for
+    """
 
     paths: Sequence[Path]
     labels: Tensor | None
     size: int
     channels: int
+    digests: Sequence[bytes] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -93,16 +99,36 @@ class Files:
 
     def take(self, indices: Tensor) -> "Files":
         """The part that holds the images of the indices (n,), in their order."""
-        paths = [self.paths[index] for index in indices.tolist()]
-        return Files(paths, None if self.labels is None else self.labels[indices], self.size, self.channels)
+        rows = indices.tolist()
+        return replace(
+            self,
+            paths=[self.paths[row] for row in rows],
+            labels=None if self.labels is None else self.labels[indices],
+            digests=self.digests and [self.digests[row] for row in rows],
+        )
 
     def to(self, device: torch.device | str) -> "Files":
         """Itself: files have no device, and a batch of them always starts on the CPU."""
         return self
 
+    @property
+    def contents(self) -> Sequence[bytes]:
+        """The digest of each file's content."""
+        return self.digests or file_digests(Path(), [str(path) for path in self.paths], None)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """How the files are decoded: all fields but which files these are."""
+        names = {field.name for field in fields(self)} - {"paths", "labels", "digests"}
+        return {name: getattr(self, name) for name in sorted(names)}
+
     def decode(self) -> Split:
         """All of them, in memory. Raises ConfigError on a bad file."""
         return Split(self._decoded(range(len(self))), self.labels)
+
+    def with_pixels(self, pixels: np.ndarray) -> Split:
+        """The same images in memory, of their decoded pixels (N, C, H, W) uint8."""
+        return Split(torch.from_numpy(pixels), self.labels)
 
     def _decoded(self, indices: Sequence[int]) -> Tensor:
         images = torch.empty(len(indices), *self.shape, dtype=torch.uint8)

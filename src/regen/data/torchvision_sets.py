@@ -15,7 +15,8 @@ import torch
 from filelock import FileLock
 from torchvision import datasets
 
-from regen.data.images import Images, Use, check_size, hold_out
+from regen.data.images import Images, Use
+from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
 from regen.data.places import places
 from regen.data.split import Split

@@ -96,8 +96,8 @@ def _digest(source: Split | Files, net: nn.Module, device: torch.device | str) -
     setting = (VERSION, torch.__version__, torch.device(device).type, len(source), source.shape)
     digest = hashlib.blake2b(repr(setting).encode(), digest_size=8)
     digest.update(content(source))
-    if isinstance(source, Files):  # one that was changed may have its old size
-        digest.update(repr([path.stat().st_mtime_ns for path in source.paths]).encode())
+    if isinstance(source, Files):
+        digest.update(repr(source.settings).encode())
     for part in _parts_of(net):
         digest.update(part)
     return digest.hexdigest()

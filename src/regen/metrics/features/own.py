@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from regen.data.split import Files
 from regen.metrics.features.kept import content, kept_or_made
 from regen.metrics.features.learning import Task, learn, task_of
 from regen.metrics.features.source import Source
@@ -40,7 +41,7 @@ class Own(Source):
 
 
 def feature_network(data: Images, cache: Path, device: torch.device | str) -> FeatureNet:
-    """The frozen feature network of a data set, from `cache/<data.name>-<digest>.pt`, or learnt from `data.full_train`.
+    """The frozen feature network of a data set, from `cache/<data.family>-<digest>.pt`, or learnt from `data.full_train`.
 
     The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is
     learnt from and judged on. Of several processes that want it at once, one learns it; a damaged file is replaced.
@@ -49,10 +50,10 @@ def feature_network(data: Images, cache: Path, device: torch.device | str) -> Fe
         ConfigError: the data have no labels and are not square.
     """
     task = task_of(data)
-    with seeded("features", data.name):
+    with seeded("features", data.family):
         net = FeatureNet(data.shape, task.classes)
     net = net.to(device, memory_format=torch.channels_last)
-    path = Path(cache) / f"{data.name}-{_digest(data, task)}.pt"
+    path = Path(cache) / f"{data.family}-{_digest(data, task)}.pt"
     kept = kept_or_made(path, lambda: learn(net, task, data, device))
     net.load_state_dict(kept["weights"])
     net.accuracy = kept["accuracy"]
@@ -128,5 +129,7 @@ def _digest(data: Images, task: Task) -> str:
     digest = hashlib.blake2b(repr((VERSION, data.shape, task)).encode(), digest_size=8)
     for part in (data.full_train, data.validation):
         digest.update(content(part))
+        if isinstance(part, Files):
+            digest.update(repr(part.settings).encode())
         digest.update(b"" if part.labels is None else part.labels.cpu().numpy())
     return digest.hexdigest()
