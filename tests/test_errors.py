@@ -101,9 +101,9 @@ NETS = {
     "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn .* type another loss, or model\.top_k=1",
     "regularizer=r1 regularizer.r1.relative=-1": r"R1: relative must be a finite number > 0 or null, got -1",
     "regularizer=r1 regularizer.r1.every=2.5": r"regularizer\.r1\.every must be an integer, got 2\.5",
-    "network=dcgan data.image_size=30": r"^network=dcgan makes square images .* Type data\.image_size=32, or network=mlp",
-    "network=dcgan data.image_size=12": r"^network=dcgan makes square images .* 1 x 12 x 12",
-    "network=dcgan data.image_size=136": r"^network=dcgan makes square images .* 1 x 136 x 136",
+    "network=dcgan data.image_size=12": r"^network=dcgan makes images of 16 to 256 .* Type data\.image_size=32, or network=mlp",
+    "network=dcgan data.image_size=257": r"^network=dcgan makes images of 16 to 256 .* 1 x 257 x 257",
+    "network=resnet data.image_size=7": r"^network=resnet makes images of 8 to 256 .* 1 x 7 x 7",
     "network.generator.hidden=x": r"hidden must ",
     "network.generator.hidden=3": r"hidden must ",
     "network.generator.hidden=[-4]": r"hidden must ",
@@ -298,7 +298,7 @@ def test_a_gpu_that_is_not_there_is_refused(refused, trainer):
 
 def test_dcgan_refuses_points_in_the_plane(refused):
     said = refused("network=dcgan", "data=ring", "trainer.threads=1", "logger=csv", smoke=False)
-    assert said.startswith("network=dcgan makes square images") and "2 x 1 x 1" in said
+    assert said.startswith("network=dcgan makes images of 16 to 256") and "2 x 1 x 1" in said
 
 
 def test_a_key_of_an_option_that_is_not_chosen_names_the_options_that_have_it(refused):

@@ -7,13 +7,14 @@ from torch import nn
 from regen.errors import ConfigError
 from regen.likelihoods import Gaussian
 from regen.networks import dcgan, mlp, resnet
+from regen.networks.sizes import sizes
 from regen.objective import Objective
 from regen.randomness import seeded
 from regen.regularizers.codes import KL
 from regen.regularizers.form import WeightNorm
 from regen.vae import VAE
 
-SIZES = [28, *range(16, 129, 8)]
+SIZES = [28, *range(16, 129, 8), 17, 30, 33, 50, 256]
 CONVOLUTIONAL = [(dcgan, size) for size in SIZES] + [(resnet, size) for size in [8, *SIZES]]
 CONVOLUTIONAL = [pytest.param(*case, id=f"{case[0].__name__.rpartition('.')[2]}-{case[1]}") for case in CONVOLUTIONAL]
 every_network = pytest.mark.parametrize("nets", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
@@ -46,13 +47,35 @@ def test_a_convolutional_network_makes_every_size_that_it_promises(nets, size, c
     assert nets.Encoder(shape, z_size=5, width=2)(made).shape == (2, 10)
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 0, 0), (1, 12, 12), (3, 30, 30), (3, 136, 136), (2, 32, 32), (1, 16, 32), (2, 1, 1)]
-)
+@pytest.mark.parametrize("size", [(64, 48), (16, 32), (33, 256), (20, 17)])
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+@pytest.mark.parametrize("nets", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
+def test_networks_make_images_of_any_sides_and_channels(nets, channels, size):
+    shape, small = (channels, *size), {"hidden": (3,)} if nets is mlp else {"width": 2}
+    made = nets.Generator(shape, z_size=5, **small)(torch.zeros(2, 5))
+    assert made.shape == (2, *shape) and made.abs().max() <= 1
+    assert nets.Discriminator(shape, **small)(made).shape == (2,)
+    assert nets.Encoder(shape, z_size=5, **small)(made).shape == (2, 10)
+
+
+def test_maps_of_sizes_that_were_always_possible_are_what_they_were():
+    def sides(size: int) -> list[int]:
+        maps, _ = sizes((1, size, size), 2, "resnet", 8)
+        return [height for height, _ in maps]
+
+    assert sides(28) == [28, 14, 7] and sides(72) == [72, 36, 18, 9] and sides(8) == [8, 4]
+    for size in range(16, 129, 8):
+        halved = [size]
+        while halved[-1] % 2 == 0 and halved[-1] > 7:
+            halved.append(halved[-1] // 2)
+        assert sides(size) == halved
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 0), (1, 7, 32), (3, 264, 264), (2, 1, 1)])
 @pytest.mark.parametrize(("nets", "smallest"), [(dcgan, 16), (resnet, 8)], ids=["dcgan", "resnet"])
 def test_a_convolutional_network_says_which_images_it_makes(nets, smallest, shape):
     found = " x ".join(map(str, shape))
-    expected = rf"square images of 28 or a multiple of 8 from {smallest} to 128 .* data have {found}\. Type data\.image_size=32"
+    expected = rf"images of {smallest} to 256 pixels a side, and the data have {found} .* Type data\.image_size=32"
     for net in (nets.Generator, nets.Discriminator, nets.Encoder):
         with pytest.raises(ConfigError, match=expected):
             net(shape)

@@ -1,9 +1,10 @@
-"""DCGAN (Radford 2016) for square images of 28 or a multiple of 8 from 16 to 128, with 1 or 3 channels.
+"""DCGAN (Radford 2016) for images of 16 to 256 pixels a side, square or not, with any number of channels.
 
 No batch norm in the discriminator unless asked, so that gradient penalties are each image's own. Weights start from
 N(0, 0.02^2) as in the paper and lie channels-last, which convolutions on CPUs and tensor cores prefer.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,15 +17,15 @@ SMALLEST = 16  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, z_size) -> images (B, C, S, S) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end."""
+    """z (B, z_size) -> images (B, C, H, W) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end."""
 
     def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32) -> None:
         super().__init__()
-        side, widths = sizes(shape, width, "dcgan", SMALLEST)
-        layers = [nn.ConvTranspose2d(z_size, widths[-1], side, bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU()]
-        for before, after in zip(widths[:0:-1], widths[-2::-1], strict=True):
-            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[0], shape[0], 4, 2, 1), nn.Tanh())
+        maps, widths = sizes(shape, width, "dcgan", SMALLEST)
+        layers = [nn.ConvTranspose2d(z_size, widths[-1], maps[-1], bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU()]
+        for before, after, size in zip(widths[:0:-1], widths[-2::-1], maps[-2:0:-1], strict=True):
+            layers += [_doubling(before, after, size, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, _doubling(widths[0], shape[0], maps[0]), nn.Tanh())
         _start(self)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -32,7 +33,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (B, C, S, S) -> logits (B,): strided convolutions and leaky ReLU (0.2), then one linear layer."""
+    """Images (B, C, H, W) -> logits (B,): strided convolutions and leaky ReLU (0.2), then one linear layer."""
 
     def __init__(self, shape: Sequence[int], width: int = 32, batch_norm: bool = False) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, S, S) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
 
     def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32, batch_norm: bool = False) -> None:
         super().__init__()
@@ -57,11 +58,17 @@ class Encoder(nn.Module):
 
 
 def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> nn.Sequential:
-    side, widths = sizes(shape, width, "dcgan", SMALLEST)
+    maps, widths = sizes(shape, width, "dcgan", SMALLEST)
     layers: list[nn.Module] = []
     for before, after in zip([shape[0], *widths], widths, strict=False):
         layers += [nn.Conv2d(before, after, 4, 2, 1)] + [nn.BatchNorm2d(after)] * batch_norm + [nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side * side, last))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * math.prod(maps[-1]), last))
+
+
+def _doubling(before: int, after: int, size: tuple[int, int], bias: bool = True) -> nn.ConvTranspose2d:
+    """A transposed convolution to maps of a size (H, W) from those of half its sides, rounded down."""
+    odd = (size[0] % 2, size[1] % 2)
+    return nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=bias)
 
 
 def _start(net: nn.Module) -> None:

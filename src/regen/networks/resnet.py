@@ -1,4 +1,5 @@
-"""Residual nets (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for square images of 28 or a multiple of 8 from 8 to 128.
+"""Residual nets (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for images of 8 to 256 pixels a side,
+square or not, with any number of channels.
 
 A block halves or doubles the side; its branch is activated before its convolutions, its shortcut is a 1x1 convolution. As
 in Mescheder 2018, images enter by a convolution of their own. Weights start by Glorot's rule, those of branches times √2, as
@@ -6,6 +7,7 @@ in SNGAN's code, and lie channels-last, which convolutions on CPUs and tensor co
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,16 +20,17 @@ SMALLEST = 8  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, z_size) -> images (B, C, S, S) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
+    """z (B, z_size) -> images (B, C, H, W) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
 
     def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16) -> None:
         super().__init__()
-        side, widths = sizes(shape, width, "resnet", SMALLEST)
+        maps, widths = sizes(shape, width, "resnet", SMALLEST)
         deepest = widths[-1]
-        blocks = [doubling(before, after) for before, after in itertools.pairwise([deepest, *widths[::-1]])]
+        pairs = itertools.pairwise([deepest, *widths[::-1]])
+        blocks = [doubling(*pair, size) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
         self.layers = nn.Sequential(
-            nn.Linear(z_size, deepest * side * side),
-            nn.Unflatten(1, (deepest, side, side)),
+            nn.Linear(z_size, deepest * math.prod(maps[-1])),
+            nn.Unflatten(1, (deepest, *maps[-1])),
             *blocks,
             nn.BatchNorm2d(width),
             nn.ReLU(),
@@ -41,7 +44,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (B, C, S, S) -> logits (B,): blocks with ReLU, then one linear layer of the sums over the last map."""
+    """Images (B, C, H, W) -> logits (B,): blocks with ReLU, then one linear layer of the sums over the last map."""
 
     def __init__(self, shape: Sequence[int], width: int = 16, batch_norm: bool = False) -> None:
         super().__init__()
@@ -54,13 +57,13 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, S, S) -> (B, 2 z_size), means, then log variances of the code: the discriminator's blocks, then one linear
+    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator's blocks, then one linear
     layer of the whole last map, since a code is to say where things are."""
 
     def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16, batch_norm: bool = False) -> None:
         super().__init__()
-        side, widths = sizes(shape, width, "resnet", SMALLEST)
-        last = nn.Linear(widths[-1] * side * side, 2 * z_size)
+        maps, widths = sizes(shape, width, "resnet", SMALLEST)
+        last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * z_size)
         self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), nn.Flatten(), last)
         _start(self)
         of_code(last)
@@ -87,21 +90,22 @@ class Sum(nn.Module):
         return maps.sum((2, 3))
 
 
-def doubling(before: int, after: int) -> Residual:
-    """(B, before, S, S) -> (B, after, 2 S, 2 S), with batch norm."""
-    branch = [nn.BatchNorm2d(before), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
+def doubling(before: int, after: int, size: tuple[int, int] | None = None) -> Residual:
+    """(B, before, H, W) -> (B, after, *size), with batch norm; without a size, (B, after, 2 H, 2 W)."""
+    enlarge = {"size": size} if size and any(side % 2 for side in size) else {"scale_factor": 2}
+    branch = [nn.BatchNorm2d(before), nn.ReLU(), nn.Upsample(**enlarge), nn.Conv2d(before, after, 3, padding=1)]
     branch += [nn.BatchNorm2d(after), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
-    return Residual(nn.Sequential(nn.Conv2d(before, after, 1), nn.Upsample(scale_factor=2)), nn.Sequential(*branch))
+    return Residual(nn.Sequential(nn.Conv2d(before, after, 1), nn.Upsample(**enlarge)), nn.Sequential(*branch))
 
 
 def halving(before: int, after: int, batch_norm: bool) -> Residual:
-    """(B, before, S, S) -> (B, after, S / 2, S / 2)."""
+    """(B, before, H, W) -> (B, after, H // 2, W // 2)."""
     shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1))
     return Residual(shortcut, nn.Sequential(*_branch(before, after, batch_norm), nn.AvgPool2d(2)))
 
 
 def keeping(width: int, batch_norm: bool) -> Residual:
-    """(B, width, S, S) -> the same shape."""
+    """(B, width, H, W) -> the same shape."""
     return Residual(nn.Identity(), nn.Sequential(*_branch(width, width, batch_norm)))
 
 
@@ -111,7 +115,7 @@ def _branch(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
 
 
 def _inwards(channels: int, widths: Sequence[int], batch_norm: bool) -> list[nn.Module]:
-    """Images -> the smallest map (B, widths[-1], side, side): a block for each halving, and one more at the smallest side."""
+    """Images -> the smallest map (B, widths[-1], h, w): a block for each halving, and one more at the smallest side."""
     halvings = [halving(before, after, batch_norm) for before, after in itertools.pairwise([widths[0], *widths])]
     entrance = nn.Conv2d(channels, widths[0], 3, padding=1)
     return [entrance, *halvings, keeping(widths[-1], batch_norm), nn.ReLU()]

@@ -1,29 +1,40 @@
-"""The sizes of a convolutional net's feature maps, for square images of 28 or a multiple of 8, with 1 or 3 channels."""
+"""The sizes of a convolutional network's feature maps, for images of any shape and number of channels."""
 
 from collections.abc import Sequence
 
 from regen.errors import ConfigError
 
 MOST_CHANNELS = 512
-LARGEST = 128  # pixels a side
+LARGEST = 256  # pixels a side
+SMALL = 7  # pixels a side: a map this small is not halved again
+COARSE = 15  # pixels a side: larger maps are halved even where a side is odd
+
+Size = tuple[int, int]  # (H, W)
 
 
-def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tuple[int, list[int]]:
-    """The side of the smallest feature map, and the channels from the image inwards, doubling at each halving.
+def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tuple[list[Size], list[int]]:
+    """The sizes (H, W) of the maps from the image (first) to the smallest (last), and the channels of all but the first.
 
-    Raises ConfigError, which names the network, unless images are square, of 28 or a multiple of 8 from `smallest` to 128.
+    Each map has half the sides of the one before, rounded down, and twice the channels, up to MOST_CHANNELS.
+
+    Raises ConfigError, which names the network, unless both sides are from `smallest` to LARGEST pixels.
     """
-    channels, height, side = shape
-    if height != side or channels not in (1, 3) or not (side == 28 or (side % 8 == 0 and smallest <= side <= LARGEST)):
+    channels, *size = shape
+    if channels < 1 or not all(smallest <= side <= LARGEST for side in size):
         raise ConfigError(
-            f"network={network} makes square images of 28 or a multiple of 8 from {smallest} to {LARGEST} with 1 or 3 "
-            f"channels, and the data have {channels} x {height} x {side}. Type data.image_size=32, or network=mlp, which "
-            "makes any shape."
+            f"network={network} makes images of {smallest} to {LARGEST} pixels a side, and the data have "
+            f"{' x '.join(map(str, shape))} (channels, height, width). Type data.image_size=32, or network=mlp, which makes "
+            "any shape"
         )
     if width < 1:
         raise ConfigError(f"width must be an integer >= 1, got {width}")
-    widths = []
-    while side % 2 == 0 and side > 7:
-        side //= 2
+    maps, widths = [(size[0], size[1])], []
+    while not widths or _is_halved(maps[-1]):
+        maps.append((maps[-1][0] // 2, maps[-1][1] // 2))
         widths.append(min(width * 2 ** len(widths), MOST_CHANNELS))
-    return side, widths
+    return maps, widths
+
+
+def _is_halved(size: Size) -> bool:
+    smaller = min(size)
+    return smaller > SMALL and (smaller > COARSE or all(side % 2 == 0 for side in size))
