@@ -12,7 +12,7 @@ from regen.schemas import Choose, Compare, Evaluate, Export, Judge, Logger, Repo
 from regen.sweeps.names import KNOBS, owners
 
 AT_LEAST_ONE = (
-    "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size data.image_size "
+    "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size "
     "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes"
 )
 

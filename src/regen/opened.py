@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from regen import checkpoints
 from regen.build import build, resolve
-from regen.data.images import Images
-from regen.data.pixels import MODES
+from regen.data.images import Images, check_size
 from regen.errors import ConfigError
 from regen.finding import find_runs
 from regen.making import assemble
@@ -76,7 +75,7 @@ class Opened:
 def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu") -> Opened:
     """The run in a folder, with the weights of its newest or best checkpoint, on a device (auto: cuda where there is one).
 
-    The data set is not needed, unless its images are other than square ones of `data.image_size` with 1 or 3 channels.
+    The data set is not needed, unless its configuration lacks the size of its images.
 
     Raises:
         ConfigError: no run there, no such device, no whole checkpoint, a configuration that does not go with it, or classes
@@ -168,8 +167,9 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
 
 def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
     """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
-    side = cfg.data.get("image_size")
-    for shape in [(channels, side, side) for channels in MODES] if side else []:
+    size = OmegaConf.to_container(cfg.data).get("image_size")
+    recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded before the choice was
+    for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
         with contextlib.suppress(ConfigError):
             model = assemble(cfg, shape)
             checkpoints.check(model, state)

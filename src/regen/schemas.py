@@ -11,9 +11,13 @@ class Data:
     """conf/data: a group has those of these keys that it needs."""
 
     _target_: str = MISSING
-    image_size: int = MISSING
+    image_size: Any = MISSING  # pixels a side, or [height, width]
     root: str = MISSING
     channels: int | None = None
+    window: Any = None  # auto, or two numbers
+    background: Any = None  # auto, the name of a colour, or [red, green, blue]
+    max_bad_files: int = 0
+    mirror: bool = False
     batch_size: int = MISSING
     workers: int = MISSING
     train: int = MISSING  # points

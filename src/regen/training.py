@@ -50,6 +50,7 @@ def train(cfg: DictConfig) -> float:
     if is_alone() and not cfg.resume:  # a job of a sweep over models does without what its own does not have
         check_typed(cfg, HydraConfig.get().overrides.task)
     data = build(cfg.data, "data", Images)
+    cfg.data.update({key: value for key, value in data.recorded.items() if key in cfg.data})
     data.check_varied()
     run = Run(cfg, data, make_model(cfg, data), world)
     if run.model.start and run.model.start["iteration"] >= run.last:

@@ -5,6 +5,7 @@ from typing import Unpack
 
 import torch
 
+from regen.data.conversion import Size
 from regen.data.images import Images, Use
 from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
@@ -13,16 +14,16 @@ from regen.data.split import Split
 INK = 16  # their pixels count ink in 0..16
 
 
-def digits(*, image_size: int, validation: float, test: float, **use: Unpack[Use]) -> Images:
+def digits(*, image_size: int | Size, validation: float, test: float, **use: Unpack[Use]) -> Images:
     """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998, UCI), 8x8 grey, resized to image_size.
 
     Args:
-        image_size: pixels a side.
+        image_size: pixels a side, or [height, width].
         validation, test: fractions of the images that are held out.
     """
-    check_size(image_size)
+    size = check_size(image_size)
     grey, labels = _scanned()
-    everything = Split(resize(grey, image_size), labels)
+    everything = Split(resize(grey, size), labels)
     validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
     held_out = everything.take(test_part)
     return Images.select("digits", everything, train_part, validation_part, test=held_out, **use)

@@ -2,50 +2,54 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Unpack
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from regen.data.array_cache import cache_folder
+from regen.data.bad_files import bad_files, error_of
+from regen.data.conversion import Size
 from regen.data.fingerprint import file_digests, labelled_fingerprint
 from regen.data.groups import read_groups
 from regen.data.images import Images, Use
 from regen.data.layout import Layout, layout
 from regen.data.parts import check_fractions, check_size
 from regen.data.pixel_cache import decode_parts
-from regen.data.pixels import MODES, read
+from regen.data.pixels import MODES
 from regen.data.places import places
 from regen.data.split import Files
+from regen.data.survey import check_background, survey
 from regen.data.units import FEWEST, Units, as_tensor
+from regen.data.window import check_window
 from regen.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 NEED_OTHER_PROGRAMS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # formats that Pillow knows by name only
-LOOKED_AT_FOR_COLOUR = 256  # images
-COLOURFUL = 8  # grey levels between channels: less is what JPEG does to grey
 
 
 def folder(
     *,
     root: str,
-    image_size: int,
+    image_size: int | Size,
     channels: int | None,
     in_memory_bytes: int,
     validation: float,
     test: float,
     group: int | str | None = None,
     split_seed: int = 0,
+    window: object = "auto",
+    background: object = "auto",
+    max_bad_files: int = 0,
     **use: Unpack[Use],
 ) -> Images:
-    """The images in a folder and its subfolders, their shorter side resized to image_size and their centre kept.
+    """The images in a folder and its subfolders, scaled to cover image_size and their centre kept.
 
     Subfolders named as official parts are (train, Test, validation, seg_train, trainA, val2017, dev, …; see
     `regen.data.layout`) are these parts, also inside of one folder that encloses them; what is missing is held out from
@@ -56,29 +60,41 @@ def folder(
 
     Args:
         root: the folder; a relative one is looked for in the current folder, then in the project's.
-        image_size: pixels a side.
-        channels: 1 (grey), 3 (colour) or None: 3 if one of a few hundred images has colour.
+        image_size: pixels a side, or [height, width].
+        channels: 1 (grey), 3 (colour), 2 or 4 (the same with opacity), or None: 3 if one of a few hundred images has colour.
         in_memory_bytes: up to this size, all are decoded before training; larger sets are decoded batch by batch, which
             `data.workers` speeds up.
         validation, test: the fractions that are held out where no official part exists.
         group: what keeps images together in parts, folds and subsets; see `regen.data.groups`.
         split_seed: another one draws other parts and folds.
+        window: the values of black and white, or auto: 0 and 255 for files of 8 bits, else see `choose_window`.
+        background: a colour under transparent pixels: white, black, grey, [red, green, blue] in 0..255, or auto: white
+            unless images would look blank.
+        max_bad_files: up to so many files that cannot be read are left out.
 
     Raises:
         ConfigError: no such folder, no or too few images in it, or a file among them that cannot be read.
     """
-    check_size(image_size)
+    size = check_size(image_size)
     check_fractions({"test": test, "validation": validation})
     if channels not in (None, *MODES):
-        raise ConfigError(f"data.channels={channels!r}: expected 1 (grey), 3 (colour) or null (as the images are)")
+        raise ConfigError(
+            f"data.channels={channels!r}: expected 1 (grey), 3 (colour), 2 or 4 (with opacity) or null (as the images are)"
+        )
+    looks = check_window(window), check_background(background)
     found = scan(root, group, split_seed)
+    identity = found.fingerprint
+    chosen = survey(found.paths, channels, *looks)
+    everything = Files(found.paths, None, size, chosen.channels, found.digests, chosen.conversion)
+    if bad := bad_files(everything, max_bad_files, chosen.is_whole):
+        found = scan(root, group, split_seed, {found.names[row] for row in bad})
     parts = found.parts({"test": test, "validation": validation})
-    files = Files(found.paths, found.labels, image_size, channels or channels_of(found.paths), found.digests)
-    fields = {"identity": found.fingerprint, "family": "folder", "units": found.units}
+    files = Files(found.paths, found.labels, size, chosen.channels, found.digests, chosen.conversion)
+    fields = {"identity": identity, "family": "folder", "units": found.units, "recorded": chosen.recorded()}
     held_out = files.take(as_tensor(found.units.order(parts["test"])))
     train, held_out_of_train = as_tensor(parts["train"]), as_tensor(parts["validation"])
     images = Images.select(found.name, files, train, held_out_of_train, test=held_out, **fields, **use)
-    return _in_memory(images) if len(files) * np.prod(files.shape) <= in_memory_bytes else images
+    return _in_memory(images, files) if files.nbytes <= in_memory_bytes else images
 
 
 def fingerprint(*, root: str, group: int | str | None = None, **_: object) -> str:
@@ -178,12 +194,15 @@ class Scan:
         )
 
 
-def scan(root: str, group: int | str | None, split_seed: int) -> Scan:
-    """Look through a folder. Raises ConfigError if it is missing or empty, or on a group that an image lacks."""
+def scan(root: str, group: int | str | None, split_seed: int, left_out: Collection[PurePath] = ()) -> Scan:
+    """Look through a folder, without some files.
+
+    Raises ConfigError if it is missing or empty, or on a group that an image lacks.
+    """
     if isinstance(split_seed, bool) or not isinstance(split_seed, int):
         raise ConfigError(f"data.split_seed={split_seed!r}: expected a whole number, like data.split_seed=0")
     home = existing_folder(root)
-    names = image_files(home)
+    names = [name for name in image_files(home) if name not in left_out]
     arranged = layout(names, home, "data.root")
     texts = [name.as_posix() for name in names]
     groups = None if group is None else read_groups(group, home, texts, arranged.below)
@@ -214,7 +233,10 @@ def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
         folders[:] = [folder for folder in visible if os.path.realpath(Path(place, folder)) not in seen]
         below = PurePath(os.path.relpath(place, home))
         files = [below / name for name in names if not name.startswith(".")]
-        images = [path for path in files if path.suffix.lower() in extensions]
+        named = [path for path in files if path.suffix.lower() in extensions]
+        images = [
+            path for path in named if (home / path).is_file() or not (home / path).exists()
+        ]  # no pipes and devices
         found += images
         others += len(files) - len(images)
     if others:
@@ -239,15 +261,13 @@ def _by_part(arranged: Layout) -> dict[str, list[int]]:
     return parts
 
 
-def channels_of(paths: Sequence[Path]) -> int:
-    """3 if one of a few hundred of the images has colour, else 1."""
-    looked_at = paths[:: -(-len(paths) // LOOKED_AT_FOR_COLOUR)]
-    return 3 if any(np.ptp(read(path, 64, 3).astype(int), axis=0).max() > COLOURFUL for path in looked_at) else 1
-
-
-def _in_memory(images: Images) -> Images:
+def _in_memory(images: Images, files: Files) -> Images:
+    """The images decoded. Raises ConfigError that names all unreadable files of the set."""
     parts = {part: getattr(images, part) for part in ("full_train", "validation", "test")}
-    decoded = decode_parts(parts, cache_folder())
+    try:
+        decoded = decode_parts(parts, cache_folder())
+    except ConfigError as error:
+        raise error_of(files.unreadable(), len(files)) from error
     full_train, size = decoded["full_train"], len(images.train)
     train = full_train if size == len(full_train) else full_train.take(torch.arange(size))
     return replace(images, train=train, **decoded)

@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from regen.data.folder import channels_of, image_files
+from regen.data.folder import image_files
 from regen.data.layout import part_name
 from regen.data.pixels import MODES, read
 from regen.data.places import places
 from regen.data.split import Files, Split
+from regen.data.survey import channels_of
 from regen.errors import ConfigError
 from regen.randomness import permutation
 

@@ -1,8 +1,8 @@
 """A data set with its fixed training, validation and test parts, and how they are chosen."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
@@ -49,6 +49,7 @@ class Images:
     that they stay comparable between subsets.
 
     identity   the fingerprint of the images as they are stored; None: that of their pixels
+    recorded   values of data.* keys that were chosen by looking at the files (data.window=auto: two numbers)
     family     what keys the draws that belong to the data (the initial weights of its feature network); "": the name
 
     Raises:
@@ -66,6 +67,7 @@ class Images:
     factors: tuple[str, ...] = ()  # the names of those that the images were drawn from, if they are known
     identity: str | None = None
     family: str = ""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
     shown: ClassVar[int] = 64  # samples in a picture
 
     @classmethod

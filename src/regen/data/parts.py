@@ -83,7 +83,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def check_size(image_size: int) -> None:
-    """Raises ConfigError unless `data.image_size` is a positive whole number."""
-    if not is_count(image_size) or image_size < 1:
-        raise ConfigError(f"data.image_size={image_size!r}: expected a whole number of pixels, like data.image_size=32")
+def check_size(image_size: object) -> tuple[int, int]:
+    """(H, W) of `data.image_size`: pixels a side of squares, or [height, width]. Raises ConfigError on anything else."""
+    sides = list(image_size) if isinstance(image_size, list | tuple) else [image_size] * 2
+    if len(sides) != 2 or not all(is_count(side) and side >= 1 for side in sides):
+        raise ConfigError(
+            f"data.image_size={image_size!r}: expected a whole number of pixels, like data.image_size=32, or height and "
+            "width, like data.image_size=[64,48]"
+        )
+    return sides[0], sides[1]

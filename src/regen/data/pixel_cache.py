@@ -15,12 +15,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from regen.data import pixels, split
+from regen.data import bit_depth, conversion, intact_pixels, pixels, split, window
 from regen.data.array_cache import make_room
 from regen.data.fingerprint import SIZE, digest
 
 MOST_BYTES = 2 << 30  # of all sets that are kept
 CHECKSUM = 16  # bytes at the end of a file
+MODULES = (bit_depth, conversion, intact_pixels, pixels, split, window)  # of which pixels are a function
 ROWS = 1024  # images that are read at a time
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def _key(parts: Mapping[str, split.Files]) -> str:
 
 @functools.cache
 def _code() -> bytes:
-    return b"".join(digest(Path(module.__file__).read_bytes()) for module in (pixels, split))
+    return b"".join(digest(Path(module.__file__).read_bytes()) for module in MODULES)
 
 
 def _read(path: Path, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray] | None:
@@ -71,19 +72,21 @@ def _read(path: Path, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray]
 
 def _read_rows(file: BinaryIO, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray]:
     """Raises ValueError if the file is damaged."""
-    shape = next(iter(parts.values())).shape
+    any_part = next(iter(parts.values()))
+    shape, dtype = any_part.shape, np.dtype(any_part.conversion.dtype)
+    values = int(np.prod(shape))
     stored = int.from_bytes(file.read(8), "little")
-    if os.fstat(file.fileno()).st_size != 8 + stored * (SIZE + int(np.prod(shape))) + CHECKSUM:
+    if os.fstat(file.fileno()).st_size != 8 + stored * (SIZE + values * dtype.itemsize) + CHECKSUM:
         raise ValueError("its length is wrong")
     digests = file.read(stored * SIZE)
     checksum = hashlib.blake2b(digests, digest_size=CHECKSUM)
     places = {digests[row * SIZE : (row + 1) * SIZE]: row for row in range(stored)}
     rows = {part: np.array([places[one] for one in files.contents], dtype=np.int64) for part, files in parts.items()}
     orders = {part: np.argsort(of_part, kind="stable") for part, of_part in rows.items()}
-    arrays = {part: np.empty((len(files), *shape), np.uint8) for part, files in parts.items()}
+    arrays = {part: np.empty((len(files), *shape), dtype) for part, files in parts.items()}
     for start in range(0, stored, ROWS):
         count = min(ROWS, stored - start)
-        block = np.fromfile(file, np.uint8, count * int(np.prod(shape)))
+        block = np.fromfile(file, dtype, count * values)
         checksum.update(block)
         block = block.reshape(count, *shape)
         for part, order in orders.items():

@@ -40,7 +40,12 @@ def shapes(*, image_size: int, channels: int, train: int, validation: int, test:
         channels: 3 for colours, 1 for brightness in their place.
         train, validation, test: numbers of images.
     """
-    check_size(image_size)
+    height, width = check_size(image_size)
+    if height != width:
+        raise ConfigError(
+            f"data.image_size=[{height},{width}]: shapes are drawn in squares; type data.image_size={height}"
+        )
+    image_size = height
     if channels not in (1, 3):
         raise ConfigError(f"data.channels={channels!r}: expected 3 (colours) or 1 (brightness)")
     counts = {"test": test, "validation": validation, "train": train}

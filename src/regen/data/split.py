@@ -1,9 +1,9 @@
 """A part of a data set (training, validation or test): indexed by a tensor of any shape, in memory or in files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
+from regen.data.conversion import Conversion, Size
 from regen.data.fingerprint import file_digests
-from regen.data.pixels import read
+from regen.data.pixels import as_size, read
+from regen.errors import ConfigError
 
 THREADS = min(16, os.cpu_count() or 1)
 FILES_A_TASK = 64  # a thread's task: long enough to make its bookkeeping free, short enough to stop soon after an error
@@ -72,27 +74,34 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Images in files, decoded whenever they are asked for, to (channels, size, size) uint8 in 0..255.
+    """Images in files, decoded whenever they are asked for, to (channels, H, W) uint8, or float32 in [-1, 1]; see Conversion.
 
+    size      (H, W), or the side of squares
     digests   of each file's content; None: computed when they are asked for
     """
 
     paths: Sequence[Path]
     labels: Tensor | None
-    size: int
+    size: int | Size
     channels: int
     digests: Sequence[bytes] | None = None
+    conversion: Conversion = field(default_factory=Conversion)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)"""
-        return self.channels, self.size, self.size
+        return self.channels, *as_size(self.size)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all images when they are decoded."""
+        return len(self) * int(np.prod(self.shape)) * np.dtype(self.conversion.dtype).itemsize
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Indices (...) -> images (..., C, H, W) uint8 and labels (...) on the CPU; ConfigError on a bad file."""
+        """Indices (...) -> images (..., C, H, W) and labels (...) on the CPU; ConfigError on a bad file."""
         indices = indices.cpu()
         images = self._decoded(indices.flatten().tolist()).view(*indices.shape, *self.shape)
         return images, None if self.labels is None else self.labels[indices]
@@ -127,28 +136,51 @@ class Files:
         return Split(self._decoded(range(len(self))), self.labels)
 
     def with_pixels(self, pixels: np.ndarray) -> Split:
-        """The same images in memory, of their decoded pixels (N, C, H, W) uint8."""
+        """The same images in memory, of their decoded pixels (N, C, H, W)."""
         return Split(torch.from_numpy(pixels), self.labels)
 
+    def unreadable(self) -> dict[int, str]:
+        """The indices of files that cannot be decoded, with what is wrong."""
+        errors: dict[int, str] = {}
+
+        def attempt(path: str, index: int) -> None:
+            try:
+                self._read(path)
+            except ConfigError as error:
+                errors[index] = str(error)
+
+        self._each(range(len(self)), attempt)
+        return dict(sorted(errors.items()))
+
     def _decoded(self, indices: Sequence[int]) -> Tensor:
-        images = torch.empty(len(indices), *self.shape, dtype=torch.uint8)
+        images = torch.empty(len(indices), *self.shape, dtype=torch.uint8 if self.conversion.exact else torch.float32)
         rows = images.numpy()
 
+        def fill(path: str, row: int) -> None:
+            rows[row] = self._read(path)
+
+        self._each(indices, fill)
+        return images
+
+    def _read(self, path: str) -> np.ndarray:
+        return read(path, self.size, self.channels, self.conversion)
+
+    def _each(self, indices: Sequence[int], work: Callable[[str, int], None]) -> None:
+        """Call work with the path of each index and its place among the indices, in threads."""
         # In the order of the files, which is likelier to be the disk's than the order in which the images are wanted.
         jobs = sorted((str(self.paths[index]), row) for row, index in enumerate(indices))
 
-        def fill(start: int) -> None:
+        def run(start: int) -> None:
             for path, row in jobs[start : start + FILES_A_TASK]:
-                rows[row] = read(path, self.size, self.channels)
+                work(path, row)
 
         starts = range(0, len(indices), FILES_A_TASK)
         if len(starts) == 1 or get_worker_info() is not None:  # a loader's workers are the parallelism already
             for start in starts:
-                fill(start)
-            return images
+                run(start)
+            return
         threads = ThreadPoolExecutor(THREADS)
         try:
-            list(threads.map(fill, starts))
+            list(threads.map(run, starts))
         finally:
             threads.shutdown(cancel_futures=True)
-        return images

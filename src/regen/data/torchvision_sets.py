@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock
 from torchvision import datasets
 
+from regen.data.conversion import Size
 from regen.data.images import Images, Use
 from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
@@ -26,34 +27,34 @@ ANSWER_SECONDS = 4.0  # a server that has not answered by then counts as out of 
 STALL_SECONDS = 20.0  # a download that brings nothing for so long is given up
 
 
-def mnist(*, root: str, image_size: int, validation: float, **use: Unpack[Use]) -> Images:
+def mnist(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
     """70,000 handwritten digits, 28x28 grey (LeCun et al. 1998); its 10,000 official test images are the test part.
 
     Args:
         root: the folder that holds, or is to hold, MNIST/raw.
-        image_size: pixels a side.
+        image_size: pixels a side, or [height, width]: then the largest centre of these proportions is kept.
         validation: the fraction of the 60,000 official training images that is held out.
     """
     source = _Source("mnist", datasets.MNIST, datasets.MNIST.mirrors, "MNIST/raw/*.gz")
     return _images(source, root, image_size, validation, use)
 
 
-def fashion_mnist(*, root: str, image_size: int, validation: float, **use: Unpack[Use]) -> Images:
+def fashion_mnist(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
     """70,000 articles of clothing, 28x28 grey (Xiao et al. 2017), in FashionMNIST/raw; otherwise as `mnist`."""
     source = _Source("fashion_mnist", datasets.FashionMNIST, datasets.FashionMNIST.mirrors, "FashionMNIST/raw/*.gz")
     return _images(source, root, image_size, validation, use)
 
 
-def cifar10(*, root: str, image_size: int, validation: float, **use: Unpack[Use]) -> Images:
+def cifar10(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
     """60,000 photographs of ten classes, 32x32 colour (Krizhevsky 2009), in cifar-10-batches-py; else as `mnist`."""
     source = _Source("cifar10", datasets.CIFAR10, [datasets.CIFAR10.url], datasets.CIFAR10.filename)
     return _images(source, root, image_size, validation, use)
 
 
-def _images(source: "_Source", root: str, image_size: int, validation: float, use: Use) -> Images:
-    check_size(image_size)
+def _images(source: "_Source", root: str, image_size: int | Size, validation: float, use: Use) -> Images:
+    size = check_size(image_size)
     home = source.find_or_download(places(root))
-    pool, test = (source.part(home, train, image_size) for train in (True, False))
+    pool, test = (source.part(home, train, size) for train in (True, False))
     held_out, train_part = hold_out(len(pool), source.name, validation=validation)
     return Images.select(source.name, pool, train_part, held_out, test=test, **use)
 
@@ -81,11 +82,11 @@ class _Source:
             ) from error
         return home
 
-    def part(self, home: Path, train: bool, image_size: int) -> Split:
+    def part(self, home: Path, train: bool, size: Size) -> Split:
         dataset = self._load(home, train)
         pixels = torch.as_tensor(np.asarray(dataset.data))  # (N, H, W) grey or (N, H, W, 3)
         pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
-        return Split(resize(pixels, image_size), torch.as_tensor(dataset.targets, dtype=torch.int64))
+        return Split(resize(pixels, size), torch.as_tensor(dataset.targets, dtype=torch.int64))
 
     def _load(self, home: Path, train: bool) -> datasets.VisionDataset | None:
         """torchvision's data set, or None where it is not there."""
