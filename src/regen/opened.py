@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from regen import checkpoints
 from regen.build import build, resolve
-from regen.data.images import Images, check_size
+from regen.data.images import Images
+from regen.data.parts import check_size
 from regen.errors import ConfigError
 from regen.finding import find_runs
 from regen.making import assemble
