@@ -31,8 +31,11 @@ from race import Contestant, Gate, in_turns, ratios
 from regen import callbacks, config, runs, training
 from regen.build import build
 from regen.data.images import Images
+from regen.datamodule import StreamModule
 from regen.gan import GAN
+from regen.launcher import Rank
 from regen.making import make_model
+from regen.replicas import Group
 from regen.tracking.run import Wandb
 
 ITERATIONS = {"mlp": 100, "dcgan": 10}  # a turn: it holds rows of the log, and is short beside changes of the load
@@ -63,7 +66,8 @@ class Timed(training.Run):
         self.gate = gate
         written, stops = self._open(), (self.cfg.log_every, self.cfg.save_every, gate.iterations)
         try:
-            self._trainer(written).fit(self.model, datamodule=training.Shown(self.data, self.model, self.last, stops))
+            stream = StreamModule(self.data, self.model, self.last, stops)
+            self._trainer(written).fit(self.model, datamodule=stream)
         finally:
             for logger in written:
                 if isinstance(logger, Wandb):
@@ -93,7 +97,7 @@ def regen_loop(name: str, overrides: list[str], gate: Gate, folder: Path) -> tup
     """Training through Lightning, as train.py does it."""
     cfg = configure([*overrides, *ENDLESS], folder / name.replace(" ", "-"))
     data = build(cfg.data, "data", Images)
-    run = Timed(cfg, data, make_model(cfg, data), world=1)
+    run = Timed(cfg, data, make_model(cfg, data), Group(Rank(), 0, print))
     return Contestant(name, gate, run.fit), run.model
 
 

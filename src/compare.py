@@ -3,6 +3,11 @@
 Prints a table, best first, and writes compare.csv and compare.html; returns the best mean of the monitored figure.
 """
 
+import signal
+
+if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import hydra
 from omegaconf import DictConfig
 

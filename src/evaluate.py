@@ -3,6 +3,11 @@
 Prints a board of figures for each run and what it says of the run; returns the last one's monitored figure.
 """
 
+import signal
+
+if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import hydra
 from omegaconf import DictConfig
 

@@ -3,6 +3,11 @@
 Writes report.html into each run's folder and prints its path; returns the number of pages.
 """
 
+import signal
+
+if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import hydra
 from omegaconf import DictConfig
 

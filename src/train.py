@@ -3,6 +3,11 @@
 Prints a table of figures and the paths of the picture and of the curves; returns the monitored figure, for sweepers.
 """
 
+import signal
+
+if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode

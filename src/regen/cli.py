@@ -1,7 +1,8 @@
 """The command line: errors in one line that say what to type instead, exit statuses, and going on with a run.
 
-Exit statuses: 0 done, 1 a job of a multirun failed, 2 no W&B account, 70 diverged, 74 a file could not be read or
-written, 75 interrupted and saved, 78 cannot be run as configured. HYDRA_FULL_ERROR=1 shows every traceback.
+Exit statuses: 0 done, 1 a job of a multirun failed, 2 no W&B account, 70 diverged, 71 another process of the run was lost,
+74 a file could not be read or written, 75 interrupted and saved, 78 cannot be run as configured, 128 + n ended by signal n
+before anything was saved. HYDRA_FULL_ERROR=1 shows every traceback.
 """
 
 import contextlib
@@ -17,9 +18,11 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regen import signals
 from regen.cross_validation.sweep_name import with_name
-from regen.errors import ConfigError
+from regen.errors import ConfigError, ProcessLost
 from regen.misspelt import CONF, config_of_script, explain, yamls
+from regen.resumption import settle
 from regen.runs import ROOT, Folder, register_resolvers
 from regen.safe_files import check_links
 from regen.sweeps import typed
@@ -51,12 +54,15 @@ def run(main: Callable[[], None]) -> None:
     register_resolvers()
     # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
     ConfigStore.__deepcopy__ = lambda store, _: store
-    with told():
+    _replace_what_the_terminal_lacks()
+    with signals.handled(), told():
         options, overrides = apart(sys.argv[1:])
         if config_of_script().stem == "choose":
             overrides = with_name(overrides)
             if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
                 options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
+        if config_of_script().stem == "train":
+            overrides = settle(options, overrides)
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
         if config_of_script().stem == "train":
@@ -73,12 +79,32 @@ def told() -> Iterator[None]:
     except BrokenPipeError:  # of python src/train.py --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except signals.Interrupted as error:
+        status = Folder.of_hydra().status_of(error.number) if _is_a_run() else error.status
+        print(f"{error}: {'the run can be continued' if status == signals.SAVED else 'ended'}", file=sys.stderr)
+        sys.exit(status)
+    except ProcessLost as error:
+        if os.environ["REGEN_TRACEBACK"] == "1":
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(ProcessLost.STATUS)
     except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
         if os.environ["REGEN_TRACEBACK"] == "1":
             raise
         of_hydra = isinstance(error, HydraException | OmegaConfBaseException)
         print(f"error: {explain(str(error)) if of_hydra else error}", file=sys.stderr)
         sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
+
+
+def _is_a_run() -> bool:
+    return config_of_script().stem == "train" and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
+
+
+def _replace_what_the_terminal_lacks() -> None:
+    """Print characters that the terminal's encoding lacks as '?', instead of failing after hours of work."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 @contextlib.contextmanager

@@ -42,8 +42,14 @@ def folder_name(overrides: str) -> str:
     return "_".join(part for part in (datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"), slug(overrides)) if part)
 
 
+def run_folder(name: str | None, overrides: str) -> str:
+    """The folder of a run in outputs/: its name's slug, or a name with the time for a run without a name."""
+    return slug(str(name)) if name is not None else folder_name(overrides)
+
+
 def register_resolvers() -> None:
-    """What conf/*.yaml use: ${project:}, ${folder_name:...}, ${slug:...}."""
+    """What conf/*.yaml use: ${project:}, ${folder_name:...}, ${run_folder:...}, ${slug:...}."""
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)
@@ -140,6 +146,10 @@ class Folder:
         """The same of a run that has ended, by what stands there."""
         return next((place for place in self.path.parents[:3] if (place / "features").exists()), self.path.parent)
 
+    def status_of(self, number: int) -> int:
+        """The exit status of a run that a signal ended: 75 if it has a checkpoint, else 128 + the signal's number."""
+        return 75 if any(self.checkpoints.glob("*.ckpt")) else 128 + number
+
     def open(self, config: str, resumed: bool) -> None:
         """Make what is missing, write config.yaml and the overrides that made it.
 
@@ -147,8 +157,11 @@ class Folder:
         """
         if resumed:
             check_links(self.path)
-        if self.metrics.exists() and not resumed:
-            raise ConfigError(f"{self.path} holds a run already: type resume='{self.path}', or another hydra.run.dir")
+        if not resumed and (self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))):
+            raise ConfigError(
+                f"{self.path} holds a run already: type resume=auto (with name=) or resume='{self.path}' to continue it, "
+                "or another name="
+            )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         (self.path / "samples").mkdir(exist_ok=True)
         write_safely(self.config, config.encode())

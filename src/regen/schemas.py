@@ -59,6 +59,7 @@ class Trainer:
     strategy: str = MISSING
     precision: str = MISSING
     threads: int | None = None
+    timeout_seconds: int = 50
     progress_bar: bool = MISSING
 
 

@@ -1,39 +1,42 @@
 """train: a run from its configuration to its figures."""
 
-import ctypes
+import contextlib
 import logging
 import math
-import os
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 
 import torch
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.syntax import Syntax
 
-from regen import callbacks, checkpoints, memory, replicas, report
+from regen import callbacks, checkpoints, memory, report, signals
 from regen.build import build
-from regen.data.batches import Chunks, Stream
 from regen.data.images import Images
+from regen.datamodule import StreamModule
 from regen.distributed import is_first, processes
-from regen.errors import ConfigError
+from regen.errors import ConfigError, ProcessLost
+from regen.launcher import find_rank
+from regen.locks import FolderLock
 from regen.loggers import CSVLog
 from regen.making import check_typed, make_model
 from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, monitored, ranked
 from regen.metrics.features import Source
 from regen.model import Model
-from regen.runs import Folder, is_alone, read_json
+from regen.replicas import Group
+from regen.runs import Folder, is_alone, read_json, write_json
 from regen.searching.rivals import rivals
 from regen.tracking.run import start_wandb
+from regen.trainer import make_trainer, tune
 
 log = logging.getLogger(__name__)
-EXIT = {"diverged": 70, "interrupted": 75}
 
 
 def train(cfg: DictConfig) -> float:
@@ -43,46 +46,67 @@ def train(cfg: DictConfig) -> float:
     result like any other.
     Raises ConfigError on what cannot be run.
     """
-    world = processes(cfg.trainer)
+    folder, rank = Folder.of_hydra(), find_rank(processes(cfg.trainer), cfg.trainer.num_nodes)
+    group = Group(rank, cfg.trainer.timeout_seconds, lambda reason: _note_loss(folder, reason))
     tune(cfg.trainer.accelerator)
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
     if is_alone() and not cfg.resume:  # a job of a sweep over models does without what its own does not have
         check_typed(cfg, HydraConfig.get().overrides.task)
+    try:
+        with _written_by_one(folder):
+            return _train(cfg, group)
+    except BaseException as error:
+        group.explain(error)
+        raise
+    finally:
+        group.end()
+
+
+def _train(cfg: DictConfig, group: Group) -> float:
     data = build(cfg.data, "data", Images)
     cfg.data.update({key: value for key, value in data.recorded.items() if key in cfg.data})
     data.check_varied()
-    run = Run(cfg, data, make_model(cfg, data), world)
+    run = Run(cfg, data, make_model(cfg, data), group)
     if run.model.start and run.model.start["iteration"] >= run.last:
         log.info("%s has trained %d iterations: type max_iterations=… for more", run.folder.path, run.last)
         return float(read_json(run.folder.result).get(cfg.monitor, math.nan))
     run.fit()
     status = run.outcome.status
-    if status in EXIT and is_first() and (is_alone() or status == "interrupted"):
-        sys.exit(EXIT[status])
+    if status == "interrupted" and is_first():
+        sys.exit(run.folder.status_of(run.signal))
+    if status == "diverged" and is_first() and is_alone():
+        sys.exit(70)
     return float(run.outcome.figures.get(cfg.monitor, math.nan))
 
 
-class Shown(LightningDataModule):
-    """What training shows: the chunks of the data's stream from the model's iteration to the last."""
+@contextlib.contextmanager
+def _written_by_one(folder: Folder) -> Iterator[None]:
+    """Keep other commands from writing into the folder. (A job of a sweep has been locked already.)"""
+    if not is_first() or not is_alone():
+        yield
+        return
+    lock = FolderLock(folder.path)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
-    def __init__(self, data: Images, model: Model, last: int, stops: tuple[int, ...]) -> None:
-        super().__init__()
-        self.data, self.model, self.last, self.stops = data, model, last, stops
 
-    def train_dataloader(self) -> Chunks:
-        data, trainer = self.data, self.trainer
-        ranks = {"rank": trainer.global_rank, "world": trainer.world_size}
-        stream = Stream(len(data.train), data.batch_size, self.model.d_steps, self.model.seed, **ranks)
-        split = data.train if data.workers else data.train.to(trainer.strategy.root_device)
-        return Chunks(split, stream, self.model.iteration, self.last, self.stops, data.workers)
+def _note_loss(folder: Folder, reason: str) -> None:
+    """Write that a run failed for the loss of another process; of several processes that are left, the first one does."""
+    if is_first() or "process 0" in reason:
+        write_json(folder.result, read_json(folder.result) | {"status": "failed", "reason": reason})
 
 
 class Run:
     """One run: its length, its folder, its callbacks and its outcome."""
 
-    def __init__(self, cfg: DictConfig, data: Images, model: Model, world: int) -> None:
-        self.cfg, self.data, self.model, self.world = cfg, data, model, world
+    def __init__(self, cfg: DictConfig, data: Images, model: Model, group: Group) -> None:
+        self.cfg, self.data, self.model, self.group = cfg, data, model, group
+        self.world = world = group.rank.world
+        self.signal = 0  # that ended the run
         per_iteration = data.batch_size * model.d_steps * world
         self.last = cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / per_iteration)
         self.evaluate_every = max(1, round(cfg.evaluate_every / per_iteration))
@@ -108,40 +132,43 @@ class Run:
         """Train to the end, or to what ends it before; write result.json whatever happens."""
         memory.forget_peak(self.cfg.trainer.accelerator)
         began, written = time.perf_counter(), self._open() if is_first() else []
-        stops = (self.cfg.log_every, self.cfg.save_every, self.evaluate_every)
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Found .* in eval mode")  # the averaged generator is, on purpose
-                warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own use of torch
-                self._trainer(written).fit(self.model, datamodule=Shown(self.data, self.model, self.last, stops))
+            self._fit(written)
+        except signals.Interrupted as error:
+            self.group.send_signal(error.number)
+            self.signal = error.number
+            self.outcome.status, self.outcome.reason = "interrupted", str(error)
         except BaseException as error:
-            self.outcome.status, self.outcome.reason = "failed", f"{type(error).__name__}: {error}"
+            lost = self.group.explain(error)
+            self.outcome.status, self.outcome.reason = "failed", lost or f"{type(error).__name__}: {error}"
+            if lost and not is_first():
+                _note_loss(self.folder, lost)
+            if lost:
+                raise ProcessLost(lost) from error
             raise
         finally:
+            signals.release()
             if is_first():
                 seconds = time.perf_counter() - began
                 cost = {"seconds": round(seconds, 1), "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator)}
                 about = (self.data, self.goal, written, cost, self.cfg.report)
                 report.close(self.folder, self.outcome, self.model, *about)
 
+    def _fit(self, written: list[Logger]) -> None:
+        self.group.assemble(self.folder.path)
+        stops = (self.cfg.log_every, self.cfg.save_every, self.evaluate_every)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Found .* in eval mode")  # the averaged generator is, on purpose
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own use of torch
+            self._trainer(written).fit(self.model, datamodule=StreamModule(self.data, self.model, self.last, stops))
+        self.group.close()
+        self.signal = signals.received()
+        signals.release()
+        if self.signal and self.outcome.status != "interrupted":  # it came after the last iteration
+            raise signals.Interrupted(self.signal)
+
     def _trainer(self, written: list[Logger]) -> Trainer:
-        choice = self.cfg.trainer
-        return Trainer(
-            accelerator=choice.accelerator,
-            devices=self.world // choice.num_nodes,
-            num_nodes=choice.num_nodes,
-            strategy=choice.strategy if self.world == 1 else replicas.NAME,
-            precision=choice.precision,
-            logger=written,
-            callbacks=self._callbacks(written),
-            max_epochs=1,  # one stream: lengths are ours
-            enable_checkpointing=False,  # so are checkpoints, which count iterations and survive a kill
-            enable_progress_bar=choice.progress_bar,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            default_root_dir=self.folder.path,
-        )
+        return make_trainer(self.cfg.trainer, self.group, written, self._callbacks(written), self.folder.path)
 
     def _callbacks(self, written: list[Logger]) -> list[Callback]:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
@@ -151,7 +178,7 @@ class Run:
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
             callbacks.Evaluation(self.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others),
-            callbacks.Signals(cfg.log_every, outcome),
+            callbacks.Signals(outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
@@ -187,14 +214,3 @@ class Run:
         better = ranked(self.metrics.values(), self.source) | {self.goal.monitor: self.goal.higher}
         tracker = start_wandb(self.cfg, config, self.folder, better) if self.cfg.logger else None
         return [log, tracker] if tracker else [log]
-
-
-def tune(accelerator: str) -> None:
-    """Settings of the process that cost nothing and that training is faster with."""
-    if (
-        accelerator == "cpu"
-    ):  # Lightning's: Adam asks for a GPU at every step, and this way of asking takes half a millisecond
-        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-    if sys.platform == "linux":  # glibc keeps freed memory: convolutions on the CPU gain 5 to 8 percent
-        for setting in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            ctypes.CDLL(None).mallopt(setting, 1 << 30)

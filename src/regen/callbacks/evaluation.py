@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lightning.pytorch import Callback, Trainer
 from tqdm import tqdm
 
-from regen import distributed, pictures
+from regen import distributed, pictures, signals
 from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
 from regen.metrics.evaluator import Evaluator
@@ -61,10 +61,20 @@ class Evaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, model: Model) -> None:
         self.evaluator = self.make(model)
+        if model.start:
+            self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
+        if model.start and model.start.get("evaluation_due"):  # a signal interrupted this evaluation
+            self.evaluate(trainer, model)
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration % self.every == 0:
-            self.evaluate(trainer, model)
+            try:
+                self.evaluate(trainer, model)
+            except signals.Interrupted as error:
+                if trainer.world_size > 1:  # the others may be past this point: no common checkpoint
+                    raise
+                self.outcome.status, self.outcome.reason = "interrupted", str(error)
+                self.outcome.evaluation_due = trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, model: Model) -> None:
         if self.outcome.status == "finished" and self.outcome.evaluated_at != model.iteration:
@@ -72,9 +82,11 @@ class Evaluation(Callback):
 
     def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
-        model.settle(self.data.train)
-        self.outcome.look = self.evaluator.look(model)
-        figures = distributed.from_first(self.evaluator.measure(self.outcome.look))
+        with signals.interruptible():
+            model.settle(self.data.train)
+            look = self.evaluator.look(model)
+            figures = distributed.from_first(self.evaluator.measure(look))
+        self.outcome.look = look
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
         self.outcome.missing = self.evaluator.missing
         monitor, best = self.goal.monitor, self.outcome.best

@@ -23,6 +23,7 @@ class Outcome:
     reason: str | None = None
     figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
     evaluated_at: int = -1  # iteration
+    evaluation_due: bool = False  # a signal came during the evaluation at the last iteration
     best: dict[str, float] = field(default_factory=dict)
     look: Look | None = None  # of the last evaluation
     missing: list[str] = field(default_factory=list)  # the classes or clusters that its samples miss

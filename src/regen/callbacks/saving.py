@@ -1,13 +1,12 @@
 """Checkpoints, and ending in good order when asked to."""
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import Logger
 
-from regen import checkpoints, distributed
+from regen import checkpoints, distributed, signals
 from regen.callbacks.log import Outcome
 from regen.model import Model
 
@@ -19,8 +18,8 @@ class Checkpoints(Callback):
         self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome
 
     def on_train_start(self, trainer: Trainer, model: Model) -> None:
-        if model.start:
-            self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
+        if self.outcome.evaluated_at == model.iteration:  # the evaluation that a signal had interrupted
+            self._save(trainer, model, due=True)
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
         if self.outcome.status == "running" and model.iteration >= self.last:
@@ -46,6 +45,7 @@ class Checkpoints(Callback):
                 "rows": self.written[0].rows,
                 "best": dict(self.outcome.best),
                 "figures": dict(self.outcome.figures),
+                "evaluation_due": self.outcome.evaluation_due,
             }
             try:
                 if due:
@@ -60,32 +60,18 @@ class Checkpoints(Callback):
 
 
 class Signals(Callback):
-    """Ctrl-C, SIGTERM and SIGUSR1 end the run between two iterations, with a checkpoint; a second Ctrl-C at once.
+    """A signal ends the run between two iterations, with a checkpoint; several processes agree on the iteration."""
 
-    Several processes agree at the iterations of the log, so that none is left waiting for another.
-    """
-
-    def __init__(self, every: int, outcome: Outcome) -> None:
-        self.every, self.outcome, self.received = every, outcome, 0
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
 
     def on_train_start(self, trainer: Trainer, model: Model) -> None:
-        self.before = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        }
+        signals.defer()
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
-        received = self.received
+        received = signals.received()
         if trainer.world_size > 1:
-            received = int(distributed.most(received, model.device)) if model.iteration % self.every == 0 else 0
+            received = int(distributed.most(received, model.device))
         if received and self.outcome.status == "running":
-            self.outcome.status, self.outcome.reason = "interrupted", f"{signal.Signals(received).name} received"
+            self.outcome.status, self.outcome.reason = "interrupted", str(signals.Interrupted(received))
             trainer.should_stop = True
-
-    def on_train_end(self, trainer: Trainer, model: Model) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _: object) -> None:
-        if number == signal.SIGINT and self.received == number:
-            raise KeyboardInterrupt
-        self.received = number

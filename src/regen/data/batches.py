@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from regen import signals
 from regen.data.split import Files, Split
 from regen.randomness import permutation
 
@@ -117,7 +118,8 @@ class Chunks:
                 prefetch_factor=PREFETCH,
                 generator=torch.Generator(),  # else the loader draws from the global one
             )
-            chunks = iter(loader)
+            with signals.blocked():  # a signal to the process group is for this process
+                chunks = iter(loader)
         try:
             yield from chunks
         finally:

@@ -11,7 +11,7 @@ from regen.sweeps.names import BESIDE, LENGTHS
 
 IGNORED = (  # beside lengths: where and how it is trained, not what
     *(*LENGTHS, *BESIDE, "resume", "logger"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),
 )
 
 

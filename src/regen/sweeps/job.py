@@ -7,13 +7,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
+from regen import signals
 from regen.cli import apart
 from regen.config import check
 from regen.errors import ConfigError
+from regen.locks import FolderLock
 from regen.runs import ROOT, Folder, read_json, write_json, write_safely
 from regen.searching import rivals
 from regen.sweeps import processes
@@ -30,6 +31,11 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
     whole multirun if it is interrupted.
     """
+    with signals.handled():
+        return _job(cfg, work)
+
+
+def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     folder = Folder.of_hydra()
     without = _leave_out_what_is_nowhere(cfg)
     if processes.join():  # one of several processes of this job, not the first: that one keeps the books
@@ -41,8 +47,6 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's
             _note(folder, error)
             return math.nan
-        finally:
-            processes.part()
 
 
 def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
@@ -97,12 +101,8 @@ def _go_on(cfg: DictConfig, folder: Folder) -> None:
 @contextlib.contextmanager
 def _alone(folder: Folder) -> Iterator[None]:
     """Two commands may share a sweep: a job is trained by one of them, and the other waits for it."""
-    lock = FileLock(folder.path / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        _say(folder, "another process trains this job: waiting for it")
-        lock.acquire()
+    lock = FolderLock(folder.path)
+    lock.acquire(on_wait=lambda owner: _say(folder, f"{owner} trains this job: waiting for it"))
     try:
         yield
     finally:

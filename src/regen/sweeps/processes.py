@@ -14,26 +14,15 @@ _held: list[FileLock] = []  # for as long as this process lives
 
 
 def join() -> int:
-    """This process's number among those of its job, which Slurm or submitit has started; torch is told where they meet."""
+    """This process's number among those of its job, which submitit has started."""
     if "submitit" not in sys.modules:
         return 0
     import submitit
 
     try:
-        environment = submitit.JobEnvironment()
+        return submitit.JobEnvironment().global_rank
     except RuntimeError:  # this process is none of submitit's
         return 0
-    if environment.num_tasks > 1:  # else Lightning takes submitit's command line for its own and types it again
-        submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
-    return environment.global_rank
-
-
-def part() -> None:
-    """Leave the group of a job's processes, and what Lightning has noted of it: the next job has its own."""
-    if "torch.distributed" in sys.modules and sys.modules["torch.distributed"].is_initialized():
-        sys.modules["torch.distributed"].destroy_process_group()
-    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"):
-        os.environ.pop(name, None)
 
 
 def is_beside_others() -> bool:

@@ -2,15 +2,14 @@
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
+from regen import signals
 from regen.runs import ROOT, register_resolvers
 from regen.safe_files import check_links
 from regen.sweeps import axes, names, processes, summary
@@ -43,16 +42,15 @@ class Watch(Callback):
 def summed_up() -> Iterator[None]:
     """After a multirun, whatever ended it: summary.csv, a table, and the exit status 1 if a job failed, 75 if interrupted."""
     Watch.folder, Watch.quiet = None, False
-    with _a_signal_leaves():
-        try:
-            yield
-        except KeyboardInterrupt:
-            if Watch.folder is None:
-                raise
-            sys.exit(75)
-        finally:
-            ended = Watch.folder and Watch.folder.is_dir()  # none: refused at once
-            failed = _close(Watch.folder, Watch.config) if ended else False
+    try:
+        yield
+    except (KeyboardInterrupt, signals.Interrupted):
+        if Watch.folder is None:
+            raise
+        sys.exit(75)
+    finally:
+        ended = Watch.folder and Watch.folder.is_dir()  # none: refused at once
+        failed = _close(Watch.folder, Watch.config) if ended else False
     if failed:
         sys.exit(1)
 
@@ -74,16 +72,3 @@ def _close(sweep: Path, config: DictConfig) -> bool:
 
         closing.show(answer)
     return failed
-
-
-@contextlib.contextmanager
-def _a_signal_leaves() -> Iterator[None]:
-    """SIGTERM between two jobs leaves with 75 (during one, the job saves first and leaves with the same)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

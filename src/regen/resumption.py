@@ -1,0 +1,43 @@
+"""resume=auto and resume=never: whether a command continues the run of a named folder or starts it."""
+
+from pathlib import Path
+
+from regen.errors import ConfigError
+from regen.runs import ROOT, Folder, slug
+
+
+def settle(options: list[str], overrides: list[str]) -> list[str]:
+    """The overrides with resume=auto or resume=never replaced by what they mean for the folder that the command names.
+
+    Raises ConfigError if resume=auto has no folder that the same command finds again.
+    """
+    typed = dict(override.partition("=")[::2] for override in overrides)
+    wanted = typed.get("resume", "").strip("'\"")
+    if wanted not in ("auto", "never"):
+        return overrides
+    others = [override for override in overrides if not override.startswith("resume=")]
+    if wanted == "never":
+        return others
+    if {"-m", "--multirun"} & set(options):
+        raise ConfigError("resume=auto continues one run: leave it out, a multirun with sweep=NAME continues by itself")
+    folder = _folder(typed)
+    others = [override for override in others if not override.startswith("hydra.run.dir=")]
+    resumed = [f"resume='{folder}'"] if _holds_a_run(Folder(folder)) else []
+    return [*others, *resumed, f"hydra.run.dir='{folder}'"]
+
+
+def _folder(typed: dict[str, str]) -> Path:
+    place, name = (typed.get(key, "").strip("'\"") for key in ("hydra.run.dir", "name"))
+    if "${" in place:
+        raise ConfigError(f"hydra.run.dir={place}: with resume=auto, type a path, or name=NAME for outputs/NAME")
+    if place:
+        return Path(place).absolute()
+    if name in ("", "null"):
+        raise ConfigError(
+            "resume=auto needs a folder that the same command finds again: type name=NAME for outputs/NAME"
+        )
+    return ROOT / "outputs" / slug(name)
+
+
+def _holds_a_run(folder: Folder) -> bool:
+    return folder.metrics.exists() or folder.overrides.exists() or any(folder.checkpoints.glob("*.ckpt"))

@@ -1,0 +1,97 @@
+"""Signals end a run in good order wherever it is: start-up, training, evaluation; alone or as a process group."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import RING
+from forking import forked_command, status_of, wait_until
+
+import train as script
+from regen import checkpoints, cli, signals
+
+RUN = (*RING, "metrics=[frechet]", "monitor=val/fd", "regularizer=none", "evaluation_samples=50")
+ENDLESS = (*RUN, "max_iterations=1000000", "save_every=10", "evaluate_every=99999999", "log_every=5")
+
+
+def command(folder: Path, *overrides: str):
+    """The command as a call, without a test's checks of its exit status."""
+
+    def call() -> None:
+        sys.argv = ["train.py", *overrides, f"hydra.run.dir={folder}"]
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+        cli.run(script.main)
+
+    return call
+
+
+@pytest.mark.parametrize(("name", "workers"), [*((name, 2) for name in signals.NAMES), ("SIGINT", 0)])
+def test_signal_to_the_process_group_in_training_leaves_a_checkpoint_and_status_75(tmp_path, name, workers) -> None:
+    run, output = tmp_path / "run", tmp_path / "output"
+    child = forked_command(command(run, *ENDLESS, f"data.workers={workers}"), output)
+    wait_until(lambda: list(run.glob("checkpoints/*.ckpt")))
+    os.killpg(child, getattr(signal, name))
+    assert status_of(child) == 75
+    result = json.loads((run / "result.json").read_text())
+    assert (result["status"], result["reason"]) == ("interrupted", f"{name} received")
+    assert checkpoints.newest(run / "checkpoints")["iteration"] == result["iteration"]
+    assert "Traceback" not in output.read_text()
+
+
+def test_second_interrupt_ends_the_process_at_once_with_130(tmp_path) -> None:
+    ready = tmp_path / "ready"
+
+    def stuck() -> None:
+        with signals.handled():
+            signals.defer()
+            ready.touch()
+            while True:
+                time.sleep(0.01)
+
+    child = forked_command(stuck, tmp_path / "output")
+    wait_until(ready.exists)
+    os.kill(child, signal.SIGINT)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGINT)
+    assert status_of(child) == 130
+    assert (tmp_path / "output").read_text() == ""
+
+
+def test_signal_during_start_up_exits_with_128_plus_its_number_and_names_it(tmp_path) -> None:
+    run, output = tmp_path / "run", tmp_path / "output"
+
+    def slow_start() -> None:
+        script.config.check = lambda cfg: time.sleep(60)
+        command(run, *ENDLESS)()
+
+    child = forked_command(slow_start, output)
+    wait_until(run.exists)
+    time.sleep(0.2)
+    os.kill(child, signal.SIGTERM)
+    assert status_of(child) == 128 + signal.SIGTERM
+    assert output.read_text().strip() == "SIGTERM received: ended"
+
+
+def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_evaluation(tmp_path, train) -> None:
+    run, output = tmp_path / "run", tmp_path / "output"
+    lengths = ("max_iterations=12", "evaluate_every=384", "save_every=50", "log_every=3", "data.batch_size=64")
+
+    def interrupted() -> None:
+        from regen.metrics.evaluator import Evaluator
+
+        measure = Evaluator.measure
+        Evaluator.measure = lambda *given: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(60), measure(*given))
+        command(run, *RUN, *lengths)()
+
+    child = forked_command(interrupted, output)
+    assert status_of(child) == 75
+    assert checkpoints.newest(run / "checkpoints")["iteration"] == 6
+    train(f"resume={run}", smoke=False)
+    whole = train(*RUN, *lengths, folder="whole", smoke=False)
+    from test_resume import assert_same_run
+
+    assert_same_run(whole, run, 12)
