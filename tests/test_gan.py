@@ -7,6 +7,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from regen.average import Averaged
 from regen.data.batches import Chunk
+from regen.divergence import find_reason
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
@@ -145,7 +146,7 @@ def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
         next(gan.generator.parameters()).fill_(torch.nan)
     gan.training_step(chunk(1, 2))
     assert gan.alarm
-    assert gan.record.first_bad() == (3, "d/data")
+    assert find_reason(gan) == (3, "d/data")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import hashlib
 import io
 import logging
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from regen.divergence import bad_moment
 from regen.errors import ConfigError
 from regen.runs import write_safely
 
 if TYPE_CHECKING:
     from regen.model import Model
 
+NAME = re.compile(r"iteration_\d{1,18}\.ckpt")
 KEPT = 3  # newest ones, beside the best
 log = logging.getLogger(__name__)
 
@@ -52,7 +55,9 @@ def restore(model: Model, state: dict) -> None:
         for group, values in zip(optimizer.param_groups, chosen, strict=True):
             group.update(values)
     model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
-    model.record.load(state["record"], model.device)
+    records = state.get("records", [])  # of each process: the log holds the means over all of them
+    own = records[model.rank] if len(records) == model.world else state["record"]
+    model.record.load(own, model.device)
 
 
 def check(model: Model, state: dict) -> None:
@@ -70,11 +75,14 @@ def check(model: Model, state: dict) -> None:
 
 
 def save(path: Path, model: Model, **more: object) -> None:
-    """Write the model's whole state, and `more`, safely. Raises ValueError rather than save a weight that is not finite."""
+    """Write the model's whole state, and `more`, safely.
+
+    Raises ValueError rather than save a weight or a moment of an optimizer that is not finite.
+    """
     state, buffer = state_of(model), io.BytesIO()
     bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
-    if bad:
-        raise ValueError(f"{bad[0]} is not finite: not saved")
+    if (moment := bad_moment(model)) or bad:
+        raise ValueError(f"{moment or bad[0]} is not finite: not saved")
     state |= more
     torch.save(state | {"digest": digest(state)}, buffer)
     write_safely(path, buffer.getvalue())
@@ -90,11 +98,16 @@ def save_iteration(folder: Path, model: Model, **more: object) -> Path:
 
 
 def load(path: Path) -> dict:
-    """The checkpoint at `path`. Raises ValueError if it is damaged: torch would load a flipped byte without a word."""
+    """The checkpoint at `path`. Raises ValueError if it is damaged (torch loads a flipped byte silently), else OSError."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state.pop("digest") == digest(state):
             return state
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{path} cannot be read ({error.strerror}): let this user read it (chmod u+r), or delete it to use the one before",
+        ) from error
     except Exception as error:  # a damaged file can fail anywhere in zip, pickle or torch
         raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
     raise ValueError(f"{path} is damaged")
@@ -143,7 +156,7 @@ def newest(folder: Path, before: float = math.inf) -> dict | None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("iteration_*.ckpt"), reverse=True)
+    return sorted((path for path in folder.glob("iteration_*.ckpt") if NAME.fullmatch(path.name)), reverse=True)
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -1,6 +1,7 @@
 """The checks of the configurations that need no data: they run before torch is imported."""
 
 import math
+import os
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +14,7 @@ from regen.sweeps.names import KNOBS, owners
 
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size "
-    "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes"
+    "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes trainer.timeout_seconds"
 )
 
 
@@ -38,7 +39,17 @@ def check(cfg: DictConfig) -> None:
     _check_at_least_one(cfg, AT_LEAST_ONE)
     if cfg.max_iterations is None and cfg.max_images is None:
         raise ConfigError("how long? Type max_iterations=10000 (updates of G) or max_images=640000 (real images shown)")
+    _check_processors(cfg)
     _check_regularizers(cfg)
+
+
+def _check_processors(cfg: DictConfig) -> None:
+    """Thousands of threads or processes hang a machine before they fail."""
+    most = max(64, 4 * (os.cpu_count() or 1))
+    for key in ("trainer.threads", "trainer.devices", "data.workers"):
+        value = OmegaConf.select(cfg, key)
+        if isinstance(value, int) and value > most:
+            raise ConfigError(f"{key}={value}: expected at most {most}, this machine has {os.cpu_count()} processors")
 
 
 def check_stability(cfg: DictConfig) -> None:

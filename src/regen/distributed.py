@@ -111,3 +111,12 @@ def from_first(value: object) -> object:
     box = [value]
     dist.broadcast_object_list(box, 0)
     return box[0]
+
+
+def gather(value: object) -> list:
+    """The values of all processes, in the order of their ranks."""
+    if not dist.is_initialized():
+        return [value]
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values

@@ -33,15 +33,20 @@ def evaluate(cfg: DictConfig) -> float:
     """
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    paths, refused, value = find_runs(cfg.run), [], math.nan
+    paths, refused, unwritten, value = find_runs(cfg.run), [], [], math.nan
     for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
         try:
             value = _evaluate(open_run(path, cfg.checkpoint, cfg.device), cfg)
         except ConfigError as error:
             refused.append(error)
             log.error("%s", error)
+        except OSError as error:
+            unwritten.append(path)
+            log.error("%s: its figures could not be written: %s", path, error)
     if len(refused) == len(paths):
         raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
+    if unwritten:
+        raise OSError(f"the figures of {len(unwritten)} of {len(paths)} runs could not be written: {unwritten[0]}, …")
     return value
 
 
@@ -69,13 +74,13 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
         missing=evaluator.missing,
         held_out=held_out,
     )
-    _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
-    if cfg.tracker:
-        add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
     console = Console()
     console.print(board(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
     console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
+    _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
+    if cfg.tracker:
+        add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
     return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from regen.safe_files import open_without_links, write_safely
+from regen.errors import ConfigError
+from regen.safe_files import disk_errors, open_without_links, write_safely
 
 AXES = ("iteration", "images_seen")
 
@@ -26,16 +27,32 @@ class CSVLog(Logger):
 
     name, version = "csv", None
 
+    def check(self, rows: int) -> None:
+        """Raises ConfigError if the file does not hold as many whole rows: before anything is written."""
+        self._read(rows)
+
     @rank_zero_only
     def go_on(self, rows: int) -> None:
         """Keep the first rows of the file, drop what a killed run wrote after its checkpoint."""
-        with open(self.path, newline="") as file:
-            reader = csv.DictReader(file)
-            kept = [row for row, _ in zip(reader, range(rows), strict=False)]
-        self._rewrite(
-            [name for name in reader.fieldnames or [] if name in AXES or any(row[name] for row in kept)], kept
-        )
+        names, kept = self._read(rows)
+        self._rewrite([name for name in names if name in AXES or any(row[name] for row in kept)], kept)
         self.rows = len(kept)
+
+    def _read(self, rows: int) -> tuple[list[str], list[dict[str, str]]]:
+        """The columns and the first rows of the file. Raises ConfigError if it does not hold as many whole rows."""
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                kept = [row for _, row in zip(range(rows), reader, strict=False)]
+                names = list(reader.fieldnames or [])
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError(f"{self.path} cannot be read ({error}): {self._advice(rows)}") from error
+        if len(kept) < rows or not set(AXES) <= set(names) or any(None in row or None in row.values() for row in kept):
+            raise ConfigError(f"{self.path} is damaged: it has {len(kept)} whole rows: {self._advice(rows)}")
+        return names, kept
+
+    def _advice(self, rows: int) -> str:
+        return f"the newest checkpoint belongs to a log of {rows} rows. Put that file back, or start a new run with name=NAME"
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -45,7 +62,8 @@ class CSVLog(Logger):
                 self._rewrite(self.columns + new, list(csv.DictReader(file)))
         self.columns += [name for name in new if name not in self.columns]
         fresh = not self.path.exists()
-        with open(self.path, "a", newline="", opener=open_without_links) as file:
+        size = 20 * len(self.columns)
+        with disk_errors(self.path, size), open(self.path, "a", newline="", opener=open_without_links) as file:
             writer = csv.DictWriter(file, self.columns)
             if fresh:
                 writer.writeheader()

@@ -44,20 +44,14 @@ class Record:
             return {}
         named = self.by_name()
         means = torch.stack([torch.stack(values).float().mean() for values in named.values()])
+        if not means.isfinite().all():  # finite values may add up to more than float32 holds
+            means = torch.stack([torch.stack(values).double().mean() for values in named.values()])
         average_([means])
         return dict(zip(named, means.tolist(), strict=True))
 
     def clear(self) -> None:
         """Forget the values."""
         self.updates = []
-
-    def first_bad(self) -> tuple[int, str] | None:
-        """The first iteration with a value that is not finite, and the name of the first such term in it."""
-        for iteration, values in self.updates:
-            for name, value in values.items():
-                if not value.isfinite().all():
-                    return iteration, name
-        return None
 
     def state(self) -> list[list]:
         """Plain lists and tensors, for a checkpoint."""
@@ -87,7 +81,7 @@ class Watch:
     def alarmed(self, losses: list[Tensor]) -> bool:
         """Take in the losses () of a chunk; True once a loss taken in is known not to be finite."""
         if not self.asynchronous:
-            return not math.isfinite(torch.stack(losses).sum())
+            return not math.isfinite(torch.stack(losses).double().sum())
         self.flag |= ~torch.stack(losses).isfinite().all()
         if not self.event.query():
             return False

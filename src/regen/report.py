@@ -38,10 +38,9 @@ def close(
     for logger in loggers:
         if isinstance(logger, Wandb):
             logger.close(result, goal.higher)
-    if with_pictures:
-        page.write_curves(folder)
     if outcome.status != "failed":
-        if with_pictures:
+        if with_pictures and outcome.status != "interrupted":  # what interrupts does not wait; src/report.py draws both
+            page.write_curves(folder)
             page.write(folder, outcome.look, result, data)
         if is_alone():  # a multirun ends with one table for all
             _show(folder, result)

@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import json
+import math
 import platform
 import re
 import subprocess
@@ -67,9 +68,12 @@ def provenance() -> dict[str, object]:
 
 @functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile
 def _imported() -> dict[str, object]:
+    changes = _git("status", "--porcelain", "--untracked-files=no")  # None: git refused to answer, or is not there
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": None
+        if (changes := _git("status", "--porcelain", "--untracked-files=no")) is None
+        else bool(changes),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -99,8 +103,16 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """The content of a file of write_json, or {} if there is none."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    """The content of a file of write_json, or {} if there is none. Raises ConfigError if it is torn or of something else."""
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # ValueError: of JSON and of UTF-8
+        raise ConfigError(f"{path} is damaged ({str(error)[:80]}): delete it, or put it back") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is not a file of regen: delete it, or put it back")
+    return content
 
 
 def _plain(value: object) -> object:
@@ -117,6 +129,21 @@ def outputs_of(multirun: Path) -> Path:
     """The folder in which runs, multiruns and W&B's files stand, of a multirun's folder in it or in its sweeps/."""
     around = multirun.absolute().parent
     return around.parent if around.name == "sweeps" else around
+
+
+def _last_iteration(metrics: Path) -> int:
+    """The last iteration of a log, 0 if there is none or if it cannot be read."""
+    try:
+        last = metrics.read_text(encoding="utf-8").strip().splitlines()[-1]
+        return int(last.partition(",")[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _save_every(config: Path) -> float:
+    """After how many iterations a run saves first; what cannot be read never does."""
+    found = re.search(r"^save_every: (\d+)$", config.read_text(errors="replace"), re.M) if config.exists() else None
+    return int(found.group(1)) if found else math.inf
 
 
 class Folder:
@@ -149,6 +176,17 @@ class Folder:
     def status_of(self, number: int) -> int:
         """The exit status of a run that a signal ended: 75 if it has a checkpoint, else 128 + the signal's number."""
         return 75 if any(self.checkpoints.glob("*.ckpt")) else 128 + number
+
+    def check_checkpoints(self) -> None:
+        """Raises ConfigError if the log or the result says that there were checkpoints, and there are none."""
+        logged = _last_iteration(self.metrics)
+        result = read_json(self.result)
+        reached = max(logged, result.get("iteration", 0) if result.get("status") in ("finished", "pruned") else 0)
+        if reached > _save_every(self.config):
+            raise ConfigError(
+                f"{self.checkpoints} holds no checkpoint, and the run has reached iteration {reached:,}: put the checkpoints "
+                f"back, or start a new run (name=NAME, or delete {self.path})"
+            )
 
     def open(self, config: str, resumed: bool) -> None:
         """Make what is missing, write config.yaml and the overrides that made it.

@@ -5,8 +5,10 @@ not followed, and a run in which a link leads out is refused.
 """
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,8 +41,24 @@ def open_replacement(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
 def write_safely(path: Path, content: bytes) -> None:
     """The file is the old one or the whole new one, whatever happens; a link is replaced by it."""
-    with open_replacement(path) as file:
+    with disk_errors(path, len(content)), open_replacement(path) as file:
         file.write(content)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path, needed: int) -> Iterator[None]:
+    """Say which file a full disk has refused, how many bytes it needs and how many are free."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        free = "an unknown number of" if error.errno != errno.ENOSPC else f"{shutil.disk_usage(path.parent).free:,}"
+        full = OSError(
+            f"{path}: {error.strerror}. The file needs {needed:,} bytes and {free} bytes are free: free some in "
+            f"{path.parent}, then type the command again (a run continues with resume=)"
+        )
+        raise full from error
 
 
 def open_without_links(path: str, flags: int) -> int:

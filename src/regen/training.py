@@ -120,6 +120,12 @@ class Run:
         model.start = checkpoints.newest(self.folder.checkpoints) if cfg.resume else None
         if model.start and model.start["iteration"] == self.last and not self._is_closed():
             model.start = checkpoints.newest(self.folder.checkpoints, before=self.last)
+        if cfg.resume and not model.start:
+            self.folder.check_checkpoints()
+        if cfg.resume:
+            read_json(self.folder.result)  # now: not after the training if it is damaged
+        if model.start and model.start["rows"] and is_first():
+            CSVLog(self.folder.metrics).check(model.start["rows"])
         if model.start:
             checkpoints.check(model, model.start)  # now: a refused request leaves the run's folder as it was
 

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from regen import distributed
+from regen.divergence import bad_moment, find_reason
 from regen.metrics.metric import Look
 from regen.model import Model
 
@@ -89,12 +90,18 @@ class Log(Callback):
         if not all(map(math.isfinite, means.values())):
             self._diverged(trainer, model)
             return
+        if moment := bad_moment(model):  # equal in all processes
+            self.outcome.status = "diverged"
+            self.outcome.reason = f"{moment} was not finite at iteration {model.iteration}"
+            trainer.should_stop = True
+            return
         model.record.clear()
         means |= model.objective.quantities(model.generator, model.discriminator)
         write(trainer, model, means | {"images_per_second": self.pace.rate(model, waited)})
 
     def _diverged(self, trainer: Trainer, model: Model) -> None:
-        iteration, term = model.record.first_bad() or (model.iteration, "a term of another process")
+        reasons = [reason for reason in distributed.gather(find_reason(model)) if reason]
+        iteration, term = min(reasons, default=(model.iteration, "a loss"))
         self.outcome.status, self.outcome.reason = "diverged", f"{term} was not finite at iteration {iteration}"
         trainer.should_stop = True
 

@@ -39,13 +39,14 @@ class Checkpoints(Callback):
 
     def _save(self, trainer: Trainer, model: Model, due: bool) -> None:
         """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
-        refused = None
+        refused, records = None, distributed.gather(model.record.state())
         if trainer.is_global_zero:
             more = {
                 "rows": self.written[0].rows,
                 "best": dict(self.outcome.best),
                 "figures": dict(self.outcome.figures),
                 "evaluation_due": self.outcome.evaluation_due,
+                "records": records,
             }
             try:
                 if due:

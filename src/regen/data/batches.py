@@ -4,8 +4,10 @@ Iteration i shows the same images whether the run was interrupted before it or n
 shows is a function of (seed, i, rank), and nothing is stored.
 """
 
+import shutil
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,8 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from regen import signals
 from regen.data.split import Files, Split
+from regen.errors import ConfigError
 from regen.randomness import permutation
 
+SHARED = Path("/dev/shm")
 PREFETCH = 2  # chunks that each worker prepares ahead
 
 
@@ -91,7 +95,7 @@ class Chunks:
         self.split, self.stream, self.first, self.last, self.stops = split, stream, first, last, tuple(stops)
         on_accelerator = isinstance(split, Split) and split.images.device.type != "cpu"
         self.workers = 0 if on_accelerator else workers
-        self.k = 1
+        self.k, self._most = 1, None  # iterations in a chunk, and how many of them fit into shared memory
 
     def __iter__(self) -> Iterator[Chunk]:
         gather = _Gather(self.split)
@@ -101,11 +105,12 @@ class Chunks:
         iteration = self.first
         while iteration < self.last:
             to_stops = (stop - iteration % stop for stop in self.stops)
-            k = min(self.k, self.last - iteration, *to_stops)
+            k = min(self.k, self._most or self.k, self.last - iteration, *to_stops)
             yield iteration, self.stream.indices(iteration, k)
             iteration += k
 
     def _from_workers(self, gather: _Gather) -> Iterator[Chunk]:
+        prefetch = self._fit_into_shared_memory(gather)
         with warnings.catch_warnings():
             # More workers than cores are the user's wish; that they are forked from a process with threads is harmless
             # to workers that only decode and copy.
@@ -115,7 +120,7 @@ class Chunks:
                 batch_size=None,
                 sampler=self._plans(),
                 num_workers=self.workers,
-                prefetch_factor=PREFETCH,
+                prefetch_factor=prefetch,
                 generator=torch.Generator(),  # else the loader draws from the global one
             )
             with signals.blocked():  # a signal to the process group is for this process
@@ -124,3 +129,24 @@ class Chunks:
             yield from chunks
         finally:
             chunks._shutdown_workers()  # at once: the collector of garbage would wait five seconds for them
+
+    def _fit_into_shared_memory(self, gather: _Gather) -> int:
+        """Limit the chunks to what /dev/shm holds, through which workers hand them over; how many each prepares ahead.
+
+        Raises ConfigError if not even a chunk of one iteration fits: torch would hang, or be killed by a bus error.
+        """
+        if not SHARED.is_dir() or self.first >= self.last:
+            return PREFETCH
+        chunk = gather[(self.first, self.stream.indices(self.first, 1))]
+        size = chunk.images.nbytes + (0 if chunk.labels is None else chunk.labels.nbytes)
+        free = shutil.disk_usage(SHARED).free
+        for prefetch in range(PREFETCH, 0, -1):
+            chunks = self.workers * prefetch + 2  # prepared, handed over, and in use
+            self._most = int(0.8 * free) // (chunks * size)
+            if self._most:
+                return prefetch
+        raise ConfigError(
+            f"data.workers={self.workers}: chunks of {size / 1e6:,.0f} MB do not fit into {SHARED}, where {free / 1e6:,.0f} MB "
+            "are free: type data.workers=0, fewer workers or a smaller data.batch_size, or give the container more (docker run "
+            f"--shm-size={2 + chunks * size // 10**9}g)"
+        )
