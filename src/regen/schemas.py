@@ -18,6 +18,9 @@ class Data:
     background: Any = None  # auto, the name of a colour, or [red, green, blue]
     max_bad_files: int = 0
     mirror: bool = False
+    key: str | None = None  # of the images in a file of arrays
+    labels: str | None = None
+    channels_last: bool | None = None
     batch_size: int = MISSING
     workers: int = MISSING
     train: int = MISSING  # points

@@ -135,3 +135,35 @@ def test_workers_name_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match=r"broken\.png cannot be read as an image") as raised:
         list(Chunks(files, Stream(1, batch=1, draws=1, seed=1), 0, 1, [], workers=1))
     assert set(multiprocessing.active_children()) <= set(before), raised  # which still knows where it happened
+
+
+def test_half_of_the_images_are_mirrored_by_pass_and_position_alone():
+    stream = Stream(size=30, batch=4, draws=2, seed=1, mirror=True)
+    whole = stream.mirrored(0, 60)
+    assert 0.4 < whole.float().mean() < 0.6 and not torch.equal(whole.flatten()[:30], whole.flatten()[30:60])
+    for start, k in [(0, 60), (7, 1), (11, 32), (3, 4)]:
+        assert torch.equal(
+            Stream(size=30, batch=4, draws=2, seed=1, mirror=True).mirrored(start, k), whole[start : start + k]
+        )
+    assert torch.equal(stream.indices(5, 9), Stream(size=30, batch=4, draws=2, seed=1).indices(5, 9))
+
+
+def test_two_processes_mirror_what_one_with_the_doubled_batch_does():
+    one = Stream(size=30, batch=8, draws=3, seed=1, mirror=True).mirrored(0, 20)
+    both = [Stream(30, batch=4, draws=3, seed=1, rank=rank, world=2, mirror=True).mirrored(0, 20) for rank in (0, 1)]
+    assert torch.equal(torch.cat(both, dim=2), one)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_mirrored_images_are_turned_left_to_right_and_the_others_are_as_stored(workers):
+    split = Split(torch.arange(30 * 12, dtype=torch.int64).remainder(251).to(torch.uint8).view(30, 1, 3, 4), None)
+    plain, mirrored = (
+        list(Chunks(split, Stream(30, 4, 2, seed=1, mirror=mirror), 0, 12, [5], workers=workers))
+        for mirror in (False, True)
+    )
+    flips = Stream(30, 4, 2, seed=1, mirror=True).mirrored(0, 12)
+    for one, other in zip(plain, mirrored, strict=True):
+        own = flips[one.iteration : one.iteration + len(one.images)]
+        assert torch.equal(other.images[own], one.images[own].flip(-1)) and torch.equal(
+            other.images[~own], one.images[~own]
+        )

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from regen import signals
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
-from regen.randomness import permutation
+from regen.randomness import Draws, permutation
 
 SHARED = Path("/dev/shm")
 PREFETCH = 2  # chunks that each worker prepares ahead
@@ -42,23 +42,41 @@ class Stream:
         size: number of images.
         batch: images a process and draw.
         draws: batches an iteration, one for each D step.
+        mirror: half of the images are shown mirrored, chosen anew in each pass.
     """
 
-    def __init__(self, size: int, batch: int, draws: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.size, self.seed = size, seed
+    def __init__(
+        self, size: int, batch: int, draws: int, seed: int, rank: int = 0, world: int = 1, mirror: bool = False
+    ) -> None:
+        self.size, self.seed, self.mirror = size, seed, mirror
         self.iteration_length = draws * world * batch  # positions that one iteration takes up
         starts = (torch.arange(draws) * world + rank) * batch
         self._own = starts[:, None] + torch.arange(batch)  # (draws, batch) positions within an iteration
         self._orders: dict[int, Tensor] = {}
+        self._mirrored: dict[int, Tensor] = {}
 
     def indices(self, iteration: int, k: int) -> Tensor:
         """(k, draws, batch) int64: the images of iterations iteration .. iteration + k - 1."""
+        passes, positions = self._positions(iteration, k)
+        return self._passes(passes[0], passes[-1])[positions]
+
+    def mirrored(self, iteration: int, k: int) -> Tensor | None:
+        """(k, draws, batch) bool: which of these images are shown mirrored; None if none ever is."""
+        if not self.mirror:
+            return None
+        passes, positions = self._positions(iteration, k)
+        self._mirrored = {n: flips for n, flips in self._mirrored.items() if n in passes}
+        for n in passes:
+            if n not in self._mirrored:
+                self._mirrored[n] = Draws(self.seed, "mirror", n).uniform(self.size) < 0.5
+        return torch.cat([self._mirrored[n] for n in passes])[positions]
+
+    def _positions(self, iteration: int, k: int) -> tuple[range, Tensor]:
+        """The passes that the iterations take part in, and positions (k, draws, batch) from the start of the first one."""
         start = iteration * self.iteration_length
         first, offset = divmod(start, self.size)
         last = (start + k * self.iteration_length - 1) // self.size
-        iterations = torch.arange(k)[:, None, None]
-        positions = offset + iterations * self.iteration_length + self._own
-        return self._passes(first, last)[positions]
+        return range(first, last + 1), offset + torch.arange(k)[:, None, None] * self.iteration_length + self._own
 
     def _passes(self, first: int, last: int) -> Tensor:
         """The orders of passes first .. last, one after the other; those that lie ahead are kept."""
@@ -71,14 +89,17 @@ class Stream:
 
 
 class _Gather(Dataset):
-    """(iteration, indices) -> Chunk."""
+    """(iteration, indices, which are mirrored) -> Chunk."""
 
     def __init__(self, split: Split | Files) -> None:
         self.split = split
 
-    def __getitem__(self, plan: tuple[int, Tensor]) -> Chunk:
-        iteration, indices = plan
-        return Chunk(iteration, *self.split[indices])
+    def __getitem__(self, plan: tuple[int, Tensor, Tensor | None]) -> Chunk:
+        iteration, indices, mirrored = plan
+        images, labels = self.split[indices]
+        if mirrored is not None:
+            images = torch.where(mirrored[..., None, None, None].to(images.device), images.flip(-1), images)
+        return Chunk(iteration, images, labels)
 
 
 class Chunks:
@@ -101,12 +122,12 @@ class Chunks:
         gather = _Gather(self.split)
         return self._from_workers(gather) if self.workers else map(gather.__getitem__, self._plans())
 
-    def _plans(self) -> Iterator[tuple[int, Tensor]]:
+    def _plans(self) -> Iterator[tuple[int, Tensor, Tensor | None]]:
         iteration = self.first
         while iteration < self.last:
             to_stops = (stop - iteration % stop for stop in self.stops)
             k = min(self.k, self._most or self.k, self.last - iteration, *to_stops)
-            yield iteration, self.stream.indices(iteration, k)
+            yield iteration, self.stream.indices(iteration, k), self.stream.mirrored(iteration, k)
             iteration += k
 
     def _from_workers(self, gather: _Gather) -> Iterator[Chunk]:

@@ -14,19 +14,22 @@ from regen.data.split import Split
 INK = 16  # their pixels count ink in 0..16
 
 
-def digits(*, image_size: int | Size, validation: float, test: float, **use: Unpack[Use]) -> Images:
+def digits(
+    *, image_size: int | Size, validation: float, test: float, mirror: bool = False, **use: Unpack[Use]
+) -> Images:
     """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998, UCI), 8x8 grey, resized to image_size.
 
     Args:
         image_size: pixels a side, or [height, width].
         validation, test: fractions of the images that are held out.
+        mirror: each image is mirrored with probability 1/2 whenever training shows it.
     """
     size = check_size(image_size)
     grey, labels = _scanned()
     everything = Split(resize(grey, size), labels)
     validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
     held_out = everything.take(test_part)
-    return Images.select("digits", everything, train_part, validation_part, test=held_out, **use)
+    return Images.select("digits", everything, train_part, validation_part, test=held_out, mirror=mirror, **use)
 
 
 @functools.cache  # jobs of one process need not parse the text that they are stored as again

@@ -47,6 +47,7 @@ def folder(
     window: object = "auto",
     background: object = "auto",
     max_bad_files: int = 0,
+    mirror: bool = False,
     **use: Unpack[Use],
 ) -> Images:
     """The images in a folder and its subfolders, scaled to cover image_size and their centre kept.
@@ -71,6 +72,7 @@ def folder(
         background: a colour under transparent pixels: white, black, grey, [red, green, blue] in 0..255, or auto: white
             unless images would look blank.
         max_bad_files: up to so many files that cannot be read are left out.
+        mirror: each image is mirrored with probability 1/2 whenever training shows it.
 
     Raises:
         ConfigError: no such folder, no or too few images in it, or a file among them that cannot be read.
@@ -90,7 +92,13 @@ def folder(
         found = scan(root, group, split_seed, {found.names[row] for row in bad})
     parts = found.parts({"test": test, "validation": validation})
     files = Files(found.paths, found.labels, size, chosen.channels, found.digests, chosen.conversion)
-    fields = {"identity": identity, "family": "folder", "units": found.units, "recorded": chosen.recorded()}
+    fields = {
+        "identity": identity,
+        "family": "folder",
+        "units": found.units,
+        "recorded": chosen.recorded(),
+        "mirror": mirror,
+    }
     held_out = files.take(as_tensor(found.units.order(parts["test"])))
     train, held_out_of_train = as_tensor(parts["train"]), as_tensor(parts["validation"])
     images = Images.select(found.name, files, train, held_out_of_train, test=held_out, **fields, **use)

@@ -49,6 +49,7 @@ class Images:
     that they stay comparable between subsets.
 
     identity   the fingerprint of the images as they are stored; None: that of their pixels
+    mirror     each training image is mirrored, left to right, with probability 1/2 whenever training shows it
     recorded   values of data.* keys that were chosen by looking at the files (data.window=auto: two numbers)
     family     what keys the draws that belong to the data (the initial weights of its feature network); "": the name
 
@@ -67,6 +68,7 @@ class Images:
     factors: tuple[str, ...] = ()  # the names of those that the images were drawn from, if they are known
     identity: str | None = None
     family: str = ""
+    mirror: bool = False
     recorded: Mapping[str, Any] = field(default_factory=dict)
     shown: ClassVar[int] = 64  # samples in a picture
 
@@ -108,6 +110,8 @@ class Images:
         for part in ("train", "validation", "test"):
             if (n := len(getattr(self, part))) < FEWEST:
                 raise ConfigError(f"{self.name}: its {part} part has {n} images: expected {FEWEST} or more")
+        if not isinstance(self.mirror, bool):
+            raise ConfigError(f"data.mirror={self.mirror!r}: expected true or false")
         if not is_count(self.workers) or self.workers < 0:
             raise ConfigError(f"data.workers={self.workers!r}: expected 0 or a positive whole number")
         if not is_count(self.batch_size) or self.batch_size < 1:
@@ -140,6 +144,11 @@ class Images:
     def modes(self) -> int | None:
         """The number of modes, where they can be counted."""
         return None
+
+    @property
+    def has_mirrored_copies(self) -> bool:
+        """Whether a mirrored training image counts as a copy of it: where training shows it so, and of colour images."""
+        return self.mirror or self.shape[0] == 3
 
     @property
     def classes(self) -> int | None:

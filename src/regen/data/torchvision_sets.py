@@ -27,28 +27,33 @@ ANSWER_SECONDS = 4.0  # a server that has not answered by then counts as out of 
 STALL_SECONDS = 20.0  # a download that brings nothing for so long is given up
 
 
-def mnist(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
+def mnist(*, root: str, image_size: int | Size, validation: float, mirror: bool = False, **use: Unpack[Use]) -> Images:
     """70,000 handwritten digits, 28x28 grey (LeCun et al. 1998); its 10,000 official test images are the test part.
 
     Args:
         root: the folder that holds, or is to hold, MNIST/raw.
         image_size: pixels a side, or [height, width]: then the largest centre of these proportions is kept.
         validation: the fraction of the 60,000 official training images that is held out.
+        mirror: each image is mirrored with probability 1/2 whenever training shows it.
     """
     source = _Source("mnist", datasets.MNIST, datasets.MNIST.mirrors, "MNIST/raw/*.gz")
-    return _images(source, root, image_size, validation, use)
+    return _images(source, root, image_size, validation, use | {"mirror": mirror})
 
 
-def fashion_mnist(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
+def fashion_mnist(
+    *, root: str, image_size: int | Size, validation: float, mirror: bool = False, **use: Unpack[Use]
+) -> Images:
     """70,000 articles of clothing, 28x28 grey (Xiao et al. 2017), in FashionMNIST/raw; otherwise as `mnist`."""
     source = _Source("fashion_mnist", datasets.FashionMNIST, datasets.FashionMNIST.mirrors, "FashionMNIST/raw/*.gz")
-    return _images(source, root, image_size, validation, use)
+    return _images(source, root, image_size, validation, use | {"mirror": mirror})
 
 
-def cifar10(*, root: str, image_size: int | Size, validation: float, **use: Unpack[Use]) -> Images:
+def cifar10(
+    *, root: str, image_size: int | Size, validation: float, mirror: bool = False, **use: Unpack[Use]
+) -> Images:
     """60,000 photographs of ten classes, 32x32 colour (Krizhevsky 2009), in cifar-10-batches-py; else as `mnist`."""
     source = _Source("cifar10", datasets.CIFAR10, [datasets.CIFAR10.url], datasets.CIFAR10.filename)
-    return _images(source, root, image_size, validation, use)
+    return _images(source, root, image_size, validation, use | {"mirror": mirror})
 
 
 def _images(source: "_Source", root: str, image_size: int | Size, validation: float, use: Use) -> Images:

@@ -40,6 +40,7 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
         f"{NOT_STATED} by its author",
     ),
     "regen.data.folder.folder": Facts("a folder of images of the user's own", NOT_STATED, NOT_STATED),
+    "regen.data.array.array": Facts("an array of images of the user's own", NOT_STATED, NOT_STATED),
     "regen.data.shapes.shapes": Facts(
         "shapes: a square, an ellipse or a heart in six scales, eight rotations, 64 places and six colours",
         "drawn by regen (after dSprites, L. Matthey et al. 2017)",

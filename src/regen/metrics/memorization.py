@@ -46,7 +46,7 @@ class Memorization(SampleMetric):
     look like memory. Samples x training images comparisons are made: 10,000 x 54,000 MNIST images take about half a minute
     on two cores.
 
-    mirror   count mirrored copies, too; null: if images have colour
+    mirror   count mirrored copies, too; null: if images have colour or are mirrored in training (data.mirror)
     """
 
     figures = ("copied", "copies", "copies_low", "copies_high", "attraction", "attraction_se", "ct", "authenticity")
@@ -59,7 +59,7 @@ class Memorization(SampleMetric):
         self._matched: tuple[Seen, Matches] | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:
-        self.mirror = data.shape[0] == 3 if self.mirror is None else self.mirror
+        self.mirror = data.has_mirrored_copies if self.mirror is None else self.mirror
 
     def names(self, split: str) -> tuple[str, ...]:
         return (

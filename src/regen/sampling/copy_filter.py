@@ -13,7 +13,7 @@ class CopyFilter:
     """Callable with images (B, H, W, C) uint8, it returns the first of them that are not copies of training images.
 
     A copy is nearer to its nearest training image than a third of the distance to the second nearest picture; see
-    `CopySearch`. With colour images, mirrored copies are copies, too.
+    `CopySearch`. With colour images and `data.mirror`, mirrored copies are copies, too.
 
     seen, refused   images looked at so far, and those of them that were copies
     """
@@ -21,7 +21,7 @@ class CopyFilter:
     def __init__(self, data: Images, device: torch.device | str) -> None:
         self.device, self.seen, self.refused = device, 0, 0
         train, held_out = (Seen(part, nn.Identity(), device) for part in (data.train, data.validation))
-        self.search = CopySearch(train, mirror=data.shape[0] == 3)
+        self.search = CopySearch(train, mirror=data.has_mirrored_copies)
         self.search.calibrate(held_out)
 
     def __call__(self, rows: Tensor, most: int) -> Tensor:
