@@ -136,3 +136,20 @@ def test_the_figures_of_a_vae_have_panels_in_words_the_bound_of_training_images_
         "kl, unweighted": ["g/kl"],
         "scale of the likelihood": ["g/scale"],
     }
+
+
+@pytest.mark.parametrize(("channels", "drawn"), [(1, 1), (2, 2), (3, 1), (4, 4), (5, 5)])
+def test_channels_other_than_grey_and_colour_stand_side_by_side(channels, drawn):
+    images = torch.linspace(-1, 1, channels)[None, :, None, None].expand(2, -1, 6, 4).contiguous()
+    shown = pictures.side_by_side(images)
+    assert shown.shape == (2, 3 if channels == 3 else 1, 6, 4 * drawn)
+    if channels not in (1, 3):
+        assert torch.equal(shown[0, 0, 0, ::4], images[0, :, 0, 0])
+    picture = pictures.grid(images, columns=2)
+    assert picture.shape[0] == 3 and picture.dtype == torch.uint8
+
+
+def test_images_that_are_not_square_keep_their_proportions():
+    picture = pictures.grid(torch.zeros(3, 1, 24, 16), columns=3)
+    factor = (picture.shape[2] - 2) // 3 // 16
+    assert picture.shape == (3, 24 * factor + 4, 3 * (16 * factor + 2) + 2)

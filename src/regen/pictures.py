@@ -24,15 +24,22 @@ COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
 def grid(images: Tensor, columns: int = 8) -> Tensor:
     """Images (B, C, H, W) in [-1, 1] -> a picture (3, H', W') uint8, row by row; pixels that are not finite are grey.
 
-    Small images are enlarged by a whole factor, each pixel a square.
+    Small images are enlarged by a whole factor, each pixel a square. Of other than one or three channels, they stand side by
+    side in grey.
     """
     from torchvision.utils import make_grid
 
+    images = side_by_side(images)
     columns = min(columns, len(images))
     factor = math.ceil((WIDTH / columns - GAP) / images.shape[3]) if images.shape[3] * columns < WIDTH else 1
     pixels = images.detach().cpu().float().nan_to_num(0, 0, 0).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     enlarged = pixels.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
     return make_grid(enlarged, nrow=columns, padding=GAP, pad_value=255)
+
+
+def side_by_side(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) of one or three channels as they are; others as (B, 1, H, C W), one channel next to the other."""
+    return images if images.shape[1] in (1, 3) else images.transpose(1, 2).flatten(2)[:, None]
 
 
 def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from regen.pictures import side_by_side
+
 SMALL = 32  # pixels a side: these stay exact; larger ones are photographs, which WebP keeps in a tenth of the bytes
 LARGEST = 64  # pixels a side: larger ones are reduced
 FRAMES = 24  # of the animation, at most
@@ -25,17 +27,13 @@ def grid(images: Tensor, columns: int = 8) -> str:
     images = images.detach().cpu().float().nan_to_num(0, 0, 0)
     while max(images.shape[2:]) > LARGEST:
         images = nn.functional.avg_pool2d(images, 2, ceil_mode=True)
+    images = side_by_side(images)
     pixels = images.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     opaque = torch.full_like(pixels[:, :1], 255)
     made = make_grid(
-        torch.cat([_coloured(pixels), opaque], dim=1), nrow=min(columns, len(images)), padding=1, pad_value=0
+        torch.cat([pixels.expand(-1, 3, -1, -1), opaque], dim=1), nrow=min(columns, len(images)), padding=1, pad_value=0
     )
     return _uri(made, "PNG" if max(images.shape[2:]) <= SMALL else "WEBP")
-
-
-def _coloured(pixels: Tensor) -> Tensor:
-    """(B, 3, H, W) of any number of channels."""
-    return pixels[:, :3] if pixels.shape[1] >= 3 else pixels[:, :1].expand(-1, 3, -1, -1)
 
 
 def _uri(picture: Tensor, kind: str) -> str:

@@ -111,8 +111,20 @@ def test_sizes_that_are_no_multiple_of_32_are_refused(size):
         ImageNet(size)
 
 
-def test_data_that_are_not_grey_or_colour_are_refused():
-    part = Split(torch.zeros(2, 2, 8, 8, dtype=torch.uint8))
+def test_points_in_the_plane_are_refused():
+    part = Split(torch.zeros(2, 2, 1, 1))
     data = replace(photographs(2), full_train=part, train=part)
-    with pytest.raises(ConfigError, match=r"metrics/features=imagenet looks at images of 1 or 3 channels"):
+    with pytest.raises(ConfigError, match=r"metrics/features=imagenet looks at images; those of photographs"):
         load(data)
+
+
+def test_features_of_other_channels_are_the_mean_of_pictures_of_three():
+    data = photographs(3, channels=5)
+    images = pixels_of(data)
+    net, of_colour = load(data), load(photographs(2))
+    between = ((images[:, 3:] + 1) * 127.5).round().long().sum(1) // 2 / 127.5 - 1
+    blended = torch.stack([images[:, 3], between, images[:, 4]], dim=1)
+    expected = (of_colour(images[:, :3]) + of_colour(blended)) / 2
+    assert torch.allclose(net(images), expected, atol=1e-4)
+    grey = pixels_of(photographs(2, channels=1))
+    assert torch.allclose(net(grey.expand(-1, 4, -1, -1)), of_colour(grey.expand(-1, 3, -1, -1)), atol=1e-4)

@@ -138,7 +138,7 @@ def test_weights_of_another_net_and_images_without_colours_are_refused(tmp_path)
     with pytest.raises(ConfigError, match=r"other.pth does not hold the weights of https://.*Missing key"):
         Inception(weights=str(tmp_path / "other.pth")).load(data, tmp_path, "cpu")
     part = Split(torch.zeros(2, 2, 1, 1))
-    with pytest.raises(ConfigError, match=r"1 or 3 channels; those of photographs have the shape \(2, 1, 1\)"):
+    with pytest.raises(ConfigError, match=r"looks at images; those of photographs have the shape \(2, 1, 1\)"):
         Inception().load(replace(data, full_train=part, train=part), tmp_path, "cpu")
 
 

@@ -10,7 +10,6 @@ import torch
 from regen.data.digits import digits
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
-from regen.errors import ConfigError
 from regen.metrics.features.own import feature_network, lower_bound, warn_if_weak
 from regen.randomness import Draws
 
@@ -108,11 +107,13 @@ def test_without_labels_it_tells_rotations(tmp_path):
     assert network.accuracy > 0.3
 
 
-def test_images_that_are_neither_labelled_nor_square_are_refused(tmp_path):
-    part = Split(torch.zeros(9, 1, 8, 12, dtype=torch.uint8))
+def test_without_labels_it_tells_half_turns_of_images_that_are_not_square(tmp_path):
+    bright_above = Draws("half turns").uniform(60, 2, 8, 12) * 100 + torch.linspace(155, 0, 8)[:, None]
+    part = Split(bright_above.to(torch.uint8))
     data = replace(stripes(), full_train=part, train=part, validation=part, test=part)
-    with pytest.raises(ConfigError, match=r"\(1, 8, 12\) and no labels: expected square images"):
-        feature_network(data, tmp_path, "cpu")
+    network = feature_network(data, tmp_path, "cpu")
+    assert network.classify[-1].out_features == 2 and network.accuracy > 0.9
+    assert network(torch.zeros(3, 2, 8, 12)).shape == (3, 64)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 3), (33, 1), (128, 3)])

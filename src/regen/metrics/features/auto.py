@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 class Auto(Source):
     """Own features where the data teach enough, ImageNet's otherwise.
 
-    Own: points in the plane and other data that are not images of 1 or 3 channels; drawings with known factors; grey
-    images with labels of two or more classes, at least 1,000 of them to train and validate with (digits, MNIST). ImageNet's:
-    photographs, images without labels, and small labelled sets, whose own features rank blurred images too close to real
-    ones, or above them.
+    Own: points in the plane; drawings with known factors; images of other than three channels with labels of two or more
+    classes, at least 1,000 of them to train and validate with (digits, MNIST). ImageNet's: photographs, images without
+    labels, and small labelled sets, whose own features rank blurred images too close to real ones, or above them. Images of
+    other than one or three channels are shown to ImageNet's network three channels at a time, and the features averaged.
     """
 
     def for_data(self, data: Images) -> Source:
@@ -43,8 +43,8 @@ class Auto(Source):
 def _choose(data: Images) -> tuple[Source, str, str]:
     """The source, its option of metrics/features= and the reason."""
     channels, images = data.shape[0], len(data.full_train) + len(data.validation)  # folds of any number agree
-    if channels not in (1, 3):
-        return Own(), "own", f"has samples of shape {data.shape}, no images of 1 or 3 channels"
+    if data.shape[1:] == (1, 1):
+        return Own(), "own", f"has samples of shape {data.shape}, which are no images"
     if data.factors:
         return Own(), "own", "has drawings with known factors"
     if data.classes is None or data.classes < 2:
@@ -57,4 +57,5 @@ def _choose(data: Images) -> tuple[Source, str, str]:
             "imagenet",
             f"has {images:,} labelled images to train and validate with, fewer than {FEWEST:,}",
         )
-    return Own(), "own", f"has {images:,} labelled grey images to train and validate with, {FEWEST:,} or more"
+    kind = "grey images" if channels == 1 else f"images of {channels} channels"
+    return Own(), "own", f"has {images:,} labelled {kind} to train and validate with, {FEWEST:,} or more"

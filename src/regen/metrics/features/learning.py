@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regen.data.split import Files, Split, as_float
-from regen.errors import ConfigError
 from regen.randomness import permutation
 
 if TYPE_CHECKING:
@@ -47,25 +46,24 @@ class Classes:
 
 @dataclass(frozen=True)
 class Rotations:
-    """The task to tell by how many quarters of a turn an image was rotated; the labels, if any, are not looked at."""
+    """The task to tell how far an image was rotated: by quarters of a turn, or of images that are not square by halves.
+
+    The labels, if any, are not looked at.
+    """
 
     classes: int = 4
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        turned = [images[quarters::4].rot90(quarters, dims=(2, 3)) for quarters in range(4)]
-        return torch.cat(turned), torch.arange(4).repeat_interleave(torch.tensor([len(part) for part in turned]))
+        n, quarters = self.classes, 4 // self.classes
+        turned = [images[number::n].rot90(number * quarters, dims=(2, 3)) for number in range(n)]
+        return torch.cat(turned), torch.arange(n).repeat_interleave(torch.tensor([len(part) for part in turned]))
 
 
 def task_of(data: Images) -> Task:
-    """To tell the classes, if there are several, or else the rotations. Raises ConfigError if neither can be told."""
+    """To tell the classes, if there are several, or else the rotations."""
     if data.classes is not None and data.classes > 1:
         return Classes(data.classes)
-    if data.shape[1] != data.shape[2]:
-        raise ConfigError(
-            f"{data.name} has images of shape {data.shape} and no labels: expected square images, whose rotations can "
-            "be told apart, or labels: put the images of each class into a folder of its own"
-        )
-    return Rotations()
+    return Rotations(4 if data.shape[1] == data.shape[2] else 2)
 
 
 def learn(net: nn.Module, task: Task, data: Images, device: torch.device | str) -> dict:

@@ -1,7 +1,8 @@
 """The space in which Fréchet distances between images are measured: features of a small classifier of our own.
 
 It is trained once per data set and kept. With labels it learns to tell the classes; without, by how many quarters of a
-turn an image was rotated (Gidaris et al. 2018). Distances in it compare generators of the same data set only.
+turn (halves, if images are not square) an image was rotated (Gidaris et al. 2018). Distances in it compare generators of
+the same data set only.
 """
 
 from __future__ import annotations
@@ -45,9 +46,6 @@ def feature_network(data: Images, cache: Path, device: torch.device | str) -> Fe
 
     The same for every run of the data set, whatever the run's seed. The digest covers the images and labels that it is
     learnt from and judged on. Of several processes that want it at once, one learns it; a damaged file is replaced.
-
-    Raises:
-        ConfigError: the data have no labels and are not square.
     """
     task = task_of(data)
     with seeded("features", data.family):

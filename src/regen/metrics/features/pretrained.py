@@ -19,10 +19,10 @@ AT_A_TIME = 32  # images: enlarged to some 300 pixels a side, the first layers o
 
 
 class Pretrained(nn.Module):
-    """Images (B, C, H, W) in [-1, 1], grey or colour -> features (B, F) of a net for photographs.
+    """Images (B, C, H, W) in [-1, 1] -> features (B, F) of a net for photographs.
 
-    It sees what a viewer of the saved file would: 8 bits a channel, grey in all three. The features of an image that is
-    not finite are nan.
+    It sees what a viewer of the saved file would: 8 bits a channel, grey in all three. Images of other channels are seen as
+    several pictures, whose features are averaged; see `as_pictures`. The features of an image that is not finite are nan.
 
     net        (B, 3, H, W) uint8 -> features (B, F)
     classify   features (B, F) -> logits (B, K); None: the network is not a classifier
@@ -40,15 +40,17 @@ class Pretrained(nn.Module):
 
     def _features(self, images: Tensor) -> Tensor:
         finite = images.flatten(1).isfinite().all(1, keepdim=True)
-        return self.net(_pixels(images)).masked_fill(~finite, math.nan)
+        first, *others = (self.net(picture) for picture in as_pictures(_pixels(images)))
+        features = torch.stack([first, *others]).mean(0) if others else first
+        return features.masked_fill(~finite, math.nan)
 
 
 def check_channels(data: Images, chosen: str) -> None:
-    """Raises ConfigError unless the images are grey or colour."""
-    if data.shape[0] not in (1, 3):
+    """Raises ConfigError on points in the plane, which are images of one pixel."""
+    if data.shape[1:] == (1, 1):
         raise ConfigError(
-            f"metrics/features={chosen} looks at images of 1 or 3 channels; those of {data.name} have the shape "
-            f"{data.shape}: type metrics/features=own"
+            f"metrics/features={chosen} looks at images; those of {data.name} have the shape {data.shape}: type "
+            "metrics/features=own"
         )
 
 
@@ -96,9 +98,22 @@ def not_of(net: nn.Module, path: Path, error: Exception) -> ConfigError:
 
 
 def _pixels(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) in [-1, 1] -> (B, 3, H, W) uint8: real images are the very pixels of their file again."""
-    pixels = images.nan_to_num().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return pixels.expand(-1, 3, -1, -1)
+    """Images (B, C, H, W) in [-1, 1] -> uint8: real images of 8 bits are the very pixels of their file again."""
+    return images.nan_to_num().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def as_pictures(pixels: Tensor) -> list[Tensor]:
+    """Pixels (B, C, H, W) uint8 as pictures (B, 3, H, W): three channels each, in their order, as red, green and blue.
+
+    One that is left over is grey; of two, green is their mean.
+    """
+    pictures = []
+    for channels in pixels.split(3, dim=1):
+        if channels.shape[1] == 2:
+            first, second = channels.unbind(1)
+            channels = torch.stack([first, ((first.short() + second) // 2).to(torch.uint8), second], dim=1)
+        pictures.append(channels.expand(-1, 3, -1, -1))
+    return pictures
 
 
 def _first_line(error: Exception) -> str:
