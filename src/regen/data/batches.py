@@ -158,7 +158,7 @@ class Chunks:
         """
         if not SHARED.is_dir() or self.first >= self.last:
             return PREFETCH
-        chunk = gather[(self.first, self.stream.indices(self.first, 1))]
+        chunk = gather[(self.first, self.stream.indices(self.first, 1), self.stream.mirrored(self.first, 1))]
         size = chunk.images.nbytes + (0 if chunk.labels is None else chunk.labels.nbytes)
         free = shutil.disk_usage(SHARED).free
         for prefetch in range(PREFETCH, 0, -1):
