@@ -25,7 +25,7 @@ from bank_summary import describe  # noqa: E402
 from score_bank import COLUMNS, Bank  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-FOLDS = 5  # round r holds out fold r modulo 5; the grid's folds are labels only, since every round draws fresh z
+FOLDS = 5  # round r holds out fold r modulo 5; the grid's folds are labels only: every round trains on all points
 BATCH = 16  # rounds that are trained at once: more of them gain little, and need more memory than a core's cache
 BANKS = ROOT / "benchmarks" / "banks"
 LENGTHS = (0.125, 0.25, 0.5, 1.0)  # of the iterations, at which a GAN of the grid is scored
