@@ -1,17 +1,18 @@
 """build: the one place where a config node becomes an object, of the classes that regen.targets admits."""
 
+import functools
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar, Unpack, get_args, get_origin
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from regen.errors import ConfigError
 from regen.targets import group_of, resolve
 
 __all__ = ["build", "resolve"]
+SPECIAL = ("_target_", "_partial_")
 Kind = TypeVar("Kind")
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
 
@@ -27,26 +28,48 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
         raise ConfigError(
             f"{where} must name a _target_ and its values, got {node}: is the option chosen that it belongs to?"
         )
-    node = OmegaConf.create(OmegaConf.to_container(node, resolve=True))  # what is looked at is what is made
-    _admit(node, where)
-    target = resolve(node._target_, where)
+    # Plain containers: what is looked at is what is made, and nothing is resolved again (Hydra's instantiate would)
+    content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    _admit(content, where)
+    target = resolve(content["_target_"], where)
+    known = _checked(content, where, target)
+    given = {key: value for key, value in arguments.items() if key in known}
+    try:
+        made = _make(content, where, **given)
+    except (ConfigError, OSError):
+        raise
+    except Exception as error:  # whatever a class makes of its arguments
+        raise ConfigError(f"{where}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+    if not isinstance(made, kind):
+        raise ConfigError(f"{where}: {content['_target_']} does not make a {kind.__name__}")
+    return made
+
+
+def _checked(content: dict[str, Any], where: str, target: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments that a target takes, with their types. Raises ConfigError on others, and on values of another type."""
     known, takes_more = _taken(target)
-    given = {key: node[key] for key in node if not key.startswith("_")}
-    for key, value in given.items():
-        if known.get(key) is int and isinstance(value, float) and value.is_integer():
-            value = node[key] = int(value)  # 1e4, as numbers are often typed
+    for key in [key for key in content if not key.startswith("_")]:
+        value, wanted = content[key], known.get(key)
         if key not in known and not takes_more:
-            raise ConfigError(f"{where}.{key}: {node._target_} takes {', '.join(known)}")
-        wanted = known.get(key)
+            raise ConfigError(f"{where}.{key}: {content['_target_']} takes {', '.join(known)}")
+        if _is_whole(wanted) and isinstance(value, float) and value.is_integer():
+            content[key] = value = int(value)  # 1e4, as numbers are often typed
         if wanted in PLAIN and not _fits(value, wanted):
             raise ConfigError(f"{where}.{key} must be {PLAIN[wanted]}, got {value!r}")
-    try:
-        made = instantiate(node, _convert_="all", **{key: value for key, value in arguments.items() if key in known})
-    except InstantiationException as error:
-        raise _cause(error, where) from error
-    if not isinstance(made, kind):
-        raise ConfigError(f"{where}: {node._target_} does not make a {kind.__name__}")
-    return made
+    return known
+
+
+def _make(content: Any, where: str, **arguments: Any) -> Any:
+    """The object that a container describes, targets in it included."""
+    if isinstance(content, list):
+        return [_make(item, f"{where}.{index}") for index, item in enumerate(content)]
+    if not isinstance(content, dict):
+        return content
+    values = {key: _make(value, f"{where}.{key}") for key, value in content.items() if key not in SPECIAL}
+    if "_target_" not in content:
+        return values
+    target = resolve(content["_target_"], where)
+    return functools.partial(target, **values) if content.get("_partial_") else target(**values | arguments)
 
 
 def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
@@ -62,13 +85,8 @@ def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     return known, takes_more
 
 
-def _cause(error: BaseException, where: str) -> Exception:
-    """What went wrong in the target itself, without Hydra's words around it."""
-    while isinstance(error, InstantiationException) and error.__cause__:
-        error = error.__cause__
-    if isinstance(error, ConfigError | OSError):
-        return error
-    return ConfigError(f"{where}: {(str(error) or type(error).__name__).splitlines()[0]}")
+def _is_whole(wanted: Any) -> bool:
+    return wanted is int or (isinstance(wanted, types.UnionType) and set(get_args(wanted)) == {int, type(None)})
 
 
 def _fits(value: object, wanted: type) -> bool:
@@ -77,24 +95,22 @@ def _fits(value: object, wanted: type) -> bool:
     return isinstance(value, (int, float) if wanted is float else wanted)
 
 
-def _admit(node: Any, where: str) -> None:
-    """Look at every target in the node, however deep, before anything is imported."""
-    if isinstance(node, ListConfig):
-        for index in range(len(node)):
-            _admit(node._get_node(index), f"{where}.{index}")
-    if isinstance(node, DictConfig):
-        _check_special(node, where)
-        for key in node:
-            if OmegaConf.is_interpolation(node, key):
-                raise ConfigError(f"{where}.{key} resolves to an interpolation once more: type its value instead")
-            _admit(node._get_node(key), f"{where}.{key}")
+def _admit(content: Any, where: str) -> None:
+    """Look at every target in the container, however deep, before anything is imported."""
+    if isinstance(content, list):
+        for index, item in enumerate(content):
+            _admit(item, f"{where}.{index}")
+    if isinstance(content, dict):
+        _check_special(content, where)
+        for key, value in content.items():
+            _admit(value, f"{where}.{key}")
 
 
-def _check_special(node: DictConfig, where: str) -> None:
+def _check_special(content: dict[Any, Any], where: str) -> None:
     """Raises ConfigError on a target that is not admitted, and on keys by which Hydra calls a target in another way."""
-    special = [key for key in node if str(key).startswith("_") and str(key).endswith("_")]
-    if "_target_" in node:
-        resolve(node._target_, where)
+    special = [key for key in content if str(key).startswith("_") and str(key).endswith("_")]
+    if "_target_" in content:
+        resolve(content["_target_"], where)
         special.remove("_target_")
         if group_of(where).partial and "_partial_" in special:
             special.remove("_partial_")

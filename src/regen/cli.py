@@ -15,33 +15,20 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen import signals
 from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError, ProcessLost
 from regen.misspelt import CONF, config_of_script, explain, yamls
+from regen.quoting import quote, quote_paths, unquote
 from regen.resumption import settle
 from regen.runs import ROOT, Folder, register_resolvers
 from regen.safe_files import check_links
+from regen.stored_config import read_overrides
 from regen.sweeps import typed
 from regen.sweeps.watch import summed_up
-
-WITH_VALUE = (
-    "--cfg",
-    "-c",
-    "--config-dir",
-    "-cd",
-    "--config-name",
-    "-cn",
-    "--config-path",
-    "-cp",
-    "--info",
-    "-i",
-    "--package",
-    "-p",
-)
+from regen.typing_errors import WITH_VALUE, check_words
 
 COMMANDS = {"--run", "-r", "--multirun", "-m", "--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help"}
 COMMANDS |= {"--version", "--shell-completion", "-sc"}
@@ -56,16 +43,20 @@ def run(main: Callable[[], None]) -> None:
     ConfigStore.__deepcopy__ = lambda store, _: store
     _replace_what_the_terminal_lacks()
     with signals.handled(), told():
+        script = config_of_script().stem
+        check_words(sys.argv[1:])
         options, overrides = apart(sys.argv[1:])
-        if config_of_script().stem == "choose":
+        multirun = bool({"-m", "--multirun"} & set(options))
+        overrides = quote_paths(overrides, script, multirun)
+        if script == "choose":
             overrides = with_name(overrides)
             if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
                 options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
-        if config_of_script().stem == "train":
+        if script == "train":
             overrides = settle(options, overrides)
         sys.argv[1:] = options + going_on(options, overrides)
         _check_groups(overrides)
-        if config_of_script().stem == "train":
+        if script == "train":
             typed.check(options, overrides, yamls("regularizer"))
         with summed_up():
             main()
@@ -126,27 +117,39 @@ def apart(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def going_on(options: list[str], overrides: list[str]) -> list[str]:
-    """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are."""
-    named = [override.partition("=")[2].strip("'\"") for override in overrides if override.startswith("resume=")]
+    """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are.
+
+    Of the run's folder only plain values of known keys are taken (see `regen.stored_config`).
+    """
+    named = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
     if (
         config_of_script().stem != "train"
         or not named
-        or named[-1] in ("", "null")
+        or named[-1] == "null"
         or any(override.startswith("hydra.run.dir=") for override in overrides)
     ):
+        _check_folder(overrides)
         return overrides
     if {"-m", "--multirun"} & set(options):
         raise ConfigError("resume= goes on with one run: leave out -m")
-    places = [Path(named[-1]).resolve(), ROOT / named[-1]]
+    path = unquote(named[-1])
+    places = [Path(path).absolute(), ROOT / path]
     folder = next((place for place in places if _overrides_of(place).exists()), None)
     if folder is None:
-        raise ConfigError(
-            f"resume={named[-1]}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}"
-        )
+        raise ConfigError(f"resume={path}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}")
+    folder = folder.resolve()
     check_links(folder)
-    before = [str(override) for override in OmegaConf.load(_overrides_of(folder))]
-    kept = [override for override in before + overrides if not override.startswith("resume=")]
-    return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]
+    before = read_overrides(_overrides_of(folder), overrides)
+    kept = [*before, *(override for override in overrides if not override.startswith("resume="))]
+    return [*kept, f"resume={quote(str(folder))}", f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _check_folder(overrides: list[str]) -> None:
+    """Raises ConfigError if the folder that is typed exists and a link leads out of it: Hydra writes into it at once."""
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "hydra.run.dir" and Path(unquote(value)).is_dir():
+            check_links(Path(unquote(value)))
 
 
 def _overrides_of(folder: Path) -> Path:

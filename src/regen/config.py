@@ -9,6 +9,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from regen.errors import ConfigError
 from regen.runs import slug
+from regen.schema_values import in_full, settle
 from regen.schemas import Choose, Compare, Evaluate, Export, Judge, Logger, Report, Sample, Stability, Train, WandbView
 from regen.sweeps.names import KNOBS, owners
 
@@ -166,7 +167,9 @@ def check_choose(cfg: DictConfig) -> None:
 
 
 def _conform(cfg: DictConfig, schema: type) -> None:
+    """Raises ConfigError on a value of the wrong type, after 1e4 became a whole number and x a list where one is expected."""
     try:
+        settle(cfg, schema)
         own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
         OmegaConf.unsafe_merge(OmegaConf.structured(schema), own)  # a copy that nothing else uses
         if cfg.get("logger"):
@@ -174,7 +177,11 @@ def _conform(cfg: DictConfig, schema: type) -> None:
     except ConfigKeyError:
         raise  # the command line knows the nearest name
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key or error.key}: {str(error).splitlines()[0]}") from error
+        key = error.full_key or error.key
+        value = OmegaConf.select(cfg, str(key), default=None, throw_on_missing=False)
+        number = in_full(value)
+        typed = f". Type {key}={number}" if number is not None else ""
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}{typed}") from error
 
 
 def _check_run(cfg: DictConfig) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from regen import checkpoints
@@ -20,6 +20,7 @@ from regen.finding import find_runs
 from regen.making import assemble
 from regen.model import Model
 from regen.runs import Folder, read_json
+from regen.stored_config import read_config
 
 MADE_OF = ("network", "loss", "regularizer", "slope", "model")  # the groups of which a model is made
 __all__ = ["Opened", "find_runs", "open_run"]
@@ -102,11 +103,8 @@ def _device(name: torch.device | str) -> torch.device:
 
 
 def _config(folder: Folder) -> DictConfig:
-    try:
-        cfg = OmegaConf.load(folder.config)
-    except Exception as error:  # YAML's own errors, OmegaConf's, an encoding
-        raise ConfigError(f"{folder.config} cannot be read: {str(error).splitlines()[0]}") from error
-    lacking = [group for group in ("data", "seed", *MADE_OF) if not isinstance(cfg, DictConfig) or group not in cfg]
+    cfg = read_config(folder.config)
+    lacking = [group for group in ("data", "seed", *MADE_OF) if group not in cfg]
     if lacking:
         raise ConfigError(f"{folder.config} is not of a run of src/train.py: it has no {lacking[0]}")
     return cfg

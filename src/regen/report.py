@@ -15,7 +15,7 @@ from regen.callbacks import Goal, Outcome
 from regen.data.images import Images
 from regen.metrics.diagnosis import diagnose, read_history
 from regen.model import Model
-from regen.runs import Folder, is_alone, provenance, read_json, write_json
+from regen.runs import Folder, is_alone, provenance, read_json, shell_argument, write_json
 from regen.tracking.run import Wandb
 
 
@@ -101,4 +101,5 @@ def _show(folder: Folder, result: dict) -> None:
         if path.exists():
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
     if result["status"] == "interrupted":
-        console.print(f"go on with: python src/train.py resume='{folder.path}'", soft_wrap=True, markup=False)
+        typed = shell_argument("resume", folder.path)
+        console.print(f"go on with: python src/train.py {typed}", soft_wrap=True, markup=False)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from regen.errors import ConfigError
+from regen.quoting import quote, unquote
 from regen.runs import ROOT, Folder, slug
 
 
@@ -12,7 +13,7 @@ def settle(options: list[str], overrides: list[str]) -> list[str]:
     Raises ConfigError if resume=auto has no folder that the same command finds again.
     """
     typed = dict(override.partition("=")[::2] for override in overrides)
-    wanted = typed.get("resume", "").strip("'\"")
+    wanted = unquote(typed.get("resume", ""))
     if wanted not in ("auto", "never"):
         return overrides
     others = [override for override in overrides if not override.startswith("resume=")]
@@ -22,12 +23,12 @@ def settle(options: list[str], overrides: list[str]) -> list[str]:
         raise ConfigError("resume=auto continues one run: leave it out, a multirun with sweep=NAME continues by itself")
     folder = _folder(typed)
     others = [override for override in others if not override.startswith("hydra.run.dir=")]
-    resumed = [f"resume='{folder}'"] if _holds_a_run(Folder(folder)) else []
-    return [*others, *resumed, f"hydra.run.dir='{folder}'"]
+    resumed = [f"resume={quote(str(folder))}"] if _holds_a_run(Folder(folder)) else []
+    return [*others, *resumed, f"hydra.run.dir={quote(str(folder))}"]
 
 
 def _folder(typed: dict[str, str]) -> Path:
-    place, name = (typed.get(key, "").strip("'\"") for key in ("hydra.run.dir", "name"))
+    place, name = (unquote(typed.get(key, "")) for key in ("hydra.run.dir", "name"))
     if "${" in place:
         raise ConfigError(f"hydra.run.dir={place}: with resume=auto, type a path, or name=NAME for outputs/NAME")
     if place:

@@ -56,6 +56,12 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
 
 
+def shell_argument(key: str, path: Path) -> str:
+    """KEY='PATH' as it is typed in a shell."""
+    escaped = str(path).replace("'", r"'\''")
+    return f"{key}='{escaped}'"
+
+
 def is_alone() -> bool:
     """Whether what runs is no job of a multirun."""
     return HydraConfig.get().mode != RunMode.MULTIRUN
@@ -196,9 +202,9 @@ class Folder:
         if resumed:
             check_links(self.path)
         if not resumed and (self.metrics.exists() or any(self.checkpoints.glob("*.ckpt"))):
+            resume = shell_argument("resume", self.path)
             raise ConfigError(
-                f"{self.path} holds a run already: type resume=auto (with name=) or resume='{self.path}' to continue it, "
-                "or another name="
+                f"{self.path} holds a run already: type resume=auto (with name=) or {resume} to continue it, or another name="
             )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         (self.path / "samples").mkdir(exist_ok=True)

@@ -33,6 +33,7 @@ from regen.model import Model
 from regen.replicas import Group
 from regen.runs import Folder, is_alone, read_json, write_json
 from regen.searching.rivals import rivals
+from regen.stored_config import escape_interpolations
 from regen.tracking.run import start_wandb
 from regen.trainer import make_trainer, tune
 
@@ -202,7 +203,7 @@ class Run:
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
-        config = OmegaConf.to_container(self.cfg, resolve=True)
+        config = escape_interpolations(OmegaConf.to_container(self.cfg, resolve=True))
         config["resume"] = None  # as in the run that was not interrupted
         text = yaml.safe_dump(config, sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from regen.errors import ConfigError
 from regen.finding import find_runs
 from regen.panels import Points, series
 from regen.runs import ROOT, Folder, read_json
+from regen.stored_config import read_yaml
 
 STATUSES = (
     "finished",
@@ -131,10 +130,10 @@ def _order(path: Path) -> tuple[str, int, str]:
 
 def _read(folder: Folder) -> Run | None:
     try:
-        config = yaml.load(folder.config.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        config = read_yaml(folder.config)
         if isinstance(config, dict) and "data" in config:
             return Run(folder, config, read_json(folder.result))
         log.warning("%s is not of a run of src/train.py: it is left out", folder.config)
-    except (yaml.YAMLError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         log.warning("%s cannot be read and is left out: %s", folder.path, str(error).splitlines()[0])
     return None

@@ -16,6 +16,7 @@ from regen.comparing.sections import curves_of, effects_of, front_of, paths_of
 from regen.comparing.table import cells, kinds_of, plus_minus, said
 from regen.page.templating import templates
 from regen.page.words import words
+from regen.stored_config import plain_overrides
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,7 @@ def _head(comparison: Comparison) -> dict:
 
 def _shared(runs: list[Run]) -> list[str]:
     """What was typed for every one of them."""
-    import yaml
-
-    typed = [yaml.safe_load(run.folder.overrides.read_text()) for run in runs if run.folder.overrides.exists()]
+    typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
     if len(typed) < len(runs) or not typed:
         return []
     aside = ("logger", "trainer", "seed", "name", "group", "report")

@@ -11,6 +11,7 @@ from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Unit
 from regen.errors import ConfigError
+from regen.stored_config import plain_overrides
 from regen.sweeps.names import KNOBS
 
 NONE = "none"
@@ -69,9 +70,7 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
 
 def _shared(runs: Sequence[Run]) -> list[str]:
     """What was typed for every one of them, folds and seeds apart."""
-    import yaml
-
-    typed = [yaml.safe_load(run.folder.overrides.read_text()) for run in runs if run.folder.overrides.exists()]
+    typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
     aside = ("regularizer=", "lambda_", "seed=", "data.fold", "report=", "sweep=", "logger=", "trainer.threads=")
     return (
         [one for one in typed[0] if all(one in other for other in typed) and not one.startswith(aside)] if typed else []

@@ -16,6 +16,7 @@ from regen.opened import Opened
 from regen.page.words import percent
 from regen.passport import words
 from regen.runs import read_json
+from regen.stored_config import plain_overrides
 
 NOT_KNOWN = "not recorded"
 
@@ -170,7 +171,7 @@ def _copies(figures: dict) -> str:
 
 def _command(opened: Opened) -> str:
     """What was typed, without where it was written and what it went on from."""
-    typed = OmegaConf.load(opened.folder.overrides) if opened.folder.overrides.exists() else []
+    typed = plain_overrides(opened.folder.overrides)
     return shlex.join(["python", "src/train.py", *(word for word in typed if not word.startswith("resume="))])
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen import panels
 from regen.runs import Folder
+from regen.stored_config import read_config
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -33,7 +34,7 @@ class Evidence:
     @cached_property
     def cfg(self) -> DictConfig:
         """config.yaml, or nothing."""
-        return OmegaConf.load(self.folder.config) if self.folder.config.exists() else OmegaConf.create({})
+        return read_config(self.folder.config) if self.folder.config.exists() else OmegaConf.create({})
 
     @cached_property
     def series(self) -> dict[str, panels.Points]:

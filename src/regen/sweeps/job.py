@@ -15,6 +15,7 @@ from regen.cli import apart
 from regen.config import check
 from regen.errors import ConfigError
 from regen.locks import FolderLock
+from regen.quoting import quote
 from regen.runs import ROOT, Folder, read_json, write_json, write_safely
 from regen.searching import rivals
 from regen.sweeps import processes
@@ -115,7 +116,7 @@ def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Ite
     hydra, before = HydraConfig.get(), sys.argv
     options = [option for option in apart(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
-    resumed = [f"resume='{folder.path}'"] if _has_begun(folder) else []
+    resumed = [f"resume={quote(str(folder.path))}"] if _has_begun(folder) else []
     sys.argv = [str(ROOT / "src/train.py"), *options, *overrides, *resumed]
     with read_write(hydra), open_dict(hydra):
         hydra.run.dir = str(folder.path)

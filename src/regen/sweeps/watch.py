@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from regen import signals
+from regen.quoting import quote
 from regen.runs import ROOT, register_resolvers
 from regen.safe_files import check_links
 from regen.sweeps import axes, names, processes, summary
@@ -31,7 +32,7 @@ class Watch(Callback):
         if Watch.folder.is_dir():
             check_links(Watch.folder)  # Hydra writes into it before any job begins
         with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{Watch.folder}'")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(str(Watch.folder))}")
         axes.note(config.hydra.overrides.task)
         os.environ[processes.TYPED_IN] = str(os.getpid())
         paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
