@@ -65,7 +65,7 @@ def test_two_processes_hold_the_same_weights_see_different_z_and_equal_one_with_
 
 
 def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(train, tmp_path: Path) -> None:
-    run = ["max_iterations=12", "save_every=12", "regularizer=[l2,r1,instance_noise]"]
+    run = ["max_iterations=12", "save_every=12", "regularizer=[l2,r1,instance_noise]", "model.ema_decays=[0.5]"]
     one = train(*run, "data.batch_size=32", folder="one")
     two = tmp_path / "two"
     choice = [option for option in (*SMOKE, *run) if not option.startswith("trainer")]

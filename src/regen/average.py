@@ -1,7 +1,9 @@
-"""Averaged: the moving average of a net, which is sampled and scored instead of the net itself."""
+"""Averaged: the moving average of a net, which is sampled and scored instead of the net itself; and its further averages."""
 
 import copy
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch.nn.utils import parametrizations, parametrize
 from regen.errors import ConfigError
 
 EACH = 100  # iterations
+PREFIX = "ema_"  # of the last part of a figure's name, followed by the decay
 
 
 class Averaged(nn.Module):
@@ -55,6 +58,78 @@ class Averaged(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.net(z)
+
+
+class Averaging:
+    """The moving averages of a model: those that are sampled and scored, and further ones of other decays.
+
+    ema_decays   of the further averages
+    """
+
+    ema_decays: tuple[float, ...] = ()
+    _nets_to_average: Mapping[str, nn.Module] = {}
+
+    @property
+    def averages(self) -> list[tuple[Averaged, nn.Module]]:
+        """The moving averages, each with the net that it follows."""
+        sets = [{name: getattr(self, name) for name in self._nets_to_average}, *self.other_averages]
+        return [(averages[name], net) for averages in sets for name, net in self._nets_to_average.items()]
+
+    def make_averages(self, nets: Mapping[str, nn.Module], decay: float, every: int, others: Sequence[float]) -> None:
+        """Add an average of each net as the attribute of its name, and further averages of the decays `others`.
+
+        Raises ConfigError on decays or an interval outside their range.
+        """
+        self._nets_to_average = dict(nets)
+        for name, average in self._averages_of(decay, every).items():
+            setattr(self, name, average)
+        self.ema_decays = check_decays(others, decay)
+        self.other_averages = nn.ModuleList(nn.ModuleDict(self._averages_of(other, every)) for other in self.ema_decays)
+
+    def _averages_of(self, decay: float, every: int) -> dict[str, Averaged]:
+        return {name: Averaged(net, decay, every) for name, net in self._nets_to_average.items()}
+
+    @contextmanager
+    def averaged_by(self, decay: float) -> Iterator[None]:
+        """Let the averages of one of `ema_decays` be sampled, scored and encoded with while the context lasts."""
+        others = self.other_averages[self.ema_decays.index(decay)]
+        own = {name: getattr(self, name) for name in others}
+        try:
+            for name, average in others.items():
+                setattr(self, name, average)
+            yield
+        finally:
+            for name, average in own.items():
+                setattr(self, name, average)
+
+
+def check_decays(decays: Sequence[float], own: float) -> tuple[float, ...]:
+    """Return the decays of further averages as a tuple.
+
+    Raises ConfigError unless they are numbers in [0, 1), all different and different from `own`, model.ema_decay.
+    """
+    numbers = all(isinstance(decay, int | float) and not isinstance(decay, bool) for decay in decays)
+    if not numbers or not all(math.isfinite(decay) and 0 <= decay < 1 for decay in decays):
+        raise ConfigError(
+            f"model.ema_decays={list(decays)}: expected numbers in [0, 1), like model.ema_decays=[0.9,0.99]"
+        )
+    if len({own, *decays}) <= len(decays):
+        raise ConfigError(
+            f"model.ema_decays={list(decays)}: expected different numbers, other than model.ema_decay={own:g}, which is "
+            "evaluated anyway"
+        )
+    return tuple(map(float, decays))
+
+
+def figure_name(monitor: str, decay: float) -> str:
+    """Return the name under which the monitored figure of a further average is logged: val/generalization/ema_0.99."""
+    return f"{monitor}/{PREFIX}{decay!r}"
+
+
+def decay_of(name: str, monitor: str) -> float | None:
+    """Return the decay that a name of `figure_name` holds, None of any other name."""
+    start = f"{monitor}/{PREFIX}"
+    return float(name.removeprefix(start)) if name.startswith(start) else None
 
 
 def _spectral_norms(net: nn.Module) -> Iterator[tuple[nn.Module, Tensor]]:

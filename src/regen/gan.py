@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen import dynamics
-from regen.average import Averaged
 from regen.model import Model
 from regen.objective import Objective
 from regen.passes import apart
@@ -25,6 +24,7 @@ class GAN(Model):
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
     ema_decay, ema_every         of the moving average of G, `ema`: per iteration; after how many it is updated
+    ema_decays                   of further averages, see `Model.averaged_by`
     top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
                                  number or a schedule (Sinha 2020: it falls from 1 to 1/2)
     slopes                       how the slope of D is taken, by penalties that need it
@@ -49,6 +49,7 @@ class GAN(Model):
         reuse_fake: bool = False,
         ema_decay: float = 0.999,
         ema_every: int = 1,
+        ema_decays: Sequence[float] = (),
         top_k: float | Schedule = 1.0,
         slopes: Slopes | None = None,
         seed: int = 0,
@@ -59,7 +60,7 @@ class GAN(Model):
         nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
         super().__init__(objective, nets, optimizers, z_size, seed)
         self.generator, self.discriminator = generator, discriminator
-        self.ema = Averaged(generator, ema_decay, ema_every)
+        self.make_averages({"ema": generator}, ema_decay, ema_every, ema_decays)
         self.d_steps, self.order, self.reuse_fake, self.top_k = d_steps, tuple(order), reuse_fake, top_k
         self.slopes = (slopes or Automatic()).fit(discriminator)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen import checkpoints, distributed
-from regen.average import Averaged
+from regen.average import Averaging
 from regen.data.batches import Chunk
 from regen.data.split import Files, Split, as_float
 from regen.latents import Latents
@@ -22,7 +22,7 @@ from regen.record import Count, Record, Watch
 from regen.update import Place, Rng, Update
 
 
-class Model(LightningModule):
+class Model(Averaging, LightningModule):
     """Players that each minimise an objective, in turn; an iteration ends with an update of G.
 
     generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; of a VAE the decoder
@@ -31,6 +31,7 @@ class Model(LightningModule):
     optimizers         from parameters to an optimizer, by player
     prior              what the codes are drawn from that samples are made of, by a map from latents
     averages           the moving averages of nets; that of the generator, `ema`, is sampled and scored
+    ema_decays         of further averages of the same nets, see `averaged_by`
     seed               the key of every draw
     population         training images; known when training begins
     """
@@ -72,11 +73,6 @@ class Model(LightningModule):
     def images_seen(self) -> int:
         """Real images shown to the model so far, by all processes."""
         return self.count.images_seen
-
-    @property
-    def averages(self) -> list[tuple[Averaged, nn.Module]]:
-        """The moving averages, each with the net that it follows."""
-        return [(self.ema, self.generator)]
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""

@@ -90,6 +90,8 @@ def _panel(name: str) -> tuple[int, str]:
     kind, _, what = name.rpartition("/")
     if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
         return 7, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
+    if what.startswith("ema_"):  # val/generalization/ema_0.99, see regen.average
+        return 1, f"{kind} by decay of the moving average"
     if kind in ("val", "test", "train", "real", "fake"):
         if what in ("skill", "generalization"):
             return 0, "skill and generalization"

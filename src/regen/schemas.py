@@ -46,6 +46,7 @@ class Model:
     reuse_fake: bool = MISSING
     ema_decay: float = MISSING
     ema_every: int = MISSING
+    ema_decays: list[float] = MISSING
     top_k: Any = MISSING  # a number or a schedule
     prior: dict[str, Any] = MISSING
     optimizer_g: dict[str, Any] = MISSING

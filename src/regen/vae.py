@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen import distributed
-from regen.average import Averaged
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.likelihoods import Likelihood
@@ -36,6 +35,7 @@ class VAE(Model):
     optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
     prior                 of z_size: what the codes of samples are drawn from
     ema_decay, ema_every  of the moving averages of both nets: per iteration; after how many they are updated
+    ema_decays            of further averages, see `Model.averaged_by`
     seed                  the key of every draw
 
     Raises ConfigError on a loss that is no likelihood, and on a regularizer that leans on D alone.
@@ -52,6 +52,7 @@ class VAE(Model):
         z_size: int = 16,
         ema_decay: float = 0.999,
         ema_every: int = 1,
+        ema_decays: Sequence[float] = (),
         seed: int = 0,
         prior: Callable[[int], Normal] = Normal,
     ) -> None:
@@ -61,11 +62,7 @@ class VAE(Model):
         super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, z_size, seed)
         self.prior = prior(z_size)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
-        self.ema, self.ema_encoder = (Averaged(net, ema_decay, ema_every) for net in (generator, encoder))
-
-    @property
-    def averages(self) -> list[tuple[Averaged, nn.Module]]:
-        return [*super().averages, (self.ema_encoder, self.encoder)]
+        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_every, ema_decays)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""

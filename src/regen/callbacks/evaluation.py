@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, Trainer
 from tqdm import tqdm
 
 from regen import distributed, pictures, signals
+from regen.average import figure_name
 from regen.callbacks.log import Outcome, write
 from regen.data.images import Images
 from regen.metrics.evaluator import Evaluator
@@ -83,6 +84,7 @@ class Evaluation(Callback):
     def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
         with signals.interruptible():
+            of_others = self._figures_of_other_averages(model)
             model.settle(self.data.train)
             look = self.evaluator.look(model)
             figures = distributed.from_first(self.evaluator.measure(look))
@@ -98,11 +100,22 @@ class Evaluation(Callback):
             self.outcome.reason = f"stopped early: {monitor} is no better than at iteration {best['iteration']:,}"
             trainer.should_stop = True
         self._hold_against_rivals(trainer, model, figures[monitor])
-        write(trainer, model, figures)
+        write(trainer, model, figures | of_others)
         if trainer.is_global_zero:
             self._picture(trainer, model)
             if is_alone():  # the jobs of a multirun have a line each, when they end
                 self._say(model)
+
+    def _figures_of_other_averages(self, model: Model) -> dict[str, float]:
+        """Measure the monitored figure of the further averages, before the others: what is settled last is the model's own."""
+        figures, monitor = {}, self.goal.monitor
+        metrics = self.evaluator.metrics_of(monitor)
+        for decay in model.ema_decays:
+            with model.averaged_by(decay):
+                model.settle(self.data.train)
+                measured = self.evaluator.measure(self.evaluator.look(model), metrics)
+            figures[figure_name(monitor, decay)] = measured[monitor]
+        return distributed.from_first(figures)
 
     def _say(self, model: Model) -> None:
         figures = self.outcome.figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,13 +131,25 @@ class Evaluator:
     def __call__(self, model: Model) -> dict[str, float]:
         return self.measure(self.look(model))
 
-    def measure(self, look: Look) -> dict[str, float]:
-        """The figures of a look, under the names that they bear in these features."""
-        found: dict[str, float] = {}
+    def metrics_of(self, name: str) -> list[SampleMetric]:
+        """Return the metrics that one of the figures is made of."""
+        needed = list(self.metrics.values())
+        if name in ("gap", "gap_se"):  # of the first distance among all metrics
+            return needed
         for metric in self.metrics.values():
+            others = [other for other in needed if other is not metric]
+            if name in names(others, self.source, self.split):
+                needed = others
+        return needed
+
+    def measure(self, look: Look, metrics: Sequence[SampleMetric] | None = None) -> dict[str, float]:
+        """The figures of a look by some of the metrics (None: by all), under the names that they bear in these features."""
+        found: dict[str, float] = {}
+        metrics = list(self.metrics.values()) if metrics is None else metrics
+        for metric in metrics:
             found |= metric.measure(look)
         found = generalization(found, self.split) | found
-        distance = _distance(self.metrics.values())
+        distance = _distance(metrics)
         if distance:
             gap, train, error = (found[name] for name in (f"gap/{distance}", f"train/{distance}", f"gap/{distance}_se"))
             found = {"gap": _relative(gap, train), "gap_se": abs(error / (train + gap)), **found}

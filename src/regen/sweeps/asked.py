@@ -12,6 +12,7 @@ from regen.sweeps.names import BESIDE, LENGTHS
 IGNORED = (  # beside lengths: where and how it is trained, not what
     *(*LENGTHS, *BESIDE, "resume", "logger"),
     *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),
+    "model.ema_decays",  # further averages: they change nothing else that is trained or measured
 )
 
 
