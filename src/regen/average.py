@@ -91,9 +91,13 @@ class Averaging:
 
     @contextmanager
     def averaged_by(self, decay: float) -> Iterator[None]:
-        """Let the averages of one of `ema_decays` be sampled, scored and encoded with while the context lasts."""
+        """Let the averages of one of `ema_decays` be sampled, scored and encoded with while the context lasts.
+
+        The prior, which may be fitted to them meanwhile, is restored at the end, too.
+        """
         others = self.other_averages[self.ema_decays.index(decay)]
         own = {name: getattr(self, name) for name in others}
+        prior = copy.deepcopy(self.prior.state_dict())
         try:
             for name, average in others.items():
                 setattr(self, name, average)
@@ -101,6 +105,7 @@ class Averaging:
         finally:
             for name, average in own.items():
                 setattr(self, name, average)
+            self.prior.load_state_dict(prior)
 
 
 def check_decays(decays: Sequence[float], own: float) -> tuple[float, ...]:
