@@ -110,13 +110,6 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(train, whole
     assert_same_run(whole, part)
 
 
-def test_a_learning_rate_given_on_resuming_is_used(train) -> None:
-    part = train(*RUN, "max_iterations=5")
-    train(f"resume={part}", "max_iterations=6", "model.optimizer_d.lr=0.007", smoke=False)
-    state = checkpoints.newest(part / "checkpoints")
-    assert state["optimizers"]["d"]["param_groups"][0]["lr"] == 0.007
-
-
 @pytest.fixture(scope="module")
 def short(train_once) -> tuple[Path, Path]:
     """Of one command: the uninterrupted run, and one that ended at iteration 7."""
@@ -129,7 +122,7 @@ def short(train_once) -> tuple[Path, Path]:
     [
         (["trainer=gpu"], "torch finds no GPU"),
         (["lambda_g=0.5"], "lambda_g=0.5: no chosen regularizer has that strength"),
-        (["network.generator.hidden=[9]"], r"the checkpoint is of another model, .* here\."),
+        (["network.generator.hidden=[9]"], r"network\.generator\.hidden was \[[\d,]+\] and is \[9\]\. Leave them out"),
     ],
     ids=str,
 )
@@ -151,12 +144,37 @@ def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_
     assert checkpoints.newest(part / "checkpoints")["figures"] == figures
 
 
-@pytest.mark.parametrize(("before", "after"), [("0", "0.3"), ("0.3", "0")])
-def test_a_strength_given_on_resuming_is_used_also_from_and_to_0(train, before: str, after: str) -> None:
-    part = train(*RUN[:2], "regularizer=l2", f"lambda_g={before}", "max_iterations=5", "log_every=5")
-    train(f"resume={part}", f"lambda_g={after}", "max_iterations=10", smoke=False)
-    asked = [bool(row["g/l2"]) for row in log_of(part) if row["g/data"]]
-    assert asked == [before != "0", after != "0"]
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["loss=hinge"], "other settings: loss was Nonsaturating and is Hinge"),
+        (["data=shapes"], "data was digits and is shapes"),
+        (["regularizer=l2"], r"regularizer was \[r1\] and is \[l2\]"),
+        (["lambda_d=0.5"], r"regularizer\.r1\.lambda_d was 10\.0 and is 0\.5"),
+        (["seed=1"], "seed was 0 and is 1"),
+        (
+            ["data.subset=99", "data.fold=1", "data.folds=3"],
+            "data.subset was 100 and is 99, data.folds was null and is 3, ",
+        ),
+        (["model.optimizer_d.lr=0.007"], "model.optimizer_d.lr was 0.0004 and is 0.007"),
+        (["metrics/features=imagenet"], "metrics.features was Auto and is ImageNet"),
+        (["trainer.precision=bf16-mixed"], "trainer.precision was 32-true and is bf16-mixed"),
+        (["data.batch_size=8"], "has shown 16 images an iteration, and would show 8"),
+    ],
+    ids=str,
+)
+def test_settings_that_make_another_run_are_refused_by_name(short, train, capsys, typed, words) -> None:
+    train(f"resume={short[1]}", *typed, f"max_iterations={LAST}", smoke=False, status=78)
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_what_does_not_make_another_run_may_change(short, train, tmp_path) -> None:
+    part = shutil.copytree(short[1], tmp_path / "part")
+    changed = ("log_every=50", "save_every=3", "patience=9", "name=x", "tags=[y]", "chunk=2", "evaluation_samples=50")
+    typed = (*changed, "metrics=[frechet]", "monitor=val/fd", "trainer.threads=1", "data.workers=1")
+    train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False)
+    states = [checkpoints.load(folder / f"checkpoints/iteration_{LAST:09d}.ckpt") for folder in (short[0], part)]
+    assert_equal(*(state["model"] for state in states))
 
 
 def test_a_finished_run_is_not_trained_again(train) -> None:

@@ -36,7 +36,7 @@ def evaluate(cfg: DictConfig) -> float:
     paths, refused, unwritten, value = find_runs(cfg.run), [], [], math.nan
     for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
         try:
-            value = _evaluate(open_run(path, cfg.checkpoint, cfg.device), cfg)
+            value = _evaluate(open_run(path, cfg.checkpoint, cfg.device, cfg.data.root), cfg)
         except ConfigError as error:
             refused.append(error)
             log.error("%s", error)

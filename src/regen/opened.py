@@ -12,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from regen import checkpoints
-from regen.build import build, resolve
+from regen.build import resolve
 from regen.data.images import Images
 from regen.data.parts import check_size
 from regen.errors import ConfigError
 from regen.finding import find_runs
+from regen.identity import RECORD, check_data, open_data
 from regen.making import assemble
 from regen.model import Model
 from regen.runs import Folder, read_json
@@ -39,8 +40,10 @@ class Opened:
 
     @cached_property
     def data(self) -> Images:
-        """The data set, loaded when it is first asked for. Raises ConfigError if it is not on this machine."""
-        return build(self.cfg.data, "data", Images)
+        """The data set, loaded when it is first asked for. Raises ConfigError if it is another one, or not on this machine."""
+        data = open_data(self.cfg, self.folder.home / "features")
+        check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
+        return data
 
     def generator(self, weights: str = "ema") -> nn.Module:
         """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained. A VAE's
@@ -74,10 +77,13 @@ class Opened:
         return made
 
 
-def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu") -> Opened:
+def open_run(
+    path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu", root: str | None = None
+) -> Opened:
     """The run in a folder, with the weights of its newest or best checkpoint, on a device (auto: cuda where there is one).
 
-    The data set is not needed, unless its configuration lacks the size of its images.
+    `root` is the folder of the data set, if it was moved. The data set is not needed, unless its configuration lacks the size
+    of its images.
 
     Raises:
         ConfigError: no run there, no such device, no whole checkpoint, a configuration that does not go with it, or classes
@@ -85,6 +91,10 @@ def open_run(path: str | Path, checkpoint: str = "newest", device: torch.device 
     """
     device, folder = _device(device), Folder(find_runs([str(path)])[0])
     cfg = _config(folder)
+    if root is not None:
+        if "root" not in cfg.data:
+            raise ConfigError(f"data.root={root}: the data of {folder.path} are in no folder. Leave it out")
+        cfg.data.root = root
     state = _state(folder, cfg, checkpoint)
     _check_targets(folder, cfg)
     model, shape = _model(folder, cfg, state)
@@ -173,7 +183,7 @@ def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[i
             model = assemble(cfg, shape)
             checkpoints.check(model, state)
             return model, shape
-    shape = build(cfg.data, "data", Images).shape
+    shape = open_data(cfg, folder.home / "features").shape
     model = assemble(cfg, shape)
     try:
         checkpoints.check(model, state)

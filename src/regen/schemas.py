@@ -1,6 +1,6 @@
 """The typed schemas of the configurations: what each key of conf/ must be. Imports nothing heavy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -33,6 +33,13 @@ class Data:
     fold: int | None = None
     monitor: str = MISSING
     in_memory_bytes: int = MISSING
+
+
+@dataclass
+class MovedData:
+    """Where a run's images are now, if they were moved."""
+
+    root: str | None = None
 
 
 @dataclass
@@ -133,6 +140,7 @@ class Evaluate:
 
     metrics: Any = MISSING
     run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
     split: str = MISSING
     samples: int = MISSING
     weights: str = MISSING
@@ -179,6 +187,7 @@ class Sample:
     """conf/sample.yaml"""
 
     run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
     checkpoint: str = MISSING
     weights: str = MISSING
     n: int | None = None
@@ -201,6 +210,7 @@ class Report:
     """conf/report.yaml"""
 
     run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
     checkpoint: str = MISSING
     samples: int | None = None
     device: str = MISSING

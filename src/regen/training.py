@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.syntax import Syntax
 
-from regen import callbacks, checkpoints, memory, report, signals
+from regen import callbacks, checkpoints, identity, memory, report, signals
 from regen.build import build
 from regen.data.images import Images
 from regen.datamodule import StreamModule
@@ -65,7 +65,7 @@ def train(cfg: DictConfig) -> float:
 
 
 def _train(cfg: DictConfig, group: Group) -> float:
-    data = build(cfg.data, "data", Images)
+    data = identity.open_data(cfg, Folder.of_hydra().outputs / "features")
     cfg.data.update({key: value for key, value in data.recorded.items() if key in cfg.data})
     data.check_varied()
     run = Run(cfg, data, make_model(cfg, data), group)
@@ -127,8 +127,10 @@ class Run:
             read_json(self.folder.result)  # now: not after the training if it is damaged
         if model.start and model.start["rows"] and is_first():
             CSVLog(self.folder.metrics).check(model.start["rows"])
-        if model.start:
-            checkpoints.check(model, model.start)  # now: a refused request leaves the run's folder as it was
+        if model.start:  # now: a refused request leaves the run's folder as it was
+            identity.check_resumed(self.folder, cfg, data)
+            identity.check_batch(model.start["images_seen"], model.start["iteration"], per_iteration)
+            checkpoints.check(model, model.start)
 
     def _is_closed(self) -> bool:
         """Whether a run that trained to its end was measured, too: killed in between, it makes its last steps again."""
@@ -205,6 +207,7 @@ class Run:
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
         config = escape_interpolations(OmegaConf.to_container(self.cfg, resolve=True))
         config["resume"] = None  # as in the run that was not interrupted
+        config[identity.RECORD] = identity.record_of(self.data)
         text = yaml.safe_dump(config, sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
         if is_alone():

@@ -11,17 +11,18 @@ from regen.runs import ROOT
 Value = str | float | bool | None
 REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
 ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
-ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.root", "data.workers", "data.in_memory_bytes")
+ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.workers", "data.in_memory_bytes")
 ASIDE += ("model.ema_decays",)
 CHOSEN = ("data", "model", "prior", "network", "loss", "slope")  # groups of which a run has one option
 LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
-LATER = "network.encoder."  # keys that runs may lack, made before there were any: that is no difference
+LATER = ("network.encoder.", "dataset", "data.root")  # keys that runs of earlier versions lack: that is no difference
+DATASET = "dataset"  # the identity of the data, in place of data.root where a run records it
 ABSENT = object()
 
 
 def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
     """Of each configuration the settings that not all of them share, under the names that a command line has for them."""
-    configs = [_with_prior(config) for config in configs]
+    configs = with_datasets([_with_prior(config) for config in configs])
     flat = [dict(_flat(config)) for config in configs]
     differing = [key for key in dict.fromkeys(key for one in flat for key in one) if _differs(flat, key)]
     found: list[dict[str, Value]] = [{} for _ in configs]
@@ -42,6 +43,34 @@ def _with_prior(config: Mapping) -> Mapping:
     model = dict(config.get("model") or {})
     prior = model.pop("prior", None)
     return {**config, "model": model, "prior": prior} if prior else config
+
+
+def with_datasets(configs: Sequence[Mapping]) -> list[Mapping]:
+    """With the name of the data that a run records in place of data.root, where runs of one option have several.
+
+    The fingerprint is added where several data sets have one name.
+    """
+    names: dict[str, str] = {}
+    kinds: dict[str, set[str]] = {}
+    for record, data in ((config.get(DATASET), config.get("data") or {}) for config in configs):
+        if record and "root" in data:  # the settings of other data sets say all
+            names.setdefault(record["fingerprint"], record["name"])
+            kinds.setdefault(data["_target_"], set()).add(record["fingerprint"])
+    differ = any(len(fingerprints) > 1 for fingerprints in kinds.values())
+    return [_with_dataset(config, names if differ else {}) for config in configs]
+
+
+def _with_dataset(config: Mapping, names: Mapping[str, str]) -> Mapping:
+    """names: {fingerprint: name}"""
+    if not config.get(DATASET):
+        return config
+    without = {key: value for key, value in config.items() if key != DATASET}
+    without["data"] = {key: value for key, value in (config.get("data") or {}).items() if key != "root"}
+    fingerprint = config[DATASET]["fingerprint"]
+    if fingerprint not in names:
+        return without
+    name = names[fingerprint]
+    return {**without, DATASET: f"{name} {fingerprint}" if list(names.values()).count(name) > 1 else name}
 
 
 def _place(key: str) -> tuple[bool, int, int]:

@@ -6,6 +6,7 @@ from typing import Unpack
 import torch
 
 from regen.data.conversion import Size
+from regen.data.fingerprint import combine, tensor_digests
 from regen.data.images import Images, Use
 from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
@@ -29,7 +30,8 @@ def digits(
     everything = Split(resize(grey, size), labels)
     validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
     held_out = everything.take(test_part)
-    return Images.select("digits", everything, train_part, validation_part, test=held_out, mirror=mirror, **use)
+    fields = {"identity": combine(tensor_digests(grey)), "mirror": mirror}
+    return Images.select("digits", everything, train_part, validation_part, test=held_out, **fields, **use)
 
 
 @functools.cache  # jobs of one process need not parse the text that they are stored as again

@@ -91,13 +91,9 @@ def _without_filler(word: str) -> str:
 
 
 def _is_enclosed(folders: Sequence[tuple[str, ...]]) -> bool:
-    """Whether one folder holds everything; folders of parts count as one, seg_train/seg_train and seg_test/seg_test."""
-    firsts = {_kind(place[0]) if place else None for place in folders}
+    """Whether one folder holds everything."""
+    firsts = {place[0] if place else None for place in folders}
     return len(firsts) == 1 and None not in firsts
-
-
-def _kind(folder: str) -> str:
-    return "*" if part_name(folder) else folder
 
 
 def _official(folders: Sequence[tuple[str, ...]], home: PurePath, key: str) -> dict[str, PartName]:
@@ -121,6 +117,8 @@ def _classes_in_parts(
     """The class of each image: the first folder below its part that is not shared by all; of trainA and trainB a and b."""
     domains = {name.domain for name in names.values()}
     inside = [place[1:] for place, part in zip(folders, parts, strict=True) if part]
+    if all(place and part_name(place[0]) for place in inside):  # seg_train/seg_train and seg_test/seg_test
+        inside = [place[1:] for place in inside]
     while _is_enclosed(inside):
         inside = [place[1:] for place in inside]
     rest = iter(inside)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack
 import torch
 from torch import Tensor, nn
 
+from regen.data.fingerprint import combine
 from regen.data.images import Images, Use
 from regen.data.split import Split
 from regen.errors import ConfigError
@@ -83,8 +84,8 @@ def _mixture(name: str, means: Tensor, std: float, counts: dict[str, int], use: 
     everything = Split(torch.cat([part.images for part in pool]), torch.cat([part.labels for part in pool]))
     train, validation = torch.arange(len(everything)).split([counts["train"], counts["validation"]])
     test = _points(name, "test", counts["test"], means, std, scale)
-    means = means.float()
-    return Mixture.select(name, everything, train, validation, test=test, means=means, std=std, scale=scale, **use)
+    fields = {"means": means.float(), "std": std, "scale": scale, "identity": combine([repr((name, counts)).encode()])}
+    return Mixture.select(name, everything, train, validation, test=test, **fields, **use)
 
 
 def _points(name: str, part: str, count: int, means: Tensor, std: float, scale: float) -> Split:

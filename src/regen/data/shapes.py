@@ -18,6 +18,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from regen.data.fingerprint import combine, tensor_digests
 from regen.data.images import Images, Use
 from regen.data.parts import check_size, permutation
 from regen.data.split import Split
@@ -55,7 +56,9 @@ def shapes(*, image_size: int, channels: int, train: int, validation: int, test:
     held_out, pool = (_drawn(some, image_size, channels) for some in (factors[0], torch.cat(factors[1:])))
     of_validation, of_train = torch.arange(len(pool)).split([validation, train])
     names = (*[*VALUES][:5], "colour" if channels == 3 else "brightness")
-    return Images.select("shapes", pool, of_train, of_validation, test=held_out, factors=names, **use)
+    identity = combine(tensor_digests(torch.cat(factors)))
+    fields = {"factors": names, "identity": identity}
+    return Images.select("shapes", pool, of_train, of_validation, test=held_out, **fields, **use)
 
 
 def _drawn(factors: Tensor, size: int, channels: int) -> Split:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from torchvision import datasets
 
 from regen.data.conversion import Size
+from regen.data.fingerprint import combine, tensor_digests
 from regen.data.images import Images, Use
 from regen.data.parts import check_size, hold_out
 from regen.data.pixels import resize
@@ -59,9 +60,10 @@ def cifar10(
 def _images(source: "_Source", root: str, image_size: int | Size, validation: float, use: Use) -> Images:
     size = check_size(image_size)
     home = source.find_or_download(places(root))
-    pool, test = (source.part(home, train, size) for train in (True, False))
+    (pool, digests), (test, test_digests) = (source.part(home, train, size) for train in (True, False))
     held_out, train_part = hold_out(len(pool), source.name, validation=validation)
-    return Images.select(source.name, pool, train_part, held_out, test=test, **use)
+    identity = combine([*digests, *test_digests])
+    return Images.select(source.name, pool, train_part, held_out, test=test, identity=identity, **use)
 
 
 class _Source:
@@ -87,11 +89,13 @@ class _Source:
             ) from error
         return home
 
-    def part(self, home: Path, train: bool, size: Size) -> Split:
+    def part(self, home: Path, train: bool, size: Size) -> tuple[Split, list[bytes]]:
+        """The images at their size, and the digest of each as it is stored."""
         dataset = self._load(home, train)
         pixels = torch.as_tensor(np.asarray(dataset.data))  # (N, H, W) grey or (N, H, W, 3)
         pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
-        return Split(resize(pixels, size), torch.as_tensor(dataset.targets, dtype=torch.int64))
+        labels = torch.as_tensor(dataset.targets, dtype=torch.int64)
+        return Split(resize(pixels, size), labels), tensor_digests(pixels)
 
     def _load(self, home: Path, train: bool) -> datasets.VisionDataset | None:
         """torchvision's data set, or None where it is not there."""

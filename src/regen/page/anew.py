@@ -37,7 +37,7 @@ def _make(folder: Folder, cfg: DictConfig) -> Path | None:
 def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None]:
     """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
     try:
-        run = open_run(path, cfg.checkpoint, cfg.device)
+        run = open_run(path, cfg.checkpoint, cfg.device, cfg.data.root)
         source = build(run.cfg.metrics.features, "metrics.features", Source).for_data(run.data)
         samples = cfg.samples or run.cfg.evaluation_samples or source.evaluation_samples
         evaluator = Evaluator(run.data, {}, source, run.folder.home / "features", run.model.device, samples)

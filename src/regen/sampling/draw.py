@@ -36,7 +36,7 @@ def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
     runs, folders = list(runs), []
     for run in runs:
         try:
-            opened = open_run(run, cfg.checkpoint, cfg.device)
+            opened = open_run(run, cfg.checkpoint, cfg.device, cfg.data.root)
             out = None if cfg.out is None else Path(str(cfg.out))
             folders.append(Drawing(opened, cfg, out / run.name if out and len(runs) > 1 else out).write())
         except ConfigError as error:

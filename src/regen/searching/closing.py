@@ -54,9 +54,7 @@ def _passed_over(folder: Path, trial: FrozenTrial) -> dict:
 
 def _best(folder: Path, best: FrozenTrial) -> dict:
     job = folder / best.user_attrs["folder"]
-    overrides = [
-        one for one in best.user_attrs["job"]["overrides"] if one.partition("=")[0] not in set(BESIDE) - {"data.root"}
-    ]
+    overrides = [one for one in best.user_attrs["job"]["overrides"] if one.partition("=")[0] not in BESIDE]
     return {
         "trial": best.number,
         "monitor": read_json(job / "result.json").get("monitor"),

@@ -24,7 +24,7 @@ from regen.searching import closing, spaces
 from regen.searching.knobs import knobs
 from regen.searching.study import check_spaces, home, is_higher_better_in, open_study
 from regen.searching.trials import Claim, Trials
-from regen.sweeps.names import BESIDE
+from regen.sweeps.names import BESIDE, identify_data
 
 if TYPE_CHECKING:
     from hydra_plugins.regen_optuna.sweeper import Search
@@ -45,7 +45,7 @@ class Question:
         self.by_passport = set(self.spaces) <= {"regularizer"}
         self.several = "regularizer" in self.spaces
         first = [f"{name}={space.points(2)[0]}" for name, space in self.spaces.items()]
-        cfg = self._composed(first)  # a wrong name or type is told before the study is made
+        self.config = cfg = self._composed(first)  # a wrong name or type is told before the study is made
         self.knobs = knobs(cfg, self.fixed) if self.by_passport and not self.several else {}
         if not self.spaces and not self.knobs:
             chosen = ",".join(cfg.regularizer) or "none"
@@ -98,6 +98,7 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
     question = Question(sweeper, arguments)
     pruner = build(OmegaConf.create(sweeper.pruner), "hydra.sweeper.pruner", BasePruner)
     fixed = [typed for name, typed in question.fixed.items() if name not in BESIDE]
+    fixed = identify_data(fixed, question.config)
     study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
     check_spaces(study, {**question.spaces, **question.knobs})
     study.pruner = pruner

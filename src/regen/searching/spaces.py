@@ -118,7 +118,7 @@ def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space
             raise ConfigError(
                 f"{one.input_line}: a search would choose the luckiest {key}. Type one, and repeat the best afterwards"
             )
-        elif key in (*LENGTHS, *BESIDE):
+        elif key in (*LENGTHS, *BESIDE, "data.root"):
             raise ConfigError(f"{one.input_line}: {key} is the same in all jobs of a search: type one value")
         else:
             spaces[key] = _space(one)

@@ -15,12 +15,12 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.pool import NullPool
 
 from regen.build import build
-from regen.data.images import Images
 from regen.errors import ConfigError
+from regen.identity import open_data
 from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features import Source
 from regen.metrics.metric import SampleMetric
-from regen.runs import write_safely
+from regen.runs import outputs_of, write_safely
 from regen.searching.spaces import Space
 
 JOURNAL = "study.journal"
@@ -107,7 +107,7 @@ def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
 def is_higher_better_in(cfg: DictConfig) -> bool:
     """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
     chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
-    data = build(cfg.data, "data", Images)
+    data = open_data(cfg, outputs_of(Path(cfg.hydra.sweep.dir)) / "features" if "hydra" in cfg else None)
     metrics = [*chosen, *data.own_metrics().values()]
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
     return is_higher_better(monitored(cfg.monitor, metrics, source), metrics)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -10,17 +11,25 @@ from regen.runs import Folder, read_json, write_json
 from regen.sweeps.names import BESIDE, LENGTHS
 
 IGNORED = (  # beside lengths: where and how it is trained, not what
-    *(*LENGTHS, *BESIDE, "resume", "logger"),
+    *(*LENGTHS, *BESIDE, "resume", "logger", "data.root", "data.in_memory_bytes"),
     *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),
     "model.ema_decays",  # further averages: they change nothing else that is trained or measured
 )
 
 
 class Asked:
-    """The configuration of a job and how long it is to train; in a search, unless others prove better."""
+    """The configuration of a job and how long it is to train; in a search, unless others prove better.
 
-    def __init__(self, cfg: DictConfig, overrides: list[str], in_search: bool = False) -> None:
-        self.in_search = in_search
+    cache   the folder in which what is computed of the data's files is kept
+    """
+
+    def __init__(
+        self, cfg: DictConfig, overrides: list[str], in_search: bool = False, cache: Path | None = None
+    ) -> None:
+        from regen.identity import find_fingerprint  # here: it imports torch
+
+        self.in_search, self.root = in_search, cfg.data.get("root")
+        self.fingerprint = find_fingerprint(cfg, cache)
         config = OmegaConf.to_container(cfg, resolve=True)
         self.config = {key: value for key, value in _flat(config).items() if not _is_ignored(key)}
         self.overrides = overrides
@@ -28,9 +37,15 @@ class Asked:
 
     def check(self, folder: Folder) -> None:
         """Raises ConfigError, which names what differs, if the folder holds a job of another configuration."""
-        before = read_json(folder.path / "asked.json").get("config")
+        asked = read_json(folder.path / "asked.json")
+        before = asked.get("config")
         if before is None:
             return
+        if self.fingerprint != (found := asked.get("fingerprint", self._recorded(folder))):
+            raise ConfigError(
+                f"{folder.path} holds a job on other data: data.root={asked.get('root')} (fingerprint {found}), and "
+                f"data.root={self.root} has fingerprint {self.fingerprint}. Type another sweep="
+            )
         now = json.loads(json.dumps(self.config))
         differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         if differ:
@@ -56,7 +71,14 @@ class Asked:
 
     def write(self, folder: Folder) -> None:
         """Into asked.json."""
-        write_json(folder.path / "asked.json", {"overrides": self.overrides, "config": self.config})
+        data = {"root": self.root, "fingerprint": self.fingerprint}
+        write_json(folder.path / "asked.json", {"overrides": self.overrides, "config": self.config, **data})
+
+    def _recorded(self, folder: Folder) -> str | None:
+        """The fingerprint of the data of a job whose asked.json has none, where one is expected."""
+        from regen.identity import read_record
+
+        return (read_record(folder) or {}).get("fingerprint") if self.fingerprint and folder.config.exists() else None
 
     def _last(self, result: dict) -> float:
         """The iteration with which it ends; how many images an iteration shows is known once there is a result."""

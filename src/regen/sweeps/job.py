@@ -53,7 +53,7 @@ def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
 def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
     check(cfg)
     overrides = [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without]
-    asked = Asked(cfg, overrides, in_search=rivals.number() is not None)
+    asked = Asked(cfg, overrides, rivals.number() is not None, folder.outputs / "features")
     asked.check(folder)
     result = read_json(folder.result)
     if not asked.is_answered_by(result):

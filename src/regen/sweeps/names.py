@@ -2,10 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from regen.runs import folder_name, slug
+from regen.errors import ConfigError
+from regen.runs import folder_name, outputs_of, slug
 
 KNOBS = ("lambda_g", "lambda_d")
 LENGTHS = ("max_iterations", "max_images")
@@ -18,7 +21,6 @@ BESIDE = (
     "chunk",
     "save_every",
     "data.workers",
-    "data.root",
 )  # they change no figure
 
 
@@ -31,16 +33,42 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
     """The folder of a job in its multirun: its overrides alone make it, so that the same command finds it again.
 
     A strength that no chosen regularizer has is left out: `none` with lambda_g=0.1 is the job `none`. So is, in a named
-    sweep, what changes no figure, and the length: a longer one goes on with what is there.
+    sweep, what changes no figure, and the length: a longer one goes on with what is there. data.root is replaced by the
+    fingerprint of the images, so that a folder may be moved, and another folder's images are another job.
     """
     without = {knob for knob in KNOBS if not owners(_root_, knob)} | set((*LENGTHS, *BESIDE) if _root_.sweep else ())
     kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if one.partition("=")[0] not in without]
+    if _root_.sweep:
+        kept = identify_data(kept, _root_)
     text = ",".join(kept) or "default"
     short = slug(text).replace("-_", "_")  # of [l2,r1]
     if len(text) <= 80 and re.fullmatch(r"[A-Za-z0-9._,=\[\]-]*", text) and "=-" not in text:
         return short
     rest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()  # two texts could have the same slug
     return f"{short[:71]}_{rest}"
+
+
+def identify_data(overrides: Sequence[str], cfg: DictConfig) -> list[str]:
+    """The overrides with the fingerprint of the images in place of data.root=FOLDER; of built-in sets without it.
+
+    They stay as they are if the folder cannot be read: the job says why.
+    """
+    if not any(one.startswith("data.root=") for one in overrides):
+        return list(overrides)
+    from regen.identity import find_fingerprint  # here: it imports torch
+
+    try:
+        fingerprint = find_fingerprint(cfg, features_of(cfg))
+    except (ConfigError, OSError):
+        return list(overrides)
+    kept = [one for one in overrides if not one.startswith("data.root=")]
+    return kept if fingerprint is None else sorted([*kept, f"data.root={fingerprint}"])
+
+
+def features_of(cfg: DictConfig) -> Path | None:
+    """The folder in which the jobs of a sweep keep what they compute of their data."""
+    folder = OmegaConf.select(cfg, "hydra.sweep.dir")
+    return Path(outputs_of(Path(folder))) / "features" if folder else None
 
 
 def owners(cfg: DictConfig, knob: str) -> list[str]:
