@@ -92,7 +92,8 @@ def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
     """Raise ConfigError, which names what changed, if a configuration and its data would make a run another run."""
     before = yaml.safe_load(folder.config.read_text()) or {}
     now = yaml.safe_load(yaml.safe_dump(OmegaConf.to_container(cfg, resolve=True)))
-    check_data(before.get(RECORD), data, folder.path, cfg.data.get("root"))
+    if before.get("data", {}).get("_target_") == now["data"]["_target_"]:
+        check_data(before.get(RECORD), data, folder.path, now["data"].get("root"))
     changes = list(differences(before, now))
     if changes:
         more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
