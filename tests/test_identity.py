@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -138,5 +139,5 @@ def test_files_of_equal_names_and_sizes_have_caches_of_their_own(tmp_path):
 
 def test_data_root_that_is_empty_is_refused(train, capsys):
     train(*PETS, "data.root=", status=78)
-    assert "data.root= is empty: type data.root=FOLDER" in capsys.readouterr().err
+    assert re.search(r"data\.root=.* empty", capsys.readouterr().err)
     assert not Folder(Path("run")).config.exists()
