@@ -11,6 +11,7 @@ from conftest import type_in
 from PIL import Image
 
 from regen.data.split import Split
+from regen.errors import ConfigError
 from regen.metrics.evaluator import generalization
 from regen.opened import open_run
 from regen.runs import read_json
@@ -122,6 +123,7 @@ def test_result_holds_inputs_settings_and_diagnosis(tmp_path, judge, capsys):
     }
     assert result["inputs"]["held_out"]["path"] == str(tmp_path / "held_out.npz")
     settings = {"image_size": [8, 8], "channels": 3, "classes": None, "features": "ImageNet", "feature_samples": 15}
+    settings |= {"window": [0, 255], "background": [255, 255, 255]}
     assert result["settings"] == settings
     assert result["command"][0] == "judge.py" and result["commit"]
     with open(out / "figures.csv", newline="") as file:
@@ -210,7 +212,17 @@ def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, caps
         ("samples=text.txt", "text.txt (another file)"),
         ("samples=empty", "hold no image (0 other files): type samples=/path/to/your/images"),
         ("samples=damaged.npz", "damaged.npz cannot be read as an .npz archive"),
-        ("samples=floats.npz", "arr_0 is float32 of shape (3, 8, 8, 3), expected uint8 of shape (N, H, W, C)"),
+        (
+            "samples=floats.npz",
+            "different kinds of numbers cannot be compared: samples holds float32, train holds uint8",
+        ),
+        ("samples=complex.npz", "arr_0 is complex128 of shape (3, 8, 8, 3), expected numbers of shape (N, H, W, C)"),
+        (
+            "image_size=[8,0]",
+            "image_size=[8, 0]: expected a whole number of pixels, like image_size=32, or height and width",
+        ),
+        ("window=[5,1]", "window=[5, 1]: expected auto, or the values of black and white, like window=[0,4095]"),
+        ("background=red", "background=red: expected auto, white, black, grey, or red, green and blue in 0..255"),
         ("samples=channels_first.npz", "arr_0 is uint8 of shape (3, 3, 8, 8), expected"),
         ("samples=named.npz", "has no array arr_0 but images. Save the images with numpy.savez(FILE, images)"),
         ("train=labels.npz", "labels is int64 of shape (2,), expected integers of shape (3,)"),
@@ -224,7 +236,8 @@ def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, caps
         ("train=parts", "parts holds the parts test and train of a data set: type one of them, like train="),
         ("train=one.npz", "has 1 images: expected 2 or more"),
         ("out=run", "out=run is the folder of a run, whose result.json would be lost: type another folder"),
-        ("channels=2", "channels=2: expected 1 (grey), 3 (colour) or null"),
+        ("channels=2", "holds images of 3 channels, expected 2"),
+        ("channels=0", "channels must be at least 1, got 0"),
         ("feature_samples=0", "feature_samples must be at least 1, got 0"),
         ("feature_samples=2", "2 generated images are too few: kernel needs 3 or more"),
         ("device=gpu", "device=gpu: expected auto or cpu or cuda"),
@@ -235,6 +248,7 @@ def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, caps
 def test_bad_input_is_refused_in_words(tmp_path, judge, capsys, overrides, error):
     write_npz(tmp_path / "good.npz", photos(3))
     write_npz(tmp_path / "floats.npz", photos(3).astype(np.float32))
+    write_npz(tmp_path / "complex.npz", photos(3).astype(complex))
     write_npz(tmp_path / "channels_first.npz", photos(3).transpose(0, 3, 1, 2))
     np.savez(tmp_path / "named.npz", images=photos(3))
     write_npz(tmp_path / "labels.npz", photos(3), labels=np.arange(2))
@@ -252,3 +266,32 @@ def test_bad_input_is_refused_in_words(tmp_path, judge, capsys, overrides, error
     named = dict.fromkeys(("samples", "train", "held_out"), "good.npz") if overrides else {}
     judge(*FAST, *(f"{key}={value}" for key, value in (named | given).items()), status=78)
     assert error in " ".join(capsys.readouterr().err.split())
+
+
+def test_wide_images_of_any_proportions_and_channels_are_compared_in_one_window(tmp_path, judge):
+    for seed, name in enumerate(("samples", "train", "held_out")):
+        wide = np.random.default_rng(seed).integers(0, 4096, (12, 12, 8, 5)).astype(np.uint16)
+        wide[0, 0, 0] = 4095
+        write_npz(tmp_path / f"{name}.npz", wide)
+    folder = judge(*FAST, "samples=samples.npz", "train=train.npz", "held_out=held_out.npz")
+    settings = read_json(folder / "result.json")["settings"]
+    assert settings["window"] == [0, 4095] and settings["image_size"] == [12, 8] and settings["channels"] == 5
+
+
+def test_folders_of_16_bits_keep_their_levels_and_take_any_proportions(tmp_path):
+    from regen.judgement import load, open_images
+
+    for seed, name in enumerate(("samples", "train", "held_out")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            levels = np.random.default_rng([seed, number]).integers(0, 4096, (12, 8)).astype(np.uint16)
+            levels[0, 0] = 4095
+            Image.fromarray(levels).save(tmp_path / name / f"{number}.png")
+    inputs = [open_images(name, str(tmp_path / name)) for name in ("samples", "train", "held_out")]
+    samples, data = load(inputs, [12, 8], None)
+    assert samples.shape == data.shape == (1, 12, 8) and data.recorded["window"] == [0, 4095]
+    assert len(samples.images.unique()) > 300
+    write_npz(tmp_path / "bytes.npz", np.zeros((4, 12, 8), np.uint8))
+    inputs[0] = open_images("samples", str(tmp_path / "bytes.npz"))
+    with pytest.raises(ConfigError, match=r"samples holds uint8, train holds uint16"):
+        load(inputs, [12, 8], None)

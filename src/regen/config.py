@@ -78,9 +78,7 @@ def check_judge(cfg: DictConfig) -> None:
     for key in ("samples", "train", "held_out"):
         if OmegaConf.is_missing(cfg, key) or not cfg[key]:
             raise ConfigError(f"which images? Type {key}=FOLDER, a folder of images, or {key}=FILE.npz")
-    _check_at_least_one(cfg, "image_size feature_samples threads")
-    if cfg.channels not in (None, 1, 3):
-        raise ConfigError(f"channels={cfg.channels}: expected 1 (grey), 3 (colour) or null (as the images are)")
+    _check_at_least_one(cfg, "channels feature_samples threads")
     _check_choices(cfg, "device")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from regen.board import board
 from regen.build import build
 from regen.data.image_input import (
     ImageInput,
+    common_conversion,
     common_shape,
     number_classes,
     open_images,
@@ -26,6 +27,8 @@ from regen.data.image_input import (
 )
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
+from regen.data.survey import Colour, check_background
+from regen.data.window import FULL_8, Window, check_window
 from regen.errors import ConfigError
 from regen.memory import peak_mb
 from regen.metrics.diagnosis import diagnose
@@ -69,7 +72,8 @@ def judge(cfg: DictConfig) -> float:
         torch.set_num_threads(cfg.threads)
     folder, device, console = _folder(cfg), _device(cfg.device), Console()
     inputs = [open_images(key, str(cfg[key])) for key in ("samples", "train", "held_out")]
-    samples, data = load(inputs, cfg.image_size, cfg.channels, cfg.name)
+    looks = check_window(plain(cfg.window), "window"), check_background(plain(cfg.background), "background")
+    samples, data = load(inputs, plain(cfg.image_size), cfg.channels, cfg.name, *looks)
     _print_inputs(console, inputs, data)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
     n = min(len(samples), cfg.feature_samples or TIMES * source.evaluation_samples)
@@ -91,6 +95,7 @@ def judge(cfg: DictConfig) -> float:
         "settings": {
             "image_size": list(data.shape[1:]),
             "channels": data.shape[0],
+            **data.recorded,
             "classes": list(data.class_names) or None,
             "features": type(source).__name__,
             "feature_samples": n,
@@ -109,13 +114,24 @@ def judge(cfg: DictConfig) -> float:
     return figures.get(MONITOR, float("nan"))
 
 
+def plain(value: object) -> object:
+    """A typed value without OmegaConf's types."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
 def load(
-    inputs: Sequence[ImageInput], image_size: int | None, channels: int | None, name: str | None = None
+    inputs: Sequence[ImageInput],
+    image_size: int | Sequence[int] | None,
+    channels: int | None,
+    name: str | None = None,
+    window: Window | None = None,
+    background: Colour | None = None,
 ) -> tuple[Split | Files, ComparedImages]:
     """The samples, and training and held-out images as a data set: the held-out ones are its validation and test parts."""
     size, channels = common_shape(inputs, image_size, channels)
-    splits = [images.load(size, channels) for images in inputs]
-    if sum(map(len, splits)) * channels * np.prod(size) <= IN_MEMORY:
+    conversion = common_conversion(inputs, window, background)
+    splits = [images.load(size, channels, conversion) for images in inputs]
+    if sum(map(len, splits)) * channels * np.prod(size) * np.dtype(conversion.dtype).itemsize <= IN_MEMORY:
         splits = [split.decode() if isinstance(split, Files) else split for split in splits]
     classes = number_classes(inputs[1:])
     if classes:
@@ -131,6 +147,7 @@ def load(
         workers=0,
         monitor=MONITOR,
         class_names=classes.names if classes else (),
+        recorded={"window": list(conversion.window), "background": list(conversion.background)},
     )
     return samples, data
 
@@ -171,8 +188,10 @@ def _facts(images: ImageInput) -> dict:
 
 def _print_inputs(console: Console, inputs: Sequence[ImageInput], data: ComparedImages) -> None:
     channels, height, width = data.shape
-    kind = "grey" if channels == 1 else "colour"
-    console.print(f"compared as {kind} images of {height} x {width} pixels", highlight=False)
+    kind = {1: "grey images", 3: "colour images"}.get(channels, f"images of {channels} channels")
+    low, high = data.recorded["window"]
+    values = "" if (low, high) == FULL_8 else f", values from {low:g} to {high:g}"
+    console.print(f"compared as {kind} of {height} x {width} pixels{values}", highlight=False)
     for images in inputs:
         console.print(f"{images.key:8} {len(images):>9,} images  {images.path}", highlight=False, soft_wrap=True)
     for sentence in resized(inputs, (height, width)):

@@ -158,7 +158,9 @@ class Judge:
     samples: str = MISSING
     train: str = MISSING
     held_out: str = MISSING
-    image_size: int | None = None
+    image_size: Any = None
+    window: Any = None
+    background: Any = None
     channels: int | None = None
     feature_samples: int | None = None
     name: str | None = None

@@ -62,8 +62,8 @@ def array(
         raise ConfigError(f"data.channels={channels}: the images of {path} have {images.shape[1]}. Leave it out")
     size = images.shape[2:] if image_size is None else check_size(image_size)
     numbers = choose_labels(str(path), arrays, labels, len(images))
-    chosen = typed_like(images, typed) if typed else _window(str(path), images)
-    pool = Split(_converted(images, size, chosen), numbers)
+    chosen = typed_like(images, typed) if typed else window_of_array(str(path), images)
+    pool = Split(convert_array(images, size, chosen), numbers)
     units = Units([digest(np.ascontiguousarray(image).tobytes()) for image in images], None, split_seed)
     parts = units.hold_out(range(len(pool)), {"test": test, "validation": validation})
     return Images.select(
@@ -100,7 +100,8 @@ def _fingerprint(units: Units, labels: Tensor | None) -> str:
     return labelled_fingerprint(units.digests, [None] * len(units.digests), None if labels is None else labels.tolist())
 
 
-def _window(where: str, images: np.ndarray) -> Window:
+def window_of_array(where: str, images: np.ndarray) -> Window:
+    """The window of auto for images (N, C, H, W). Raises ConfigError if values are not finite."""
     if images.dtype == np.uint8:
         return FULL_8
     if images.dtype == bool:
@@ -114,9 +115,9 @@ def _window(where: str, images: np.ndarray) -> Window:
     return choose_window(sample, float(images.min()), float(images.max()), images.dtype.kind in "iu")
 
 
-def _converted(images: np.ndarray, size: Size, window: Window) -> Tensor:
-    """(N, C, *size) uint8 if the images are, and the window is [0, 255]; otherwise float32 in [-1, 1]."""
-    if images.dtype == np.uint8 and window == FULL_8:
+def convert_array(images: np.ndarray, size: Size, window: Window, exact: bool = True) -> Tensor:
+    """(N, C, *size) uint8 if the images are, and the window is [0, 255], if exact; otherwise float32 in [-1, 1]."""
+    if images.dtype == np.uint8 and window == FULL_8 and exact:
         return resize(torch.from_numpy(np.ascontiguousarray(images)), size)
     converted = torch.empty(len(images), images.shape[1], *size)
     for start in range(0, len(images), AT_A_TIME):

@@ -31,6 +31,9 @@ class Conversion:
         return np.uint8 if self.exact else np.float32
 
 
+EXACT = Conversion()
+
+
 def upright(values: np.ndarray, orientation: int) -> np.ndarray:
     """(H, W, C) or (W, H, C) -> (H, W, C) as EXIF's orientation says."""
     if orientation in (5, 6, 7, 8):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path, PurePath
@@ -14,12 +14,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from regen.data.array import convert_array, typed_like, window_of_array
+from regen.data.array_file import CHANNELS
+from regen.data.conversion import EXACT, Conversion
 from regen.data.folder import image_files
 from regen.data.layout import part_name
-from regen.data.pixels import MODES, read
+from regen.data.parts import check_size
+from regen.data.pixels import read
 from regen.data.places import places
 from regen.data.split import Files, Split
-from regen.data.survey import channels_of
+from regen.data.survey import BACKGROUNDS, Colour, channels_of, file_dtypes, survey
+from regen.data.window import FULL_8, FULL_16, Window
 from regen.errors import ConfigError
 from regen.randomness import permutation
 
@@ -47,7 +52,16 @@ class ImageInput:
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """1 or 3 of a folder, any number of an archive."""
+        raise NotImplementedError
+
+    @property
+    def dtypes(self) -> set[str]:
+        """The kinds of numbers that the images have: uint8, uint16, …"""
+        raise NotImplementedError
+
+    def conversion(self, window: Window | None, background: Colour | None) -> Conversion:
+        """From the images' values to [-1, 1], what is None chosen by looking at them."""
         raise NotImplementedError
 
     @property
@@ -61,7 +75,7 @@ class ImageInput:
         classes = self.classes
         return classes is not None and classes[0] != classes[-1] and all(a <= b for a, b in pairwise(classes))
 
-    def load(self, size: tuple[int, int], channels: int) -> Split | Files:
+    def load(self, size: tuple[int, int], channels: int, conversion: Conversion = EXACT) -> Split | Files:
         """The images as (N, channels, *size), without labels. Raises ConfigError if they have another shape."""
         raise NotImplementedError
 
@@ -92,14 +106,27 @@ class ImageFolder(ImageInput):
     def size(self) -> tuple[int, int]:
         """(H, W) of the first image as it is stored."""
         first = self.path / self.files[0]
-        read(first, 1, 1)  # raises ConfigError if it is damaged
+        read(first, 1, 1, Conversion(FULL_16, exact=False))  # raises ConfigError if it is damaged
         with Image.open(first) as image:
             return image.height, image.width
 
     @cached_property
     def channels(self) -> int:
         """3 if one of a few hundred images has colour, else 1."""
-        return channels_of([self.path / path for path in self.files])
+        return channels_of(self._paths)
+
+    @cached_property
+    def dtypes(self) -> set[str]:
+        """The kinds of numbers in the files."""
+        return set(file_dtypes(self._paths))
+
+    def conversion(self, window: Window | None, background: Colour | None) -> Conversion:
+        """See `survey`."""
+        return survey(self._paths, None, window, background).conversion
+
+    @property
+    def _paths(self) -> list[Path]:
+        return [self.path / path for path in self.files]
 
     @cached_property
     def classes(self) -> Sequence[str] | None:
@@ -111,23 +138,17 @@ class ImageFolder(ImageInput):
         """Whether there are subfolders: paths are sorted."""
         return any(len(path.parts) > 1 for path in self.files)
 
-    def load(self, size: tuple[int, int], channels: int) -> Files:
-        """Files that are resized when they are read. Raises ConfigError if the size is not square."""
-        height, width = size
-        if height != width:
-            raise ConfigError(
-                f"{self.key}={self.path} is a folder, whose images are resized to squares, but the archives hold images of "
-                f"{height} x {width} pixels. Save all three as .npz archives of that size"
-            )
-        return Files([self.path / path for path in self.files], None, height, channels)
+    def load(self, size: tuple[int, int], channels: int, conversion: Conversion = EXACT) -> Files:
+        """Files that are resized when they are read."""
+        return Files(self._paths, None, size, channels, conversion=conversion)
 
 
 class ImageArchive(ImageInput):
-    """An .npz archive: arr_0 (N, H, W, C) or (N, H, W) uint8, C = 1 or 3, and optionally labels (N,) of integers."""
+    """An .npz archive: arr_0 (N, H, W, C) or (N, H, W) of numbers, and optionally labels (N,) of integers."""
 
     @cached_property
-    def images(self) -> Tensor:
-        """(N, C, H, W) uint8."""
+    def images(self) -> np.ndarray:
+        """(N, C, H, W)"""
         if ARRAY not in self._arrays:
             raise ConfigError(
                 f"{self.key}={self.path} has no array {ARRAY} but {', '.join(self._arrays) or 'none'}. Save the images with "
@@ -136,12 +157,17 @@ class ImageArchive(ImageInput):
         array = self._arrays[ARRAY]
         if array.ndim == 3:
             array = array[..., None]
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] not in MODES or not len(array):
+        if array.dtype.kind not in "biuf" or array.ndim != 4 or 0 in array.shape:
             raise ConfigError(
-                f"{self.key}={self.path}: {ARRAY} is {array.dtype} of shape {self._arrays[ARRAY].shape}, expected uint8 of "
-                "shape (N, H, W, C) with C = 1 or 3, or (N, H, W)"
+                f"{self.key}={self.path}: {ARRAY} is {array.dtype} of shape {self._arrays[ARRAY].shape}, expected numbers of "
+                "shape (N, H, W, C) or (N, H, W)"
             )
-        return torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2)))
+        if array.shape[1] <= CHANNELS < array.shape[3]:
+            raise ConfigError(
+                f"{self.key}={self.path}: {ARRAY} is {array.dtype} of shape {array.shape}, expected (N, H, W, C) or (N, H, W). "
+                "Save images.transpose(0, 2, 3, 1)"
+            )
+        return array.transpose(0, 3, 1, 2)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -153,8 +179,18 @@ class ImageArchive(ImageInput):
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """Any number."""
         return self.images.shape[1]
+
+    @property
+    def dtypes(self) -> set[str]:
+        """The one of the array."""
+        return {self.images.dtype.name}
+
+    def conversion(self, window: Window | None, background: Colour | None) -> Conversion:
+        """See `choose_window`."""
+        chosen = typed_like(self.images, window) if window else window_of_array(f"{self.key}={self.path}", self.images)
+        return Conversion(chosen, background or BACKGROUNDS["white"], chosen == FULL_8 and self.dtypes == {"uint8"})
 
     @cached_property
     def classes(self) -> Sequence[int] | None:
@@ -169,11 +205,11 @@ class ImageArchive(ImageInput):
             )
         return labels.tolist()
 
-    def load(self, size: tuple[int, int], channels: int) -> Split:
+    def load(self, size: tuple[int, int], channels: int, conversion: Conversion = EXACT) -> Split:
         """The images. Raises ConfigError if they have another size or other channels: arrays are not converted."""
         if self.size != size:
             height, width = self.size
-            instead = f"image_size={height}" if height == width else "archives of one size"
+            instead = f"image_size={height}" if height == width else f"image_size=[{height},{width}]"
             raise ConfigError(
                 f"{self.key}={self.path} holds images of {height} x {width} pixels, expected {size[0]} x {size[1]} as of the "
                 f"samples or image_size. Folders are resized, archives are not: type {instead}"
@@ -183,7 +219,7 @@ class ImageArchive(ImageInput):
                 f"{self.key}={self.path} holds images of {self.channels} channel{'s' * (self.channels > 1)}, expected "
                 f"{channels}. Folders are converted, archives are not: type channels={self.channels}"
             )
-        return Split(self.images)
+        return Split(convert_array(self.images, self.size, conversion.window, conversion.exact))
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray | None]:
@@ -212,8 +248,31 @@ def open_images(key: str, path: str) -> ImageInput:
     )
 
 
+def common_conversion(inputs: Sequence[ImageInput], window: Window | None, background: Colour | None) -> Conversion:
+    """The conversion of samples, training and held-out images: what is None is chosen by the training images.
+
+    Raises ConfigError if some have 8 bits and others more, unless their values mean the same.
+    """
+    chosen = inputs[1].conversion(window, background)
+    kinds = [_kind(images.dtypes) for images in inputs]
+    is_scaled = set(kinds) == {"bytes", "integers"} and kinds[1] == "integers" and chosen.window in (FULL_8, FULL_16)
+    if len(set(kinds)) > 1 and window is None and not is_scaled:
+        said = ", ".join(f"{images.key} holds {' and '.join(sorted(images.dtypes))}" for images in inputs)
+        raise ConfigError(
+            f"images of different kinds of numbers cannot be compared: {said}. Save all three with the same values, as "
+            "src/sample.py write=npz does, or type window=[low,high] if they have the same range"
+        )
+    return replace(chosen, exact=chosen.exact and set(kinds) == {"bytes"})
+
+
+def _kind(dtypes: set[str]) -> str:
+    return (
+        "bytes" if dtypes == {"uint8"} else "floats" if any(name.startswith("float") for name in dtypes) else "integers"
+    )
+
+
 def common_shape(
-    inputs: Sequence[ImageInput], image_size: int | None, channels: int | None
+    inputs: Sequence[ImageInput], image_size: int | Sequence[int] | None, channels: int | None
 ) -> tuple[tuple[int, int], int]:
     """(H, W) and the channels to which all inputs are brought: those asked for, or else those of the images.
 
@@ -221,7 +280,7 @@ def common_shape(
     """
     first = inputs[0]
     if image_size is not None:
-        size = (image_size, image_size)
+        size = check_size(image_size, "image_size")
     else:
         size = first.size if isinstance(first, ImageArchive) else (min(first.size),) * 2
     return size, channels or max(images.channels for images in inputs)

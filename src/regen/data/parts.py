@@ -83,12 +83,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def check_size(image_size: object) -> tuple[int, int]:
-    """(H, W) of `data.image_size`: pixels a side of squares, or [height, width]. Raises ConfigError on anything else."""
+def check_size(image_size: object, key: str = "data.image_size") -> tuple[int, int]:
+    """(H, W) of a typed size: pixels a side of squares, or [height, width]. Raises ConfigError on anything else."""
     sides = list(image_size) if isinstance(image_size, list | tuple) else [image_size] * 2
     if len(sides) != 2 or not all(is_count(side) and side >= 1 for side in sides):
         raise ConfigError(
-            f"data.image_size={image_size!r}: expected a whole number of pixels, like data.image_size=32, or height and "
-            "width, like data.image_size=[64,48]"
+            f"{key}={image_size!r}: expected a whole number of pixels, like {key}=32, or height and width, like {key}=[64,48]"
         )
     return sides[0], sides[1]

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from regen.data.bit_depth import dtype_of, wide_values
-from regen.data.conversion import Conversion, Size, scaled, upright
+from regen.data.conversion import EXACT, Conversion, Size, scaled, upright
 from regen.data.intact_pixels import intact
 from regen.errors import ConfigError
 
@@ -38,7 +38,6 @@ TRANSPOSES = dict(
         )
     )
 )  # by EXIF's orientation - 2
-EXACT = Conversion()
 
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damaged metadata, one a file
 

@@ -53,7 +53,7 @@ class Survey:
 
 def survey(paths: Sequence[Path], channels: int | None, window: Window | None, background: Colour | None) -> Survey:
     """Choose what is None by looking at the files, evenly spaced ones where they are many. Unreadable ones are passed over."""
-    dtypes = _dtypes(paths)
+    dtypes = file_dtypes(paths)
     wide = sorted(set(dtypes) - {"uint8"})
     chosen = window or (_wide_window(paths, dtypes) if wide else FULL_8)
     if set(wide) <= {"uint16", "int32"} and all(float(value).is_integer() for value in chosen):
@@ -72,7 +72,7 @@ def survey(paths: Sequence[Path], channels: int | None, window: Window | None, b
     return Survey(channels or _channels(unit, under), Conversion(chosen, under, exact), is_whole)
 
 
-def _dtypes(paths: Sequence[Path]) -> list[str]:
+def file_dtypes(paths: Sequence[Path]) -> list[str]:
     """The numbers in each file; of unreadable ones uint8."""
     unknown = [path for path in paths if path.suffix.lower() not in EIGHT_BITS]
     found = dict(zip(unknown, _each(dtype_of_file, unknown), strict=True))

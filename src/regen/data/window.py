@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -26,6 +27,12 @@ def check_window(window: object, key: str = "data.window") -> Window | None:
     if len(pair) != 2 or not numbers or not all(map(math.isfinite, pair)) or pair[0] >= pair[1]:
         raise ConfigError(f"{key}={window}: expected auto, or the values of black and white, like {key}=[0,4095]")
     return pair[0], pair[1]
+
+
+def window_of(cfg: Mapping) -> Window:
+    """The window that a run's configuration records; [0, 255] where it records none."""
+    recorded = cfg["data"].get("window")
+    return FULL_8 if recorded in (None, "auto") else tuple(recorded)
 
 
 def to_unit(values: np.ndarray, window: Window) -> np.ndarray:

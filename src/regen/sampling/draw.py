@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -14,14 +15,14 @@ from tqdm import tqdm
 from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
-from regen.data.split import as_float
+from regen.data.window import FULL_8, from_unit, value_dtype, window_of
 from regen.directions import sefa, traversals, used
 from regen.errors import ConfigError
 from regen.latents import Latents, paths, sweep
 from regen.metrics.seen import Seen
 from regen.opened import Opened, open_run
 from regen.pictures import grid, save_png
-from regen.sampling.copy_filter import CopyFilter
+from regen.sampling.copy_filter import CopyFilter, as_samples
 from regen.sampling.files import Npz, PngFolder
 
 PATIENCE = 1280  # images in a row that are all copies, after which no others are expected
@@ -59,12 +60,13 @@ class Drawing:
         self.opened, self.cfg, model = opened, cfg, opened.model
         data = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
-        self.what = list(cfg.write or (["grid", "npz"] if self.plane else ["grid", "images"]))
+        self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
+        self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
         self._check_what()
         self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
-        self.copies = CopyFilter(opened.data, model.device) if cfg.refuse_copies else None
+        self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if opened.cfg.trainer.get("threads"):
             torch.set_num_threads(opened.cfg.trainer.threads)
@@ -136,13 +138,13 @@ class Drawing:
                 first += len(rows)
                 bar.update(len(rows))
         if shown:
-            images = as_float(torch.cat(shown).permute(0, 3, 1, 2))
+            images = as_samples(np.concatenate(shown), self.window)
             save_png(grid(images, self.cfg.columns), self.folder / "grid.png")
         if self.copies and total:
             print(f"{self.copies.refused:,} of {self.copies.seen:,} images were copies of training images and left out")
 
-    def _batches(self, n: int) -> Iterator[Tensor]:
-        """n images as rows (B, H, W, C) uint8, or points (B, 2), a batch at a time; with `refuse_copies` no copies.
+    def _batches(self, n: int) -> Iterator[np.ndarray]:
+        """n images as rows (B, H, W, C), or points (B, 2), a batch at a time; with `refuse_copies` no copies.
 
         The last batch is filled up, so that an image is the same however many are asked for, where the network rounds
         differently in batches of another size. Raises ConfigError if PATIENCE images in a row are copies.
@@ -151,7 +153,7 @@ class Drawing:
         for first in itertools.count(0, self.cfg.batch):
             if written == n:
                 return
-            rows = self._rows(self.decode(self.codes(first, self.cfg.batch))).cpu()
+            rows = self._rows(self.decode(self.codes(first, self.cfg.batch)).cpu())
             rows = self.copies(rows, n - written) if self.copies else rows[: n - written]
             in_vain = 0 if len(rows) else in_vain + self.cfg.batch
             if in_vain >= PATIENCE:
@@ -164,16 +166,24 @@ class Drawing:
         c, h, w = self.opened.shape
         files: list[PngFolder | Npz] = [PngFolder(self.folder / "images", self.n)] if "images" in self.what else []
         if "npz" in self.what:
-            shape, dtype = ((self.n, 2), "float32") if self.plane else ((self.n, h, w, c), "uint8")
+            shape, dtype = ((self.n, 2), "float32") if self.plane else ((self.n, h, w, c), self.dtype.name)
             files.append(Npz(self.folder / "samples.npz", shape, dtype))
         return files
 
-    def _rows(self, samples: Tensor) -> Tensor:
-        """Samples (B, C, H, W) -> (B, H, W, C) uint8 rounded as in pictures, or points (B, 2) in the plane's own units."""
+    def _has_files(self) -> bool:
+        """Whether images can be written as PNG files without losing levels or channels."""
+        channels = self.opened.shape[0]
+        wide = self.dtype == np.uint16 and channels == 1
+        return not self.plane and (wide or (self.dtype == np.uint8 and channels in MODES))
+
+    def _rows(self, samples: Tensor) -> np.ndarray:
+        """Samples (B, C, H, W) -> (B, H, W, C) values as in the data's files, or points (B, 2) in the plane's own units."""
         if self.plane:
-            return self.plane.to_plane(samples)
-        finite = samples.nan_to_num(0, 0, 0).clamp(-1, 1)
-        return finite.add(1).mul(127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+            return self.plane.to_plane(samples).numpy()
+        finite = samples.nan_to_num(0, 0, 0).clamp(-1, 1).permute(0, 2, 3, 1)
+        if self.window == FULL_8:
+            return finite.add(1).mul(127.5).round().to(torch.uint8).contiguous().numpy()
+        return np.ascontiguousarray(from_unit(finite.numpy(), self.window))
 
     def _check_what(self) -> None:
         name = self.opened.folder.path.name
@@ -191,8 +201,11 @@ class Drawing:
                 f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
                 "write=[directions]"
             )
-        if "images" in self.what and self.opened.shape[0] not in MODES:
-            raise ConfigError(f"write=images: those of {name} have {self.opened.shape[0]} channels: type write=[npz]")
+        if "images" in self.what and not self._has_files():
+            raise ConfigError(
+                f"write=images: those of {name} have {self.opened.shape[0]} channels of {self.dtype}, which PNG files do not "
+                "hold: type write=[npz]"
+            )
 
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]

@@ -11,7 +11,6 @@ from typing import Self
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from regen.errors import ConfigError
 from regen.safe_files import open_replacement
@@ -43,9 +42,9 @@ class PngFolder:
         self.under_way: deque[Future] = deque()
         return self
 
-    def add(self, first: int, pixels: Tensor) -> None:
-        """Take images (B, H, W, C) uint8, numbered from `first`; waits while the threads are far behind."""
-        self.under_way.append(self.pool.submit(self._write, first, pixels))
+    def add(self, first: int, pixels: np.ndarray) -> None:
+        """Take images (B, H, W, C), uint8 or grey uint16, numbered from `first`; waits while the threads are far behind."""
+        self.under_way.append(self.pool.submit(self._write, first, np.asarray(pixels)))
         while len(self.under_way) > self.most:
             self.under_way.popleft().result()
 
@@ -59,8 +58,8 @@ class PngFolder:
     def _name(self, number: int) -> str:
         return f"{number:0{self.digits}d}.png"
 
-    def _write(self, first: int, pixels: Tensor) -> None:
-        for number, image in enumerate(pixels.numpy(), first):
+    def _write(self, first: int, pixels: np.ndarray) -> None:
+        for number, image in enumerate(pixels, first):
             with open_replacement(self.folder / self._name(number), sync=False) as file:
                 Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "PNG")
 
@@ -68,7 +67,7 @@ class PngFolder:
 class Npz:
     """One array, arr_0, as guided-diffusion's evaluator reads it (Dhariwal and Nichol 2021): written row by row.
 
-    shape, dtype   of the whole array: (N, H, W, C) uint8 for images
+    shape, dtype   of the whole array: (N, H, W, C) for images
     """
 
     def __init__(self, path: Path, shape: Sequence[int], dtype: str) -> None:
@@ -84,9 +83,9 @@ class Npz:
         np.lib.format.write_array_header_1_0(self.member, self.header)
         return self
 
-    def add(self, _: int, rows: Tensor) -> None:
+    def add(self, _: int, rows: np.ndarray) -> None:
         """Take the next rows."""
-        self.member.write(rows.contiguous().numpy().tobytes())
+        self.member.write(np.ascontiguousarray(rows).tobytes())
 
     def __exit__(self, *error: object) -> None:
         self.stack.__exit__(*error)
