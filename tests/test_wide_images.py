@@ -44,7 +44,7 @@ def test_a_mirrored_run_that_is_resumed_equals_the_uninterrupted_one(tmp_path, t
     settings = (*FAST, f"data.root={tmp_path}/two.npz", "data.mirror=true")
     whole = train(*settings, folder="whole")
     train(*settings, "max_iterations=2", folder="parts")
-    train(f"resume={tmp_path}/parts", "max_iterations=4")
+    train(f"resume={tmp_path}/parts", "data.image_size=null", "max_iterations=4")
     plain = train(*FAST, f"data.root={tmp_path}/two.npz", folder="plain")
     states = [open_run(path).model.state_dict() for path in (whole, tmp_path / "parts", plain)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
