@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from regen import cli, config, runs
+from regen.refused_run import leaving_no_folder
 from regen.startup import loading
 from regen.sweeps.job import job
 
@@ -22,7 +23,7 @@ from regen.sweeps.job import job
 def main(cfg: DictConfig) -> float:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return job(cfg, trained)
-    with cli.told():
+    with cli.told(), leaving_no_folder():
         config.check(cfg)
         return trained(cfg)
 
