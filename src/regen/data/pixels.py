@@ -113,8 +113,10 @@ def _converted(
 ) -> np.ndarray:
     with Image.open(source) as image:
         _refuse_bomb(image)
+        whole = image.width * image.height
         image.draft(None, (2 * size[1], 2 * size[0]))
-        with _turn(image):
+        is_progressive = "progressive" in image.info  # a JPEG whose frequencies are all kept until it is decoded
+        with _turn(whole if is_progressive else image.width * image.height):
             if (dtype := dtype_of(image)) != "uint8" and conversion.exact:
                 raise ValueError(
                     f"it has {dtype} pixels, and others of the set 8 bits; type data.window=auto or two numbers"
@@ -126,9 +128,9 @@ def _converted(
 
 
 @contextlib.contextmanager
-def _turn(image: Image.Image) -> Iterator[None]:
-    """Wait while another thread decodes a large image, if this is a large one, too."""
-    with _one_large_image if image.width * image.height > LARGE else contextlib.nullcontext():
+def _turn(pixels: int) -> Iterator[None]:
+    """Wait while another thread decodes a large image, if one of so many pixels is large, too."""
+    with _one_large_image if pixels > LARGE else contextlib.nullcontext():
         yield
 
 
@@ -150,6 +152,10 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which copies an image of this mode
+
+
 def _eight_bits(image: Image.Image, size: Size, channels: int, conversion: Conversion) -> np.ndarray:
     if not conversion.exact:
         mode = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
@@ -161,7 +167,7 @@ def _eight_bits(image: Image.Image, size: Size, channels: int, conversion: Conve
         1,
         3,
     ):  # resized before it is composed: a large one needs less memory
-        image = ImageOps.fit(image.convert("RGBA"), (width, height), Image.Resampling.BICUBIC)
+        image = ImageOps.fit(_in_mode(image, "RGBA"), (width, height), Image.Resampling.BICUBIC)
         image = Image.alpha_composite(Image.new("RGBA", image.size, conversion.background), image)
-    fitted = ImageOps.fit(image.convert(MODES[channels]), (width, height), Image.Resampling.BICUBIC)
+    fitted = ImageOps.fit(_in_mode(image, MODES[channels]), (width, height), Image.Resampling.BICUBIC)
     return np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1)
