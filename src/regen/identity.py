@@ -75,7 +75,7 @@ def check_data(record: Mapping | None, data: Images, run: Path, root: object = N
     typed = "" if root is None else f" in data.root={root}"
     now = f"{data.name} (fingerprint {data.fingerprint}, {data.size:,} images){typed}"
     if not record:
-        if data.identity is not None and data.family != data.name:
+        if data.is_own:
             raise ConfigError(
                 f"{run} does not record its data, because an earlier version trained it, whose parts held other images; "
                 f"{now} would mix training and held-out images. Start a new run"

@@ -19,6 +19,7 @@ from rich.syntax import Syntax
 
 from regen import callbacks, checkpoints, identity, memory, report, signals
 from regen.build import build
+from regen.data.duplicates import warn_of_near_duplicates
 from regen.data.images import Images
 from regen.datamodule import StreamModule
 from regen.distributed import is_first, processes
@@ -65,9 +66,13 @@ def train(cfg: DictConfig) -> float:
 
 
 def _train(cfg: DictConfig, group: Group) -> float:
-    data = identity.open_data(cfg, Folder.of_hydra().outputs / "features")
+    cache = Folder.of_hydra().outputs / "features"
+    data = identity.open_data(cfg, cache)
     cfg.data.update({key: value for key, value in data.recorded.items() if key in cfg.data})
     data.check_varied()
+    if is_first():
+        data.check_held_out()
+        warn_of_near_duplicates(data, cache)
     run = Run(cfg, data, make_model(cfg, data), group)
     if run.model.start and run.model.start["iteration"] >= run.last:
         log.info("%s has trained %d iterations: type max_iterations=… for more", run.folder.path, run.last)

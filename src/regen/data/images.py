@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 256  # training images that are compared with each other before training
+# Held-out images: the skill has then a standard error of about 1.05 / √n = 0.12, and gap/auc one of 1 / √(12 n) = 0.033.
+ENOUGH = 75
 VARIED = 1.0  # grey levels (of 255) by which pixels differ from their mean over the images; less is nearly constant
 
 
@@ -136,6 +138,11 @@ class Images:
         return combine(content for part in parts for content in part_digests(part))
 
     @property
+    def is_own(self) -> bool:
+        """Whether the images are the user's own, and not a built-in data set."""
+        return self.family != self.name
+
+    @property
     def size(self) -> int:
         """The number of images in all parts."""
         return len(self.full_train) + len(self.validation) + len(self.test)
@@ -173,6 +180,17 @@ class Images:
                 "%s: the first %d training images are nearly the same: pixels differ from their mean by %.2g of 255 grey "
                 "levels on average. Look at the files, or at data.window if they have more than 8 bits",
                 *(self.name, len(some), apart),
+            )
+
+    def check_held_out(self) -> None:
+        """Log a warning if a held-out part is too small for its figures to tell a good model from a bad one."""
+        small = [(part, n) for part in ("validation", "test") if (n := len(getattr(self, part))) < ENOUGH]
+        if small and self.shape[1:] != (1, 1):
+            named = " and ".join(f"the {part} part has {n}" for part, n in small)
+            log.warning(
+                "%s: %s images, too few to tell whether a model generalizes: %d would be enough. Add images, or hold out more "
+                "with data.%s=…",
+                *(self.name, named, ENOUGH, small[0][0]),
             )
 
     def draw(self, samples: Tensor) -> Tensor:
