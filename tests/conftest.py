@@ -134,6 +134,8 @@ BOMB = (
     "            raise RuntimeError('the bomb went off')\n"
     "        if action == str(os.getpid()):\n"
     "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    "        if action == 'crash':\n            os.kill(os.getpid(), signal.SIGSEGV)\n"
+    "        if action == 'exit':\n            raise SystemExit(0)\n"
     "        if action == 'signal':\n"
     "            os.kill(os.getpid(), signal.SIGTERM)\n"
     "        return step.real_scores.square().mean() * (float('nan') if action == 'nan' else 1.0)\n"

@@ -235,3 +235,20 @@ def test_each_worker_keeps_to_one_gpu_and_more_workers_share_them_evenly(tmp_pat
     assert seen == ["3", "5", "3", "5"]
     for lock in workers:
         lock.release()
+
+
+def test_a_job_that_crashes_leaves_the_others_and_is_set_aside_after_the_second_crash(sweep, bomb, tmp_path) -> None:
+    folder = sweep(*bomb("crash", "none,bomb,l2"), status=1)
+    assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}
+    (crashed,) = (row for row in table(folder) if row["regularizer"] == "bomb")
+    assert crashed["reason"] == "Crashed: the job's process was killed by SIGSEGV"
+    sweep(*bomb("crash", "none,bomb,l2"), status=1)
+    sweep(*bomb("", "none,bomb,l2"), status=1)
+    (crashed,) = (row for row in table(folder) if row["regularizer"] == "bomb")
+    assert "has crashed 2 times" in crashed["reason"]
+    assert "is set aside: delete" in crashed["reason"]
+
+
+def test_a_job_that_calls_exit_has_failed_and_the_others_are_done(sweep, bomb) -> None:
+    folder = sweep(*bomb("exit", "none,bomb,l2"), status=1)
+    assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}

@@ -18,10 +18,11 @@ from regen.locks import FolderLock
 from regen.quoting import quote
 from regen.runs import ROOT, Folder, read_json, write_json, write_safely
 from regen.searching import rivals
-from regen.sweeps import processes
+from regen.sweeps import isolation, processes
 from regen.sweeps.asked import Asked
 from regen.sweeps.names import KNOBS, owners
 
+MOST_CRASHES = 2
 log = logging.getLogger(__name__)
 
 
@@ -57,10 +58,11 @@ def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], 
     asked.check(folder)
     result = read_json(folder.result)
     if not asked.is_answered_by(result):
+        _check_crashes(folder, result)
         asked.write(folder)
         _go_on(cfg, folder)
-        processes.settle(cfg, folder.path.parent)
-        work(cfg)
+        if not _worked(cfg, folder, work):
+            return math.nan
         result = read_json(folder.result)
         if not asked.is_answered_by(result):
             raise ConfigError(f"{folder.path} has been trained further than that: type a larger max_iterations=")
@@ -69,6 +71,35 @@ def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], 
         _say(folder, f"there already: {result['status']}, {_figure(result)}")
     (folder.path / "error.txt").unlink(missing_ok=True)
     return float(result.get(result["monitor"], math.nan))
+
+
+def _worked(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float]) -> bool:
+    """Train the job, in its own process where that is possible; whether it succeeded."""
+
+    def settled() -> None:
+        processes.settle(cfg, folder.path.parent)
+        work(cfg)
+
+    if processes.is_beside_others() and "submitit" not in sys.modules:
+        isolation.end_with_parent()
+    if isolation.is_possible():
+        return isolation.run_apart(settled, lambda error: _note(folder, error))
+    try:
+        settled()
+    except SystemExit as leaving:
+        if leaving.code in (signals.SAVED, *(128 + number for number in signals.ENDING)):
+            raise
+        raise isolation.Crashed(f"the job called sys.exit({leaving.code!r})") from leaving
+    return True
+
+
+def _check_crashes(folder: Folder, result: dict) -> None:
+    """Raises ConfigError if the job has crashed too often: it would end every command in the same way."""
+    if result.get("crashes", 0) >= MOST_CRASHES:
+        raise ConfigError(
+            f"the job has crashed {result['crashes']} times ({result.get('reason')}) and is set aside: delete {folder.path} to "
+            "train it again"
+        )
 
 
 def _say(folder: Folder, words: str) -> None:
@@ -132,5 +163,8 @@ def _note(folder: Folder, error: Exception) -> None:
     _say(folder, f"failed: {said}")
     write_safely(folder.path / "error.txt", "".join(traceback.format_exception(error)).encode())
     result = read_json(folder.result)
-    if result.get("status") not in ("finished", "diverged", "pruned"):
-        write_json(folder.result, result | {"status": "failed", "reason": said})
+    if result.get("status") not in ("finished", "diverged", "pruned") and not result.get("crashes", 0) >= MOST_CRASHES:
+        crashes = result.get("crashes", 0) + isinstance(error, isolation.Crashed)
+        write_json(
+            folder.result, result | {"status": "failed", "reason": said} | ({"crashes": crashes} if crashes else {})
+        )

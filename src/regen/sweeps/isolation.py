@@ -1,0 +1,124 @@
+"""A job of a multirun in a process forked for it: a crash of the job leaves the multirun running."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from regen import signals
+from regen.locks import FolderLock
+
+NOTED = 64  # the exit status of a job that failed and has noted why
+LAST_WAIT = 15.0  # seconds that an interrupted job has to save
+DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_watching: list[threading.Thread] = []
+
+
+class Crashed(RuntimeError):
+    """A job's process was killed or ended by itself."""
+
+
+def is_possible() -> bool:
+    """Whether a job can have its own process here: on Linux, in the main thread, without CUDA, and not under submitit."""
+    cuda = sys.modules.get("torch") and sys.modules["torch"].cuda.is_initialized()
+    alone = threading.current_thread() is threading.main_thread() and "submitit" not in sys.modules
+    return sys.platform == "linux" and alone and not cuda
+
+
+def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None]) -> bool:
+    """Run the work in a fork of this process; whether it succeeded. What it fails with is given to `on_failure` there.
+
+    Raises Crashed if the fork was killed or called sys.exit; exits with 75 if it was interrupted.
+    """
+    import regen.training  # noqa: F401 - here, so that the forks of all jobs have it already
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = _fork()
+    if child == 0:
+        _run_and_exit(work, on_failure)
+    try:
+        _, status = os.waitpid(child, 0)
+    except signals.Interrupted:
+        status = _interrupt(child)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        raise Crashed(f"the job's process was killed by {signal.Signals(-code).name}")
+    if code == signals.SAVED or code > 128:
+        sys.exit(signals.SAVED)
+    if code not in (0, NOTED):
+        raise Crashed(f"the job's process ended with exit status {code}")
+    return code == 0
+
+
+def _fork() -> int:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
+        return os.fork()
+
+
+def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], None]) -> None:
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+        FolderLock.forget()
+        with signals.handled():
+            work()
+        status = 0
+    except signals.Interrupted as error:
+        status = error.status
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) and leaving.code in _interruptions() else NOTED
+        if status == NOTED:
+            on_failure(Crashed(f"the job called sys.exit({leaving.code!r})"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's
+        status = NOTED
+        on_failure(error)
+    finally:
+        with contextlib.suppress(Exception):
+            if "wandb" in sys.modules:  # its service, which exit handlers would end
+                sys.modules["wandb"].teardown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+
+def _interruptions() -> set[int]:
+    return {signals.SAVED, *(128 + number for number in signals.ENDING)}
+
+
+def _interrupt(child: int) -> int:
+    """Hand the signal to the job and wait until it has saved. SIGTERM: a second SIGINT would end it at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGTERM)
+    last = time.monotonic() + LAST_WAIT
+    while time.monotonic() < last:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status if os.waitstatus_to_exitcode(status) > 0 else signals.SAVED << 8
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return signals.SAVED << 8
+
+
+def end_with_parent() -> None:
+    """End this process once the one that has started it is gone: a killed joblib leaves its workers otherwise."""
+    if _watching:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    _watching.append(threading.Thread(target=watch, daemon=True, name="end-with-parent"))
+    _watching[0].start()
