@@ -24,10 +24,10 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench ladder wandb-view table clean distclean
+.PHONY: help setup train test torture nightly cluster-check lint format bench ladder wandb-view table clean distclean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.installed  ## make .venv and install everything into it
 
@@ -36,6 +36,16 @@ train: setup  ## train a regularized GAN on handwritten digits
 
 test: setup  ## run the tests
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+
+torture: setup  ## kill and interrupt runs, resume them, and compare (ARGS="--seconds 120")
+	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)
+
+nightly: setup  ## the tests with 500 random configurations, and all of the torture
+	@OMP_NUM_THREADS=1 REGEN_EXAMPLES=500 $(RUN) -m pytest tests/test_random_configurations.py
+	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)
+
+cluster-check: setup  ## try a real Slurm of two nodes and a real PostgreSQL on this machine (root, Debian's packages)
+	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/cluster_check.py $(ARGS)
 
 lint: setup  ## check the code's style
 	@$(RUN) -m ruff check

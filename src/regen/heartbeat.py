@@ -23,6 +23,7 @@ from regen.errors import ConfigError, ProcessLost
 from regen.launcher import Rank
 
 EVERY = 1.0  # seconds between two signs of life
+SLOW_START = 6  # times the patience: a started process that is not stopped imports torch, on a busy machine
 GRACE = 6.0  # seconds that the main thread has to end by itself once the run has failed
 
 
@@ -177,7 +178,8 @@ class Heartbeat:
         now = time.monotonic()
         before, since = self._seen.get(number, (-1, now))
         self._seen[number] = (count, since if count == before else now)
-        if now - self._seen[number][1] <= self.patience:
+        starting = not count and self.children and not _is_stopped(self.children[number - 1].pid)
+        if now - self._seen[number][1] <= self.patience * (SLOW_START if starting else 1):
             return None
         what = "has given no sign of life" if count else "has not started"
         return f"process {number} {what} for {self.patience:.0f} seconds"
@@ -204,6 +206,12 @@ class Heartbeat:
 
 def _agent_hosts() -> bool:
     return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
+def _is_stopped(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    return False
 
 
 def _has_ended(pid: int) -> bool:
