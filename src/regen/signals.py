@@ -78,8 +78,8 @@ def defer() -> None:
 
 
 def release() -> None:
-    """From now on signals raise Interrupted again. One that was noted before is forgotten: the caller has acted on it."""
-    _state.deferring, _state.received, _state.overdue = False, 0, False
+    """From now on signals raise Interrupted again. One that was noted before does not: the caller acts on it."""
+    _state.deferring = _state.overdue = False
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
     whole multirun if it is interrupted.
     """
-    with signals.handled():
+    with processes.requeued():
         return _job(cfg, work)
 
 

@@ -1,12 +1,17 @@
 """The processes of a sweep: the one in which it was typed, joblib's workers, and what submitit starts on Slurm."""
 
+import contextlib
 import os
+import signal
 import socket
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
+
+from regen import signals
 
 TYPED_IN = "REGEN_SWEEP_PROCESS"
 MOST_JOBS_ON_A_GPU = 64
@@ -23,6 +28,31 @@ def join() -> int:
         return submitit.JobEnvironment().global_rank
     except RuntimeError:  # this process is none of submitit's
         return 0
+
+
+@contextlib.contextmanager
+def requeued() -> Iterator[None]:
+    """Handle signals while a job runs; at the end of its time under Slurm, submitit queues the job again once it has saved."""
+    number, requeue = _requeue_handler()
+    with signals.handled([number] if number else []):
+        try:
+            yield
+        except (SystemExit, signals.Interrupted):
+            if number and signals.received() == number:
+                requeue(number, None)  # exits, on the first process of the job
+            raise
+
+
+def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
+    """The signal that Slurm sends before the end of a job's time, and what submitit does on it; 0 elsewhere."""
+    if "submitit" in sys.modules:
+        import submitit
+
+        with contextlib.suppress(RuntimeError):  # this process is not one of submitit's
+            number = submitit.JobEnvironment()._usr_sig()
+            if callable(handler := signal.getsignal(number)):
+                return number, handler
+    return 0, lambda number, frame: None
 
 
 def is_beside_others() -> bool:
