@@ -62,7 +62,7 @@ def status_of(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def wait_until(reached: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(reached: Callable[[], object], seconds: float = 100.0) -> None:
     """Return once something is reached; AssertionError after a time in which it must have been."""
     last = time.monotonic() + seconds
     while not reached():

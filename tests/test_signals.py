@@ -12,7 +12,7 @@ from conftest import RING
 from forking import forked_command, status_of, wait_until
 
 import train as script
-from regen import checkpoints, cli, signals
+from regen import checkpoints, cli, signals, training  # noqa: F401 - imported once, for all copies
 
 RUN = (*RING, "metrics=[frechet]", "monitor=val/fd", "regularizer=none", "evaluation_samples=50")
 ENDLESS = (*RUN, "max_iterations=1000000", "save_every=10", "evaluate_every=99999999", "log_every=5")

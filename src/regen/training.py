@@ -174,6 +174,7 @@ class Run:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found .* in eval mode")  # the averaged generator is, on purpose
             warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own use of torch
+            warnings.filterwarnings("ignore", ".*srun.*")  # launcher.py knows whether srun has started this process
             self._trainer(written).fit(self.model, datamodule=StreamModule(self.data, self.model, self.last, stops))
         self.group.close()
         self.signal = signals.received()
