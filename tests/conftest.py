@@ -134,7 +134,8 @@ BOMB = (
     "            raise RuntimeError('the bomb went off')\n"
     "        if action == str(os.getpid()):\n"
     "            os.kill(os.getpid(), signal.SIGKILL)\n"
-    "        if action == 'crash':\n            os.kill(os.getpid(), signal.SIGSEGV)\n"
+    "        if action == 'crash':\n            __import__('faulthandler').disable()\n"
+    "            os.kill(os.getpid(), signal.SIGSEGV)\n"
     "        if action == 'exit':\n            raise SystemExit(0)\n"
     "        if action == 'signal':\n"
     "            os.kill(os.getpid(), signal.SIGTERM)\n"
@@ -146,7 +147,7 @@ BOMB = (
 def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """bomb(action, regularizer="bomb") writes a regularizer that does this at iteration 4, and returns its overrides.
 
-    action   raise, signal (SIGTERM), nan, or the id of a process that is killed
+    action   raise, signal (SIGTERM), crash, exit, nan, or the id of a process that is killed
     """
     (tmp_path / "conf/regularizer").mkdir(parents=True)
     (tmp_path / "conf/bomb.py").write_text(BOMB)

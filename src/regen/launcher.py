@@ -16,7 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.plugins.environments import ClusterEnvironment
 
-from regen.errors import ConfigError
+from regen.errors import ConfigError, ProcessLost
+from regen.quoting import quote
 from regen.runs import ROOT
 
 OWN = ("REGEN_RANK", "REGEN_WORLD", "REGEN_PORT", "REGEN_PARENT")
@@ -60,8 +61,10 @@ def find_rank(world: int, nodes: int = 1) -> Rank:
 
 def _from_regen(world: int) -> Rank | None:
     number, size, port, parent = (os.environ.pop(name, "") for name in OWN)
-    if parent != str(os.getppid()) or size != str(world):
+    if size != str(world):
         return None
+    if parent != str(os.getppid()):
+        raise ProcessLost("process 0 has ended")
     return Rank(int(number), world, int(number), port=int(port), launcher="regen")
 
 
@@ -139,7 +142,7 @@ def _free_port() -> int:
 
 def start_others(rank: Rank, folder: Path) -> list[subprocess.Popen]:
     """Start processes 1 to world - 1 on this machine: the same command, in the run's folder."""
-    place = [f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    place = [f"hydra.run.dir={quote(str(folder))}", "hydra.output_subdir=null"]
     started = []
     for number in range(1, rank.world):
         own = dict(zip(OWN, map(str, (number, rank.world, rank.port, os.getpid())), strict=True))
