@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from regen.build import resolve
+from regen.data.window import FULL_8, window_of
 from regen.exporting.sources import source_of
 from regen.opened import Opened
 
@@ -66,6 +67,12 @@ As points of the plane:
 ```python
 points = {unit} * images[:, :, 0, 0]  # (16, 2)
 ```"""
+VALUES = """\
+In the values of the data, of which {low:g} is -1 and {high:g} is 1:
+
+```python
+values = (images.transpose(0, 2, 3, 1) + 1) * {half:g} + {low:g}  # (16, H, W, C)
+```"""
 BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEIGHTS}
 
 
@@ -81,8 +88,11 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
         "layers": repr(net),
         "unit": unit,
     }
+    low, high = window = window_of(opened.cfg)
+    words |= {"low": low, "high": high, "half": (high - low) / 2}
+    is_picture = window == FULL_8 and opened.shape[0] in (1, 3)
     files = [file for file in BLOCKS if file in {one.file for one in written}]
-    blocks = [*(BLOCKS[file] for file in files), POINTS if unit else PIXELS]
+    blocks = [*(BLOCKS[file] for file in files), POINTS if unit else PIXELS if is_picture else VALUES]
     return "\n\n".join(["## Use", *(block.format(**words) for block in blocks)])
 
 
