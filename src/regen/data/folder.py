@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -242,9 +243,7 @@ def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
         below = PurePath(os.path.relpath(place, home))
         files = [below / name for name in names if not name.startswith(".")]
         named = [path for path in files if path.suffix.lower() in extensions]
-        images = [
-            path for path in named if (home / path).is_file() or not (home / path).exists()
-        ]  # no pipes and devices
+        images = [path for path in named if not _is_special(os.path.join(place, path.name))]
         found += images
         others += len(files) - len(images)
     if others:
@@ -254,6 +253,14 @@ def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
             f"{home} and its subfolders hold no image ({others} other files): type {key}=/path/to/your/images"
         )
     return sorted(found, key=PurePath.as_posix)
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device: reading one may never end."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False  # a link to nothing, which is named when it is read
 
 
 def _refuse(error: OSError) -> None:
