@@ -165,3 +165,13 @@ def test_log_of_a_resumed_run_has_no_row_twice(part: Path, train) -> None:
     log = loggers.CSVLog(part / "metrics.csv")
     iterations = [row["iteration"] for row in log._read(9)[1]]
     assert len(set(iterations)) == len(iterations)
+
+
+def test_report_that_writes_no_page_fails(part: Path, tmp_path, monkeypatch, capsys) -> None:
+    from conftest import type_in
+
+    import report as script
+
+    (part / "report.html").mkdir()
+    type_in(monkeypatch, script, f"run={part}", "samples=20", f"hydra.run.dir={tmp_path}/log", status=74)
+    assert "none of the 1 pages could be written" in capsys.readouterr().err

@@ -252,3 +252,8 @@ def test_a_job_that_crashes_leaves_the_others_and_is_set_aside_after_the_second_
 def test_a_job_that_calls_exit_has_failed_and_the_others_are_done(sweep, bomb) -> None:
     folder = sweep(*bomb("exit", "none,bomb,l2"), status=1)
     assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}
+
+
+def test_a_multirun_without_jobs_is_refused(train, tmp_path, capsys) -> None:
+    train("-m", "seed=range(0,0)", f"hydra.sweep.dir={tmp_path / 'none'}", status=78)
+    assert "the multirun has no jobs" in capsys.readouterr().err

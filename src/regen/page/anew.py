@@ -20,12 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def make_anew(cfg: DictConfig) -> int:
-    """Write report.html and curves.png into each run's folder; the number of pages. Raises ConfigError where no run is."""
+    """Write report.html and curves.png into each run's folder; the number of pages. Raises ConfigError where no
+    run is, OSError if no page could be written."""
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
     written = [_make(Folder(path), cfg) for path in find_runs(cfg.run)]
     for path in filter(None, written):
         print(path)
+    if not any(written):
+        raise OSError(f"none of the {len(written)} pages could be written, for the reasons above")
     return len(list(filter(None, written)))
 
 

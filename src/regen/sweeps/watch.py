@@ -10,6 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from regen import signals
+from regen.errors import ConfigError
 from regen.quoting import quote
 from regen.runs import ROOT, register_resolvers
 from regen.safe_files import check_links
@@ -54,6 +55,12 @@ def summed_up() -> Iterator[None]:
         failed = _close(Watch.folder, Watch.config) if ended else False
     if failed:
         sys.exit(1)
+    if (
+        Watch.folder
+        and not Watch.quiet
+        and not any(any(Watch.folder.glob(f"*/{name}")) for name in ("asked.json", "error.txt"))
+    ):
+        raise ConfigError("the multirun has no jobs: a list of values is empty, type at least one value for each key")
 
 
 def _close(sweep: Path, config: DictConfig) -> bool:
