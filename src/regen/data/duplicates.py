@@ -21,6 +21,7 @@ from regen.data.split import Files, Split, as_float
 
 VERSION = 1  # raise it with any change that changes what is found
 TWIN = 0.03  # the squared difference of twins, relative to that of the image from the mean image, is smaller
+FALSE_ALARMS = 0.01  # of the held-out images: up to so many twins are no warning
 SIDE = 32  # pixels a side at most; larger images are reduced before they are compared
 SMALLEST = 8  # pixels a side: smaller images, and points in the plane, are not compared
 GRID = 8  # averages a side by which candidates are found
@@ -44,14 +45,14 @@ class NearDuplicates:
 
 
 def warn_of_near_duplicates(data: Images, cache: Path | None) -> NearDuplicates | None:
-    """Log a warning if held-out images have twins in the training part; what was found is kept in `cache`.
+    """Log a warning if more than 1 % of the held-out images have twins in the training part; keep the result in `cache`.
 
     Built-in data sets are not looked through. None if nothing is compared.
     """
     if not data.is_own or min(data.shape[1:]) < SMALLEST:
         return None
     found = _cached(data, cache)
-    if found.twins:
+    if found.twins > FALSE_ALARMS * found.held_out:
         part = "" if found.training >= len(data.full_train) else f" (of {found.training:,} training images)"
         log.warning(
             "%s: %d of %d held-out images have a near twin in training%s, so that memorized images look like good ones: "

@@ -197,6 +197,8 @@ class Scan:
         train = self.layout.parts.count("train")
         different = len({self.units.keys[row] for row, own in enumerate(self.layout.parts) if own == "train"})
         what = "groups" if self.units.groups else "different ones"
+        if different * 3 <= train and not self.units.groups:
+            what += " (the others are exact duplicates: constant images?)"
         return (
             f"{self.home} holds {train} training images, {different} {what}, which gives {images} for the {part} part, and at "
             "least 2 are needed: add images, or change data.validation and data.test"
