@@ -183,3 +183,9 @@ def test_a_finished_run_is_not_trained_again(train) -> None:
     train(f"resume={part}", smoke=False)
     assert log_of(part) == before
     assert json.loads((part / "result.json").read_text())["status"] == "finished"
+
+
+def test_a_shorter_length_on_resuming_reports_the_iterations_that_were_trained(train, capsys) -> None:
+    part = train(*RUN, "max_iterations=6")
+    train(f"resume={part}", "max_iterations=2", smoke=False)
+    assert "has trained 6 iterations: type max_iterations=N, N > 6" in capsys.readouterr().out

@@ -6,7 +6,10 @@ from tiny import images, linear_critic, make_gan, make_step
 from torch import nn
 
 from regen import losses
+from regen.errors import ConfigError
+from regen.making import check_step
 from regen.randomness import Draws
+from regen.regularizer import Regularizer
 from regen.regularizers.augment import InstanceNoise
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
@@ -157,3 +160,28 @@ def test_with_reuse_fake_g_learns_from_the_fakes_that_d_saw():
 def test_draws_of_the_same_purpose_are_the_same():
     assert torch.equal(Draws(0, "a").normal(3), Draws(0, "a").normal(3))
     assert not torch.equal(Draws(0, "a").normal(3), Draws(0, "b").normal(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fakes_scores", r"^GANStep has no attribute fakes_scores: did you mean fake_scores\?$"),
+        ("real_score", r"^GANStep has no attribute real_score: did you mean real_scores\?$"),
+        ("posterior_mean", r"^a GAN has no encoder, and so no posterior_mean; GANStep has .*fake_scores"),
+    ],
+)
+def test_missing_attributes_are_answered_with_the_nearest_one(name, said):
+    with pytest.raises(AttributeError, match=said):
+        getattr(make_step(), name)
+
+
+def test_misspelt_attribute_of_a_regularizer_names_its_class_and_method():
+    class Typo(Regularizer):
+        def for_d(self, step):
+            return step.fakes_scores.square().mean()
+
+    model = make_gan(regularizers={"typo": Typo(lambda_d=1.0)})
+    with pytest.raises(
+        ConfigError, match=r"in Typo\.for_d: GANStep has no attribute fakes_scores: did you mean fake_scores"
+    ):
+        check_step(model, torch.zeros(4, 1, 4, 4))

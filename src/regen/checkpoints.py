@@ -12,6 +12,7 @@ import io
 import logging
 import math
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +101,9 @@ def save_iteration(folder: Path, model: Model, **more: object) -> Path:
 def load(path: Path) -> dict:
     """The checkpoint at `path`. Raises ValueError if it is damaged (torch loads a flipped byte silently), else OSError."""
     try:
+        check_packing(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
+        check_sizes(state)
         if state.pop("digest") == digest(state):
             return state
     except OSError as error:
@@ -111,6 +114,23 @@ def load(path: Path) -> dict:
     except Exception as error:  # a damaged file can fail anywhere in zip, pickle or torch
         raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
     raise ValueError(f"{path} is damaged")
+
+
+def check_packing(path: Path) -> None:
+    """Raises ValueError if a file unpacks to more than its own size: torch never compresses."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            raise ValueError("it unpacks to more than its size")
+
+
+def check_sizes(value: object) -> None:
+    """Raises ValueError on a tensor that has more elements than its file holds (an expanded one), before it is copied."""
+    if isinstance(value, Tensor):
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"a tensor of shape {tuple(value.shape)} is larger than what the file holds of it")
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            check_sizes(item)
 
 
 def digest(state: object) -> str:

@@ -22,6 +22,7 @@ from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError, ProcessLost
 from regen.misspelt import CONF, config_of_script, explain, yamls
 from regen.quoting import quote, quote_paths, unquote
+from regen.redaction import hide_secrets, redact
 from regen.resumption import settle
 from regen.runs import ROOT, Folder, register_resolvers
 from regen.safe_files import check_links
@@ -47,7 +48,7 @@ def run(main: Callable[[], None]) -> None:
         check_words(sys.argv[1:])
         options, overrides = apart(sys.argv[1:])
         multirun = bool({"-m", "--multirun"} & set(options))
-        overrides = quote_paths(overrides, script, multirun)
+        overrides = hide_secrets(quote_paths(overrides, script, multirun))
         if script == "choose":
             overrides = with_name(overrides)
             if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
@@ -83,7 +84,7 @@ def told() -> Iterator[None]:
         if os.environ["REGEN_TRACEBACK"] == "1":
             raise
         of_hydra = isinstance(error, HydraException | OmegaConfBaseException)
-        print(f"error: {explain(str(error)) if of_hydra else error}", file=sys.stderr)
+        print(f"error: {redact(explain(str(error)) if of_hydra else str(error))}", file=sys.stderr)
         sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
 
 

@@ -160,6 +160,8 @@ def check_choose(cfg: DictConfig) -> None:
         raise ConfigError(f"seeds={cfg.seeds}: expected how many, as seeds=3, or which, as seeds=[0,1,2]")
     if cfg.refine < 0:
         raise ConfigError(f"refine={cfg.refine}: expected 0 or more, how many times further strengths are tried")
+    if cfg.sweep and not slug(cfg.sweep).strip("."):
+        raise ConfigError(f"sweep={cfg.sweep}: expected a name with letters or digits, like sweep=mine")
     if cfg.sweep and slug(cfg.sweep) != cfg.sweep:
         raise ConfigError(f"sweep={cfg.sweep}: letters, digits, '.', '_' and '-' only; type sweep={slug(cfg.sweep)}")
 

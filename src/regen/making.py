@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import traceback
 from collections.abc import Iterable
 
 import torch
@@ -91,8 +92,17 @@ def check_step(model: Model, real: torch.Tensor) -> None:
             raise
         chosen = ", ".join(model.objective.regularizers) or "none"
         raise ConfigError(
-            f"the first update failed with regularizer={chosen}{_slope(model)}: {str(error).splitlines()[0]}"
+            f"the first update failed with regularizer={chosen}{_slope(model)}{_within(error)}: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _within(error: BaseException) -> str:
+    """The class and the method of a regularizer in which an error was raised, as ", in R1.for_d"; "" if in none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        if isinstance(regularizer := frame.f_locals.get("self"), Regularizer):
+            return f", in {type(regularizer).__name__}.{frame.f_code.co_name}"
+    return ""
 
 
 def _slope(model: Model) -> str:

@@ -80,6 +80,11 @@ class Model(Averaging, LightningModule):
         with torch.inference_mode():
             return self.ema(self.prior(z.to(self.device))).float()
 
+    @property
+    def has_own_sample(self) -> bool:
+        """Whether a subclass has its own way from latents to samples, which nothing but `sample` knows."""
+        return type(self).sample is not Model.sample
+
     def settle(self, train: Split | Files) -> None:
         """Bring up to date what samples depend on beside the weights, from training images."""
 

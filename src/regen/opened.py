@@ -45,6 +45,13 @@ class Opened:
         check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
         return data
 
+    def sample(self, first: int, n: int, weights: str = "ema") -> Tensor:
+        """(n, C, H, W) the run's samples number first to first + n - 1, by the model's own `sample`."""
+        if weights == "raw":
+            for average, net in self.model.averages:
+                average.net.load_state_dict(net.state_dict())
+        return self.model.sample(first, n).float()
+
     def generator(self, weights: str = "ema") -> nn.Module:
         """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained. A VAE's
         z are codes."""

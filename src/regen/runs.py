@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from regen.errors import ConfigError
+from regen.redaction import redact
 from regen.safe_files import check_links, write_safely
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
 
 
-def shell_argument(key: str, path: Path) -> str:
+def shell_argument(key: str, path: Path | str) -> str:
     """KEY='PATH' as it is typed in a shell."""
     escaped = str(path).replace("'", r"'\''")
     return f"{key}='{escaped}'"
@@ -69,7 +70,7 @@ def is_alone() -> bool:
 
 def provenance() -> dict[str, object]:
     """Command, git commit, versions: what is needed to run it again."""
-    return {"command": [Path(sys.argv[0]).name, *sys.argv[1:]], **_imported()}
+    return {"command": [Path(sys.argv[0]).name, *map(redact, sys.argv[1:])], **_imported()}
 
 
 @functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile

@@ -213,6 +213,7 @@ class Report:
 
     run: Any = MISSING
     data: MovedData = field(default_factory=MovedData)
+    features_path: str | None = None
     checkpoint: str = MISSING
     samples: int | None = None
     device: str = MISSING

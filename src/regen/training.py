@@ -31,6 +31,7 @@ from regen.making import check_typed, make_model
 from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, monitored, ranked
 from regen.metrics.features import Source
 from regen.model import Model
+from regen.redaction import redact_values
 from regen.replicas import Group
 from regen.runs import Folder, is_alone, read_json, write_json
 from regen.searching.rivals import rivals
@@ -75,7 +76,8 @@ def _train(cfg: DictConfig, group: Group) -> float:
         warn_of_near_duplicates(data, cache)
     run = Run(cfg, data, make_model(cfg, data), group)
     if run.model.start and run.model.start["iteration"] >= run.last:
-        log.info("%s has trained %d iterations: type max_iterations=… for more", run.folder.path, run.last)
+        trained = run.model.start["iteration"]
+        log.info("%s has trained %d iterations: type max_iterations=N, N > %d", run.folder.path, trained, trained)
         return float(read_json(run.folder.result).get(cfg.monitor, math.nan))
     run.fit()
     status = run.outcome.status
@@ -211,7 +213,7 @@ class Run:
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
-        config = escape_interpolations(OmegaConf.to_container(self.cfg, resolve=True))
+        config = escape_interpolations(redact_values(OmegaConf.to_container(self.cfg, resolve=True)))
         config["resume"] = None  # as in the run that was not interrupted
         config[identity.RECORD] = identity.record_of(self.data)
         text = yaml.safe_dump(config, sort_keys=False)

@@ -1,5 +1,6 @@
 """Update: what one update of one player can see, whatever the model. GANStep and VAEStep say the rest."""
 
+import difflib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypedDict
@@ -13,6 +14,7 @@ from regen.randomness import Draws
 if TYPE_CHECKING:
     from regen.objective import Loss
 
+NEAR = 0.8  # of two names, from which one may be the other misspelt
 Rng = Callable[[str], Draws]
 
 
@@ -70,7 +72,12 @@ class Update:
     def __getattr__(self, name: str) -> object:
         if hasattr(type(self), name):  # its own AttributeError, from within
             return object.__getattribute__(self, name)
-        raise AttributeError(self.lacks if name in self.lacks else f"{self.lacks}, and so no {name}")
+        if name in self.lacks:
+            raise AttributeError(self.lacks)
+        known = sorted(known for known in {*dir(type(self)), *self.__dict__} if not known.startswith("_"))
+        if near := difflib.get_close_matches(name, known, 1, NEAR):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}: did you mean {near[0]}?")
+        raise AttributeError(f"{self.lacks}, and so no {name}; {type(self).__name__} has {', '.join(known)}")
 
     def like(self, **values: object) -> Self:
         """An update with the values of this one, but for these; making it anew takes longer."""

@@ -51,8 +51,14 @@ def export(
 ) -> list[Written]:
     """Write the formats, config.yaml, the samples and the card of an opened run into a folder.
 
-    Raises ConfigError if a file that was written does not make what the original makes; it is removed.
+    Raises ConfigError if a file that was written does not make what the original makes (it is removed), and if the model has
+    its own way from latents to samples.
     """
+    if opened.model.has_own_sample:
+        raise ConfigError(
+            f"{type(opened.model).__name__} has its own sample(), which no file could hold: draw with python src/sample.py "
+            f"run={opened.folder.path}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
     taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.z_size, model.seed)

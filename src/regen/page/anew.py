@@ -14,7 +14,7 @@ from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Source
 from regen.metrics.metric import Look
 from regen.opened import find_runs, open_run
-from regen.runs import Folder
+from regen.runs import Folder, shell_argument
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None
     """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
     try:
         run = open_run(path, cfg.checkpoint, cfg.device, cfg.data.root)
+        _check_files(run.cfg, cfg.features_path)
         source = build(run.cfg.metrics.features, "metrics.features", Source).for_data(run.data)
         samples = cfg.samples or run.cfg.evaluation_samples or source.evaluation_samples
         evaluator = Evaluator(run.data, {}, source, run.folder.home / "features", run.model.device, samples)
@@ -48,3 +49,14 @@ def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None
     except ConfigError as error:
         log.warning("of %s its files alone are shown: %s", path, error)
         return None, None, None
+
+
+def _check_files(stored: DictConfig, typed: str | None) -> None:
+    """Raises ConfigError if the stored configuration names a file of features that is not typed: it is not loaded."""
+    for key in ("path", "weights"):
+        named = stored.metrics.features.get(key)
+        if named is not None and named != typed:
+            raise ConfigError(
+                f"its configuration names metrics.features.{key}={named}, and a file is loaded only if it is typed: "
+                f"type {shell_argument('features_path', named)}"
+            )

@@ -43,6 +43,8 @@ class Kind:
 
 def make(evidence: Evidence) -> dict:
     """Rows of images along the axes of the code, with what these know of factors, and along SeFa's directions."""
+    if getattr(evidence.drawing.model, "has_own_sample", False):
+        raise Absent("the model has its own way from latents to samples.")
     kinds, reason, known = [], "", None
     if hasattr(evidence.drawing.model, "encode"):
         kinds.append(_axes(evidence))

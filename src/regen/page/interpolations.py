@@ -5,7 +5,7 @@ from torch import Tensor
 
 from regen.latents import paths
 from regen.page import pixels, plane
-from regen.page.evidence import Evidence
+from regen.page.evidence import Absent, Evidence
 from regen.randomness import Draws
 
 ROWS, STEPS = 4, 8
@@ -15,6 +15,8 @@ FINE = 100  # steps of a path in the plane
 def make(evidence: Evidence) -> dict:
     """Rows of images from one latent to another, or paths in the plane."""
     look = evidence.drawing
+    if getattr(look.model, "has_own_sample", False):
+        raise Absent("the model has its own way from latents to samples.")
     if evidence.in_plane:
         return {"plot": plane.paths(evidence.of, _drawn(look.model, FINE)), "rows": ROWS}
     return {"picture": pixels.grid(_drawn(look.model, STEPS).flatten(0, 1), STEPS), "rows": ROWS, "steps": STEPS}

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from regen.config import CHECKED
 from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
@@ -68,6 +69,8 @@ class Drawing:
         self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
         self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
+        if opened.model.has_own_sample and cfg.seed is not None:
+            model.seed = cfg.seed
         if opened.cfg.trainer.get("threads"):
             torch.set_num_threads(opened.cfg.trainer.threads)
 
@@ -88,7 +91,14 @@ class Drawing:
     def grid(self) -> Tensor:
         """A picture (3, H', W') uint8 of the first images, or of all points."""
         n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
-        return self._picture(self.codes(0, n), self.cfg.columns)
+        images = self.samples(0, n).cpu()
+        return self.plane.draw(images) if self.plane else grid(images, self.cfg.columns)
+
+    def samples(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
+        if self.opened.model.has_own_sample:
+            return self.opened.sample(first, n, self.cfg.weights)
+        return self.decode(self.codes(first, n))
 
     def interpolation(self) -> Tensor:
         """The same of arcs between codes: each row begins where the one above it ends."""
@@ -153,7 +163,7 @@ class Drawing:
         for first in itertools.count(0, self.cfg.batch):
             if written == n:
                 return
-            rows = self._rows(self.decode(self.codes(first, self.cfg.batch)).cpu())
+            rows = self._rows(self.samples(first, self.cfg.batch).cpu())
             rows = self.copies(rows, n - written) if self.copies else rows[: n - written]
             in_vain = 0 if len(rows) else in_vain + self.cfg.batch
             if in_vain >= PATIENCE:
@@ -196,6 +206,8 @@ class Drawing:
                 f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
                 "a scatter plot and the points in the plane's own units"
             )
+        if self.opened.model.has_own_sample:
+            self._check_own_samples()
         if "traversal" in self.what and not hasattr(self.opened.model, "encode"):
             raise ConfigError(
                 f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
@@ -206,6 +218,17 @@ class Drawing:
                 f"write=images: those of {name} have {self.opened.shape[0]} channels of {self.dtype}, which PNG files do not "
                 "hold: type write=[npz]"
             )
+
+    def _check_own_samples(self) -> None:
+        """Raises ConfigError on what needs a generator that makes images of latents in one pass."""
+        kind, others = type(self.opened.model).__name__, [one for one in self.what if one not in CHECKED]
+        if others:
+            raise ConfigError(
+                f"write={others[0]}: {kind} has its own sample(), and no other way from latents to images is known: "
+                f"type write=[{','.join(CHECKED)}]"
+            )
+        if self.cfg.truncation != 1:
+            raise ConfigError(f"truncation={self.cfg.truncation}: {kind} has its own sample(): leave out truncation")
 
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]

@@ -1,18 +1,20 @@
 """best.json: the answer of a search so far, and its table in the terminal."""
 
 import math
+import re
 import shlex
 from collections import Counter
 from pathlib import Path
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from regen.eligibility import memorizes
+from regen.errors import ConfigError
 from regen.runs import read_json, write_json
 from regen.searching.trials import Trials
 from regen.sweeps.names import BESIDE
@@ -37,24 +39,23 @@ def _answer(trials: Trials) -> dict:
     eligible = [one for one in finite if one.number not in passed_over]
     if eligible:
         best = (max if higher else min)(eligible, key=lambda one: one.value)
-        answer |= _best(trials.folder, best) | {"importance": _importance(trials.study, finite)}
+        answer |= _best(trials, best) | {"importance": _importance(trials.study, finite)}
     return answer
 
 
 def _memorizes(folder: Path, trial: FrozenTrial) -> bool:
     """Whether the trial's run memorizes: by its folder, or by what was noted where the folder is on another machine."""
-    result = read_json(folder / trial.user_attrs["folder"] / "result.json")
+    result = read_json(_job(folder, trial) / "result.json")
     return memorizes(result) if result else trial.user_attrs.get("memorizes", False)
 
 
 def _passed_over(folder: Path, trial: FrozenTrial) -> dict:
-    place = str(folder / trial.user_attrs["folder"])
+    place = str(_job(folder, trial))
     return {"trial": trial.number, "value": trial.value, "folder": place, "reason": "its run memorizes"}
 
 
-def _best(folder: Path, best: FrozenTrial) -> dict:
-    job = folder / best.user_attrs["folder"]
-    overrides = [one for one in best.user_attrs["job"]["overrides"] if one.partition("=")[0] not in BESIDE]
+def _best(trials: Trials, best: FrozenTrial) -> dict:
+    job, overrides = _job(trials.folder, best), _overrides(trials, best)
     return {
         "trial": best.number,
         "monitor": read_json(job / "result.json").get("monitor"),
@@ -64,6 +65,22 @@ def _best(folder: Path, best: FrozenTrial) -> dict:
         "folder": str(job),
         "command": f"python src/train.py {shlex.join(overrides)}",
     }
+
+
+def _job(folder: Path, trial: FrozenTrial) -> Path:
+    """The folder of a trial's job; of a study that is shared, a name that leads elsewhere is replaced."""
+    name = str(trial.user_attrs.get("folder"))
+    return folder / (name if Path(name).name == name and name.strip(".") else f"trial_{trial.number}")
+
+
+def _overrides(trials: Trials, best: FrozenTrial) -> list[str]:
+    """What makes a trial's job again, by its parameters; numbers alone of a trial that is not of the spaces searched now."""
+    try:
+        overrides = trials.draw(Trial(trials.study, best._trial_id))
+    except (ConfigError, ValueError, LookupError, TypeError):
+        numbers = {key: value for key, value in best.params.items() if isinstance(value, int | float)}
+        overrides = [f"{key}={value:g}" for key, value in numbers.items() if re.fullmatch(r"[\w.]+", key)]
+    return [one for one in overrides if one.partition("=")[0] not in BESIDE]
 
 
 def _importance(study: optuna.Study, finite: list[FrozenTrial]) -> dict[str, float]:

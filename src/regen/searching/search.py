@@ -55,11 +55,15 @@ class Question:
             )
 
     def draw(self, trial: Trial) -> list[str]:
-        """The overrides of a trial's job."""
-        drawn = [f"{name}={space.draw(trial, name)}" for name, space in {**self.spaces, **self.knobs}.items()]
+        """The overrides of a trial's job. Raises ConfigError if its parameters are not of the spaces that are searched."""
+        spaces = {**self.spaces, **self.knobs}
+        drawn = [f"{name}={space.draw(trial, name)}" for name, space in spaces.items()]
         if self.by_passport and self.several:
             own = knobs(self._composed(drawn), {**self.fixed, **self.spaces}, several=True)
             drawn += [f"{name}={space.draw(trial, name)}" for name, space in own.items()]
+            spaces |= own
+        if others := trial.params.keys() - spaces.keys():
+            raise ConfigError(f"{min(others)} is not searched here")
         return [*self.fixed.values(), *drawn]
 
     def sampler(self, number: int) -> BaseSampler:

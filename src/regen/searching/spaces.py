@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
@@ -25,8 +25,11 @@ class Choice:
         self.values = list(dict.fromkeys(values))
 
     def draw(self, trial: Trial, key: str) -> str:
-        """A value as it is typed."""
-        return trial.suggest_categorical(key, self.values)
+        """A value as it is typed. Raises ConfigError if a trial of another command has one that is none of these."""
+        return checked(self, key, trial.suggest_categorical(key, self.values))
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values
 
     def points(self, most: int) -> list[str]:
         """All of them: there is nothing between."""
@@ -46,7 +49,12 @@ class Real:
 
     def draw(self, trial: Trial, key: str) -> str:
         """A number as it is typed, in as many digits as tell: the folder of its job bears them."""
-        return self.typed(trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log))
+        return self.typed(
+            checked(self, key, trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log))
+        )
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, float) and self.low <= value <= self.high
 
     def typed(self, value: float) -> str:
         """0.1235 of 0.12345678; more digits where the interval is narrow."""
@@ -79,7 +87,10 @@ class Whole:
 
     def draw(self, trial: Trial, key: str) -> str:
         """A number as it is typed."""
-        return str(trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log))
+        return str(checked(self, key, trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log)))
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def points(self, most: int) -> list[int]:
         """Its steps, or at most `most` numbers from low to high at equal distances or ratios."""
@@ -93,6 +104,16 @@ class Whole:
 
 
 Space = Choice | Real | Whole
+
+
+Value = TypeVar("Value")
+
+
+def checked(space: Space, key: str, value: Value) -> Value:
+    """Raises ConfigError unless the value is in the space."""
+    if value not in space:
+        raise ConfigError(f"{key}={value!r}: expected {space}")
+    return value
 
 
 def check(low: float, high: float, log: bool) -> None:

@@ -20,6 +20,7 @@ from regen.identity import open_data
 from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features import Source
 from regen.metrics.metric import SampleMetric
+from regen.redaction import redact
 from regen.runs import outputs_of, write_safely
 from regen.searching.spaces import Space
 
@@ -48,7 +49,7 @@ def storage(folder: Path, url: str | None) -> BaseStorage:
         try:
             return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
         except Exception as error:
-            said = str(error).splitlines()[0]
+            said = redact(str(error).splitlines()[0]).replace(url, redact(url))
             raise ConfigError(f"hydra.sweeper.storage: {type(error).__name__}: {said}") from error
     lock = JournalLock(folder / JOURNAL)
     with lock.lock:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from regen.eligibility import memorizes
+from regen.errors import ConfigError
 from regen.metrics.diagnosis import read_history
 from regen.runs import Folder, read_json
 from regen.searching.samplers import most
@@ -75,9 +76,7 @@ class Trials:
         with self.asking:
             for left in self._running():
                 if len(claims) < most_at_once and left.number not in self.had and (lock := self._locked(left.number)):
-                    log.info("trial %d was left by another command, and is gone on with", left.number)
-                    self.study.sampler = self.sampler(left.number)
-                    claims.append(self._claimed(Trial(self.study, left._trial_id), lock))
+                    claims += self._taken_over(left, lock)
             while len(claims) < most_at_once and len(self.counted()) < self.wanted:
                 self.study.sampler = self.sampler(len(self.study.get_trials(deepcopy=False)))
                 trial = self.study.ask()
@@ -134,13 +133,26 @@ class Trials:
             for step, row in enumerate(read_history(folder.metrics, [monitor]), start=1):
                 trial.report(row[monitor], step)
 
+    def _taken_over(self, left: FrozenTrial, lock: FileLock) -> list[Claim]:
+        """The claim of a trial that another command left; none, and the trial fails, if it is not of this search's space."""
+        self.study.sampler = self.sampler(left.number)
+        try:
+            claim = self._claimed(Trial(self.study, left._trial_id), lock)
+        except (ConfigError, ValueError, LookupError, TypeError) as error:
+            log.warning("trial %d is not of this search and fails: %s", left.number, str(error).splitlines()[0])
+            self.study.tell(left.number, state=TrialState.FAIL)
+            lock.release()
+            return []
+        log.info("trial %d was left by another command, and is gone on with", left.number)
+        return [claim]
+
     def _claimed(self, trial: Trial, lock: FileLock) -> Claim:
+        """A study may be shared with others, so that a trial carries parameters; its overrides are made here of these."""
         self.had.add(trial.number)
-        job = trial.user_attrs.get("job")
-        if job is None:
-            job = {"home": self.home, "overrides": self.draw(trial)}
-            trial.set_user_attr("job", job)
-        return Claim(trial, lock, job["overrides"])
+        overrides = self.draw(trial)
+        if "job" not in trial.user_attrs:
+            trial.set_user_attr("job", {"home": self.home})
+        return Claim(trial, lock, overrides)
 
     def _of(self, number: int) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[number]
@@ -148,7 +160,7 @@ class Trials:
     def _running(self) -> list[FrozenTrial]:
         """Those of commands in this folder: of others nobody here can tell whether they still train."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [one for one in running if self.home is None or one.user_attrs.get("job", {}).get("home") == self.home]
+        return [one for one in running if self.home is None or _home(one) == self.home]
 
     def _failed(self) -> list[FrozenTrial]:
         return [one for one in self.counted() if one.state == TrialState.FAIL and "job" in one.user_attrs]
@@ -161,3 +173,8 @@ class Trials:
         except Timeout:
             return None
         return lock
+
+
+def _home(trial: FrozenTrial) -> object:
+    job = trial.user_attrs.get("job")
+    return job.get("home") if isinstance(job, dict) else None

@@ -16,6 +16,7 @@ from regen.config import check
 from regen.errors import ConfigError
 from regen.locks import FolderLock
 from regen.quoting import quote
+from regen.redaction import redact
 from regen.runs import ROOT, Folder, read_json, write_json, write_safely
 from regen.searching import rivals
 from regen.sweeps import isolation, processes
@@ -159,9 +160,9 @@ def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Ite
 
 def _note(folder: Folder, error: Exception) -> None:
     """Write error.txt, and that the job failed, unless a result of before stands."""
-    said = f"{type(error).__name__}: {error}"
+    said = redact(f"{type(error).__name__}: {error}")
     _say(folder, f"failed: {said}")
-    write_safely(folder.path / "error.txt", "".join(traceback.format_exception(error)).encode())
+    write_safely(folder.path / "error.txt", redact("".join(traceback.format_exception(error))).encode())
     result = read_json(folder.result)
     if result.get("status") not in ("finished", "diverged", "pruned") and not result.get("crashes", 0) >= MOST_CRASHES:
         crashes = result.get("crashes", 0) + isinstance(error, isolation.Crashed)

@@ -25,8 +25,15 @@ BESIDE = (
 
 
 def sweep_folder(name: str | None) -> str:
-    """Where a multirun stands under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name."""
-    return folder_name("multirun") if name is None else f"sweeps/{slug(name)}"
+    """Where a multirun stands under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name.
+
+    Raises ConfigError on a name that is no folder in sweeps/.
+    """
+    if name is None:
+        return folder_name("multirun")
+    if not slug(name).strip("."):
+        raise ConfigError(f"sweep={name}: expected a name with letters or digits, like sweep=mine")
+    return f"sweeps/{slug(name)}"
 
 
 def job_name(overrides: str, *, _root_: DictConfig) -> str:

@@ -15,6 +15,10 @@ def check(options: list[str], overrides: list[str], regularizers: list[Path]) ->
     name = typed.get("sweep", "null").replace("null", "")
     if name and not swept:
         raise ConfigError(f"sweep={name} names a multirun: type -m as well")
+    if typed.get("sweep") in ("", "''", '""'):
+        raise ConfigError("sweep=: the name is empty: is a variable unset? Type sweep=NAME, or leave it out")
+    if name and not slug(name).strip("."):
+        raise ConfigError(f"sweep={name}: expected a name with letters or digits, like sweep=mine")
     if slug(name) != name:
         raise ConfigError(f"sweep={name}: letters, digits, '.', '_' and '-' only; type sweep={slug(name)}")
     sweeper = typed.get("hydra/sweeper", "basic")

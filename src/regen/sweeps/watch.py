@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from regen import signals
 from regen.errors import ConfigError
 from regen.quoting import quote
+from regen.redaction import hide, redact
 from regen.runs import ROOT, register_resolvers
 from regen.safe_files import check_links
 from regen.sweeps import axes, names, processes, summary
@@ -34,10 +35,25 @@ class Watch(Callback):
             check_links(Watch.folder)  # Hydra writes into it before any job begins
         with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(str(Watch.folder))}")
+            _hide_password(config)
         axes.note(config.hydra.overrides.task)
         os.environ[processes.TYPED_IN] = str(os.getpid())
         paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+
+
+def _hide_password(config: DictConfig) -> None:
+    """Replace the password in a storage that a yaml names by a variable: Hydra writes the configuration for each job."""
+    storage = config.hydra.sweeper.get("storage")
+    if (
+        isinstance(storage, str)
+        and redact(storage) != storage
+        and not OmegaConf.is_interpolation(config.hydra.sweeper, "storage")
+    ):
+        config.hydra.sweeper.storage = hide(storage)
+        config.hydra.overrides.hydra.append(
+            f"hydra.sweeper.storage={config.hydra.sweeper._get_node('storage')._value()}"
+        )
 
 
 @contextlib.contextmanager

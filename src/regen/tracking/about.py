@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from regen.redaction import redact, redact_values
 from regen.runs import is_alone, slug
 from regen.sweeps.axes import axes
 
@@ -29,7 +30,8 @@ def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
 def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
     """{"model.d_steps": 1, ...}, what was typed in one column, and in a sweep {"sweep/lambda_d": 0.1, ...}, its axes."""
     typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
-    return _flat(config) | {"overrides": " ".join(typed)} | {f"sweep/{key}": value for key, value in axes(cfg).items()}
+    told = {f"sweep/{key}": value for key, value in axes(cfg).items()}
+    return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | told)
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

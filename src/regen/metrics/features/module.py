@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regen.data.places import places
 from regen.data.split import as_float
 from regen.errors import ConfigError
+from regen.metrics.features.exported_program import read_program
 from regen.metrics.features.source import Source
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Module(Source):
     """A net of one's own: images (B, C, H, W) in [-1, 1] -> features (B, F), and possibly `classify`: features -> logits.
 
     net    an nn.Module that holds its trained weights once it is made
-    path   or a torch.export program in a file (.pt2), whose first dimension is dynamic
+    path   or a torch.export program in a file (.pt2), whose first dimension is dynamic; only tensors and torch's own operations
+           are read from it
     """
 
     def __init__(self, net: nn.Module | None = None, path: str | None = None) -> None:
@@ -56,11 +58,12 @@ def _exported(path: str) -> nn.Module:
             raise ValueError("not a zip archive")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.11 of its own reader
-            return torch.export.load(place).module()
+            return read_program(place)
     except Exception as error:  # whatever its reader makes of another file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(
-            f"metrics.features.path={place} is no torch.export program ({reason}): write one with torch.export.save"
+            f"metrics.features.path={place} is no torch.export program ({reason}): write one with torch.export.save. It is "
+            "read without executing code; what needs code is a class: metrics.features.net={_target_: FILE.CLASS}"
         ) from error
 
 

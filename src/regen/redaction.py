@@ -1,0 +1,55 @@
+"""Passwords and keys, kept out of whatever is written: files, logs, W&B, pages and error messages."""
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+HIDDEN = "***"
+QUOTES = "'\""
+URL = re.compile(r"([A-Za-z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@")
+SECRET = r"(?:password|passwd|secret|token|api_?key)"
+KEYED = re.compile(rf"(?i)([\w.]*{SECRET}['\"]?\s*[=:]\s*['\"]?)(?!\$\{{|null\b)[^\s'\",}}]+")
+VARIABLE = "REGEN_SECRET_"
+
+
+def redact(text: str) -> str:
+    """The text with *** for passwords in addresses, and for values of keys that end in password, secret, token or api_key."""
+    return KEYED.sub(rf"\1{HIDDEN}", URL.sub(rf"\1{HIDDEN}@", text))
+
+
+def redact_values(content: Any) -> Any:
+    """Containers with *** for such values."""
+    if isinstance(content, dict):
+        return {
+            key: HIDDEN
+            if isinstance(value, str) and re.search(rf"(?i){SECRET}$", str(key)) and value
+            else redact_values(value)
+            for key, value in content.items()
+        }
+    if isinstance(content, list):
+        return [redact_values(item) for item in content]
+    return URL.sub(rf"\1{HIDDEN}@", content) if isinstance(content, str) else content
+
+
+def hide_secrets(overrides: Sequence[str]) -> list[str]:
+    """The overrides with secrets replaced by variables of this process's environment, which its jobs inherit.
+
+    Hydra writes overrides and configurations into several files and hands them to other processes; they hold the name of
+    the variable alone.
+    """
+    return [_hidden(number, override) for number, override in enumerate(overrides)]
+
+
+def hide(value: str, number: int = 0) -> str:
+    """An interpolation that stands for a secret."""
+    name = f"{VARIABLE}{number}"
+    os.environ[name] = value
+    return f"${{oc.env:{name}}}"
+
+
+def _hidden(number: int, override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals or "${" in value or redact(override) == override:
+        return override
+    return f"{key}={hide(value.strip(QUOTES), number)}"
