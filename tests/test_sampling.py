@@ -257,7 +257,7 @@ def test_refuse_copies_is_refused_for_points_in_the_plane(tmp_path, sample, caps
     ("overrides", "told"),
     [
         ("", "which run? Type run=outputs/RUN"),
-        ("run=", "which run? Type run=outputs/RUN"),
+        ("run=", "run=: the path is empty: is a variable unset? Type run=PATH"),
         ("run=nowhere", "run=nowhere: no run there; looked in"),
         ("run", "run names no key: type run=run"),
         ("run=x wieghts=raw", "there is no wieghts (did you mean weights?). All names: python src/sample.py --cfg job"),

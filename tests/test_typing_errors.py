@@ -41,7 +41,7 @@ TRAIN = {
     "image_size=32": r"type data\.image_size=32\.",
     "threads=4": r"type trainer\.threads=4\.",
     "wandb=false": r"type logger=csv\.",
-    "Regularizer=l2": r"^there is no Regularizer \(did you mean regularizer\?\): type regularizer=l2\.",
+    "Regularizer=l2": r"^there is no Regularizer \(did you mean regularizer\?\)\. .* Type regularizer=l2$",
     "data=MNIST": r"^there is no data=MNIST \(did you mean mnist\?\)\. .* Type data=mnist$",
     "regularizer=l2,r1": r"type 'regularizer=\[l2,r1\]' for all of them together or -m regularizer=l2,r1 for one run each$",
     "metrics=frechet,kernel": r"type 'metrics=\[frechet,kernel\]' for all of them together",

@@ -38,6 +38,8 @@ def _of_key(key: str) -> str:
     if key in names:
         group = key.split(".")[0]
         having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
+        if below := [name for name in names if name.startswith(f"{key}.") and not having]:
+            return f"there is no {key}= here; there is {', '.join(below)}"
         options = " or ".join(f"{group}={option}" for option in having)
         return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
     if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
@@ -49,8 +51,8 @@ def _of_key(key: str) -> str:
         return f"there is no {key}: type {typed}. All names: python src/{script}.py --cfg job"
     alike = [name for name in names if name.count(".") == key.count(".")]
     near = _near(key, alike) or _near(key, names)
-    typed = f": type {near[0]}={value}" if len(near) == 1 and value != "VALUE" else ""
-    return f"there is no {key}{_question(near)}{typed}. All names: python src/{script}.py --cfg job"
+    typed = f". Type {near[0]}={value}" if len(near) == 1 and value != "VALUE" else ""
+    return f"there is no {key}{_question(near)}. All names: python src/{script}.py --cfg job{typed}"
 
 
 def _of_grammar(override: str) -> str:

@@ -213,10 +213,10 @@ class Run:
     def _open(self) -> list[Logger]:
         """Print and write the configuration, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
-        config = escape_interpolations(redact_values(OmegaConf.to_container(self.cfg, resolve=True)))
+        config = OmegaConf.to_container(self.cfg, resolve=True)
         config["resume"] = None  # as in the run that was not interrupted
         config[identity.RECORD] = identity.record_of(self.data)
-        text = yaml.safe_dump(config, sort_keys=False)
+        text = yaml.safe_dump(escape_interpolations(redact_values(config)), sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
         if is_alone():
             console = Console()

@@ -45,6 +45,7 @@ def test_a_trial_of_another_space_fails_and_is_not_trained(tmp_path, params, dis
     assert "is not of this search and fails" in caplog.text
 
 
+@pytest.mark.filterwarnings("ignore:Inconsistent parameter values:RuntimeWarning")
 @pytest.mark.parametrize(
     ("space", "inside", "outside"),
     [

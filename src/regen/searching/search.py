@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,11 @@ class Question:
 
     def draw(self, trial: Trial) -> list[str]:
         """The overrides of a trial's job. Raises ConfigError if its parameters are not of the spaces that are searched."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Inconsistent parameter values", RuntimeWarning)  # of another interval
+            return self._drawn(trial)
+
+    def _drawn(self, trial: Trial) -> list[str]:
         spaces = {**self.spaces, **self.knobs}
         drawn = [f"{name}={space.draw(trial, name)}" for name, space in spaces.items()]
         if self.by_passport and self.several:
