@@ -10,7 +10,7 @@ from regen.regularizers.codes import A_CODE
 
 
 def _needs_encoder(path: Path) -> bool:
-    kinds = [resolve(node._target_, name) for name, node in OmegaConf.load(path).items()]
+    kinds = [resolve(node._target_, f"regularizer.{name}") for name, node in OmegaConf.load(path).items()]
     return any(A_CODE in kind.never for kind in kinds)
 
 

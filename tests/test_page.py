@@ -446,7 +446,7 @@ def test_the_weight_of_a_layer_under_spectral_norm_is_the_one_that_it_uses_and_s
 @pytest.mark.parametrize("option", sorted(path.stem for path in (ROOT / "conf/metrics").glob("*.yaml")))
 def test_every_figure_of_a_metric_has_a_meaning(option):
     (node,) = OmegaConf.load(ROOT / f"conf/metrics/{option}.yaml").values()
-    names = build(node, "metrics", SampleMetric).names("val")
+    names = build(node, f"metrics.{option}", SampleMetric).names("val")
     figures = {name.partition("/")[2] for name in names if not name.endswith(("_se", "_low", "_high"))}
     assert figures and all(words(figure).meaning for figure in figures)
 

@@ -23,7 +23,7 @@ BATCH = 16
 
 
 def kind_of(name: str) -> type[Regularizer]:
-    return resolve(NODES[name]["_target_"], name)
+    return resolve(NODES[name]["_target_"], f"regularizer.{name}")
 
 
 def asked(name: str, player: str) -> dict[str, Regularizer]:
@@ -32,7 +32,7 @@ def asked(name: str, player: str) -> dict[str, Regularizer]:
         node[f"lambda_{player}"] = node[f"lambda_{player}"] or 1.0
     if name == "lecam":
         node["start"] = 1  # not a hundred updates later
-    return {name: build(node, name, Regularizer)}
+    return {name: build(node, f"regularizer.{name}", Regularizer)}
 
 
 def ready(name: str | None, player: str) -> GAN:
