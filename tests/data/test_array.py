@@ -12,6 +12,9 @@ from regen.data.array import fingerprint
 from regen.data.images import Images
 from regen.data.split import as_float
 from regen.errors import ConfigError
+from regen.metrics.copies import CopySearch
+from regen.metrics.memorization import Memorization
+from regen.metrics.seen import Seen
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "array.yaml"
 NOISE = np.random.default_rng(0)
@@ -225,3 +228,18 @@ def test_what_is_recorded_gives_the_same_images_again(tmp_path):
     images = make(path)
     again = make(path, **images.recorded)
     assert torch.equal(everything(again), everything(images)) and again.recorded == images.recorded
+
+
+@pytest.mark.parametrize(
+    ("channels", "mirror", "counted"), [(1, False, False), (1, True, True), (3, False, True), (5, True, True)]
+)
+def test_mirrored_copies_count_where_training_shows_them_and_in_colour(tmp_path, channels, mirror, counted):
+    values = NOISE.integers(0, 256, (40, channels, 8, 8), np.uint8)
+    images = make(save(tmp_path / "a.npy", images=values), mirror=mirror)
+    metric = Memorization()
+    metric.check(images, torch.nn.Identity())
+    search = CopySearch(Seen(images.train, torch.nn.Identity()), metric.mirror)
+    mirrored = as_float(images.train.images[:5]).flip(-1)
+    assert (
+        metric.mirror is counted and bool(search.matches(Seen(mirrored, torch.nn.Identity())).is_copy.all()) is counted
+    )

@@ -15,6 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from regen.data import pixels
+from regen.data.array_cache import caching_in
 from regen.data.conversion import Conversion
 from regen.data.folder import folder
 from regen.data.images import Images
@@ -490,3 +491,12 @@ def test_survey_records_what_gives_the_same_images_again(tmp_path):
     again = make(place, **images.recorded)
     assert torch.equal(pixels_of(again), pixels_of(images)) and again.recorded == images.recorded
     assert survey(sorted(place.iterdir()), None, None, None).channels == images.shape[0]
+
+
+def test_wide_images_are_the_same_from_the_cache_of_pixels(tmp_path, monkeypatch):
+    place = fill(tmp_path / "wide", every_level(12))
+    with caching_in(tmp_path / "cache"):
+        first = make(place)
+        monkeypatch.setattr(pixels, "_converted", None)  # nothing is decoded again
+        again = make(place, **first.recorded)
+    assert torch.equal(pixels_of(first), pixels_of(again)) and again.train.images.dtype == torch.float32
