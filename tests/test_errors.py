@@ -303,7 +303,7 @@ def test_dcgan_refuses_points_in_the_plane(refused):
 def test_a_key_of_an_option_that_is_not_chosen_names_the_options_that_have_it(refused):
     said = refused("data=ring")  # beside the fixture's data.image_size
     assert (
-        "type data=array or data=cifar10 or data=digits or data=fashion_mnist or data=folder or data=mnist or data=shapes as well"
+        "data=array or data=cifar10 or data=digits or data=fashion_mnist or data=folder or data=mnist or data=shapes as well"
         in said
     )
 
