@@ -112,7 +112,7 @@ def check_cancel(folder: Path) -> None:
     command = start(folder, *launcher, *job, "max_iterations=1000000")
     wait_until(lambda: list(folder.glob("*/metrics.csv")), 300)
     subprocess.run(["scancel", "--user", getpass.getuser(), "--name", "train"], check=True)
-    command.wait(300)
+    assert command.wait(300) == 75
     (result,) = (json.loads(path.read_text()) for path in folder.glob("*/result.json"))
     assert (result["status"], result["reason"]) == ("interrupted", "SIGTERM received")
     assert list(folder.glob("*/checkpoints/iteration_*.ckpt"))

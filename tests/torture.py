@@ -116,7 +116,7 @@ class Victim:
                 self.score.slowest = max(self.score.slowest, took)
                 if took > SLOWEST:
                     self.fault(f"{name}: ended after {took:.1f} seconds")
-                if status not in (0, 75, 128 + number):
+                if status not in (0, 75, 128 + number, -number):  # the last: before Python has set the handlers
                     self.fault(f"{name}: exit status {status}")
         elif status != 0:
             self.fault(f"exit status {status} without a signal")

@@ -34,8 +34,13 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
     whole multirun if it is interrupted.
     """
-    with processes.requeued():
-        return _job(cfg, work)
+    try:
+        with processes.requeued():
+            return _job(cfg, work)
+    except (SystemExit, signals.Interrupted):
+        if processes.is_of_submitit() and not processes.is_requeued():
+            return math.nan  # scancel: the command that waits for the job learns that it has ended
+        raise
 
 
 def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:

@@ -43,15 +43,30 @@ def requeued() -> Iterator[None]:
             raise
 
 
-def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
-    """The signal that Slurm sends before the end of a job's time, and what submitit does on it; 0 elsewhere."""
+def is_requeued() -> bool:
+    """Whether this job has been given the signal on which submitit queues it again."""
+    return _requeue_signal() != 0 and signals.received() == _requeue_signal()
+
+
+def is_of_submitit() -> bool:
+    """Whether submitit has started this process."""
+    return _requeue_signal() != 0
+
+
+def _requeue_signal() -> int:
     if "submitit" in sys.modules:
         import submitit
 
         with contextlib.suppress(RuntimeError):  # this process is not one of submitit's
-            number = submitit.JobEnvironment()._usr_sig()
-            if callable(handler := signal.getsignal(number)):
-                return number, handler
+            return submitit.JobEnvironment()._usr_sig()
+    return 0
+
+
+def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
+    """The signal that Slurm sends before the end of a job's time, and what submitit does on it; 0 elsewhere."""
+    number = _requeue_signal()
+    if number and callable(handler := signal.getsignal(number)):
+        return number, handler
     return 0, lambda number, frame: None
 
 

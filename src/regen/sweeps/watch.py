@@ -71,6 +71,8 @@ def summed_up() -> Iterator[None]:
         failed = _close(Watch.folder, Watch.config) if ended else False
     if failed:
         sys.exit(1)
+    if ended and "submitit" in str(Watch.config.hydra.launcher.get("_target_")) and _is_interrupted(Watch.folder):
+        sys.exit(75)
     if (
         Watch.folder
         and not Watch.quiet
@@ -96,3 +98,8 @@ def _close(sweep: Path, config: DictConfig) -> bool:
 
         closing.show(answer)
     return failed
+
+
+def _is_interrupted(sweep: Path) -> bool:
+    """Whether a job has been ended by a signal (scancel), and has not been queued again."""
+    return any(row["status"] == "interrupted" for row in summary.rows(sweep))
