@@ -18,7 +18,7 @@ from regen.sweeps.job import job
 
 @hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="choose")
 def main(cfg: DictConfig) -> float:
-    """One unit: which ones are worth training is decided by hydra/sweeper=race (regen.cross_validation)."""
+    """One fit: which ones are worth training is decided by hydra/sweeper=race (regen.cross_validation)."""
     from train import trained
 
     return job(cfg, trained)

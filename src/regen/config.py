@@ -148,18 +148,16 @@ def check_wandb_view(cfg: DictConfig) -> None:
 
 def check_choose(cfg: DictConfig) -> None:
     """The same for conf/choose.yaml."""
-    _conform(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "from"]), Choose)
-    _check_at_least_one(cfg, "count n_jobs")
-    for key in ("level", "prune"):
-        if cfg[key] is not None and not 0 < cfg[key] < 1:
-            raise ConfigError(f"{key}={cfg[key]}: expected a number between 0 and 1, like {key}=0.05")
+    _conform(cfg, Choose)
+    _check_at_least_one(cfg, "n_strengths n_jobs rounds")
+    if not 0 < cfg.alpha < 1:
+        raise ConfigError(f"alpha={cfg.alpha}: expected a number between 0 and 1, like alpha=0.05")
     if cfg.folds is not None and cfg.folds < 2:
-        raise ConfigError(f"folds={cfg.folds}: expected 2 or more, or null: then all units are scored on the same part")
-    seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else cfg.seeds
-    if (not OmegaConf.is_list(seeds) and not isinstance(seeds, list)) or not seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds={cfg.seeds}: expected how many, as seeds=3, or which, as seeds=[0,1,2]")
-    if cfg.refine < 0:
-        raise ConfigError(f"refine={cfg.refine}: expected 0 or more, how many times further strengths are tried")
+        raise ConfigError(f"folds={cfg.folds}: expected 2 or more, or null: then all fits are scored on the same part")
+    if cfg.refine_rounds < 0:
+        raise ConfigError(
+            f"refine_rounds={cfg.refine_rounds}: expected 0 or more, how many times further strengths are tried"
+        )
     if cfg.sweep and not slug(cfg.sweep).strip("."):
         raise ConfigError(f"sweep={cfg.sweep}: expected a name with letters or digits, like sweep=mine")
     if cfg.sweep and slug(cfg.sweep) != cfg.sweep:

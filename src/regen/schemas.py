@@ -246,16 +246,19 @@ class WandbView:
 
 @dataclass
 class Choose(Train):
-    """conf/choose.yaml, but for `from`, which no field can be called"""
+    """conf/choose.yaml"""
 
     folds: int | None = None
-    seeds: Any = MISSING
-    count: int | None = None
+    rounds: int = MISSING
+    first_seed: int = 0
+    n_strengths: int | None = None
     search: Any = None
-    level: float = MISSING
-    prune: float | None = None
-    refine: int = MISSING
-    n_jobs: int = MISSING
+    alpha: float = MISSING
+    stop_early: bool = True
+    budget: str | None = None
+    refine_rounds: int = MISSING
+    n_jobs: int | None = None
+    runs: Any = None
     out: str | None = None
-    for_units: list[str] = MISSING
+    for_fits: list[str] = MISSING
     for_data: Any = MISSING

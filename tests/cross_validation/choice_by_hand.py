@@ -7,7 +7,7 @@ import pytest
 from comparing import by_hand
 from conftest import type_in
 
-UNIT = (
+FIT = (
     "data=ring",
     "data.train=160",
     "data.validation=80",

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cross_validation.choice_by_hand import UNIT, chosen, typed
+from cross_validation.choice_by_hand import FIT, chosen, typed
 from forking import killed_when
 
 from regen.runs import ROOT
@@ -17,11 +17,11 @@ R1 = ("regularizer=r1", "lambda_d=0,1")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a choice between none and 1, by two folds and one seed: four units."""
+    """The folder of a choice between none and 1, by two folds and one seed: four fits."""
     folder = tmp_path_factory.mktemp("choices") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
-        typed(patch, *UNIT, "n_jobs=1", "folds=2", "seeds=1", *R1, f"hydra.sweep.dir={folder}")
+        typed(patch, *FIT, "n_jobs=1", "folds=2", "seeds=1", *R1, f"hydra.sweep.dir={folder}")
     return folder
 
 
@@ -34,7 +34,7 @@ def choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         if begun:
             shutil.copytree(begun, folder)
         place = f"hydra.sweep.dir={folder}"
-        typed(monkeypatch, *UNIT, "n_jobs=1", "folds=2", "seeds=1", *overrides, place, status=status)
+        typed(monkeypatch, *FIT, "n_jobs=1", "folds=2", "seeds=1", *overrides, place, status=status)
         return folder
 
     return run
@@ -54,7 +54,7 @@ def test_strengths_folds_and_seeds_make_a_path_a_choice_and_the_command_of_the_f
     (answer,) = chosen(whole)["answers"]
     assert [one["strength"]["lambda_d"] for one in answer["points"]] == [0, 1]
     assert [(one["seed"], one["fold"]) for one in answer["rounds"]] == [(0, 0), (0, 1)]
-    assert len(answer["units"]) == 4
+    assert len(answer["fits"]) == 4
     assert answer["claim"]["sentence"].startswith("Too few to tell")
     command = chosen(whole)["command"]
     assert command.startswith("python src/train.py data=ring")
@@ -83,7 +83,7 @@ def test_units_are_the_jobs_of_a_plain_sweep_and_from_analyses_them_without_trai
     assert points(tmp_path / "out") == points(whole)
     assert sorted(chosen(tmp_path / "out")["command"].split()) == sorted(chosen(whole)["command"].split())
     folder = shutil.copytree(whole, tmp_path / "sweep")
-    plain = ("-m", "sweep=mine", *UNIT, "regularizer=none,r1", "lambda_d=1", "data.folds=2", "data.fold=0,1", "seed=0")
+    plain = ("-m", "sweep=mine", *FIT, "regularizer=none,r1", "lambda_d=1", "data.folds=2", "data.fold=0,1", "seed=0")
     train(*plain, "logger=csv", "trainer.threads=1", f"hydra.sweep.dir={folder}", smoke=False)
     assert stamps(folder) == stamps(whole)
 
@@ -94,7 +94,7 @@ def test_several_regularizers_have_a_path_each_and_share_the_units_without_any(w
     assert (r1["regularizer"], norm["regularizer"]) == ("r1", "spectral_norm")
     assert [one["strength"] for one in norm["points"]] == [{"on": 0}, {"on": 1}]
     assert (r1["claim"]["level"], norm["claim"]["level"]) == (0.025, 0.025)
-    assert {one["folder"] for one in r1["units"]} & {one["folder"] for one in norm["units"]}
+    assert {one["folder"] for one in r1["fits"]} & {one["folder"] for one in norm["fits"]}
     assert len(stamps(folder)) == 6
     assert f"The final model, at λ* of {chosen(folder)['regularizer']}:" in capsys.readouterr().out
 
@@ -108,7 +108,7 @@ def test_units_are_found_by_other_processes_too(whole, choose, monkeypatch) -> N
 def test_a_unit_that_fails_stops_the_choice(choose, capsys) -> None:
     folder = choose(*R1, "data.batch_size=999", status=1)
     said = capsys.readouterr().err
-    assert "units failed, and the choice stops" in said
+    assert "fits failed, and the choice stops" in said
     assert "data.batch_size=999 is larger than the training part" in said
     assert not (folder / "choice.json").exists()
 

@@ -1,4 +1,4 @@
-"""Every choice that the README, docs and the help type can be made: its units compose and pass the checks."""
+"""Every choice that the README, docs and the help type can be made: its fits compose and pass the checks."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ NODES = parse.options(sorted((CONF / "regularizer").glob("*.yaml")))
 
 
 @pytest.mark.parametrize("command", [one.strip() for one in TYPED if "from=" not in one and "--" not in one])
-def test_a_command_asks_for_units_that_can_be_trained(command):
+def test_a_command_asks_for_fits_that_can_be_trained(command):
     overrides = shlex.split(command)
     own = [one for one in overrides if one.partition("=")[0] in OWN]
     register_resolvers()

@@ -1,6 +1,6 @@
 """The whole of it on objectives of which the best strength is known.
 
-Score = valley(λ) + fold + seed + unit: folds differ by 1 (standard deviation), seeds by 0.5, units of one fold and seed by 1.
+Score = valley(λ) + fold + seed + fit: folds differ by 1 (standard deviation), seeds by 0.5, fits of one fold and seed by 1.
 """
 
 import math
@@ -28,11 +28,11 @@ def raced(objective, folds: int, seeds: int, *key: object) -> Table:
     draws = Draws("known", *key)
     noise = draws.normal(1, 1, folds) + 0.5 * draws.normal(1, seeds, 1) + draws.normal(len(STRENGTHS), seeds, folds)
     race = Race(STRENGTHS, range(folds), range(seeds))
-    while units := race.next():
-        for unit in units:
-            at = STRENGTHS.index(unit.strength), unit.seed, unit.fold
-            race.tell(unit, objective(unit.strength[0]) + float(noise[at]))
-    return Table({unit: Score(score) for unit, score in race.scores.items()})
+    while fits := race.next():
+        for fit in fits:
+            at = STRENGTHS.index(fit.strength), fit.seed, fit.fold
+            race.tell(fit, objective(fit.strength[0]) + float(noise[at]))
+    return Table({fit: Score(score) for fit, score in race.scores.items()})
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the command line asks: candidates, their axes, and what each unit is told."""
+"""What the command line asks: candidates, their axes, and what each fit is told."""
 
 import pytest
 from omegaconf import OmegaConf

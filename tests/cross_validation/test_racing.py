@@ -3,31 +3,31 @@
 import pytest
 
 from regen.cross_validation.racing import Race
-from regen.cross_validation.score_table import Unit
+from regen.cross_validation.score_table import Fit
 from regen.randomness import Draws, permutation
 
 STRENGTHS = [(0.0,), (0.1,), (1.0,)]
 NAN = float("nan")
 
 
-def run(race: Race, scores) -> list[Unit]:
+def run(race: Race, scores) -> list[Fit]:
     ran = []
-    while units := race.next():
-        for unit in units:
-            race.tell(unit, scores(unit))
-        ran += units
+    while fits := race.next():
+        for fit in fits:
+            race.tell(fit, scores(fit))
+        ran += fits
     return ran
 
 
-def bad(unit: Unit) -> float:
+def bad(fit: Fit) -> float:
     """1 is the best, 0.1 is worse by 5, 0 by 9; each fold and seed is as hard as it is."""
-    return {0.0: 9, 0.1: 5, 1.0: 0}[unit.strength[0]] + 100 * unit.fold + 10 * unit.seed
+    return {0.0: 9, 0.1: 5, 1.0: 0}[fit.strength[0]] + 100 * fit.fold + 10 * fit.seed
 
 
 def test_a_round_is_all_strengths_on_one_fold_with_one_seed():
     race = Race(STRENGTHS, folds=[0, 1], seeds=[0, 1])
-    assert race.next() == [Unit(one, 0, 0) for one in STRENGTHS]
-    order = list(dict.fromkeys((unit.seed, unit.fold) for unit in run(race, bad)))
+    assert race.next() == [Fit(one, 0, 0) for one in STRENGTHS]
+    order = list(dict.fromkeys((fit.seed, fit.fold) for fit in run(race, bad)))
     assert order == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
@@ -35,7 +35,7 @@ def test_a_strength_that_loses_five_rounds_gets_no_sixth_and_0_gets_all():
     race = Race(STRENGTHS, folds=range(4), seeds=range(2))
     ran = run(race, bad)
     assert race.dropped == {(0.1,): 5} and race.racing == [(0.0,), (1.0,)]
-    assert [sum(unit.strength == one for unit in ran) for one in STRENGTHS] == [8, 5, 8]
+    assert [sum(fit.strength == one for fit in ran) for one in STRENGTHS] == [8, 5, 8]
 
 
 def test_four_rounds_prove_nothing():
@@ -61,9 +61,9 @@ def test_where_more_is_better_the_least_are_dropped():
 def test_a_strength_that_memorizes_drops_no_other_but_may_be_dropped(sign):
     def dropped(copied: float, rounds: int) -> dict:
         race = Race(STRENGTHS, folds=range(8), seeds=[0], higher_is_better=sign < 0)
-        while units := race.next():
-            for unit in units:
-                race.tell(unit, sign * bad(unit), memorizes=unit.strength == (copied,) and unit.fold < rounds)
+        while fits := race.next():
+            for fit in fits:
+                race.tell(fit, sign * bad(fit), memorizes=fit.strength == (copied,) and fit.fold < rounds)
         return race.dropped
 
     assert dropped(1.0, 8) == {}  # 0.1 is the best of the others
@@ -73,15 +73,15 @@ def test_a_strength_that_memorizes_drops_no_other_but_may_be_dropped(sign):
 
 def test_where_all_strengths_memorize_none_is_dropped():
     race = Race(STRENGTHS, folds=range(8), seeds=[0])
-    while units := race.next():
-        for unit in units:
-            race.tell(unit, bad(unit), memorizes=True)
+    while fits := race.next():
+        for fit in fits:
+            race.tell(fit, bad(fit), memorizes=True)
     assert not race.dropped
 
 
 def test_a_strength_that_diverges_is_dropped():
     race = Race(STRENGTHS, folds=range(8), seeds=[0])
-    run(race, lambda unit: NAN if unit.strength == (1.0,) else bad(unit))
+    run(race, lambda fit: NAN if fit.strength == (1.0,) else bad(fit))
     assert race.dropped == {(1.0,): 5}
 
 
@@ -92,29 +92,29 @@ def test_strengths_that_all_diverge_are_equal():
 
 
 def test_told_in_any_order_by_workers_that_ran_ahead_it_comes_to_the_same():
-    units = [Unit(one, fold, seed) for one in STRENGTHS for seed in range(2) for fold in range(5)]
-    drawn = dict(zip(units, Draws("race").normal(30).tolist(), strict=True))
-    scores = {unit: value + bad(unit) for unit, value in drawn.items()}
+    fits = [Fit(one, fold, seed) for one in STRENGTHS for seed in range(2) for fold in range(5)]
+    drawn = dict(zip(fits, Draws("race").normal(30).tolist(), strict=True))
+    scores = {fit: value + bad(fit) for fit, value in drawn.items()}
     alone, ahead = (Race(STRENGTHS, folds=range(5), seeds=range(2)) for _ in range(2))
     run(alone, scores.get)
     for place in permutation(30, "race").tolist():
-        ahead.tell(units[place], scores[units[place]])
+        ahead.tell(fits[place], scores[fits[place]])
     assert alone.dropped and ahead.dropped == alone.dropped and ahead.scores == alone.scores
 
 
 def test_a_new_race_that_is_told_the_same_goes_on_where_the_other_was():
     first, second = (Race(STRENGTHS, folds=range(5), seeds=range(2)) for _ in range(2))
-    for unit in first.next(ahead=6)[:19]:
-        first.tell(unit, bad(unit))
-    for unit, score in first.scores.items():
-        second.tell(unit, score)
-    assert second.next() == first.next() == [Unit((1.0,), 1, 1)]  # 0 ran ahead
+    for fit in first.next(ahead=6)[:19]:
+        first.tell(fit, bad(fit))
+    for fit, score in first.scores.items():
+        second.tell(fit, score)
+    assert second.next() == first.next() == [Fit((1.0,), 1, 1)]  # 0 ran ahead
 
 
 def test_idle_workers_get_units_of_further_rounds():
     race = Race(STRENGTHS, folds=range(3), seeds=[0])
-    race.tell(Unit((0.1,), 0, 0), 1)
-    assert race.next() == [Unit((0.0,), 0, 0), Unit((1.0,), 0, 0)]
+    race.tell(Fit((0.1,), 0, 0), 1)
+    assert race.next() == [Fit((0.0,), 0, 0), Fit((1.0,), 0, 0)]
     assert len(race.next(ahead=1)) == 5 and len(race.next(ahead=9)) == 8
 
 
@@ -128,9 +128,9 @@ def test_races_that_cannot_be_run_are_refused():
     with pytest.raises(ValueError, match="expected a level between 0 and 1, got 5"):
         Race(STRENGTHS, folds=[0], seeds=[0], level=5)
     race = Race(STRENGTHS, folds=[0], seeds=[0])
-    with pytest.raises(ValueError, match="is none of the race's units"):
-        race.tell(Unit((2.0,), 0, 0), 1)
-    race.tell(Unit((0.1,), 0, 0), NAN)
-    race.tell(Unit((0.1,), 0, 0), NAN)
+    with pytest.raises(ValueError, match="is none of the race's fits"):
+        race.tell(Fit((2.0,), 0, 0), 1)
+    race.tell(Fit((0.1,), 0, 0), NAN)
+    race.tell(Fit((0.1,), 0, 0), NAN)
     with pytest.raises(ValueError, match="was told nan, and now 1"):
-        race.tell(Unit((0.1,), 0, 0), 1)
+        race.tell(Fit((0.1,), 0, 0), 1)

@@ -7,12 +7,12 @@ import pytest
 from cross_validation.test_score_table import NAN, memorizing, table
 
 from regen.cross_validation.regularization_path import path, standard_error, standing
-from regen.cross_validation.score_table import Score, Table, Unit
+from regen.cross_validation.score_table import Score, Table, Fit
 from regen.randomness import Draws
 
 
 def test_a_point_has_the_means_and_with_one_seed_the_usual_standard_error():
-    scores = {Unit((0.0,), fold, 0): Score(v, v - 1, v + 1, 10) for fold, v in enumerate([1.0, 2.0, 6.0])}
+    scores = {Fit((0.0,), fold, 0): Score(v, v - 1, v + 1, 10) for fold, v in enumerate([1.0, 2.0, 6.0])}
     (point,) = path(Table(scores))
     assert (point.mean, point.train, point.gap, point.cost) == (3, 2, 4, 10)
     assert point.se == pytest.approx(math.sqrt(7 / 3))  # variance 7, three folds
@@ -40,7 +40,7 @@ def test_the_standard_error_is_that_of_other_folds_and_other_seeds():
     labels = list(range(folds)) * seeds, [seed for seed in range(seeds) for _ in range(folds)]
     squares = np.mean([standard_error(one, *labels) ** 2 for one in values[:500]])
     assert squares == pytest.approx(values.mean(1).var(), rel=0.15)
-    assert (values.var(1, ddof=1) / 15).mean() < 0.35 * values.mean(1).var()  # units are not independent
+    assert (values.var(1, ddof=1) / 15).mean() < 0.35 * values.mean(1).var()  # fits are not independent
 
 
 def test_a_strength_without_its_hard_rounds_gets_no_better_mean():

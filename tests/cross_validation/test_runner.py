@@ -1,4 +1,4 @@
-"""Which units are run: round by round, filled up for idle workers, without what is ruled out, and finer around the best."""
+"""Which fits are run: round by round, filled up for idle workers, without what is ruled out, and finer around the best."""
 
 import json
 import math
@@ -9,14 +9,14 @@ import pytest
 from regen.cross_validation.candidate import Axis, Candidate
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.runner import Raced, Rules, overrides, raced
-from regen.cross_validation.score_table import Unit
+from regen.cross_validation.score_table import Fit
 
 R1 = Candidate("r1", ("data=ring",), (Axis("lambda_d", (0.0, 0.1, 1.0, 10.0)),), whole=True)
 RULES = Rules(folds=tuple(range(5)), seeds=(0, 1), prune=0.05, n_jobs=1, refine=0, higher=False)
 
 
 class Launcher:
-    """Stands for Hydra's launcher: a unit's result is 1 + log10(λ)² and a little by round, its best is 1.
+    """Stands for Hydra's launcher: a fit's result is 1 + log10(λ)² and a little by round, its best is 1.
 
     sign     of the result; monitor: its name
     copied   the override with which runs memorize
@@ -55,7 +55,7 @@ def strengths(found: Raced) -> list[float]:
 
 def test_strengths_that_are_ruled_out_get_no_further_rounds_and_0_gets_all(tmp_path):
     found = raced(R1, RULES, Launcher(tmp_path))
-    rounds = {one: sum(unit.strength == (one,) for unit in found.scores) for one in strengths(found)}
+    rounds = {one: sum(fit.strength == (one,) for fit in found.scores) for one in strengths(found)}
     assert rounds == {0.0: 10, 0.1: 5, 1.0: 10, 10.0: 5}
     assert found.dropped == {(0.1,): 5, (10.0,): 5}
     assert all(one.score.cost == 10 for one in found.trained.values())
@@ -70,7 +70,7 @@ def test_however_many_workers_there_are_the_scores_are_the_same(tmp_path):
     one = raced(R1, RULES, Launcher(tmp_path))
     launcher = Launcher(tmp_path)
     many = raced(R1, RULES.__class__(**{**vars(RULES), "n_jobs": 3}), launcher)
-    told = [{unit: repr(score) for unit, score in found.scores.items()} for found in (one, many)]  # nan is not nan
+    told = [{fit: repr(score) for fit, score in found.scores.items()} for found in (one, many)]  # nan is not nan
     assert told[0] == told[1]
     assert all(len(batch) % 3 == 0 for batch in launcher.batches[:-1])
 
@@ -99,8 +99,8 @@ def test_where_more_is_better_the_same_strengths_are_ruled_out_and_refined(tmp_p
         raced(R1, RULES.__class__(**{**vars(rules), "higher": True}), Negative(tmp_path)),
     )
     assert higher.dropped == lower.dropped and strengths(higher) == strengths(lower) == [0, 0.1, 0.32, 1, 3.2, 10]
-    signed = {unit: -score.held_out for unit, score in higher.scores.items()}
-    assert signed == {unit: score.held_out for unit, score in lower.scores.items()}
+    signed = {fit: -score.held_out for fit, score in higher.scores.items()}
+    assert signed == {fit: score.held_out for fit, score in lower.scores.items()}
 
 
 def test_a_memorizing_strength_rules_out_no_other_and_is_not_refined(tmp_path):
@@ -108,9 +108,9 @@ def test_a_memorizing_strength_rules_out_no_other_and_is_not_refined(tmp_path):
         copied = "lambda_d=1"
 
     found = raced(R1, RULES, Copying(tmp_path))
-    rounds = {one: sum(unit.strength == (one,) for unit in found.scores) for one in (0.1, 1.0, 10.0)}
+    rounds = {one: sum(fit.strength == (one,) for fit in found.scores) for one in (0.1, 1.0, 10.0)}
     assert rounds == {0.1: 10, 1.0: 10, 10.0: 10}
-    assert all(trained.score.memorizes == (unit.strength == (1.0,)) for unit, trained in found.trained.items())
+    assert all(trained.score.memorizes == (fit.strength == (1.0,)) for fit, trained in found.trained.items())
     finer = raced(R1, RULES.__class__(**{**vars(RULES), "refine": 1}), Copying(tmp_path))
     assert strengths(finer) == [0, 0.01, 0.1, 0.32, 1, 10]  # around 0.1, the best of the others
 
@@ -130,6 +130,6 @@ def test_a_failed_unit_is_no_score(tmp_path):
 
 
 def test_a_unit_is_told_its_strength_its_fold_and_its_seed():
-    told = overrides(R1, Unit((0.1,), fold=2, seed=7), range(5))
+    told = overrides(R1, Fit((0.1,), fold=2, seed=7), range(5))
     assert told == ["data=ring", "regularizer=r1", "lambda_d=0.1", "data.folds=5", "data.fold=2", "seed=7"]
-    assert overrides(R1, Unit((0.0,), 0, 7), (None,)) == ["data=ring", "regularizer=none", "seed=7"]
+    assert overrides(R1, Fit((0.0,), 0, 7), (None,)) == ["data=ring", "regularizer=none", "seed=7"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regen.cross_validation.score_table import Score, Table, Unit, ordered, shown
+from regen.cross_validation.score_table import Score, Table, Fit, ordered, shown
 
 NAN = float("nan")
 
@@ -17,7 +17,7 @@ def table(rows: dict[float, list[float | None]], seeds: int = 1, higher_is_bette
         folds = len(values) // seeds
         for place, value in enumerate(values):
             if value is not None:
-                scores[Unit((float(strength),), place % folds, place // folds)] = Score(value)
+                scores[Fit((float(strength),), place % folds, place // folds)] = Score(value)
     return Table(scores, higher_is_better)
 
 
@@ -48,13 +48,13 @@ def test_averages_over_seeds_leave_a_round_for_each_fold():
 
 
 def memorizing(rows: dict[float, list[float | None]], copies: dict[float, int], **options) -> Table:
-    """A table in which the first `copies` units of a strength memorize."""
+    """A table in which the first `copies` fits of a strength memorize."""
     plain, seen = table(rows, **options), dict.fromkeys(copies, 0)
     scores = {}
-    for unit, score in plain.scores.items():
-        (strength,) = unit.strength
+    for fit, score in plain.scores.items():
+        (strength,) = fit.strength
         seen[strength] = seen.get(strength, 0) + 1
-        scores[unit] = replace(score, memorizes=seen[strength] <= copies.get(strength, 0))
+        scores[fit] = replace(score, memorizes=seen[strength] <= copies.get(strength, 0))
     return Table(scores, plain.higher_is_better)
 
 
@@ -78,10 +78,10 @@ def test_strengths_are_shown_as_they_are_typed():
 
 
 def test_tables_that_cannot_be_read_are_refused():
-    with pytest.raises(ValueError, match="expected scores of some units, got none"):
+    with pytest.raises(ValueError, match="expected scores of some fits, got none"):
         Table({})
     with pytest.raises(ValueError, match=r"same number of axes, got \[1, 2\]"):
-        Table({Unit((0.0,), 0, 0): Score(1), Unit((0.0, 1.0), 0, 0): Score(1)})
+        Table({Fit((0.0,), 0, 0): Score(1), Fit((0.0, 1.0), 0, 0): Score(1)})
     with pytest.raises(ValueError, match=r"expected λ = 0 among the strengths, to compare with; got 0.1, 1: add 0"):
         _ = table({0.1: [1], 1: [1]}).off
     with pytest.raises(ValueError, match=r"λ = 0 has no score for \(seed, fold\) \(0, 1\): run it there, too"):

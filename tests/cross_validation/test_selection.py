@@ -3,7 +3,7 @@
 import pytest
 from cross_validation.test_score_table import NAN, memorizing, table
 
-from regen.cross_validation.score_table import Score, Table, Unit
+from regen.cross_validation.score_table import Score, Table, Fit
 from regen.cross_validation.selection import best, one_standard_error
 
 
@@ -47,7 +47,7 @@ def test_the_strongest_within_the_error_has_no_more_diverged_units():
 
 def test_of_two_players_the_strongest_has_the_largest_sum_of_places():
     rows = {(0.0, 0.0): [9, 9], (0.0, 1.0): [1, 2], (0.1, 0.0): [2, 1], (0.1, 1.0): [2, 1]}
-    made = Table({Unit(one, fold, 0): Score(v) for one, values in rows.items() for fold, v in enumerate(values)})
+    made = Table({Fit(one, fold, 0): Score(v) for one, values in rows.items() for fold, v in enumerate(values)})
     assert best(made) == (0.0, 1.0) and one_standard_error(made) == (0.1, 1.0)
 
 
@@ -70,7 +70,7 @@ def test_where_every_strength_memorizes_there_is_no_choice_and_the_reason_is_sai
 
 
 def test_a_choice_that_cannot_be_made_says_why():
-    with pytest.raises(ValueError, match="all units diverged, at 0, 1: try other strengths"):
+    with pytest.raises(ValueError, match="all fits diverged, at 0, 1: try other strengths"):
         best(table({0: [NAN, NAN], 1: [NAN, NAN]}))
     with pytest.raises(ValueError, match="none of the strengths 0, 1 has a score in all 2 rounds: they lack 1, 1; run"):
         best(table({0: [1, None], 1: [None, 1]}))

@@ -126,5 +126,5 @@ def test_what_cannot_be_compared_is_refused():
         claim(table({1: [1, 2]}))
     with pytest.raises(ValueError, match=r"λ = 0 has no score for \(seed, fold\) \(0, 1\)"):
         claim(table({0: [1, None], 1: [1, 2]}))
-    with pytest.raises(ValueError, match="all units diverged"):
+    with pytest.raises(ValueError, match="all fits diverged"):
         claim(table({0: [NAN, NAN], 1: [NAN, NAN]}))

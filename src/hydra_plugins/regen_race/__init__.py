@@ -1,4 +1,4 @@
-"""Hydra's door to src/choose.py: a sweeper whose jobs are the units of a race. Imports nothing heavy."""
+"""Hydra's door to src/choose.py: a sweeper whose jobs are the fits of a race. Imports nothing heavy."""
 
 from dataclasses import dataclass
 

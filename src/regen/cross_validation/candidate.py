@@ -37,13 +37,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is typed for a unit at each strength.
+    """What is typed for a fit at each strength.
 
     name    of the option of the group regularizer: r1, or [l2,r1]
-    typed   overrides that all units share
+    typed   overrides that all fits share
     axes    at least one
-    whole   whether all axes at 0 leave nothing of it: the unit is then trained with regularizer=none, which is the same bit
-            for bit, and the same unit for all such candidates
+    whole   whether all axes at 0 leave nothing of it: the fit is then trained with regularizer=none, which is the same bit
+            for bit, and the same fit for all such candidates
     """
 
     name: str

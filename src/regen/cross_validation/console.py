@@ -1,4 +1,4 @@
-"""tell: a choice in the terminal, and the files that hold it."""
+"""Print the result of a cross-validation and write its files."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from regen.cross_validation.result import Answer, Choice
-from regen.cross_validation.text import cells, contents, kinds, sentences, written
+from regen.cross_validation.text import cells, contents, describe_final_model, kinds, sentences, written
 from regen.runs import write_json, write_safely
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
@@ -16,27 +16,40 @@ SPARED = ("train", "gap", "gap/copies", "seconds")
 STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 
+def save(choice: Choice) -> None:
+    """Write choice.json, path.csv, path.png and choose.html, without pictures of samples: the path so far."""
+    from regen.cross_validation import path_page, path_pictures
+
+    choice.out.mkdir(parents=True, exist_ok=True)
+    _write_tables(choice)
+    path_pictures.write(choice, [])
+    path_page.write(choice, [[] for _ in choice.answers])
+
+
 def tell(choice: Choice) -> float:
-    """Print and save it; the best mean held-out score."""
+    """Print and save a choice. Returns the mean held-out score of the recommended strength."""
     choice.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     for one in choice.answers:
         _show(console, choice, one)
     for words in choice.lacking:
         console.print(words, style="yellow", markup=False, highlight=False)
-    write_json(choice.out / "choice.json", contents(choice))
-    write_safely(choice.out / "path.csv", written(choice).encode())
+    _write_tables(choice)
     _draw(choice)
     if best := choice.winner:
-        of = f" of {best.candidate.name}" if len(choice.answers) > 1 else ""
-        console.print(f"\nThe final model, at λ*{of}:", style="bold", highlight=False)
-        console.print(f"  {best.command(best.best)}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"\nThe final model, {describe_final_model(best)}:", style="bold", markup=False, highlight=False)
+        console.print(f"  {best.command(best.recommended)}", soft_wrap=True, markup=False, highlight=False)
     elif any(one.passed_over for one in choice.answers):
         console.print("\nNo final model is recommended.", style="bold red", highlight=False)
     for path in (choice.out / name for name in FILES):
         if path.exists():
             console.print(f"{path.name:12} {path}", soft_wrap=True, markup=False, highlight=False)
     return choice.score
+
+
+def _write_tables(choice: Choice) -> None:
+    write_json(choice.out / "choice.json", contents(choice))
+    write_safely(choice.out / "path.csv", written(choice).encode())
 
 
 def _draw(choice: Choice) -> None:
@@ -59,7 +72,9 @@ def _show(console: Console, choice: Choice, answer: Answer) -> None:
         kept.remove(without[-1])
         drawn = _table(title, answer, [titles[i] for i in kept], [[row[i] for i in kept] for row in rows])
     console.print(drawn)
-    console.print(f"{answer.units} of {answer.all_units} units were trained", style="dim", highlight=False)
+    console.print(
+        f"{answer.fits} of the {answer.all_fits} fits of the full table were trained", style="dim", highlight=False
+    )
     for words in sentences(choice, answer):
         console.print(words, style="bold", markup=False, highlight=False)
 

@@ -1,10 +1,11 @@
-"""choose: strengths are trained or found, weighed, and what they say is printed and saved."""
+"""Cross-validate strengths: plan the fits, run them or read them from a sweep, and return the result."""
 
 import contextlib
 import math
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,12 +17,17 @@ from regen.build import build
 from regen.comparing.group import is_higher
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
-from regen.cross_validation.console import tell
-from regen.cross_validation.fits import Failed, Units
+from regen.cross_validation.console import save, tell
+from regen.cross_validation.fits import Failed, FitRunner
 from regen.cross_validation.from_runs import found
+from regen.cross_validation.plan import Cost, Plan, make_plan, parse_duration
+from regen.cross_validation.probe import measure_cost
+from regen.cross_validation.progress import FitProgress, reporter
 from regen.cross_validation.result import Choice, answer
-from regen.cross_validation.runner import Rules, raced
+from regen.cross_validation.runner import CandidateRunner, Rules
+from regen.cross_validation.score_table import Round
 from regen.cross_validation.sweep_name import OWN
+from regen.cross_validation.text import describe_plan
 from regen.errors import ConfigError
 from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features.source import Source
@@ -29,42 +35,149 @@ from regen.metrics.metric import SampleMetric
 from regen.misspelt import yamls
 from regen.sweeps.watch import Watch
 
+GB_A_FIT = 1.5  # memory of a training process
+FITS = 0.95  # of a budget; the rest is for starting, and for the pages in the end
+
 
 def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> float:
-    """Do what the command line asks; the best mean held-out score, nan if a unit failed or all diverged.
+    """Run what the command line asks for. Returns the mean held-out score of the recommended strength, nan if a fit failed.
 
-    Raises ConfigError on what cannot be run, and where runs say nothing of strengths.
+    Raises ConfigError on what cannot be run, and where the runs of `runs=` cannot be compared.
     """
-    HydraConfig.instance().set_config(cfg)  # what stands in the folder of --config-dir is admitted by it
+    HydraConfig.instance().set_config(cfg)  # the folder of --config-dir is admitted by it
     config.check_choose(cfg)
     Watch.quiet = True  # the path is the table
-    if cfg["from"]:
+    if cfg.runs:
         Watch.folder = None  # nothing is swept
         return tell(_from_runs(cfg, arguments))
+    validation = CrossValidation(cfg, arguments, context, task)
     try:
-        return tell(_trained(cfg, arguments, context, task))
+        validation.run()
     except Failed as failed:  # the sweep ends with exit status 1
-        again = "Mend what they say and type the same command again: what is done is kept."
-        print(f"error: units failed, and the choice stops:{failed}\n{again}", file=sys.stderr)
+        again = "Fix what they say and type the same command again: finished fits are kept."
+        print(f"error: fits failed, and the choice stops:{failed}\n{again}", file=sys.stderr)
         return math.nan
+    except KeyboardInterrupt:
+        if validation.has_scores:
+            print("\nInterrupted. The answer so far (the same command continues):")
+            tell(validation.choice)
+        raise
+    return tell(validation.choice)
 
 
-def _trained(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> Choice:
-    for_you = _presets(cfg, arguments)
-    if for_you:
-        print(f"typed for you with data={cfg.hydra.runtime.choices.data}: {' '.join(for_you)}")
-    asked = parse.parsed([*for_you, *arguments])
-    name = asked.single.pop("sweep").partition("=")[2]
-    beside = [f"sweep={name}", *(one for one in cfg.for_units if one.partition("=")[0] not in asked.single)]
-    units = Units(context, task, list(cfg.hydra.overrides.hydra), cfg.n_jobs, beside)
-    candidates = _candidates(cfg, asked, units)
-    strongest = [units.composed(one.overrides(one.strengths[-1])) for one in candidates]
-    for one in strongest:
-        config.check(one)
-    higher = _is_higher(strongest[0])
-    rules = Rules(_folds(cfg), _seeds(cfg), cfg.prune, cfg.n_jobs, cfg.refine, higher)
-    answers = [answer(raced(one, rules, units.run), higher, cfg.level / len(candidates)) for one in candidates]
-    return Choice(answers, strongest[0].monitor, higher, _out(cfg, Path(cfg.hydra.sweep.dir)), _settings(cfg), [])
+class CrossValidation:
+    """The fits of one command: their plan, their races, and the choice so far."""
+
+    def __init__(self, cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> None:
+        began = time.monotonic()
+        presets = _presets(cfg, arguments)
+        if presets:
+            print(f"typed for you with data={cfg.hydra.runtime.choices.data}: {' '.join(presets)}")
+        self.cfg, self.asked = cfg, parse.parsed([*presets, *arguments])
+        self.n_jobs = cfg.n_jobs or default_n_jobs(self.asked.single)
+        self.sweep, name = Path(cfg.hydra.sweep.dir), self.asked.single.pop("sweep").partition("=")[2]
+        shared = [f"sweep={name}", *(one for one in cfg.for_fits if one.partition("=")[0] not in self.asked.single)]
+        self.fits = FitRunner(context, task, list(cfg.hydra.overrides.hydra), self.n_jobs, shared)
+        self.candidates = _candidates(cfg, self.asked, self.fits)
+        configs = [self.fits.composed(one.overrides(one.strengths[-1])) for one in self.candidates]
+        for one in configs:
+            config.check(one)
+        self.monitor, self.higher = configs[0].monitor, _is_higher(configs[0])
+        self.deadline = began + FITS * parse_duration(cfg.budget) if cfg.budget else None
+        self.plan = self._plan(configs, shared)
+        self.runners: list[CandidateRunner] = []
+
+    @property
+    def level(self) -> float:
+        """The level of each candidate's claim (Bonferroni)."""
+        return self.cfg.alpha / len(self.candidates)
+
+    @property
+    def has_scores(self) -> bool:
+        return any(one.raced.scores for one in self.runners)
+
+    @property
+    def choice(self) -> Choice:
+        """The choice that the scores so far allow."""
+        raced = [one.raced for one in self.runners]
+        answers = [answer(one, self.higher, self.level) for one in raced if one.scores]
+        return Choice(
+            answers, self.monitor, self.higher, _out(self.cfg, self.sweep), _settings(self.cfg), self.plan.cuts
+        )
+
+    def run(self) -> None:
+        """Run the races, one candidate after the other. Raises Failed if a fit failed."""
+        progress, folds = FitProgress(self.sweep), self.cfg.folds
+        seeds = range(self.cfg.first_seed, self.cfg.first_seed + self.plan.rounds)
+        rules = Rules(
+            rounds=tuple(Round(seed, place if folds else 0) for place, seed in enumerate(seeds)),
+            folds=folds,
+            level=self.level,
+            stop_early=self.cfg.stop_early,
+            n_jobs=self.n_jobs,
+            refine_rounds=self.cfg.refine_rounds,
+            higher=self.higher,
+            deadline=self.deadline,
+            seconds=self.plan.seconds * self.n_jobs / self.plan.fits,
+        )
+        run = progress.watching(self.fits.run)
+        progress.most = self.plan.fits
+        report = reporter(progress, self.runners, self.n_jobs, lambda: save(self.choice))
+        self.runners += [CandidateRunner(one, rules, run, report) for one in self.candidates]
+        for runner in self.runners:
+            progress.text = f"{runner.candidate.name}, round 1 of at most {self.plan.rounds}"
+            runner.run()
+
+    def _plan(self, configs: Sequence[DictConfig], shared: Sequence[str]) -> Plan:
+        """Print and return the plan; with a budget, the candidates are reduced to it."""
+        cfg, iterations = self.cfg, _iterations(configs[0])
+        asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0)
+        if self.deadline is None:
+            planned = make_plan(asked, Cost(0.0, 0.0, 1), None, self.n_jobs, self.level, cfg.stop_early)
+        else:
+            jobs = [[*one.overrides(one.strengths[-1]), *shared[1:]] for one in self.candidates]
+            jobs = [jobs[place % len(jobs)] for place in range(max(self.n_jobs, len(jobs)))]
+            cost = measure_cost(jobs, configs[0], iterations, self.sweep / ".probe")
+            fewer = [
+                (n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in (4, 3) if not cfg.n_strengths
+            ]
+            left = self.deadline - time.monotonic()
+            planned = make_plan(asked, cost, left, self.n_jobs, self.level, cfg.stop_early, fewer)
+            self._reduce(planned, iterations)
+        print(describe_plan(self.candidates, planned, self.n_jobs, cfg.budget), flush=True)
+        return planned
+
+    def _reduce(self, planned: Plan, iterations: int) -> None:
+        if planned.iterations < iterations:
+            self.asked.single.pop("max_images", None)
+            self.asked.single["max_iterations"] = f"max_iterations={planned.iterations}"
+        self.candidates = _candidates(self.cfg, self.asked, self.fits, planned.n_strengths)
+
+    @staticmethod
+    def _counts(candidates: Sequence[Candidate]) -> tuple[int, ...]:
+        return tuple(len(one.strengths) - 1 for one in candidates)
+
+
+def default_n_jobs(single: Mapping[str, str]) -> int:
+    """Return the number of fits that run at once: one a CPU core of this process, or one a GPU with a GPU trainer."""
+    if "gpu" in single.get("trainer", "") or single.get("trainer.accelerator", "").endswith("gpu"):
+        import torch
+
+        return max(1, torch.cuda.device_count())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(_memory_gb() // GB_A_FIT) or 1))
+
+
+def _memory_gb() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (ValueError, OSError, AttributeError):
+        return math.inf
+
+
+def _iterations(cfg: DictConfig) -> int:
+    """The iterations of a fit, of its images if those are given (one process and one D step an iteration)."""
+    return cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / cfg.data.batch_size)
 
 
 def _from_runs(cfg: DictConfig, arguments: Sequence[str]) -> Choice:
@@ -72,9 +185,9 @@ def _from_runs(cfg: DictConfig, arguments: Sequence[str]) -> Choice:
     more = [one for key, one in asked.single.items() if key not in ("monitor", "sweep")]
     if more or asked.swept:
         named = ", ".join([*more, *asked.swept])
-        raise ConfigError(f"from={cfg['from']} analyses the runs there and trains none: leave out {named}")
-    known = found(cfg["from"], cfg.monitor if "monitor" in asked.single else None)
-    answers = [answer(one, known.higher, cfg.level / len(known.raced)) for one in known.raced]
+        raise ConfigError(f"runs={cfg.runs} analyses these runs and trains none: leave out {named}")
+    known = found(cfg.runs, cfg.monitor if "monitor" in asked.single else None)
+    answers = [answer(one, known.higher, cfg.alpha / len(known.raced)) for one in known.raced]
     folders = {one.folder.parent for raced in known.raced for one in raced.trained.values()}
     out = _out(cfg, Path(os.path.commonpath(folders)))
     return Choice(answers, known.monitor, known.higher, out, _settings(cfg), known.lacking)
@@ -90,15 +203,17 @@ def _presets(cfg: DictConfig, arguments: Sequence[str]) -> list[str]:
     return [one for one in presets.get("typed", []) if one.partition("=")[0] not in own]
 
 
-def _candidates(cfg: DictConfig, asked: parse.Asked, units: Units) -> list[Candidate]:
+def _candidates(
+    cfg: DictConfig, asked: parse.Asked, fits: FitRunner, n_strengths: int | None = None
+) -> list[Candidate]:
     default = "none"
     if "regularizer" not in {**asked.single, **asked.swept}:
         shared = [
             one for key, one in asked.single.items() if "regularizer." not in key and not key.startswith("lambda_")
         ]
-        names = list(units.composed(shared).regularizer)
+        names = list(fits.composed(shared).regularizer)
         default = names[0] if len(names) == 1 else f"[{','.join(names)}]"
-    return parse.candidates(asked, parse.options(yamls("regularizer")), default, cfg)
+    return parse.candidates(asked, parse.options(yamls("regularizer")), default, cfg, n_strengths)
 
 
 def _is_higher(cfg: DictConfig) -> bool:
@@ -107,14 +222,6 @@ def _is_higher(cfg: DictConfig) -> bool:
     with contextlib.suppress(ConfigError):  # a figure that only the data measure
         return is_higher_better(monitored(cfg.monitor, metrics, Source()), metrics)
     return is_higher(cfg.monitor)
-
-
-def _folds(cfg: DictConfig) -> tuple[int | None, ...]:
-    return tuple(range(cfg.folds)) if cfg.folds else (None,)
-
-
-def _seeds(cfg: DictConfig) -> tuple[int, ...]:
-    return tuple(range(cfg.seeds)) if isinstance(cfg.seeds, int) else tuple(cfg.seeds)
 
 
 def _out(cfg: DictConfig, otherwise: Path) -> Path:

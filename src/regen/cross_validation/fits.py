@@ -1,4 +1,4 @@
-"""Units: trainings of the choice, run as jobs of a sweep by whichever launcher of Hydra is chosen."""
+"""FitRunner: trainings of the choice, run as jobs of a sweep by whichever launcher of Hydra is chosen."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
 from regen.comparing.gather import why
-from regen.cross_validation.score_table import Score, Unit
+from regen.cross_validation.score_table import Fit, Score
 from regen.eligibility import memorizes
 from regen.runs import Folder, read_json
 
@@ -19,25 +19,27 @@ GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
 
 
 class Failed(Exception):
-    """Some units failed: they are no result, and the choice waits until they are."""
+    """Some fits failed: they are no result, and the choice waits until they are."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A unit that ended, and its run's folder."""
+    """A fit that ended, its run's folder, its number of iterations, and its duration in seconds, evaluations included."""
 
-    unit: Unit
+    fit: Fit
     folder: Path
     score: Score
+    iterations: int = 0
+    seconds: float = 0.0
 
 
-class Units:
+class FitRunner:
     """Runs lists of overrides of src/train.py through Hydra's launcher, each in its folder of the sweep.
 
     A job that is done returns what is stored, one that was interrupted goes on (regen.sweeps.job).
 
     of_hydra  overrides of Hydra's own keys; n_jobs > 1 is joblib's launcher unless they name another
-    beside    what every unit is told that changes no figure
+    beside    what every fit is told that changes no figure
     """
 
     def __init__(
@@ -65,14 +67,17 @@ class Units:
         return [Path(one.hydra_cfg.hydra.runtime.output_dir) for one in made]
 
 
-def scored(unit: Unit, folder: Path) -> Trained:
+def scored(fit: Fit, folder: Path) -> Trained:
     """What the files of a run say. Raises Failed unless it finished or diverged."""
     result = read_json(Folder(folder).result)
     status = result.get("status")
     if status not in ("finished", "diverged") or (folder / "error.txt").exists():
         reason = why(folder) or result.get("reason") or "it has no result"
         raise Failed(f"{folder.name}: {reason}")
-    return Trained(unit, folder, score(result))
+    seconds = _number(result.get("seconds"))
+    return Trained(
+        fit, folder, score(result), int(result.get("iteration") or 0), 0.0 if math.isnan(seconds) else seconds
+    )
 
 
 def score(result: dict, monitor: str | None = None) -> Score:

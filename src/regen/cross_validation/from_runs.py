@@ -9,7 +9,7 @@ from regen.comparing.typed import Value, settings, text
 from regen.cross_validation.candidate import Axis, Candidate, values
 from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
-from regen.cross_validation.score_table import Unit
+from regen.cross_validation.score_table import Fit
 from regen.errors import ConfigError
 from regen.stored_config import plain_overrides
 from regen.sweeps.names import KNOBS
@@ -38,7 +38,7 @@ def found(places: str | Sequence[str], monitor: str | None) -> Found:
     others = sorted({key for one in told for key in one if key != "regularizer" and not _is_strength(key)})
     if others:
         raise ConfigError(
-            f"from={places}: the runs differ in {', '.join(others)}, and a choice is one of strengths: "
+            f"runs={places}: the runs differ in {', '.join(others)}, and a choice is one of strengths: "
             "name a folder or a glob of runs that have these in common"
         )
     ended = [(run, one) for run, one in zip(runs, told, strict=True) if run.status in ("finished", "diverged")]
@@ -46,7 +46,7 @@ def found(places: str | Sequence[str], monitor: str | None) -> Found:
     words = [f"{lacking} of {len(runs) + len(failed)} runs have no result yet or failed: left out"] if lacking else []
     names = [name for name in dict.fromkeys(_name(run, one) for run, one in ended) if name != NONE]
     if not names:
-        raise ConfigError(f"from={places}: expected finished runs with a regularizer, got {len(runs)} runs, none such")
+        raise ConfigError(f"runs={places}: expected finished runs with a regularizer, got {len(runs)} runs, none such")
     judged = compare_runs(runs, monitor)
     raced = [_raced(name, [pair for pair in ended if _name(*pair) in (name, NONE)], judged.monitor) for name in names]
     return Found(raced, judged.monitor, judged.higher, words)
@@ -56,16 +56,16 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
     keys = list(dict.fromkeys(key for _, one in runs for key in one if key != "regularizer"))
     numbers = {key: [_as_number(key, one[key]) for _, one in runs if key in one] for key in keys}
     axes = tuple(Axis(key, values(found)) for key, found in numbers.items()) or (Axis("", (0.0, 1.0)),)
-    trained: dict[Unit, Trained] = {}
+    trained: dict[Fit, Trained] = {}
     for run, one in runs:
         off = _name(run, one) == NONE
         strength = tuple(0.0 if off else float(one.get(key, 1.0)) for key in keys) or (0.0 if off else 1.0,)
         seed, fold = run.draw
-        unit = Unit(strength, int(fold or 0), int(seed))
-        trained[unit] = Trained(unit, run.folder.path, score(run.result, monitor))
+        fit = Fit(strength, int(fold or 0), int(seed))
+        trained[fit] = Trained(fit, run.folder.path, score(run.result, monitor))
     whole = any(_name(*pair) == NONE for pair in runs)
     candidate = Candidate(name, tuple(_shared([run for run, _ in runs])), axes, whole)
-    return Raced(candidate, trained, {unit: one.score for unit, one in trained.items()}, {})
+    return Raced(candidate, trained, {fit: one.score for fit, one in trained.items()}, {})
 
 
 def _shared(runs: Sequence[Run]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the command line asks: which regularizers, at which strengths, and what all units share."""
+"""What the command line asks: which regularizers, at which strengths, and what all fits share."""
 
 import math
 import re
@@ -17,9 +17,10 @@ from regen.cross_validation.sweep_name import OWN, is_strength
 from regen.errors import ConfigError
 from regen.sweeps.names import KNOBS
 
-INSTEAD = {"seed": "seeds=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
+INSTEAD = {"seed": "first_seed=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
 COUNTS = {1: 6}  # strengths beside 0, by the number of axes
 FEW = 3  # of more axes
+Ranges = Mapping[str, Sequence[float]] | None  # by lambda_g, lambda_d or another strength
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def parsed(arguments: Sequence[str]) -> Asked:
     for one in OverridesParser.create().parse_overrides(list(arguments)):
         key = one.get_key_element()
         if key in INSTEAD:
-            raise ConfigError(f"{one.input_line}: the choice itself goes over folds and seeds: type {INSTEAD[key]}…")
+            raise ConfigError(f"{one.input_line}: src/choose.py sets folds and seeds itself: type {INSTEAD[key]}…")
         if key in OWN:
             continue
         if not one.is_sweep_override():
@@ -51,12 +52,15 @@ def parsed(arguments: Sequence[str]) -> Asked:
     return Asked(single, swept)
 
 
-def candidates(asked: Asked, nodes: Mapping[str, DictConfig], default: str, cfg: DictConfig) -> list[Candidate]:
+def candidates(
+    asked: Asked, nodes: Mapping[str, DictConfig], default: str, cfg: DictConfig, n_strengths: int | None = None
+) -> list[Candidate]:
     """One for each regularizer of the command line.
 
     nodes     what conf/regularizer/*.yaml hold, by option
     default   the option where none is typed
-    cfg       with count and search
+    cfg       with n_strengths and search
+    n_strengths  on an axis, instead of those of cfg
 
     Raises ConfigError where there is no regularizer, and on strengths that none of them has or that cannot be compared with 0.
     """
@@ -64,14 +68,16 @@ def candidates(asked: Asked, nodes: Mapping[str, DictConfig], default: str, cfg:
     names = [name for name in names if name not in ("none", "[none]", "[]")]
     if not names:
         raise ConfigError("which regularizer? Type regularizer=r1, or several: regularizer=r1,l2,diffaugment")
-    found = [_candidate(name, asked, nodes, cfg) for name in names]
+    found = [_candidate(name, asked, nodes, cfg.search, n_strengths or cfg.n_strengths) for name in names]
     reached = {axis.key for one in found for axis in one.axes}
     for key in asked.swept.keys() - reached - {"regularizer"}:
         raise ConfigError(f"{key}={','.join(asked.swept[key])}: no chosen regularizer has it ({', '.join(names)})")
     return found
 
 
-def _candidate(name: str, asked: Asked, nodes: Mapping[str, DictConfig], cfg: DictConfig) -> Candidate:
+def _candidate(
+    name: str, asked: Asked, nodes: Mapping[str, DictConfig], search: DictConfig | None, n_strengths: int | None
+) -> Candidate:
     members: dict[str, DictConfig] = {}
     for option in re.findall(r"\w+", name):
         if option not in nodes:
@@ -81,7 +87,7 @@ def _candidate(name: str, asked: Asked, nodes: Mapping[str, DictConfig], cfg: Di
     axes = [Axis(key, _numbers(key, found)) for key, found in asked.swept.items() if _has(key, members)]
     if not axes and len(members) == 1:
         ((member, node),) = members.items()
-        axes = _from_passport(member, node, single, cfg)
+        axes = _from_passport(member, node, single, search, n_strengths)
     axes = axes or [Axis("", (0.0, 1.0))]
     whole = axes[0].key == "" or (len(members) == 1 and _leaves_nothing(*members.popitem(), axes, single))
     for axis in axes:
@@ -92,16 +98,18 @@ def _candidate(name: str, asked: Asked, nodes: Mapping[str, DictConfig], cfg: Di
     return Candidate(name, tuple(single.values()), tuple(axes), whole)
 
 
-def _from_passport(member: str, node: DictConfig, single: Mapping[str, str], cfg: DictConfig) -> list[Axis]:
+def _from_passport(
+    member: str, node: DictConfig, single: Mapping[str, str], search: DictConfig | None, n_strengths: int | None
+) -> list[Axis]:
     """The strengths worth searching that are not typed, and that the yaml does not set to 0."""
     ranges = {
         knob: ends
         for knob, ends in resolve(node._target_, f"regularizer.{member}").search.items()
         if _typed(member, knob, single) is None and node.get(knob) != 0
     }
-    if cfg.search:
-        ranges |= {knob: ends for knob, ends in cfg.search.items() if knob in ranges}
-    count = cfg.count or COUNTS.get(len(ranges), FEW)
+    if search:
+        ranges |= {knob: ends for knob, ends in search.items() if knob in ranges}
+    count = n_strengths or COUNTS.get(len(ranges), FEW)
     return [
         Axis(knob if knob in KNOBS else f"regularizer.{member}.{knob}", tuple(_grid(knob, ends, count)))
         for knob, ends in ranges.items()

@@ -9,7 +9,7 @@ from regen.cross_validation.path_pictures import label
 from regen.cross_validation.path_plots import panels
 from regen.cross_validation.result import Answer, Choice
 from regen.cross_validation.sample_grids import Row
-from regen.cross_validation.text import cells, kinds, sentences
+from regen.cross_validation.text import cells, describe_final_model, kinds, sentences
 from regen.page.ink import plot
 from regen.page.pixels import data_uri
 from regen.page.templating import templates
@@ -32,11 +32,18 @@ def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
         for answer, found in zip(choice.answers, strips, strict=True)
     ]
     parts = zip(choice.answers, told, drawn, rows, strict=True)
-    swept = not choice.settings["from"] and not choice.settings["out"]  # then compare.html is made as the sweep ends
+    swept = not choice.settings["runs"] and not choice.settings["out"]  # then compare.html is made as the sweep ends
     compared = "compare.html" if swept or (choice.out / "compare.html").exists() else None
     found = templates(__file__, comparing.__file__)
     return found.get_template("choose.html").render(
-        choice=choice, best=best, parts=list(parts), meaning=meaning, name=choice.out.name, compared=compared
+        choice=choice,
+        best=best,
+        parts=list(parts),
+        meaning=meaning,
+        name=choice.out.name,
+        compared=compared,
+        headline=" ".join(sentences(choice, best)[:2]) if best else "",
+        final=describe_final_model(best) if best else "",
     )
 
 

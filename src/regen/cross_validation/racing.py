@@ -1,116 +1,166 @@
-"""Pruning: strengths that the rounds so far rule out get no further rounds."""
+"""Successive halving over rounds: strengths that rank low get no further rounds, and rounds end when the answer is clear."""
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from regen.cross_validation.regularization_path import standing
-from regen.cross_validation.score_table import Round, Strength, Unit, better_by, ordered, shown
-from regen.cross_validation.signed_rank import chance, signed_ranks
-from regen.eligibility import is_passed_over
+from regen.cross_validation.score_table import Fit, Round, Score, Strength, Table, ordered, shown
+from regen.cross_validation.selection import mean_ranks
+from regen.cross_validation.significance import p_value, rounds_needed
+
+SCREENING = 3  # rounds after which the lower half of the strengths is dropped
+FUTILE = (0.35, 0.2)  # p above which the rounds end at the first and second look: a claim has become unlikely
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When strengths are dropped and when the rounds may end.
+
+    screening  rounds after which the lower half of the strengths is dropped; None: never
+    looks      numbers of rounds after which the claim is tested; the last is the number of rounds
+    level      at which it is tested each time, so that all looks together keep the level of the answer
+    """
+
+    screening: int | None
+    looks: tuple[int, ...]
+    level: float
+
+
+def schedule(others: int, rounds: int, level: float, stop_early: bool) -> Schedule:
+    """Return the schedule for a number of strengths other than 0.
+
+    The looks are a group-sequential test with Pocock's constant boundary (Pocock 1977). The first look comes as soon as a claim
+    is possible. With too few rounds for two looks, or without `stop_early`, there is one look, at the end.
+    """
+    first = rounds_needed(others, level / 2)
+    if not stop_early or rounds <= first:
+        return Schedule(SCREENING if stop_early and rounds > SCREENING else None, (rounds,), level)
+    middle = [(first + rounds) // 2] if rounds >= first + 4 else []
+    looks = (first, *middle, rounds)
+    return Schedule(SCREENING, looks, nominal_level(looks, level))
+
+
+def other_fits(others: int, plan: Schedule) -> list[int]:
+    """Return the number of fits of strengths other than 0 in each round, if the race does not end early."""
+    fits = []
+    for number in range(1, plan.looks[-1] + 1):
+        fits.append(others)
+        others = _kept(others) if number == plan.screening or number in plan.looks[:-1] else others
+    return fits
+
+
+def nominal_level(looks: Sequence[int], level: float) -> float:
+    """Return the level of each look that gives all looks together `level`, for normal statistics of growing samples."""
+    from scipy.optimize import brentq
+    from scipy.stats import multivariate_normal, norm
+
+    looks = np.array(looks, float)
+    correlation = np.sqrt(np.minimum.outer(looks, looks) / np.maximum.outer(looks, looks))
+
+    def excess(bound: float) -> float:
+        inside = multivariate_normal.cdf(np.full(len(looks), bound), cov=correlation, rng=np.random.default_rng(0))  # noqa: TID251 - nodes
+        return 1 - float(inside) - level
+
+    return float(norm.sf(brentq(excess, norm.isf(level), norm.isf(level / len(looks)) + 1e-3, xtol=1e-4)))
 
 
 class Race:
-    """Which units are worth running, given those that were run.
+    """Which fits are worth running, given the scores so far.
 
-        race = Race(strengths, folds=range(5), seeds=range(3))
-        while units := race.next():
-            for unit in units:
-                race.tell(unit, score_of(unit))
+        race = Race(strengths, rounds)
+        while fits := race.next():
+            for fit in fits:
+                race.tell(fit, score_of(fit))
 
-    After each round (a fold and a seed, in the order of `seeds`, then `folds`) from the `fewest`-th on, a strength is dropped
-    if Wilcoxon's signed-rank test, paired with the strength that is best so far, finds it worse at `level` (one-sided, exact).
-    λ = 0 is never dropped: all are compared with it. A strength of which at least half of the units memorize so far is not
-    the one that others are compared with: it cannot be chosen, and copies make a distance small. (Racing: Maron and Moore
-    1994; by ranks within rounds: Birattari et al. 2002; Wilcoxon's test between settings on folds: Optuna's WilcoxonPruner.)
-    Fewer than five pairs cannot reach 0.05.
-    The level is that of one look at one strength, uncorrected: on a valley with folds that differ by 1 and units by 1.0, where
-    two steps cost 1, the best of 8 is dropped in 6 % of races of 5 folds and 3 seeds, for a neighbour that costs 0.25, and 32 %
-    of units are saved; at 0.1, 18 % and 39 %; with Holm's correction, 3 % and 22 %.
+    After three rounds, the strengths other than 0 with the larger mean ranks are dropped, half of them (successive halving:
+    Jamieson and Talwalkar 2016); after each look at the claim, half of the rest. λ = 0 is never dropped. A strength that
+    memorizes ranks behind the others. At a look the rounds end if regularizing helps, or if a claim has become unlikely. How
+    often the best strength is dropped, the power and the price are figures of `python benchmarks/choice.py`.
 
-    There is no other state than what was told, in whatever order: a race that is told the same goes on the same. nan: diverged.
+    The state is a function of the scores, in any order, so that a race that is interrupted and repeated ends in the same way.
 
-    Raises ValueError without λ = 0, without another strength, without folds or seeds, and on a level outside (0, 1).
+    Raises ValueError without λ = 0, without another strength, without rounds, and on a level outside (0, 1).
     """
 
     def __init__(
         self,
         strengths: Iterable[Strength],
-        folds: Sequence[int],
-        seeds: Sequence[int],
+        rounds: Sequence[Round],
         level: float = 0.05,
-        fewest: int = 5,
+        stop_early: bool = True,
         higher_is_better: bool = False,
     ) -> None:
-        self.strengths = ordered(strengths)
-        self.rounds = [Round(seed, fold) for seed in seeds for fold in folds]
-        self.level, self.fewest, self.sign = level, fewest, -1 if higher_is_better else 1
-        if not any(self._is_off(one) for one in self.strengths) or len(self.strengths) < 2:
+        self.strengths, self.rounds, self.higher = ordered(strengths), list(rounds), higher_is_better
+        if not any(not any(one) for one in self.strengths) or len(self.strengths) < 2:
             raise ValueError(f"expected λ = 0 and other strengths, got {shown(self.strengths) or 'none'}: add 0")
         if not self.rounds or len(set(self.rounds)) < len(self.rounds):
-            raise ValueError(f"expected folds and seeds, each once, got folds {list(folds)} and seeds {list(seeds)}")
+            raise ValueError(f"expected rounds, each once, got {self.rounds}")
         if not 0 < level < 1:
             raise ValueError(f"expected a level between 0 and 1, got {level}")
+        self.schedule = schedule(len(self.strengths) - 1, len(self.rounds), level, stop_early)
         self.dropped: dict[Strength, int] = {}  # after how many rounds
         self.done = 0  # rounds that are complete
-        self._told: dict[Unit, float] = {}
-        self._memorizing: set[Unit] = set()
+        self.ended: str | None = None  # why there are no further rounds
+        self._scores: dict[Fit, Score] = {}
 
     @property
     def racing(self) -> list[Strength]:
-        """The strengths that are still in, the weakest first."""
+        """The strengths that get further rounds, the weakest first."""
         return [one for one in self.strengths if one not in self.dropped]
 
     @property
-    def scores(self) -> dict[Unit, float]:
-        """What was told, but for units of dropped strengths that were run ahead: the same whoever ran ahead."""
-        last = {one: self.dropped.get(one, len(self.rounds)) for one in self.strengths}
-        return {unit: s for unit, s in self._told.items() if self.rounds.index(unit.round) < last[unit.strength]}
+    def scores(self) -> dict[Fit, Score]:
+        """The scores of complete rounds, without fits of dropped strengths that were run ahead."""
+        last = {one: min(self.dropped.get(one, self.done), self.done) for one in self.strengths}
+        return {fit: one for fit, one in self._scores.items() if self.rounds.index(fit.round) < last[fit.strength]}
 
-    def next(self, ahead: int = 0) -> list[Unit]:
-        """The units to run: those of the current round that were not told, and of `ahead` more for idle workers; none: over."""
-        rounds = self.rounds[self.done : self.done + 1 + ahead]
-        units = [Unit(strength, one.fold, one.seed) for one in rounds for strength in self.racing]
-        return [unit for unit in units if unit not in self._told]
+    def next(self, ahead: int = 0) -> list[Fit]:
+        """Return the fits of the current round, and of `ahead` more, that have no score yet; none if the race is over."""
+        rounds = [] if self.ended else self.rounds[self.done : self.done + 1 + ahead]
+        fits = [Fit(strength, one.fold, one.seed) for one in rounds for strength in self.racing]
+        return [fit for fit in fits if fit not in self._scores]
 
-    def tell(self, unit: Unit, score: float, memorizes: bool = False) -> None:
-        """Its held-out score, and whether its run memorizes.
-
-        Raises ValueError on a unit that is not of this race, and on another score than it was told.
-        """
-        if unit.strength not in self.strengths or unit.round not in self.rounds:
-            raise ValueError(f"{unit} is none of the race's units")
-        if unit in self._told and not _same(self._told[unit], score):
-            raise ValueError(f"{unit} was told {self._told[unit]}, and now {score}")
-        self._told[unit] = score
-        if memorizes:
-            self._memorizing.add(unit)
-        while self.done < len(self.rounds) and not self.next():
+    def tell(self, fit: Fit, score: Score) -> None:
+        """Add a score. Raises ValueError on a fit that is not in this race, and on a second score that differs."""
+        if fit.strength not in self.strengths or fit.round not in self.rounds:
+            raise ValueError(f"{fit} is not a fit of this race")
+        known = self._scores.setdefault(fit, score)
+        if known.held_out != score.held_out and not (math.isnan(known.held_out) and math.isnan(score.held_out)):
+            raise ValueError(f"{fit} has the score {known.held_out}, got another: {score.held_out}")
+        while not self.ended and not self.next():
             self.done += 1
-            if self.fewest <= self.done < len(self.rounds):
-                self._drop()
+            self._decide()
+
+    @property
+    def most_fits(self) -> int:
+        """The number of fits if the race does not end early."""
+        return len(self.rounds) + sum(other_fits(len(self.strengths) - 1, self.schedule))
+
+    def _decide(self) -> None:
+        """Drop strengths, or end the race, after a complete round."""
+        plan, last = self.schedule, self.done == len(self.rounds)
+        if last:
+            self.ended = "all rounds are done"
+        if self.done in plan.looks[:-1]:
+            table = Table(self.scores, self.higher)
+            p = p_value(table, table.off)
+            if p <= plan.level:
+                self.ended = f"the claim is made after {self.done} of {len(self.rounds)} rounds"
+            elif p > FUTILE[plan.looks.index(self.done)]:
+                self.ended = f"a claim has become unlikely after {self.done} of {len(self.rounds)} rounds (p = {p:.2g})"
+        if not self.ended and (self.done == plan.screening or self.done in plan.looks[:-1]):
+            self._drop()
 
     def _drop(self) -> None:
-        racing = self.racing
-        told = [[self._told[Unit(one, r.fold, r.seed)] for r in self.rounds[: self.done]] for one in racing]
-        losses = np.where(np.isfinite(told), self.sign * np.array(told), np.inf)
-        eligible = [row for row, one in enumerate(racing) if not self._memorizes(one, np.isfinite(losses[row]).sum())]
-        if not eligible:
-            return
-        best = min(eligible, key=lambda row: standing(losses[row]))
-        for strength, worse in zip(racing, signed_ranks(better_by(losses, losses[best])), strict=True):
-            if not self._is_off(strength) and chance(worse, worse.sum()) <= self.level:
-                self.dropped[strength] = self.done
-
-    def _memorizes(self, strength: Strength, ended: int) -> bool:
-        """Whether at least half of a strength's `ended` units in the complete rounds memorize."""
-        units = [Unit(strength, one.fold, one.seed) for one in self.rounds[: self.done]]
-        return is_passed_over(sum(unit in self._memorizing for unit in units), ended)
-
-    def _is_off(self, strength: Strength) -> bool:
-        return not any(strength)
+        table = Table(self.scores, self.higher)
+        ranks = dict(zip(table.strengths, np.where(table.eligible, mean_ranks(table), np.inf), strict=True))
+        others = sorted((one for one in self.racing if any(one)), key=ranks.__getitem__)
+        for strength in others[_kept(len(others)) :]:
+            self.dropped[strength] = self.done
 
 
-def _same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+def _kept(others: int) -> int:
+    """How many strengths other than 0 a halving keeps."""
+    return (others + 1) // 2

@@ -10,14 +10,14 @@ from regen.cross_validation.score_table import Strength, Table
 
 @dataclass(frozen=True)
 class Point:
-    """One strength. Means are over the units that did not diverge; nan where there are none.
+    """One strength. Means are over the fits that did not diverge; nan where there are none.
 
     mean        held-out score; of a strength with fewer rounds than others, freed of how hard its rounds were
-    se          of the mean, over other folds and other seeds; nan for fewer than two units
-    rounds      units that have a score, of which `diverged` diverged
+    se          of the mean, over other folds and other seeds; nan for fewer than two fits
+    rounds      fits that have a score, of which `diverged` diverged
     complete    whether these are all rounds
-    memorizing  units that memorize
-    eligible    whether these are less than half of the units that did not diverge: only then it can be chosen
+    memorizing  fits that memorize
+    eligible    whether these are less than half of the fits that did not diverge: only then it can be chosen
     """
 
     strength: Strength
@@ -38,30 +38,25 @@ def path(table: Table) -> list[Point]:
     return [_point(table, row) for row in range(len(table.strengths))]
 
 
-def standing(losses: NDArray[np.float64]) -> tuple[int, float]:
-    """What a strength is judged by, less is better: first how many units diverged, then the mean of the others."""
-    finite = losses[np.isfinite(losses)]
-    return int(np.isinf(losses).sum()), float(finite.mean()) if len(finite) else np.inf
-
-
 def standard_error(values: NDArray[np.float64], folds: list[int], seeds: list[int]) -> float:
     """Of the mean of values (n,), each from one fold and one seed, which are crossed and both drawn at random.
 
     se² = V_folds + V_seeds - MS_residual / n, V_k = k/(k-1) Σ (Σ_in_one e / n)² over the k folds or seeds, e = value - mean,
     residual: what an additive effect of fold and of seed leaves. For complete tables it is the estimate from the analysis of
     variance, (MS_folds + MS_seeds - MS_residual) / n (Searle, Casella and McCulloch 1992); the clusters are those of Cameron,
-    Gelbach and Miller 2011. At least s²/n, as if units were independent; that alone is what one seed allows, and then says
+    Gelbach and Miller 2011. At least s²/n, as if fits were independent; that alone is what one seed allows, and then says
     nothing about other seeds. (s²/n would be 0.28 of the variance with 5 folds and 3 seeds, if folds differ by 1 and seeds
-    and units by 0.5; this is 0.97 of it.) nan for fewer than two values.
+    and fits by 0.5; this is 0.97 of it.) nan for fewer than two values.
     """
     n = len(values)
     if n < 2:
         return np.nan
     plain = float(values.var(ddof=1)) / n
-    clusters = [_clustered(values - values.mean(), labels) for labels in (folds, seeds) if len(set(labels)) > 1]
-    if len(clusters) < 2:
-        return float(np.sqrt(plain))
-    return float(np.sqrt(max(sum(clusters) - _residual(values, folds, seeds) / n, plain)))
+    # Labels that never repeat form no clusters.
+    repeated = [labels for labels in (folds, seeds) if 1 < len(set(labels)) < n]
+    clusters = [_clustered(values - values.mean(), labels) for labels in repeated]
+    shared = _residual(values, folds, seeds) / n if len(clusters) == 2 else 0.0
+    return float(np.sqrt(max(sum(clusters) - shared, plain)))
 
 
 def _point(table: Table, row: int) -> Point:
@@ -88,7 +83,7 @@ def _hardness(table: Table) -> NDArray[np.float64]:
 
 
 def _mean(table: Table, strength: Strength, name: str) -> float:
-    found = [getattr(score, name) for unit, score in table.scores.items() if unit.strength == strength]
+    found = [getattr(score, name) for fit, score in table.scores.items() if fit.strength == strength]
     known = [value for value in found if np.isfinite(value)]
     return float(np.mean(known)) if known else np.nan
 

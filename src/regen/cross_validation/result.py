@@ -1,4 +1,4 @@
-"""Answer: what the scores of a candidate say."""
+"""The result of a cross-validation: the answer for each candidate and the recommendation."""
 
 import math
 import shlex
@@ -10,26 +10,30 @@ from pathlib import Path
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.regularization_path import Point, path
 from regen.cross_validation.runner import Raced
-from regen.cross_validation.score_table import Strength, Table
-from regen.cross_validation.selection import best, one_standard_error
-from regen.cross_validation.significance import Claim, claim
+from regen.cross_validation.score_table import Fit, Strength, Table
+from regen.cross_validation.selection import best, best_row, one_standard_error
+from regen.cross_validation.significance import Claim, claim, confidence_set
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The choice for one regularizer.
+    """The result for one candidate.
 
-    best      λ*, None if there is none: `lacking` says why; a strength that memorizes is neither λ* nor λ₁SE
-    one_se    λ₁SE, None with less than two rounds, and where a larger value is not a stronger regularizer
-    claim     whether regularizing beats λ = 0; None where that cannot be tested, for the reason in `lacking`
+    best            λ*, the smallest mean rank; None if there is none, for the reason in `lacking`
+    one_se          λ₁SE; None without evidence that regularizing helps, with less than two rounds, and where a larger value is
+                    not a stronger regularizer
+    claim           whether regularizing is better than λ = 0; None where that cannot be tested
+    confidence_set  the strengths that may be the best
     """
 
     raced: Raced
     table: Table
-    best: Strength | None
-    one_se: Strength | None
-    claim: Claim | None
-    lacking: tuple[str, ...]
+    level: float
+    best: Strength | None = None
+    one_se: Strength | None = None
+    claim: Claim | None = None
+    confidence_set: tuple[Strength, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     @property
     def candidate(self) -> Candidate:
@@ -37,59 +41,90 @@ class Answer:
 
     @cached_property
     def points(self) -> list[Point]:
-        """The regularization path, the weakest first."""
+        """The regularization path, the weakest strength first."""
         return path(self.table)
 
     def point(self, strength: Strength) -> Point:
         return next(one for one in self.points if one.strength == strength)
 
     @property
+    def off(self) -> Strength:
+        return (0.0,) * len(self.candidate.axes)
+
+    @property
+    def helps(self) -> bool:
+        return self.claim is not None and self.claim.helps
+
+    @property
+    def recommended(self) -> Strength | None:
+        """The strength of the final model.
+
+        λ* if regularizing helps, otherwise 0: the weakest model that no evidence speaks against. λ* as well where 0 was not
+        tried or memorizes. None if there is no λ*.
+        """
+        if self.best is None or self.helps or self.claim is None or self.off in self.passed_over:
+            return self.best
+        return self.off
+
+    @property
     def passed_over(self) -> dict[Strength, str]:
-        """The strengths that are not recommended, each with the reason: {(0.1,): "2 of 3 runs memorize"}."""
+        """The strengths that memorize and are not recommended, each with the reason: {(0.1,): "2 of 3 runs memorize"}."""
         rows = enumerate(self.table.strengths)
         return {one: self.table.describe_memorizing(row) for row, one in rows if not self.table.eligible[row]}
 
     def command(self, strength: Strength) -> str:
-        """What trains the final model: no fold is held out."""
+        """The command that trains the final model: no fold is held out."""
         return f"python src/train.py {shlex.join(self.candidate.overrides(strength))}"
 
     @property
-    def units(self) -> int:
-        """How many units were paid for, and how many there would be without pruning."""
+    def fits(self) -> int:
         return len(self.table.scores)
 
     @property
-    def all_units(self) -> int:
-        return len(self.table.strengths) * len(self.table.rounds)
+    def all_fits(self) -> int:
+        """The number of fits of the full table: every strength in every round that was planned."""
+        return len(self.candidate.strengths) * (self.raced.rounds or len(self.table.rounds))
+
+    @property
+    def iterations(self) -> tuple[int, int]:
+        """The fewest and the most iterations of the fits that did not diverge; (0, 0) if that is not known."""
+        known = [
+            self.raced.trained[fit].iterations
+            for fit, score in self.table.scores.items()
+            if fit in self.raced.trained and math.isfinite(score.held_out)
+        ]
+        return (min(known), max(known)) if known else (0, 0)
 
 
 def answer(raced: Raced, higher: bool, level: float) -> Answer:
-    """level: of the claim, already divided by the number of candidates."""
-    found = Answer(raced, Table(raced.scores, higher), None, None, None, ())
+    """Return what the scores of a race say. level: of the claim, already divided by the number of candidates."""
+    level = raced.level or level
+    made = Answer(raced, Table(raced.scores, higher), level)
     lacking: list[str] = []
     try:
-        found = replace(found, best=best(found.table))
-        if raced.candidate.grows:
-            found = replace(found, one_se=one_standard_error(found.table))
-        else:
-            lacking.append("no λ₁SE: of this setting a smaller value is the stronger one")
+        made = replace(made, best=best(made.table), confidence_set=tuple(confidence_set(made.table, level)))
     except ValueError as reason:
         lacking.append(str(reason))
     try:
-        found = replace(found, claim=claim(found.table, level))
+        made = replace(made, claim=claim(made.table, level))
     except ValueError as reason:
         lacking.append(str(reason))
-    return replace(found, lacking=tuple(dict.fromkeys(lacking)))
+    if made.best is not None and (made.helps or made.claim is None):
+        try:
+            made = replace(made, one_se=one_standard_error(made.table) if raced.candidate.grows else None)
+        except ValueError as reason:
+            lacking.append(str(reason))
+    return replace(made, lacking=tuple(dict.fromkeys(lacking)))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """All that is told: an answer for each regularizer.
+    """The results of all candidates.
 
-    monitor   the figure by which strengths are judged
+    monitor   the figure by which strengths are compared
     higher    whether more of it is better
-    out       the folder of what is written
-    settings  the choice's own keys
+    out       the folder of the files
+    settings  the keys of conf/choose.yaml
     lacking   what is missing, in words
     """
 
@@ -102,15 +137,32 @@ class Choice:
 
     @cached_property
     def winner(self) -> Answer | None:
-        """The answer whose λ* has the best mean held-out score; fewer diverged units come first. None if none has a λ*."""
+        """The answer whose recommendation is the final model; None if none has one.
 
-        def standing(one: Answer) -> tuple[int, float]:
-            point = one.point(one.best)
-            return point.diverged, -point.mean if self.higher else point.mean
-
-        return min((one for one in self.answers if one.best is not None), key=standing, default=None)
+        Of the candidates that help, the one whose λ* has the smallest mean rank in the rounds that they share; if none helps,
+        the first that recommends 0.
+        """
+        helping = [one for one in self.answers if one.recommended is not None and any(one.recommended)]
+        if len(helping) > 1:
+            return helping[_best_of(helping, self.higher)]
+        rest = [one for one in self.answers if one.recommended is not None]
+        return next(iter(helping or rest), None)
 
     @property
     def score(self) -> float:
-        """The mean of the best strength of all, nan if there is none."""
-        return self.winner.point(self.winner.best).mean if self.winner else math.nan
+        """The mean held-out score of the final model's strength, nan if there is none."""
+        return self.winner.point(self.winner.recommended).mean if self.winner else math.nan
+
+
+def _best_of(answers: Sequence[Answer], higher: bool) -> int:
+    """The place of the best candidate, each represented by its recommended strength; the first if they share no round."""
+    scores = {
+        Fit((float(place),), fit.fold, fit.seed): score
+        for place, one in enumerate(answers)
+        for fit, score in one.table.scores.items()
+        if fit.strength == one.recommended
+    }
+    shared = set.intersection(
+        *({fit.round for fit in scores if fit.strength == (float(i),)} for i in range(len(answers)))
+    )
+    return best_row(Table({fit: one for fit, one in scores.items() if fit.round in shared}, higher)) if shared else 0

@@ -1,122 +1,178 @@
-"""raced: the units of a candidate are trained, round by round, and strengths that are ruled out are left alone."""
+"""Run the fits of a race: batches for idle workers, a deadline, and further strengths around the best one."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
 
 from regen.cross_validation.candidate import Axis, Candidate, values
 from regen.cross_validation.fits import Failed, Trained, scored
 from regen.cross_validation.racing import Race
-from regen.cross_validation.score_table import Score, Strength, Table, Unit
+from regen.cross_validation.score_table import Fit, Round, Score, Strength, Table
 from regen.cross_validation.selection import best
 from regen.cross_validation.strength_grid import refined
 
 log = logging.getLogger(__name__)
-FEWEST = 5  # rounds before the first strength is dropped: fewer pairs cannot reach 0.05
+Run = Callable[[list[list[str]]], list[Path]]  # lists of overrides -> the folders of the runs
 
 
 @dataclass(frozen=True)
 class Rules:
     """How a race is run.
 
-    folds    numbers of folds; (None,) where nothing is folded
-    prune    the level at which a strength is dropped; None: none is
-    n_jobs   units at once
-    refine   how many times further strengths are tried around the best
+    rounds         in their order; a fold of None: nothing is held out but the validation part
+    folds          number of folds of a partition; None with rounds without folds
+    level          of the claim for one candidate
+    stop_early     whether strengths are dropped and rounds end early
+    n_jobs         fits at once
+    refine_rounds  how many times further strengths are tried around the best
+    higher         whether more of the monitored figure is better
+    deadline       time.monotonic() after which no batch may end; None: there is none
+    seconds        of a fit, until fits have been measured
     """
 
-    folds: tuple[int | None, ...]
-    seeds: tuple[int, ...]
-    prune: float | None
+    rounds: tuple[Round, ...]
+    folds: int | None
+    level: float
+    stop_early: bool
     n_jobs: int
-    refine: int
+    refine_rounds: int
     higher: bool
+    deadline: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Raced:
-    """A candidate, with the strengths that were added to it; what its units scored; after how many rounds one was dropped."""
+    """A candidate with its added strengths, its fits and their scores, when strengths were dropped, and why it ended.
+
+    level  at which the claim is tested; None: that of the answer
+    """
 
     candidate: Candidate
-    trained: Mapping[Unit, Trained]
-    scores: Mapping[Unit, Score]
+    trained: Mapping[Fit, Trained]
+    scores: Mapping[Fit, Score]
     dropped: Mapping[Strength, int]
+    ended: str | None = None
+    level: float | None = None
+    rounds: int | None = None
 
 
-def raced(candidate: Candidate, rules: Rules, run: Callable[[list[list[str]]], list]) -> Raced:
-    """Train what is worth training. `run` is given lists of overrides and returns the runs' folders.
+class CandidateRunner:
+    """Runs the race of a candidate; `raced` is the result so far, also after an interruption.
 
-    Raises Failed if a unit failed, when those beside it are done.
+    after_batch  is called with this runner after every batch
     """
-    trained: dict[Unit, Trained] = {}
-    found = _race(candidate, rules, run, trained)
-    for _ in range(rules.refine if len(candidate.axes) == 1 and candidate.axes[0].key else 0):
-        candidate = _finer(found, rules.higher)
-        if candidate is found.candidate:
-            break
-        found = _race(candidate, rules, run, trained)
-    return found
 
+    def __init__(
+        self,
+        candidate: Candidate,
+        rules: Rules,
+        run: Run,
+        after_batch: Callable[["CandidateRunner"], None] = lambda _: None,
+    ) -> None:
+        self.candidate, self.rules, self.run_jobs, self.after_batch = candidate, rules, run, after_batch
+        self.trained: dict[Fit, Trained] = {}
+        self.race = self._start()
 
-def _race(candidate: Candidate, rules: Rules, run: Callable, trained: dict[Unit, Trained]) -> Raced:
-    folds = [fold or 0 for fold in rules.folds]
-    level, fewest = rules.prune or 0.5, FEWEST if rules.prune else len(folds) * len(rules.seeds) + 1
-    race = Race(candidate.strengths, folds, rules.seeds, level, fewest, rules.higher)
-    for unit in set(trained) & {Unit(one, r.fold, r.seed) for one in race.strengths for r in race.rounds}:
-        race.tell(unit, trained[unit].score.held_out, trained[unit].score.memorizes)
-    while units := _batch(race, rules.n_jobs, fewest):
-        log.info("%s: round %d of %d, %d units", candidate.name, race.done + 1, len(race.rounds), len(units))
-        for one in _ended(units, run([overrides(candidate, unit, rules.folds) for unit in units])):
-            trained[one.unit] = one
-            race.tell(one.unit, one.score.held_out, one.score.memorizes)
-    for strength, rounds in race.dropped.items():
-        log.info("%s: %s was dropped after %d rounds", candidate.name, candidate.shown(strength), rounds)
-    return Raced(candidate, dict(trained), {unit: trained[unit].score for unit in race.scores}, dict(race.dropped))
+    def run(self) -> Raced:
+        """Train what is worth training. Raises Failed if a fit failed, after the other fits of its batch."""
+        self._finish_race()
+        for _ in range(self.rules.refine_rounds if len(self.candidate.axes) == 1 and self.candidate.axes[0].key else 0):
+            finer = self._refine()
+            if finer is self.candidate:
+                break
+            self.candidate, self.race = finer, self._start(finer)
+            self._finish_race()
+        return self.raced
 
+    @property
+    def raced(self) -> Raced:
+        scores, race = self.race.scores, self.race
+        level = race.schedule.level if race.done >= race.schedule.looks[0] or race.ended else None
+        return Raced(
+            self.candidate, dict(self.trained), scores, dict(race.dropped), race.ended, level, len(race.rounds)
+        )
 
-def overrides(candidate: Candidate, unit: Unit, folds: Sequence[int | None]) -> list[str]:
-    """What src/train.py is told for a unit."""
-    held_out = [] if folds[0] is None else [f"data.folds={len(folds)}", f"data.fold={unit.fold}"]
-    return [*candidate.overrides(unit.strength), *held_out, f"seed={unit.seed}"]
+    @property
+    def most_fits_left(self) -> int:
+        """The number of fits that are missing if the race does not end early."""
+        return 0 if self.race.ended else self.race.most_fits - len(self.race.scores)
 
+    @property
+    def seconds(self) -> float:
+        """The mean duration of a fit so far, in seconds."""
+        return fmean(one.seconds for one in self.trained.values()) if self.trained else self.rules.seconds
 
-def _batch(race: Race, n_jobs: int, fewest: int) -> list[Unit]:
-    """The units to run at once.
+    def _start(self, candidate: Candidate | None = None) -> Race:
+        rules = self.rules
+        strengths = (candidate or self.candidate).strengths
+        race = Race(strengths, rules.rounds, rules.level, rules.stop_early, rules.higher)
+        for fit in [Fit(one, r.fold, r.seed) for r in race.rounds for one in race.strengths]:
+            if fit in self.trained and not race.ended:
+                race.tell(fit, self.trained[fit].score)
+        return race
 
-    The first round alone: what cannot be trained fails there. Then all rounds before the first one that may drop a strength;
-    later one round, filled up from the next so that no worker is idle (where a strength is then dropped, such a unit counts
-    for nothing).
-    """
-    ahead = max(0, min(fewest, len(race.rounds)) - race.done - 1) if race.done else 0
-    units = race.next(ahead)
-    wanted = -(-len(units) // n_jobs) * n_jobs
-    while units and len(units) < wanted and race.done + ahead + 1 < len(race.rounds):
-        ahead += 1
-        units = race.next(ahead)
-    return units[:wanted]
+    def _finish_race(self) -> None:
+        while fits := self._batch():
+            if self._is_too_late(len(fits)):
+                self.race.ended = f"the budget ended the rounds after {self.race.done} of {len(self.race.rounds)}"
+                break
+            jobs = [overrides(self.candidate, fit, self.rules.folds) for fit in fits]
+            for one in _ended(fits, self.run_jobs(jobs)):
+                self.trained[one.fit] = one
+                self.race.tell(one.fit, one.score)
+            self.after_batch(self)
 
+    def _batch(self) -> list[Fit]:
+        """The fits to run at once: the current round, filled up from the next ones so that no worker is idle.
 
-def _ended(units: Sequence[Unit], folders: Sequence) -> list[Trained]:
-    ended, failed = [], []
-    for unit, folder in zip(units, folders, strict=True):
+        The first round has no filling: what cannot be trained fails there. Where a strength is then dropped, or the race ends,
+        a fit that was run ahead does not count.
+        """
+        race, ahead = self.race, 0
+        fits = race.next()
+        wanted = -(-len(fits) // self.rules.n_jobs) * self.rules.n_jobs
+        while fits and race.done and len(fits) < wanted and race.done + ahead + 1 < len(race.rounds):
+            ahead += 1
+            fits = race.next(ahead)
+        return fits[:wanted]
+
+    def _is_too_late(self, fits: int) -> bool:
+        if self.rules.deadline is None:
+            return False
+        expected = -(-fits // self.rules.n_jobs) * self.seconds
+        return time.monotonic() + expected > self.rules.deadline
+
+    def _refine(self) -> Candidate:
+        """The candidate with further strengths around its best one; itself if there are none."""
+        (axis,), candidate = self.candidate.axes, self.candidate
         try:
-            ended.append(scored(unit, folder))
+            further = refined(axis.values, best(Table(self.race.scores, self.rules.higher))[0])
+        except ValueError as reason:  # all diverged, or too few strengths for a ratio
+            log.info("%s is not refined: %s", candidate.name, reason)
+            return candidate
+        added = sorted(set(further) - set(axis.values))
+        log.info("%s: further strengths %s", candidate.name, ", ".join(f"{one:g}" for one in added) or "none")
+        return replace(candidate, axes=(Axis(axis.key, values([*axis.values, *added])),)) if added else candidate
+
+
+def overrides(candidate: Candidate, fit: Fit, folds: int | None) -> list[str]:
+    """Return the overrides of src/train.py for a fit."""
+    held_out = [] if folds is None else [f"data.folds={folds}", f"data.fold={fit.fold}"]
+    return [*candidate.overrides(fit.strength), *held_out, f"seed={fit.seed}"]
+
+
+def _ended(fits: Sequence[Fit], folders: Sequence[Path]) -> list[Trained]:
+    ended, failed = [], []
+    for fit, folder in zip(fits, folders, strict=True):
+        try:
+            ended.append(scored(fit, folder))
         except Failed as reason:
             failed.append(str(reason))
     if failed:
         more = f"\n  and {len(failed) - 3} more" if len(failed) > 3 else ""
         raise Failed("\n  ".join(["", *failed[:3]]) + more)
     return ended
-
-
-def _finer(found: Raced, higher: bool) -> Candidate:
-    """The candidate with further strengths around its best one; itself where there are none."""
-    (axis,), known = found.candidate.axes, found.candidate
-    try:
-        further = refined(axis.values, best(Table(found.scores, higher))[0])
-    except ValueError as reason:  # all diverged, or too few strengths to halve the ratio of
-        log.info("%s is not refined: %s", known.name, reason)
-        return known
-    added = sorted(set(further) - set(axis.values))
-    log.info("%s: further strengths %s", known.name, ", ".join(f"{one:g}" for one in added) or "none")
-    return replace(known, axes=(Axis(axis.key, values([*axis.values, *added])),)) if added else known

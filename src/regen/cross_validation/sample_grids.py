@@ -7,7 +7,7 @@ from torch import Tensor
 
 from regen import pictures
 from regen.cross_validation.result import Answer
-from regen.cross_validation.score_table import Strength, Unit
+from regen.cross_validation.score_table import Fit, Strength
 from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
 from regen.latents import Latents
@@ -33,19 +33,19 @@ def strip(answer: Answer) -> list[Row]:
     Each from the first round, the one that all strengths have.
     """
     first = answer.table.rounds[0]
-    return [_row(answer, Unit(one, first.fold, first.seed)) for one in answer.table.strengths[:MOST]]
+    return [_row(answer, Fit(one, first.fold, first.seed)) for one in answer.table.strengths[:MOST]]
 
 
-def _row(answer: Answer, unit: Unit) -> Row:
-    trained = answer.raced.trained.get(unit)
+def _row(answer: Answer, fit: Fit) -> Row:
+    trained = answer.raced.trained.get(fit)
     if trained is None:
-        return Row(unit.strength, None, "no run")
+        return Row(fit.strength, None, "no run")
     try:
-        return Row(unit.strength, _drawn(trained.folder, unit.seed), "")
+        return Row(fit.strength, _drawn(trained.folder, fit.seed), "")
     except (ConfigError, OSError) as error:
-        log.debug("%s is not in the strip: %s", answer.candidate.shown(unit.strength), error)
+        log.debug("%s is not in the strip: %s", answer.candidate.shown(fit.strength), error)
         diverged = trained.score.held_out != trained.score.held_out
-        return Row(unit.strength, None, "diverged" if diverged else "no weights")
+        return Row(fit.strength, None, "diverged" if diverged else "no weights")
 
 
 def _drawn(folder, seed: int) -> Tensor:

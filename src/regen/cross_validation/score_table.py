@@ -1,4 +1,4 @@
-"""The scores of units: a unit is one training, of one strength, on one fold, with one seed."""
+"""The scores of fits: a fit is one training, of one strength, on one fold, with one seed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Round(NamedTuple):
     fold: int
 
 
-class Unit(NamedTuple):
+class Fit(NamedTuple):
     """One training."""
 
     strength: Strength
@@ -34,7 +34,7 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """What a unit came to.
+    """What a fit came to.
 
     held_out    the monitored figure on the fold that was held out; nan: diverged, which is worse than any number
     train, gap  the same on as many training images, and how much better that is; nan where not measured
@@ -51,37 +51,37 @@ class Score:
 
 @dataclass(frozen=True)
 class Table:
-    """Scores by unit, some of which may be missing: pruned, failed, or still to be run.
+    """Scores by fit, some of which may be missing: pruned, failed, or still to be run.
 
     Raises ValueError on no scores, and on strengths of different numbers of axes.
     """
 
-    scores: Mapping[Unit, Score]
+    scores: Mapping[Fit, Score]
     higher_is_better: bool = False
 
     def __post_init__(self) -> None:
         if not self.scores:
-            raise ValueError("expected scores of some units, got none")
-        axes = {len(unit.strength) for unit in self.scores}
+            raise ValueError("expected scores of some fits, got none")
+        axes = {len(fit.strength) for fit in self.scores}
         if len(axes) > 1 or 0 in axes:
             raise ValueError(f"expected strengths with the same number of axes, got {sorted(axes)}")
 
     @cached_property
     def strengths(self) -> list[Strength]:
         """All of them, the weakest first."""
-        return ordered(unit.strength for unit in self.scores)
+        return ordered(fit.strength for fit in self.scores)
 
     @cached_property
     def rounds(self) -> list[Round]:
-        return sorted({unit.round for unit in self.scores})
+        return sorted({fit.round for fit in self.scores})
 
     @cached_property
     def losses(self) -> NDArray[np.float64]:
         """(strengths, rounds) held-out scores, signed so that less is better; inf: diverged; nan: missing."""
         found = np.full((len(self.strengths), len(self.rounds)), np.nan)
-        for unit, score in self.scores.items():
+        for fit, score in self.scores.items():
             loss = -score.held_out if self.higher_is_better else score.held_out
-            found[self.strengths.index(unit.strength), self.rounds.index(unit.round)] = (
+            found[self.strengths.index(fit.strength), self.rounds.index(fit.round)] = (
                 loss if np.isfinite(loss) else np.inf
             )
         return found
@@ -93,20 +93,20 @@ class Table:
 
     @cached_property
     def memorizing(self) -> NDArray[np.int_]:
-        """(strengths,) the number of units that memorize."""
+        """(strengths,) the number of fits that memorize."""
         count = np.zeros(len(self.strengths), int)
-        for unit, score in self.scores.items():
-            count[self.strengths.index(unit.strength)] += score.memorizes
+        for fit, score in self.scores.items():
+            count[self.strengths.index(fit.strength)] += score.memorizes
         return count
 
     @cached_property
     def eligible(self) -> NDArray[np.bool_]:
-        """(strengths,) whether less than half of the units that did not diverge memorize. Only these are chosen from."""
+        """(strengths,) whether less than half of the fits that did not diverge memorize. Only these are chosen from."""
         ended = np.isfinite(self.losses).sum(1)
         return np.array([not is_passed_over(*pair) for pair in zip(self.memorizing, ended, strict=True)])
 
     def describe_memorizing(self, row: int) -> str:
-        """Return "2 of 3 runs memorize", of the units of a row that did not diverge."""
+        """Return "2 of 3 runs memorize", of the fits of a row that did not diverge."""
         return describe(int(self.memorizing[row]), int(np.isfinite(self.losses[row]).sum()))
 
     @cached_property
@@ -125,14 +125,6 @@ class Table:
         """(strengths, rounds) by how much each is better than that row, in pairs; ±inf: one diverged; 0: both; nan: missing."""
         return better_by(self.losses[row], self.losses)
 
-    def over_seeds(self) -> "Table":
-        """One score for each strength and fold, the mean over seeds; nan if one diverged, missing if one is missing."""
-        found: dict[Unit, list[Score]] = {}
-        for unit, score in self.scores.items():
-            found.setdefault(unit._replace(seed=0), []).append(score)
-        seeds = len({one.seed for one in self.rounds})
-        return Table({u: _mean(scores) for u, scores in found.items() if len(scores) == seeds}, self.higher_is_better)
-
 
 def better_by(losses: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """losses - others, by how much the others are better; 0 where both are inf."""
@@ -144,7 +136,7 @@ def ordered(strengths: Iterable[Strength]) -> list[Strength]:
     """Without repetitions, the weakest first.
 
     With several axes: by the sum of a strength's places on its axes (the smallest value in use has place 0), which needs no
-    common unit of lambda_g and lambda_d; of equals, that with less on the first axis is the weaker.
+    common fit of lambda_g and lambda_d; of equals, that with less on the first axis is the weaker.
     """
     found = set(strengths)
     axes = [sorted(set(values)) for values in zip(*found, strict=True)]
@@ -155,9 +147,3 @@ def shown(strengths: Iterable[Strength]) -> str:
     """In words: `0, 0.1`, or `(0, 0), (0, 0.1)`."""
     numbers = [", ".join(f"{value:g}" for value in one) for one in strengths]
     return ", ".join(f"({one})" if "," in one else one for one in numbers)
-
-
-def _mean(scores: list[Score]) -> Score:
-    """The mean over seeds; it memorizes if at least half of the scores do."""
-    means = {name: float(np.mean([getattr(one, name) for one in scores])) for name in Score.__dataclass_fields__}
-    return Score(**means | {"memorizes": means["memorizes"] >= 0.5})

@@ -1,77 +1,76 @@
-"""Which strength: the best, or the strongest that is as good within one standard error."""
+"""The choice of a strength by mean rank, and the one-standard-error rule."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regen.cross_validation.regularization_path import standard_error, standing
+from regen.cross_validation.regularization_path import standard_error
 from regen.cross_validation.score_table import Strength, Table, shown
 
 
 def best(table: Table) -> Strength:
-    """λ*: of the strengths with a score in every round, that with the fewest diverged units, and of those the best mean.
+    """Return λ*, the strength with the smallest mean rank.
 
-    Of equals, the weakest. Strengths that memorize (see `Table.eligible`) are passed over. Raises ValueError if none has a
-    score in every round, if all of these memorize, or if all units diverged.
+    Within each round the strengths are ranked by their held-out score; a diverged fit has the last rank. Ranks are averaged
+    over rounds (Friedman 1937). A mean of scores is decided by a single ruined fit, and counting divergence first is decided
+    by chance where every strength diverges now and then: `python benchmarks/choice.py` compares the estimators.
+
+    Only strengths with a score in every round are ranked. Strengths that memorize (`Table.eligible`) are passed over. Ties go
+    to the weakest. Raises ValueError if no strength has a score in every round, if all of these memorize, or if all diverged.
     """
     return table.strengths[best_row(table)]
 
 
-def best_row(table: Table, among: list[int] | None = None) -> int:
-    """The row of λ*, of all strengths or of some rows."""
-    rows = range(len(table.strengths)) if among is None else among
-    complete = [row for row in rows if table.complete[row]]
-    if not complete:
+def mean_ranks(table: Table) -> NDArray[np.float64]:
+    """(strengths,) mean rank within rounds, 1 is best; nan for a strength without a score in every round."""
+    from scipy.stats import rankdata  # takes a second to import
+
+    ranks = np.full(len(table.strengths), np.nan)
+    if table.complete.any():
+        ranks[table.complete] = rankdata(table.losses[table.complete], axis=0).mean(1)
+    return ranks
+
+
+def best_row(table: Table) -> int:
+    """Return the row of λ*."""
+    if not table.complete.any():
         lost = np.isnan(table.losses).sum(1)
         raise ValueError(
-            f"none of the strengths {shown(table.strengths[row] for row in rows)} has a score in all "
-            f"{len(table.rounds)} rounds: they lack {', '.join(str(lost[row]) for row in rows)}; run the missing units"
+            f"none of the strengths {shown(table.strengths)} has a score in all {len(table.rounds)} rounds: "
+            f"they lack {', '.join(map(str, lost))}; run the missing fits"
         )
-    candidates = [row for row in complete if table.eligible[row]]
-    if not candidates:
-        named = "; ".join(f"{shown([table.strengths[row]])}: {table.describe_memorizing(row)}" for row in complete)
-        some = "" if len(complete) == len(table.strengths) else " with a score in all rounds"
+    rows = np.flatnonzero(table.complete & table.eligible)
+    if not len(rows):
+        named = "; ".join(
+            f"{shown([table.strengths[row]])}: {table.describe_memorizing(row)}"
+            for row in np.flatnonzero(table.complete)
+        )
+        some = "" if table.complete.all() else " with a score in all rounds"
         raise ValueError(f"every strength{some} memorizes, so that none is recommended ({named})")
-    if among is None and not np.isfinite(table.losses[candidates]).any():
-        raise ValueError(
-            f"all units diverged, at {shown(table.strengths[row] for row in candidates)}: try other strengths"
-        )
-    return min(candidates, key=lambda row: standing(table.losses[row]))
+    if not np.isfinite(table.losses[rows]).any():
+        raise ValueError(f"all fits diverged, at {shown(table.strengths[row] for row in rows)}: try other strengths")
+    return int(rows[mean_ranks(table)[rows].argmin()])
 
 
 def one_standard_error(table: Table) -> Strength:
-    """λ₁SE: the strongest that is worse than λ* by at most one standard error.
+    """Return λ₁SE, the strongest whose mean rank exceeds that of λ* by at most one standard error of the difference.
 
-    It has no more diverged units than λ*, and does not memorize.
+    The rule of Breiman, Friedman, Olshen and Stone 1984 (Hastie, Tibshirani and Friedman 2009, section 7.10), on ranks within
+    rounds: how hard a fold is, is the same for all strengths and no reason to be unsure between them. It has a score in every
+    round and does not memorize.
 
-    The rule of Breiman, Friedman, Olshen and Stone 1984 (Hastie, Tibshirani and Friedman 2009, section 7.10), with the
-    standard error of the paired difference from λ* instead of that of λ*'s own mean: how hard a fold is, and how lucky a
-    seed, is the same for all strengths and no reason to be unsure between them. (In a valley that costs 1 a decade from its
-    best, where folds differ by 1, seeds and units by 0.5, it loses 0.11 with 5 folds and 3 seeds; the rule with λ*'s own
-    standard error loses 0.23, and λ* 0.04.)
-
-    Raises ValueError on a single round, which has no standard error, and where best does.
+    Raises ValueError on a single round, which has no standard error, and where `best` does.
     """
+    from scipy.stats import rankdata
+
     chosen = best_row(table)
     if len(table.rounds) < 2:
         raise ValueError("one round (one fold and one seed) has no standard error: run at least two")
-    worse = -table.better_by(chosen)
-    diverged = np.isinf(table.losses).sum(1)
+    rows = np.flatnonzero(table.complete)
+    ranks = rankdata(table.losses[rows], axis=0)
+    worse = dict(zip(rows, ranks - ranks[list(rows).index(chosen)], strict=True))
+    folds, seeds = [one.fold for one in table.rounds], [one.seed for one in table.rounds]
     return next(
         table.strengths[row]
-        for row in reversed(range(len(table.strengths)))
-        if row == chosen
-        or (
-            table.complete[row]
-            and table.eligible[row]
-            and diverged[row] <= diverged[chosen]
-            and _within(table, worse[row])
-        )
+        for row in reversed(rows)
+        if row == chosen or (table.eligible[row] and worse[row].mean() <= standard_error(worse[row], folds, seeds))
     )
-
-
-def _within(table: Table, worse: np.ndarray) -> bool:
-    ended = np.isfinite(worse)
-    rounds = [one for one, kept in zip(table.rounds, ended, strict=True) if kept]
-    if len(rounds) < 2:
-        return False
-    error = standard_error(worse[ended], [one.fold for one in rounds], [one.seed for one in rounds])
-    return bool(worse[ended].mean() <= error)

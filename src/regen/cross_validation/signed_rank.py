@@ -37,3 +37,26 @@ def signs(n: int) -> NDArray[np.float64]:
     from regen.randomness import Draws
 
     return np.vstack([np.ones((1, n)), Draws("signs", n).signs(DRAWN, n).numpy()])
+
+
+def hodges_lehmann(differences: NDArray[np.float64], alpha: float) -> tuple[float, float, float]:
+    """Return the Hodges-Lehmann estimate of (n,) paired differences and its interval of confidence 1 - alpha.
+
+    The estimate is the median of the Walsh averages (d_i + d_j) / 2, i <= j; the interval inverts Wilcoxon's signed-rank test
+    (Hodges and Lehmann 1963). Infinite differences are allowed. The ends are infinite where n is too small for the level.
+    """
+    with np.errstate(invalid="ignore"):
+        averages = np.add.outer(differences, differences)[np.tril_indices(len(differences))] / 2
+    averages = np.sort(np.nan_to_num(averages, nan=0.0, posinf=np.inf, neginf=-np.inf))
+    ranks, total = np.arange(1.0, len(differences) + 1), len(averages)
+    below = 0  # Walsh averages that the interval leaves out at either end
+    while below < total // 2 and chance(ranks, total - 2.0 * below) <= alpha / 2:
+        below += 1
+    low, high = (averages[below - 1], averages[total - below]) if below else (-np.inf, np.inf)
+    return _median(averages), float(low), float(high)
+
+
+def _median(ordered: NDArray[np.float64]) -> float:
+    """The median of sorted values, of which some may be infinite."""
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return float(lower) if lower == upper else float((lower + upper) / 2) if np.isfinite(lower + upper) else 0.0

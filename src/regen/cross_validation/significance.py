@@ -1,14 +1,13 @@
-"""Whether regularizing helps at all: the best strength against λ = 0, in pairs, allowing for the choice among strengths."""
+"""Tests between strengths in pairs of rounds: which of them may be the best, and whether regularizing helps."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from regen.cross_validation.regularization_path import standard_error
-from regen.cross_validation.score_table import Strength, Table, shown
-from regen.cross_validation.selection import best_row
-from regen.cross_validation.signed_rank import chance, signed_ranks, signs
+from regen.cross_validation.score_table import Strength, Table
+from regen.cross_validation.selection import best_row, mean_ranks
+from regen.cross_validation.signed_rank import chance, hodges_lehmann, signed_ranks, signs
 
 
 @dataclass(frozen=True)
@@ -16,10 +15,12 @@ class Claim:
     """What can be said of the best strength other than 0.
 
     p          one-sided, for "no strength is better than 0"; `helps` if it is at most `level`
-    effect     by how much it is better than 0: the mean over the pairs in which neither diverged, nan if there are none
-    low, high  of the effect, an interval of 1 - level (95 %) for all strengths at once; nan for fewer than two such pairs
-    pairs      rounds, each a pair
-    more       rounds that are missing until a claim is possible whatever the other strengths do
+    effect     by how much the strength is better than 0: the Hodges-Lehmann estimate over the rounds
+    low, high  an interval for the effect, simultaneous for all strengths; infinite where the rounds are too few for one
+    level      of this test (nominal: smaller than that of the answer where the test is repeated as rounds are added)
+    pairs      rounds in which both strengths have a score
+    others     strengths other than 0 that were tried
+    more       rounds that are missing until a claim is possible regardless of the other strengths' scores
     """
 
     strength: Strength
@@ -29,37 +30,58 @@ class Claim:
     high: float
     level: float
     pairs: int
+    others: int
     more: int
-    sentence: str
 
     @property
     def helps(self) -> bool:
         return self.p <= self.level
 
 
+def p_value(table: Table, row: int) -> float:
+    """Return p of the hypothesis that no strength is better than that of `row`.
+
+    The statistic is the largest signed-rank sum (Wilcoxon 1945) of the other strengths' paired differences from it, each
+    divided by its standard deviation. Its distribution is that under all flips of the rounds' signs (max-statistic:
+    Westfall and Young 1993). Testing the best strength alone would claim too often, in 15 % instead of 5 % of cases.
+
+    The rounds are those in which `row` has a score. Another strength that lacks one of them was dropped, and what it might
+    have scored is bounded: Wilcoxon's exact probability is added for each (Bonferroni), so that the level holds regardless of
+    how strengths were dropped. A strength that memorizes counts as dropped. p is 1 if none is left.
+    """
+    kept = ~np.isnan(table.losses[row])
+    others = [other for other in range(len(table.strengths)) if other != row]
+    present = [other for other in others if table.eligible[other] and not np.isnan(table.losses[other, kept]).any()]
+    if not present or not kept.any():
+        return 1.0
+    ranks = signed_ranks(table.better_by(row)[present][:, kept])
+    sums, norms = signs(ranks.shape[1]) @ ranks.T, np.sqrt((ranks**2).sum(1)).clip(1)
+    standardized = sums / norms
+    observed = float(standardized[0].max())
+    among_present = float((standardized.max(1) >= observed - 1e-9).mean())
+    return min(1.0, among_present + (len(others) - len(present)) * _p_if_complete(ranks.shape[1], observed))
+
+
+def confidence_set(table: Table, level: float = 0.05) -> list[Strength]:
+    """Return the strengths that may be the best, the weakest first.
+
+    A strength is left out if the hypothesis that no other is better than it is rejected at `level` (`p_value`). The truly best
+    strength is in the set with a probability of at least 1 - level. Strengths that memorize are not in it.
+    """
+    return [
+        strength
+        for row, strength in enumerate(table.strengths)
+        if table.eligible[row] and np.isfinite(table.losses[row]).any() and p_value(table, row) > level
+    ]
+
+
 def claim(table: Table, level: float = 0.05) -> Claim:
-    """Test the best strength other than 0 against 0.
+    """Test whether some strength is better than 0: whether 0 is outside of the confidence set.
 
-    A paired test of the best of K strengths on the scores that chose it claims too often: at 5 %, in 15 % of cases without any
-    effect (6 strengths, 5 folds, 3 seeds). So its signed-rank sum (Wilcoxon 1945) is compared with the largest of all
-    strengths' under all flips of the rounds' signs (max-statistic: Westfall and Young 1993), which claims in 4 %. It sees a
-    little more than Wilcoxon tests by Bonferroni or Holm: 80 instead of 77 % of effects of 1.2 standard deviations of a unit.
-    Of means instead of ranks, it would claim in 9 % if units have a long tail towards good scores, and a single ruinous
-    strength would hide every effect.
+    Rounds must not share a seed or a fold where these may interact with strengths: 5 folds x 3 seeds, crossed, claim in 14 % of
+    cases if such an interaction of seeds has half the standard deviation of a fit (`python benchmarks/choice.py`).
 
-    A pruned strength has no score in the last rounds. What it might have scored there is bounded: Wilcoxon's exact probability
-    is added to p for each (Bonferroni). So the level holds however strengths were pruned. If all were, p is 1. A strength
-    that memorizes (see `Table.eligible`) is treated as a pruned one: no claim is made for it.
-
-    The null hypothesis is that strengths do nothing on any fold. If they help on some folds and harm on others, by half a
-    standard deviation of a unit, rounds are not independent and the claim is made in 9 % (5 folds, 3 seeds); then ask
-    claim(table.over_seeds()), which takes a fold for one pair and needs 10 folds to see anything.
-
-    The interval is Student's with Bonferroni's correction for K, around the mean of the differences, of which the standard
-    error takes folds and seeds for crossed: it holds 0 in 98 to 99 % of cases without effect, 97 % if folds differ in it.
-
-    Raises ValueError without λ = 0 in every round, without another strength that does not memorize, and if all units
-    diverged.
+    Raises ValueError without λ = 0 in every round, without another strength that does not memorize, and if all fits diverged.
     """
     others = [row for row in range(len(table.strengths)) if row != table.off]
     if not others:
@@ -68,53 +90,28 @@ def claim(table: Table, level: float = 0.05) -> Claim:
     eligible = [row for row in others if table.eligible[row]]
     if not eligible:
         raise ValueError("every strength but 0 memorizes, so that none of them is compared with 0")
-    better, n = table.better_by(table.off), len(table.rounds)
-    ran = [row for row in eligible if table.complete[row]]
-    row = best_row(table, among=ran) if ran else max(eligible, key=lambda one: (~np.isnan(better[one])).sum())
-    p = _p_value(better[ran], ran.index(row), len(others) - len(ran)) if ran else 1.0
-    effect, half = _effect(table, better[row], level / len(others))
-    more = max(0, math.ceil(math.log2(len(others) / level)) - n)
-    found = Claim(table.strengths[row], p, effect, effect - half, effect + half, level, n, more, "")
-    return replace(found, sentence=_sentence(found, len(others)))
+    row = _best_other(table, eligible)
+    better = table.better_by(table.off)[row]
+    differences = better[~np.isnan(better)]
+    effect, low, high = hodges_lehmann(differences, level / len(others))
+    more = max(0, rounds_needed(len(others), level) - len(table.rounds))
+    p = p_value(table, table.off) if table.complete[row] else 1.0
+    return Claim(table.strengths[row], p, effect, low, high, level, len(differences), len(others), more)
 
 
-def _p_value(better: np.ndarray, chosen: int, gone: int) -> float:
-    """How often chance brings the best of the strengths as far as the chosen one of `better` (K, n), `gone` others included."""
-    ranks = signed_ranks(better)
-    sums, norms = signs(better.shape[1]) @ ranks.T, np.sqrt((ranks**2).sum(1)).clip(1)
-    reached = float(sums[0, chosen] / norms[chosen])
-    of_these = float(((sums / norms).max(1) >= reached - 1e-9).mean())
-    return min(1.0, of_these + gone * _if_complete(better.shape[1], reached))
+def rounds_needed(others: int, level: float) -> int:
+    """Return the number of rounds from which on one of `others` strengths can be found better than 0 at this level."""
+    return math.ceil(math.log2(others / level))
 
 
-def _if_complete(n: int, reached: float) -> float:
-    """How often chance brings a strength, with a score in all n rounds, as far."""
+def _best_other(table: Table, eligible: list[int]) -> int:
+    complete = [row for row in eligible if table.complete[row]]
+    if complete:
+        return min(complete, key=lambda row: mean_ranks(table)[row])
+    return max(eligible, key=lambda row: int((~np.isnan(table.losses[row])).sum()))
+
+
+def _p_if_complete(n: int, reached: float) -> float:
+    """How often chance brings a strength with a score in all n rounds as far."""
     ranks = np.arange(1.0, n + 1)
     return chance(ranks, reached * math.sqrt(float((ranks**2).sum())))
-
-
-def _effect(table: Table, better: np.ndarray, level: float) -> tuple[float, float]:
-    """The mean difference and half of its interval."""
-    from scipy.stats import t  # takes a second
-
-    ended = np.isfinite(better)
-    rounds = [one for one, kept in zip(table.rounds, ended, strict=True) if kept]
-    if not rounds:
-        return math.nan, math.nan
-    error = standard_error(better[ended], [one.fold for one in rounds], [one.seed for one in rounds])
-    return float(better[ended].mean()), float(t.ppf(1 - level / 2, max(1, len(rounds) - 1))) * error
-
-
-def _sentence(found: Claim, others: int) -> str:
-    at, pairs = shown([found.strength]), f"{found.pairs} pair{'s' * (found.pairs > 1)}"
-    effect = f"the score at {at} is {abs(found.effect):.3g} {'better' if found.effect >= 0 else 'worse'} than at 0"
-    if math.isnan(found.effect):
-        effect = f"of the scores at {at} and at 0, one diverged in every pair"
-    if not math.isnan(found.low):
-        effect += f" ({1 - found.level:.0%} interval {found.low:.3g} to {found.high:.3g})"
-    tested = f"p = {found.p:.2g} over {pairs}, allowing for the choice among {others}"
-    if found.helps:
-        return f"Regularizing helps: {effect}; {tested}."
-    if found.more:
-        return f"Too few to tell: {effect}; {tested}. Run at least {found.more} more folds or seeds."
-    return f"No evidence that regularizing helps: {effect}; {tested}."

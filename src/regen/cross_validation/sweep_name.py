@@ -1,4 +1,4 @@
-"""with_name: the sweep in which the units of a choice stand. Imports nothing heavy."""
+"""with_name: the sweep in which the fits of a choice stand. Imports nothing heavy."""
 
 import re
 from collections.abc import Sequence
@@ -8,22 +8,24 @@ from regen.sweeps.names import BESIDE, KNOBS, LENGTHS
 
 OWN = (
     "folds",
-    "seeds",
-    "count",
+    "rounds",
+    "first_seed",
+    "n_strengths",
     "search",
-    "level",
-    "prune",
-    "refine",
+    "alpha",
+    "stop_early",
+    "refine_rounds",
     "n_jobs",
-    "from",
+    "budget",
+    "runs",
     "out",
-    "for_units",
+    "for_fits",
     "for_data",
 )
 
 
 def with_name(overrides: Sequence[str]) -> list[str]:
-    """The overrides with sweep=NAME, unless one is typed: choose_r1_digits, from what would make other units."""
+    """The overrides with sweep=NAME, unless one is typed: choose_r1_digits, from what would make other fits."""
     typed = {key: value for key, _, value in (one.partition("=") for one in overrides)}
     if typed.get("sweep", "null") not in ("", "null"):
         return list(overrides)

@@ -1,0 +1,131 @@
+"""The plan of a choice: how many fits, how long they take, and what is reduced so that they fit into a budget."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from regen.cross_validation.racing import other_fits, schedule
+from regen.cross_validation.significance import rounds_needed
+from regen.errors import ConfigError
+
+UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}  # of a budget, in seconds
+MARGIN = 0.92  # the share of the time for fits that is planned: fits differ in length
+FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings say too little about the full length
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a fit costs: seconds an iteration, seconds an evaluation, and the iterations between two evaluations."""
+
+    an_iteration: float
+    evaluation: float
+    evaluate_every: int
+
+    def seconds(self, iterations: int) -> float:
+        return iterations * self.an_iteration + math.ceil(iterations / self.evaluate_every) * self.evaluation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    strengths   numbers of strengths other than 0, by candidate
+    n_strengths the number on an axis that the plan set; None: what was asked for
+    rounds      at most
+    iterations  of a fit
+    fits        at most; those at 0 are shared by all candidates
+    seconds     of all fits, at most
+    cuts        what was reduced, in words
+    """
+
+    strengths: tuple[int, ...]
+    n_strengths: int | None
+    rounds: int
+    iterations: int
+    fits: int
+    seconds: float
+    cuts: tuple[str, ...] = ()
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of 90s, 30min, 2h or 1h30min. Raises ConfigError on anything else, and on 0."""
+    parts = re.findall(r"([\d.]+)\s*([a-z]+)", str(text).lower())
+    joined = "".join(number + unit for number, unit in parts)
+    try:
+        seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    except (KeyError, ValueError):
+        seconds = 0.0
+    if seconds <= 0 or joined != re.sub(r"\s", "", str(text).lower()):
+        raise ConfigError(f"budget={text}: expected a duration, like budget=30min, budget=90s or budget=1h30min")
+    return seconds
+
+
+def describe_duration(seconds: float) -> str:
+    """Return 45 s, 12 min or 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def count_fits(strengths: Sequence[int], rounds: int, level: float, stop_early: bool) -> int:
+    """Return the largest number of fits of all candidates, which share those at 0."""
+    return rounds + sum(sum(other_fits(others, schedule(others, rounds, level, stop_early))) for others in strengths)
+
+
+def make_plan(
+    asked: Plan,
+    cost: Cost,
+    budget: float | None,
+    n_jobs: int,
+    level: float,
+    stop_early: bool,
+    fewer: Sequence[tuple[int, tuple[int, ...]]] = (),
+) -> Plan:
+    """Return what is asked for, or as much of it as fits into a budget in seconds.
+
+    First the rounds are reduced, down to the first look at the claim, then the strengths on an axis, then the iterations,
+    down to a quarter: fewer rounds and strengths see less, a shorter training answers another question.
+
+    fewer  (strengths on an axis, strengths of each candidate) that may be tried instead, in descending order
+
+    Raises ConfigError if the smallest plan does not fit, with the budget that it takes.
+    """
+    counted = _counted(asked, cost, n_jobs, level, stop_early)
+    if budget is None or counted.seconds <= MARGIN * budget:
+        return counted
+    for fraction in FRACTIONS:
+        for n_strengths, strengths in [(asked.n_strengths, asked.strengths), *fewer]:
+            first = min(asked.rounds, max(rounds_needed(others, level / 2) for others in strengths))
+            for rounds in sorted({asked.rounds, (asked.rounds + first) // 2, first}, reverse=True):
+                smaller = replace(
+                    asked,
+                    strengths=strengths,
+                    n_strengths=n_strengths,
+                    rounds=rounds,
+                    iterations=max(1, round(fraction * asked.iterations)),
+                )
+                planned = _counted(smaller, cost, n_jobs, level, stop_early)
+                if planned.seconds <= MARGIN * budget:
+                    return replace(planned, cuts=tuple(_cuts(asked, planned)))
+    raise ConfigError(
+        f"budget={describe_duration(budget)} is too short: {planned.fits} fits of {planned.iterations:,} iterations, "
+        f"the fewest that can answer, take about {describe_duration(planned.seconds)} with {n_jobs} at once. Type "
+        f"budget={-(-planned.seconds // (60 * MARGIN)):.0f}min, or fewer regularizers, or a smaller max_iterations="
+    )
+
+
+def _counted(plan: Plan, cost: Cost, n_jobs: int, level: float, stop_early: bool) -> Plan:
+    fits = count_fits(plan.strengths, plan.rounds, level, stop_early)
+    return replace(plan, fits=fits, seconds=fits * cost.seconds(plan.iterations) / n_jobs)
+
+
+def _cuts(asked: Plan, planned: Plan) -> list[str]:
+    cuts = []
+    if planned.rounds < asked.rounds:
+        cuts.append(f"{planned.rounds} rounds instead of {asked.rounds}")
+    if planned.strengths != asked.strengths:
+        cuts.append(f"{planned.n_strengths} strengths on an axis")
+    if planned.iterations < asked.iterations:
+        cuts.append(f"{planned.iterations:,} iterations a fit instead of {asked.iterations:,}")
+    return cuts

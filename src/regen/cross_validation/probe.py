@@ -1,0 +1,64 @@
+"""Short trainings before the first fit, which measure what a fit costs."""
+
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from regen.cross_validation.fits import Failed
+from regen.cross_validation.plan import Cost
+from regen.runs import ROOT, read_json
+
+FRACTION = 20  # a short training has a twentieth of the iterations
+FEWEST = 20  # iterations: the first ones are slower
+
+
+def measure_cost(jobs: Sequence[Sequence[str]], cfg: DictConfig, iterations: int, folder: Path) -> Cost:
+    """Return the cost of the most expensive of these fits, which are trained briefly, all at once.
+
+    jobs        overrides of src/train.py, as many as run at once
+    cfg         the configuration of one of them, for the interval of evaluations
+    iterations  of a fit
+    folder      for the short trainings; it is removed
+
+    Raises Failed with the last line of what a training says if it fails.
+    """
+    short = min(iterations, max(FEWEST, iterations // FRACTION))
+    folders = [folder / str(number) for number in range(len(jobs))]
+    ends = [f"max_iterations={short}", "trainer.progress_bar=false", "save_every=1000000"]
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(ROOT / "src/train.py"), *job, *ends, f"hydra.run.dir={place}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for job, place in zip(jobs, folders, strict=True)
+    ]
+    try:
+        errors = [one.communicate()[1] for one in running]
+    finally:
+        for one in running:
+            one.kill()
+    costs = [_cost(read_json(place / "result.json"), cfg, short) for place in folders]
+    shutil.rmtree(folder, ignore_errors=True)
+    for error, one in zip(errors, costs, strict=True):
+        if one is None:
+            raise Failed(
+                f"\n  a short training that measures the time failed: {(error.strip().splitlines() or ['?'])[-1]}"
+            )
+    return max((one for one in costs if one is not None), key=lambda one: one.seconds(iterations))
+
+
+def _cost(result: dict, cfg: DictConfig, iterations: int) -> Cost | None:
+    if result.get("status") not in ("finished", "diverged") or not result.get("seconds"):
+        return None
+    images = result["images_seen"] / max(1, result["iteration"])
+    speed = float(result.get("images_per_second") or math.inf)
+    an_iteration = images / speed if speed > 0 else 0.0
+    evaluation = max(0.0, float(result["seconds"]) - iterations * an_iteration)
+    return Cost(an_iteration, evaluation, max(1, round(cfg.evaluate_every / images)))
