@@ -12,7 +12,7 @@ NODES = parse.options(sorted((ROOT / "conf/regularizer").glob("*.yaml")))
 
 
 def asked(*overrides: str, default: str = "none", **own: object):
-    cfg = OmegaConf.create({"count": None, "search": None, **own})
+    cfg = OmegaConf.create({"n_strengths": None, "search": None, **own})
     return parse.candidates(parse.parsed(overrides), NODES, default, cfg)
 
 
@@ -37,7 +37,7 @@ def test_a_strength_that_is_held_fixed_stays_at_0_of_the_other():
 def test_without_strengths_the_passports_range_is_searched():
     (one,) = asked("regularizer=r1")
     assert one.strengths == [(0.0,), (0.1,), (0.4,), (1.6,), (6.3,), (25.0,), (100.0,)]
-    (one,) = asked("regularizer=r1", search={"lambda_d": [1e-4, 1]}, count=3)
+    (one,) = asked("regularizer=r1", search={"lambda_d": [1e-4, 1]}, n_strengths=3)
     assert one.strengths == [(0.0,), (1e-4,), (0.01,), (1.0,)]
 
 
@@ -98,7 +98,7 @@ def test_the_regularizer_of_an_experiment_is_taken_where_none_is_typed():
         (("regularizer=r1", "lambda_d=-1,1"), "strengths must be finite numbers >= 0"),
         (("regularizer=r1", "lambda_d=0,0.0"), "expected a strength other than 0"),
         (("regularizer=r1", "lambda_d=interval(0,1)"), "type the strengths one by one, as lambda_d=0,0.1,1"),
-        (("regularizer=r1", "seed=0,1"), "seed=0,1: the choice itself goes over folds and seeds: type seeds="),
+        (("regularizer=r1", "seed=0,1"), "seed=0,1: src/choose.py sets folds and seeds itself: type first_seed="),
         (("regularizer=r1", "data.fold=2"), "type folds="),
         (
             ("regularizer=[weight_clipping,r1]", "regularizer.weight_clipping.limit=0,0.1"),
@@ -112,12 +112,15 @@ def test_what_cannot_be_chosen_is_refused_in_words(overrides, words):
         asked(*overrides)
 
 
-def test_the_sweep_is_named_by_what_makes_other_units():
+def test_the_sweep_is_named_by_what_makes_other_fits():
     def name(*overrides: str) -> str:
         return with_name(overrides)[-1]
 
     assert name("regularizer=r1", "data=digits") == "sweep=choose_r1_digits"
-    assert name("regularizer=r1", "lambda_d=0,1", "max_iterations=9", "n_jobs=4") == "sweep=choose_r1_digits"
+    assert (
+        name("regularizer=r1", "lambda_d=0,1", "max_iterations=9", "n_jobs=4", "budget=1h", "rounds=9", "alpha=0.1")
+        == "sweep=choose_r1_digits"
+    )
     assert (
         name("regularizer=[l2,r1],r1", "data=grid", "data.subset=200") == "sweep=choose_l2-r1_r1_grid_data.subset-200"
     )

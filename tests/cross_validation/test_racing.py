@@ -1,136 +1,225 @@
-"""A race runs what is worth running, whoever tells it what, in whatever order."""
+"""Schedules of looks, and races: which fits are worth running, in whatever order their scores come."""
 
 import pytest
 
-from regen.cross_validation.racing import Race
-from regen.cross_validation.score_table import Fit
+from regen.cross_validation.racing import Race, nominal_level, other_fits, schedule
+from regen.cross_validation.score_table import Fit, Round, Score
 from regen.randomness import Draws, permutation
 
 STRENGTHS = [(0.0,), (0.1,), (1.0,)]
+ROUNDS = [Round(r, r) for r in range(15)]
 NAN = float("nan")
 
 
 def run(race: Race, scores) -> list[Fit]:
+    """Run a race by a function of a fit; every fit of it."""
     ran = []
     while fits := race.next():
         for fit in fits:
-            race.tell(fit, scores(fit))
+            race.tell(fit, Score(scores(fit)))
         ran += fits
     return ran
 
 
-def bad(fit: Fit) -> float:
-    """1 is the best, 0.1 is worse by 5, 0 by 9; each fold and seed is as hard as it is."""
-    return {0.0: 9, 0.1: 5, 1.0: 0}[fit.strength[0]] + 100 * fit.fold + 10 * fit.seed
+def helping(fit: Fit) -> float:
+    """1 is better than 0.1 by 5, and 0.1 better than 0 by 4; each round has its own difficulty."""
+    return {0.0: 9, 0.1: 5, 1.0: 0}[fit.strength[0]] + 10 * fit.seed
+
+
+def harming(fit: Fit) -> float:
+    return -helping(fit) + 20 * fit.seed
+
+
+def undecided(fit: Fit) -> float:
+    """1 is better than 0 in three rounds of four, by as much as it is worse in the fourth."""
+    return 0 if not any(fit.strength) else fit.strength[0] * (1.0 if fit.seed % 4 == 3 else -1.0) + 0.01 * fit.seed
+
+
+@pytest.mark.parametrize(
+    ("others", "rounds", "looks"),
+    [
+        (1, 15, (6, 10, 15)),  # 1 / 2^6 <= 0.025 < 1 / 2^5
+        (3, 15, (7, 11, 15)),  # 3 / 2^7 <= 0.025 < 3 / 2^6
+        (6, 15, (8, 11, 15)),
+        (1, 9, (6, 9)),  # too few for a look in the middle
+        (1, 6, (6,)),
+        (6, 5, (5,)),
+    ],
+)
+def test_the_first_look_comes_when_a_claim_is_possible_and_the_last_at_the_end(others, rounds, looks):
+    plan = schedule(others, rounds, 0.05, stop_early=True)
+    assert (plan.looks, plan.screening) == (looks, 3)
+    assert plan.level == (0.05 if len(looks) == 1 else nominal_level(looks, 0.05))
+
+
+def test_without_stopping_early_there_is_one_look_at_the_end():
+    plan = schedule(6, 15, 0.05, stop_early=False)
+    assert (plan.looks, plan.screening, plan.level) == ((15,), None, 0.05)
+    assert other_fits(6, plan) == [6] * 15
+
+
+@pytest.mark.parametrize(
+    ("level", "looks", "nominal"),
+    [
+        (0.025, 1, 0.025),
+        (0.025, 2, 0.0147),  # Pocock (1977), table 1: half of 0.0294, 0.0221, 0.0182
+        (0.025, 3, 0.0110),
+        (0.025, 4, 0.0091),
+        (0.05, 2, 0.0304),
+        (0.005, 2, 0.0028),
+    ],
+)
+def test_nominal_levels_are_those_of_pococks_table(level, looks, nominal):
+    assert nominal_level(tuple(range(5, 5 * looks + 5, 5)), level) == pytest.approx(nominal, abs=6e-5)
+
+
+def test_of_unequal_looks_the_level_lies_between_bonferroni_and_that_of_one_look():
+    assert 0.05 / 3 < nominal_level((8, 11, 15), 0.05) < nominal_level((8, 15), 0.05) < 0.05
+
+
+def test_fits_are_halved_after_three_rounds_and_after_each_look():
+    assert other_fits(6, schedule(6, 15, 0.05, True)) == [6] * 3 + [3] * 5 + [2] * 3 + [1] * 4
+    assert other_fits(1, schedule(1, 15, 0.05, True)) == [1] * 15
+    assert Race([(float(k),) for k in range(7)], ROUNDS).most_fits == 15 + 18 + 15 + 6 + 4
 
 
 def test_a_round_is_all_strengths_on_one_fold_with_one_seed():
-    race = Race(STRENGTHS, folds=[0, 1], seeds=[0, 1])
-    assert race.next() == [Fit(one, 0, 0) for one in STRENGTHS]
-    order = list(dict.fromkeys((fit.seed, fit.fold) for fit in run(race, bad)))
-    assert order == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    race = Race(STRENGTHS, [Round(7, 0), Round(8, 1)])
+    assert race.next() == [Fit(strength, 0, 7) for strength in STRENGTHS]
+    order = list(dict.fromkeys((fit.seed, fit.fold) for fit in run(race, helping)))
+    assert order == [(7, 0), (8, 1)]
 
 
-def test_a_strength_that_loses_five_rounds_gets_no_sixth_and_0_gets_all():
-    race = Race(STRENGTHS, folds=range(4), seeds=range(2))
-    ran = run(race, bad)
-    assert race.dropped == {(0.1,): 5} and race.racing == [(0.0,), (1.0,)]
-    assert [sum(fit.strength == one for fit in ran) for one in STRENGTHS] == [8, 5, 8]
+def test_a_clear_effect_ends_the_race_at_the_first_look():
+    race = Race(STRENGTHS, ROUNDS)
+    ran = run(race, helping)
+    assert race.schedule.looks[0] == race.done == 7
+    assert race.ended == "the claim is made after 7 of 15 rounds"
+    assert race.dropped == {(0.1,): 3} and race.racing == [(0.0,), (1.0,)]
+    assert [sum(fit.strength == strength for fit in ran) for strength in STRENGTHS] == [7, 3, 7]
 
 
-def test_four_rounds_prove_nothing():
-    race = Race(STRENGTHS, folds=range(6), seeds=[0], fewest=3)
-    run(race, bad)
-    assert race.dropped == {(0.1,): 5}
+def test_a_race_in_which_a_claim_has_become_unlikely_ends_at_the_first_look():
+    race = Race(STRENGTHS, ROUNDS)
+    run(race, harming)
+    assert race.done == 7 and race.ended == "a claim has become unlikely after 7 of 15 rounds (p = 1)"
+    assert (0.0,) not in race.dropped
 
 
-def test_nothing_is_dropped_before_the_fewest_rounds():
-    for fewest in (2, 4):
-        race = Race(STRENGTHS, folds=range(6), seeds=[0], level=0.3, fewest=fewest)
-        run(race, bad)
-        assert race.dropped == {(0.1,): fewest}
+def test_an_undecided_race_goes_through_its_looks():
+    race = Race([(0.0,), (1.0,)], ROUNDS)
+    run(race, undecided)
+    assert race.done > race.schedule.looks[0]
 
 
-def test_where_more_is_better_the_least_are_dropped():
-    race = Race(STRENGTHS, folds=range(8), seeds=[0], higher_is_better=True)
-    run(race, bad)
-    assert set(race.dropped) == {(0.1,), (1.0,)}
+def test_without_stopping_early_the_full_table_is_run():
+    race = Race(STRENGTHS, ROUNDS, stop_early=False)
+    assert len(run(race, helping)) == race.most_fits == 45
+    assert not race.dropped and race.ended == "all rounds are done"
 
 
-@pytest.mark.parametrize("sign", [1, -1], ids=["lower is better", "higher is better"])
-def test_a_strength_that_memorizes_drops_no_other_but_may_be_dropped(sign):
-    def dropped(copied: float, rounds: int) -> dict:
-        race = Race(STRENGTHS, folds=range(8), seeds=[0], higher_is_better=sign < 0)
-        while fits := race.next():
-            for fit in fits:
-                race.tell(fit, sign * bad(fit), memorizes=fit.strength == (copied,) and fit.fold < rounds)
-        return race.dropped
-
-    assert dropped(1.0, 8) == {}  # 0.1 is the best of the others
-    assert dropped(1.0, 3) == {(0.1,): 7}  # 3 of 6 rounds are half, 3 of 7 are less
-    assert dropped(0.1, 8) == {(0.1,): 5}
+def test_where_more_is_better_the_same_strengths_are_dropped():
+    lower, higher = Race(STRENGTHS, ROUNDS), Race(STRENGTHS, ROUNDS, higher_is_better=True)
+    run(lower, helping)
+    run(higher, lambda fit: -helping(fit))
+    assert higher.dropped == lower.dropped and higher.ended == lower.ended
 
 
-def test_where_all_strengths_memorize_none_is_dropped():
-    race = Race(STRENGTHS, folds=range(8), seeds=[0])
+@pytest.mark.parametrize("copied", [0.1, 1.0])
+def test_a_strength_that_memorizes_is_dropped_before_the_others(copied):
+    race = Race(STRENGTHS, ROUNDS[:4])
     while fits := race.next():
         for fit in fits:
-            race.tell(fit, bad(fit), memorizes=True)
-    assert not race.dropped
+            race.tell(fit, Score(helping(fit), memorizes=fit.strength == (copied,)))
+    assert race.dropped == {(copied,): 3}
+
+
+def test_0_is_never_dropped_even_if_it_memorizes_or_diverges():
+    for score in (Score(NAN), Score(99.0, memorizes=True)):
+        race = Race(STRENGTHS, ROUNDS)
+        while fits := race.next():
+            for fit in fits:
+                race.tell(fit, score if not any(fit.strength) else Score(helping(fit)))
+        assert (0.0,) in race.racing
 
 
 def test_a_strength_that_diverges_is_dropped():
-    race = Race(STRENGTHS, folds=range(8), seeds=[0])
-    run(race, lambda fit: NAN if fit.strength == (1.0,) else bad(fit))
-    assert race.dropped == {(1.0,): 5}
+    race = Race(STRENGTHS, ROUNDS[:6])
+    run(race, lambda fit: NAN if fit.strength == (1.0,) else helping(fit))
+    assert race.dropped == {(1.0,): 3}
 
 
-def test_strengths_that_all_diverge_are_equal():
-    race = Race(STRENGTHS, folds=range(8), seeds=[0])
+def test_of_equal_strengths_the_weaker_stays():
+    race = Race(STRENGTHS, ROUNDS[:6])
     run(race, lambda _: NAN)
-    assert not race.dropped and not race.next()
+    assert race.dropped == {(1.0,): 3}
 
 
-def test_told_in_any_order_by_workers_that_ran_ahead_it_comes_to_the_same():
-    fits = [Fit(one, fold, seed) for one in STRENGTHS for seed in range(2) for fold in range(5)]
-    drawn = dict(zip(fits, Draws("race").normal(30).tolist(), strict=True))
-    scores = {fit: value + bad(fit) for fit, value in drawn.items()}
-    alone, ahead = (Race(STRENGTHS, folds=range(5), seeds=range(2)) for _ in range(2))
-    run(alone, scores.get)
-    for place in permutation(30, "race").tolist():
+def drawn(strengths: int, *key: object) -> tuple[Race, dict[Fit, Score]]:
+    """A race, and scores of all of its fits."""
+    race = Race([(float(k),) for k in range(strengths)], ROUNDS)
+    fits = [Fit(strength, r.fold, r.seed) for strength in race.strengths for r in ROUNDS]
+    values = Draws("race", *key).normal(len(fits)).tolist()
+    shift = [0.8 * any(fit.strength) * (key[0] % 2) for fit in fits]
+    return race, {fit: Score(value - by) for fit, value, by in zip(fits, values, shift, strict=True)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_state_does_not_depend_on_the_order_of_the_scores(seed):
+    alone, scores = drawn(5, seed)
+    ahead, _ = drawn(5, seed)
+    run(alone, lambda fit: scores[fit].held_out)
+    fits = list(scores)
+    for place in permutation(len(fits), "race", seed).tolist():
         ahead.tell(fits[place], scores[fits[place]])
-    assert alone.dropped and ahead.dropped == alone.dropped and ahead.scores == alone.scores
+    assert (ahead.dropped, ahead.ended, ahead.done) == (alone.dropped, alone.ended, alone.done)
+    assert {fit: score.held_out for fit, score in ahead.scores.items()} == {
+        fit: score.held_out for fit, score in alone.scores.items()
+    }
 
 
-def test_a_new_race_that_is_told_the_same_goes_on_where_the_other_was():
-    first, second = (Race(STRENGTHS, folds=range(5), seeds=range(2)) for _ in range(2))
-    for fit in first.next(ahead=6)[:19]:
-        first.tell(fit, bad(fit))
+@pytest.mark.parametrize("strengths", [2, 3, 7, 10])
+def test_most_fits_bounds_what_is_run(strengths):
+    for seed in range(5):
+        race, scores = drawn(strengths, seed)
+        ran = run(race, lambda fit, scores=scores: scores[fit].held_out)
+        assert len(ran) == len(race.scores) <= race.most_fits
+        assert race.done < 15 or len(ran) == race.most_fits
+
+
+def test_a_new_race_with_the_same_scores_resumes_where_the_other_was():
+    first, second = Race(STRENGTHS, ROUNDS), Race(STRENGTHS, ROUNDS)
+    for fit in first.next(ahead=5)[:13]:
+        first.tell(fit, Score(helping(fit)))
     for fit, score in first.scores.items():
         second.tell(fit, score)
-    assert second.next() == first.next() == [Fit((1.0,), 1, 1)]  # 0 ran ahead
+    assert (second.done, second.dropped) == (first.done, first.dropped) == (4, {(0.1,): 3})
+    assert first.next() == [Fit((1.0,), 4, 4)]  # 0 ran ahead
+    assert second.next() == [Fit((0.0,), 4, 4), Fit((1.0,), 4, 4)]
 
 
-def test_idle_workers_get_units_of_further_rounds():
-    race = Race(STRENGTHS, folds=range(3), seeds=[0])
-    race.tell(Fit((0.1,), 0, 0), 1)
+def test_idle_workers_get_fits_of_further_rounds():
+    race = Race(STRENGTHS, ROUNDS[:3])
+    race.tell(Fit((0.1,), 0, 0), Score(1))
     assert race.next() == [Fit((0.0,), 0, 0), Fit((1.0,), 0, 0)]
     assert len(race.next(ahead=1)) == 5 and len(race.next(ahead=9)) == 8
 
 
 def test_races_that_cannot_be_run_are_refused():
     with pytest.raises(ValueError, match=r"expected λ = 0 and other strengths, got 0.1, 1: add 0"):
-        Race([(0.1,), (1.0,)], folds=[0], seeds=[0])
+        Race([(0.1,), (1.0,)], ROUNDS)
     with pytest.raises(ValueError, match="expected λ = 0 and other strengths, got 0"):
-        Race([(0.0,)], folds=[0], seeds=[0])
-    with pytest.raises(ValueError, match=r"expected folds and seeds, each once, got folds \[\] and seeds \[0\]"):
-        Race(STRENGTHS, folds=[], seeds=[0])
+        Race([(0.0,)], ROUNDS)
+    with pytest.raises(ValueError, match=r"expected rounds, each once, got \[\]"):
+        Race(STRENGTHS, [])
+    with pytest.raises(ValueError, match="expected rounds, each once"):
+        Race(STRENGTHS, [Round(0, 0), Round(0, 0)])
     with pytest.raises(ValueError, match="expected a level between 0 and 1, got 5"):
-        Race(STRENGTHS, folds=[0], seeds=[0], level=5)
-    race = Race(STRENGTHS, folds=[0], seeds=[0])
-    with pytest.raises(ValueError, match="is none of the race's fits"):
-        race.tell(Fit((2.0,), 0, 0), 1)
-    race.tell(Fit((0.1,), 0, 0), NAN)
-    race.tell(Fit((0.1,), 0, 0), NAN)
-    with pytest.raises(ValueError, match="was told nan, and now 1"):
-        race.tell(Fit((0.1,), 0, 0), 1)
+        Race(STRENGTHS, ROUNDS, level=5)
+    race = Race(STRENGTHS, ROUNDS)
+    with pytest.raises(ValueError, match="is not a fit of this race"):
+        race.tell(Fit((2.0,), 0, 0), Score(1))
+    race.tell(Fit((0.1,), 0, 0), Score(NAN))
+    race.tell(Fit((0.1,), 0, 0), Score(NAN))
+    with pytest.raises(ValueError, match="has the score nan, got another: 1"):
+        race.tell(Fit((0.1,), 0, 0), Score(1))

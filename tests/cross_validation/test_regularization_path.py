@@ -1,4 +1,4 @@
-"""The path: means, standard errors in closed form, and what pruning and divergence make of them."""
+"""The path: means, standard errors in closed form, and what dropping and divergence make of them."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from cross_validation.test_score_table import NAN, memorizing, table
 
-from regen.cross_validation.regularization_path import path, standard_error, standing
-from regen.cross_validation.score_table import Score, Table, Fit
+from regen.cross_validation.regularization_path import path, standard_error
+from regen.cross_validation.score_table import Fit, Score, Table
 from regen.randomness import Draws
 
 
@@ -49,22 +49,18 @@ def test_a_strength_without_its_hard_rounds_gets_no_better_mean():
     assert [point.complete for point in points] == [True, True, False]
 
 
-def test_diverged_units_are_counted_and_left_out_of_the_mean():
+def test_diverged_fits_are_counted_and_left_out_of_the_mean():
     off, on = path(table({0: [1, 2, 6], 1: [NAN, NAN, NAN]}))
     assert (on.rounds, on.diverged) == (3, 3) and math.isnan(on.mean) and math.isnan(on.se)
     assert off.mean == 3
 
 
-def test_units_that_memorize_are_counted_and_stay_in_the_mean():
+def test_fits_that_memorize_are_counted_and_stay_in_the_mean():
     off, on = path(memorizing({0: [1, 2, 3], 1: [1, 2, 3]}, {0: 1, 1: 2}))
     assert (off.mean, off.memorizing, off.eligible) == (2, 1, True)
     assert (on.mean, on.memorizing, on.eligible) == (2, 2, False)
 
 
-def test_a_single_unit_has_a_mean_and_no_standard_error():
+def test_a_single_fit_has_a_mean_and_no_standard_error():
     (point,) = path(table({0: [2]}))
     assert point.mean == 2 and math.isnan(point.se)
-
-
-def test_a_diverged_unit_is_worse_than_any_score():
-    assert standing(np.array([1e9, 1e9])) < standing(np.array([1.0, np.inf])) < standing(np.array([np.inf, np.inf]))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regen.cross_validation.score_table import Score, Table, Fit, ordered, shown
+from regen.cross_validation.score_table import Fit, Score, Table, ordered, shown
 
 NAN = float("nan")
 
@@ -32,7 +32,7 @@ def test_where_more_is_better_losses_are_negative_and_divergence_is_as_bad():
     np.testing.assert_equal(table({0: [1, NAN]}, higher_is_better=True).losses, [[-1, np.inf]])
 
 
-def test_differences_are_in_pairs_and_a_diverged_unit_is_infinitely_worse():
+def test_differences_are_in_pairs_and_a_diverged_fit_is_infinitely_worse():
     made = table({0: [5, NAN, NAN, 8, 1], 1: [1, 2, NAN, NAN, None]})
     np.testing.assert_equal(made.better_by(0)[1], [4, np.inf, 0, -np.inf, NAN])
 
@@ -40,11 +40,6 @@ def test_differences_are_in_pairs_and_a_diverged_unit_is_infinitely_worse():
 def test_strengths_of_two_players_are_ordered_by_the_sum_of_their_places_whatever_the_units():
     given = [(0.1, 0.0), (0.0, 0.0), (0.0, 100.0), (0.1, 100.0), (0.0, 300.0)]
     assert ordered(given) == [(0.0, 0.0), (0.0, 100.0), (0.1, 0.0), (0.0, 300.0), (0.1, 100.0)]
-
-
-def test_averages_over_seeds_leave_a_round_for_each_fold():
-    made = table({0: [1, 2, 3, 4], 1: [5, NAN, 7, 8], 2: [1, 2, 3, None]}, seeds=2).over_seeds()
-    np.testing.assert_equal(made.losses, [[2, 3], [6, np.inf], [2, NAN]])
 
 
 def memorizing(rows: dict[float, list[float | None]], copies: dict[float, int], **options) -> Table:
@@ -58,18 +53,12 @@ def memorizing(rows: dict[float, list[float | None]], copies: dict[float, int], 
     return Table(scores, plain.higher_is_better)
 
 
-def test_a_strength_of_which_half_the_units_that_ended_memorize_is_not_eligible():
+def test_a_strength_of_which_half_the_fits_that_ended_memorize_is_not_eligible():
     rows = {0: [1, 2, 3, 4], 1: [1, 2, 3, 4], 2: [1, 2, NAN, None], 3: [NAN] * 4}
     made = memorizing(rows, {0: 1, 1: 2, 2: 1})
     assert made.memorizing.tolist() == [1, 2, 1, 0]
     assert made.eligible.tolist() == [True, False, False, True]
     assert made.describe_memorizing(2) == "1 of 2 runs memorizes"
-
-
-def test_averages_over_seeds_memorize_where_half_of_the_seeds_do():
-    made = memorizing({0: [1, 2, 3, 4], 1: [1, 2, 3, 4]}, {1: 1}, seeds=2).over_seeds()
-    assert made.memorizing.tolist() == [0, 1]  # of two folds, the first
-    assert made.eligible.tolist() == [True, False]
 
 
 def test_strengths_are_shown_as_they_are_typed():
