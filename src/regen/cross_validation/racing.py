@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,7 +52,8 @@ def other_fits(others: int, plan: Schedule) -> list[int]:
     return fits
 
 
-def nominal_level(looks: Sequence[int], level: float) -> float:
+@lru_cache
+def nominal_level(looks: tuple[int, ...], level: float) -> float:
     """Return the level of each look that gives all looks together `level`, for normal statistics of growing samples."""
     from scipy.optimize import brentq
     from scipy.stats import multivariate_normal, norm
