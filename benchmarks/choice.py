@@ -16,10 +16,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from score_bank import Bank
+
 from regen.cross_validation.racing import Race
 from regen.cross_validation.score_table import Fit, Round, Score, Table
 from regen.cross_validation.selection import best_row
-from regen.cross_validation.significance import p_value
+from regen.cross_validation.significance import confidence_set, p_value
 
 Losses = np.ndarray  # (strengths, rounds), inf: diverged
 ROUNDS, FOLDS, LEVEL = 15, 5, 0.05
@@ -182,7 +184,52 @@ def designs(rng: np.random.Generator, n: int) -> None:
             print(f"| {others} | {rounds} | {figures} |", flush=True)
 
 
-PARTS = {one.__name__: one for one in (picks, levels, racing, designs)}
+def banks(rng: np.random.Generator, n: int) -> None:
+    """Choices from 15 rounds of real trainings against the answer of all of them: 20 repetitions a bank.
+
+    The rounds of the grid's bank are used once, those of digits are drawn with replacement.
+    """
+    for path in sorted((Path(__file__).parent / "banks").iterdir()):
+        bank = Bank.load(path)
+        losses = -bank.scores if bank.higher_is_better else bank.scores
+        losses = np.where(np.isfinite(losses), losses, np.inf).astype(float)
+        _bank(path.stem, losses, bank, rng)
+
+
+def _bank(name: str, losses: np.ndarray, bank: Bank, rng: np.random.Generator) -> None:
+    rounds, repetitions = losses.shape[1], 20
+    whole = table(losses[:, :, -1])
+    best, truth = best_row(whole), p_value(whole, 0) <= LEVEL
+    as_good = [int(one[0]) for one in confidence_set(whole, LEVEL)]
+    order = (
+        rng.permutation(rounds) if rounds >= repetitions * ROUNDS else rng.integers(rounds, size=repetitions * ROUNDS)
+    )
+    draws = [losses[:, order[ROUNDS * i : ROUNDS * (i + 1)]] for i in range(repetitions)]
+    print(
+        f"\n{name}: {rounds} rounds; best {bank.strengths[best]:g}, helps: {truth}, as good: {bank.strengths[as_good]}\n"
+    )
+    print(
+        "| answer | pick is as good as the best | set holds the best | claim | all three | price |\n|---|---|---|---|---|---|"
+    )
+    for title, stop_early in (("full table", False), ("race", True)):
+        raced = [race(one[:, :, -1], stop_early=stop_early) for one in draws]
+        picked = [(pick(one) if helps(one) else 0) in as_good for one in raced]
+        sets = [confidence_set(Table(one.scores), one.schedule.level) for one in raced]
+        held = [(float(best),) in one for one in sets]
+        claims = [helps(one) == truth for one in raced]
+        every = np.logical_and.reduce([picked, held, claims])
+        counts = " | ".join(f"{sum(one)} of {repetitions}" for one in (picked, held, claims, every))
+        print(f"| {title} | {counts} | {np.mean([len(one.scores) for one in raced]) / (len(losses) * ROUNDS):.2f} |")
+    print(
+        "\n| iterations | best of all rounds | choices from 15 rounds that are as good as the best after the last |\n|---|---|---|"
+    )
+    for place, iterations in enumerate(bank.iterations):
+        early = [best_row(table(one[:, :, place])) in as_good for one in draws]
+        at = bank.strengths[best_row(table(losses[:, :, place]))]
+        print(f"| {iterations} | {at:g} | {sum(early)} of {repetitions} |", flush=True)
+
+
+PARTS = {one.__name__: one for one in (picks, levels, racing, designs, banks)}
 
 
 def main() -> None:

@@ -7,12 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from regen.cross_validation.result import Answer, Choice
-from regen.cross_validation.text import cells, contents, describe_final_model, kinds, sentences, written
+from regen.cross_validation.sentences import describe_final_model, sentences
+from regen.cross_validation.text import cells, contents, kinds, written
 from regen.runs import write_json, write_safely
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
 # Left out where the terminal is narrow, the last first; path.csv has all of them.
-SPARED = ("train", "gap", "gap/copies", "seconds")
+SPARED = ("train", "gap/", "seconds")
 STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 
@@ -67,7 +68,7 @@ def _show(console: Console, choice: Choice, answer: Answer) -> None:
     kept = list(range(len(titles)))
     drawn = _table(title, answer, titles, rows)
     while Console(width=10_000).measure(drawn).minimum > console.width and (
-        without := [i for i in kept if titles[i] in SPARED]
+        without := [i for i in kept if titles[i].startswith(SPARED)]
     ):
         kept.remove(without[-1])
         drawn = _table(title, answer, [titles[i] for i in kept], [[row[i] for i in kept] for row in rows])

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,25 +18,23 @@ from regen.comparing.group import is_higher
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.console import save, tell
+from regen.cross_validation.default_workers import default_n_jobs
 from regen.cross_validation.fits import Failed, FitRunner
 from regen.cross_validation.from_runs import found
-from regen.cross_validation.plan import Cost, Plan, make_plan, parse_duration
+from regen.cross_validation.plan import FITS, Cost, Plan, make_plan, parse_duration
 from regen.cross_validation.probe import measure_cost
 from regen.cross_validation.progress import FitProgress, reporter
 from regen.cross_validation.result import Choice, answer
 from regen.cross_validation.runner import CandidateRunner, Rules
 from regen.cross_validation.score_table import Round
+from regen.cross_validation.sentences import describe_plan
 from regen.cross_validation.sweep_name import OWN
-from regen.cross_validation.text import describe_plan
 from regen.errors import ConfigError
 from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features.source import Source
 from regen.metrics.metric import SampleMetric
 from regen.misspelt import yamls
 from regen.sweeps.watch import Watch
-
-GB_A_FIT = 1.5  # memory of a training process
-FITS = 0.95  # of a budget; the rest is for starting, and for the pages in the end
 
 
 def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> float:
@@ -82,7 +80,7 @@ class CrossValidation:
         configs = [self.fits.composed(one.overrides(one.strengths[-1])) for one in self.candidates]
         for one in configs:
             config.check(one)
-        self.monitor, self.higher = configs[0].monitor, _is_higher(configs[0])
+        self.monitor, self.higher = _monitor(configs[0])
         self.deadline = began + FITS * parse_duration(cfg.budget) if cfg.budget else None
         self.plan = self._plan(configs, shared)
         self.runners: list[CandidateRunner] = []
@@ -100,7 +98,7 @@ class CrossValidation:
     def choice(self) -> Choice:
         """The choice that the scores so far allow."""
         raced = [one.raced for one in self.runners]
-        answers = [answer(one, self.higher, self.level) for one in raced if one.scores]
+        answers = [answer(one, self.monitor, self.higher, self.level) for one in raced if one.scores]
         return Choice(
             answers, self.monitor, self.higher, _out(self.cfg, self.sweep), _settings(self.cfg), self.plan.cuts
         )
@@ -124,9 +122,18 @@ class CrossValidation:
         progress.most = self.plan.fits
         report = reporter(progress, self.runners, self.n_jobs, lambda: save(self.choice))
         self.runners += [CandidateRunner(one, rules, run, report) for one in self.candidates]
-        for runner in self.runners:
+        for place, runner in enumerate(self.runners):
+            runner.rules = replace(runner.rules, deadline=self._deadline(place))
             progress.text = f"{runner.candidate.name}, round 1 of at most {self.plan.rounds}"
             runner.run()
+
+    def _deadline(self, place: int) -> float | None:
+        """The time at which a candidate's race ends: its part of the time left, by the fits that are left."""
+        if self.deadline is None:
+            return None
+        left = [one.most_fits_left for one in self.runners[place:]]
+        now = time.monotonic()
+        return now + (self.deadline - now) * left[0] / max(1, sum(left))
 
     def _plan(self, configs: Sequence[DictConfig], shared: Sequence[str]) -> Plan:
         """Print and return the plan; with a budget, the candidates are reduced to it."""
@@ -141,8 +148,9 @@ class CrossValidation:
             fewer = [
                 (n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in (4, 3) if not cfg.n_strengths
             ]
-            left = self.deadline - time.monotonic()
-            planned = make_plan(asked, cost, left, self.n_jobs, self.level, cfg.stop_early, fewer)
+            budget = FITS * parse_duration(cfg.budget)
+            spent = budget - (self.deadline - time.monotonic())
+            planned = make_plan(asked, cost, budget, self.n_jobs, self.level, cfg.stop_early, fewer, spent)
             self._reduce(planned, iterations)
         print(describe_plan(self.candidates, planned, self.n_jobs, cfg.budget), flush=True)
         return planned
@@ -158,23 +166,6 @@ class CrossValidation:
         return tuple(len(one.strengths) - 1 for one in candidates)
 
 
-def default_n_jobs(single: Mapping[str, str]) -> int:
-    """Return the number of fits that run at once: one a CPU core of this process, or one a GPU with a GPU trainer."""
-    if "gpu" in single.get("trainer", "") or single.get("trainer.accelerator", "").endswith("gpu"):
-        import torch
-
-        return max(1, torch.cuda.device_count())
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(_memory_gb() // GB_A_FIT) or 1))
-
-
-def _memory_gb() -> float:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (ValueError, OSError, AttributeError):
-        return math.inf
-
-
 def _iterations(cfg: DictConfig) -> int:
     """The iterations of a fit, of its images if those are given (one process and one D step an iteration)."""
     return cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / cfg.data.batch_size)
@@ -187,7 +178,7 @@ def _from_runs(cfg: DictConfig, arguments: Sequence[str]) -> Choice:
         named = ", ".join([*more, *asked.swept])
         raise ConfigError(f"runs={cfg.runs} analyses these runs and trains none: leave out {named}")
     known = found(cfg.runs, cfg.monitor if "monitor" in asked.single else None)
-    answers = [answer(one, known.higher, cfg.alpha / len(known.raced)) for one in known.raced]
+    answers = [answer(one, known.monitor, known.higher, cfg.alpha / len(known.raced)) for one in known.raced]
     folders = {one.folder.parent for raced in known.raced for one in raced.trained.values()}
     out = _out(cfg, Path(os.path.commonpath(folders)))
     return Choice(answers, known.monitor, known.higher, out, _settings(cfg), known.lacking)
@@ -216,12 +207,13 @@ def _candidates(
     return parse.candidates(asked, parse.options(yamls("regularizer")), default, cfg, n_strengths)
 
 
-def _is_higher(cfg: DictConfig) -> bool:
-    """Whether more of the monitored figure is better, by the metrics that are chosen and by what is known of figures."""
+def _monitor(cfg: DictConfig) -> tuple[str, bool]:
+    """The figure that the fits will be judged by, and whether more of it is better."""
     metrics = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
     with contextlib.suppress(ConfigError):  # a figure that only the data measure
-        return is_higher_better(monitored(cfg.monitor, metrics, Source()), metrics)
-    return is_higher(cfg.monitor)
+        monitor = monitored(cfg.monitor, metrics, Source())
+        return monitor, is_higher_better(monitor, metrics)
+    return cfg.monitor, is_higher(cfg.monitor)
 
 
 def _out(cfg: DictConfig, otherwise: Path) -> Path:

@@ -1,5 +1,6 @@
 """FitRunner: trainings of the choice, run as jobs of a sweep by whichever launcher of Hydra is chosen."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from regen.cross_validation.score_table import Fit, Score
 from regen.eligibility import memorizes
 from regen.runs import Folder, read_json
 
+LAUNCHERS = ("hydra._internal.core_plugins.basic_launcher", "hydra_plugins.hydra_joblib_launcher")
 # The figures that have no gap of their own, and what is shown instead.
 GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
 
@@ -54,6 +56,9 @@ class FitRunner:
             hydra_context=context, task_function=task, config=self.config
         )
 
+        for name in LAUNCHERS:  # they print a line for each fit; progress.py shows all of them
+            logging.getLogger(name).setLevel(logging.WARNING)
+
     def composed(self, overrides: Sequence[str], mode: RunMode = RunMode.RUN) -> DictConfig:
         """The configuration of src/train.py with these overrides."""
         return self.context.config_loader.load_configuration("train", list(overrides), mode)
@@ -91,15 +96,16 @@ def score(result: dict, monitor: str | None = None) -> Score:
     diverged = result["status"] == "diverged"
     held_out = math.nan if diverged else _number(figures.get(monitor, result.get(monitor)))
     train = _number(figures.get(f"train/{name}")) if monitor.startswith("val/") else math.nan
-    gap = _number(figures.get(GAPS[name]) if name in GAPS else figures.get(f"gap/{name}", figures.get("gap")))
+    gap = _number(figures.get(gap_title(monitor)))
     speed = _number(result.get("images_per_second"))
     cost = result.get("images_seen", 0) / speed if speed > 0 else _number(result.get("seconds"))
     return Score(held_out, *((math.nan, math.nan) if diverged else (train, gap)), cost, memorizes(result))
 
 
 def gap_title(monitor: str) -> str:
-    """The title of a score's gap: that of the monitored figure, or gap/copies where it has none."""
-    return GAPS.get(monitor.partition("/")[2], "gap")
+    """Return the name of the figure that is a score's gap: that of the monitored figure, or gap/copies where it has none."""
+    name = monitor.partition("/")[2]
+    return GAPS.get(name, f"gap/{name}")
 
 
 def _number(value: object) -> float:

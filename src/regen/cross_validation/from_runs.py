@@ -62,7 +62,8 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
         strength = tuple(0.0 if off else float(one.get(key, 1.0)) for key in keys) or (0.0 if off else 1.0,)
         seed, fold = run.draw
         fit = Fit(strength, int(fold or 0), int(seed))
-        trained[fit] = Trained(fit, run.folder.path, score(run.result, monitor))
+        iterations = int(run.result.get("iteration") or 0)
+        trained[fit] = Trained(fit, run.folder.path, score(run.result, monitor), iterations)
     whole = any(_name(*pair) == NONE for pair in runs)
     candidate = Candidate(name, tuple(_shared([run for run, _ in runs])), axes, whole)
     return Raced(candidate, trained, {fit: one.score for fit, one in trained.items()}, {})

@@ -9,7 +9,8 @@ from regen.cross_validation.path_pictures import label
 from regen.cross_validation.path_plots import panels
 from regen.cross_validation.result import Answer, Choice
 from regen.cross_validation.sample_grids import Row
-from regen.cross_validation.text import cells, describe_final_model, kinds, sentences
+from regen.cross_validation.sentences import describe_final_model, sentences
+from regen.cross_validation.text import cells, kinds
 from regen.page.ink import plot
 from regen.page.pixels import data_uri
 from regen.page.templating import templates

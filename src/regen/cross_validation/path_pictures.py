@@ -63,7 +63,9 @@ def strip(choice: Choice, strips: Sequence[Sequence[Row]]) -> bytes:
 
 def label(choice: Choice, answer: Answer, row: Row) -> str:
     """The strength, and whether it was chosen."""
-    chosen = [name for name, one in (("λ*", answer.best), ("λ₁SE", answer.one_se)) if one == row.strength]
+    recommended = answer.recommended if answer.recommended != answer.best else None
+    marked = (("recommended", recommended), ("λ*", answer.best), ("λ₁SE", answer.one_se))
+    chosen = [name for name, one in marked if one == row.strength]
     several = [answer.candidate.name] if len(choice.answers) > 1 else []
     return "\n".join([*several, answer.candidate.shown(row.strength), *([" = ".join(chosen)] if chosen else [])])
 

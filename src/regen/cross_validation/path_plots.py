@@ -28,7 +28,7 @@ def panels(choice: Choice, answer: Answer) -> dict[str, Draw]:
 def score(axes, choice: Choice, answer: Answer) -> None:
     """Held-out means with bars of one standard error, means on training images, λ* and λ₁SE.
 
-    Hollow points were dropped, grey ones passed over.
+    Hollow points were dropped, grey ones passed over. A green ring marks the strengths of the confidence set.
     """
     at = dict(zip([point.strength for point in answer.points], _places(answer), strict=True))
     whole = [point for point in answer.points if point.complete and math.isfinite(point.mean)]
@@ -48,6 +48,10 @@ def score(axes, choice: Choice, answer: Answer) -> None:
         axes.plot([at[one.strength] for one in points], [one.train for one in points], linestyle=line, **style)
     if whole and not any(whole[0].strength):
         axes.axhline(whole[0].mean, color=ORANGE, linewidth=0.8, linestyle=":", zorder=1)
+    for point in whole:
+        if point.strength in answer.confidence_set:
+            ring = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": GREEN}
+            axes.plot(at[point.strength], point.mean, **ring)
     _chosen(axes, answer, at)
     _scaled(axes, [point for point in answer.points if math.isfinite(point.mean)])
     _strengths(axes, answer)
@@ -84,7 +88,7 @@ def heat(axes, choice: Choice, answer: Answer) -> None:
         share = 1 - share if choice.higher else share
         colour = colormaps["viridis_r"](share) if math.isfinite(share) else (0.5, 0.5, 0.5, 1)
         axes.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, color=colour, linewidth=0)
-        chosen = {answer.best: "★", answer.one_se: "◆" if answer.one_se != answer.best else "★"}.get(point.strength, "")
+        chosen = {answer.one_se: "◆", answer.best: "☆", answer.recommended: "★"}.get(point.strength, "")
         text = short(float(f"{point.mean:.3g}")) if math.isfinite(point.mean) else "✕"
         text = text if point.complete else f"({text})"
         told = f"{text if point.eligible else f'[{text}]'}{chosen}"
@@ -107,9 +111,10 @@ def _places(answer: Answer) -> list[float]:
 
 
 def _chosen(axes, answer: Answer, at: dict) -> None:
-    """Lines at λ* and λ₁SE, named above."""
+    """Lines at the recommended strength, λ* and λ₁SE, named above."""
     named: dict[float, list[str]] = {}
-    for name, strength in (("λ*", answer.best), ("λ₁SE", answer.one_se)):
+    recommended = answer.recommended if answer.recommended != answer.best else None
+    for name, strength in (("recommended", recommended), ("λ*", answer.best), ("λ₁SE", answer.one_se)):
         if strength is not None:
             named.setdefault(at[strength], []).append(name)
     for x, names in named.items():

@@ -10,6 +10,7 @@ from regen.cross_validation.significance import rounds_needed
 from regen.errors import ConfigError
 
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}  # of a budget, in seconds
+FITS = 0.95  # the share of a budget in which fits may run; the rest is for the pages in the end
 MARGIN = 0.92  # the share of the time for fits that is planned: fits differ in length
 FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings say too little about the full length
 
@@ -81,8 +82,9 @@ def make_plan(
     level: float,
     stop_early: bool,
     fewer: Sequence[tuple[int, tuple[int, ...]]] = (),
+    spent: float = 0.0,
 ) -> Plan:
-    """Return what is asked for, or as much of it as fits into a budget in seconds.
+    """Return what is asked for, or as much of it as fits into a budget in seconds, of which some are spent.
 
     First the rounds are reduced, down to the first look at the claim, then the strengths on an axis, then the iterations,
     down to a quarter: fewer rounds and strengths see less, a shorter training answers another question.
@@ -92,7 +94,7 @@ def make_plan(
     Raises ConfigError if the smallest plan does not fit, with the budget that it takes.
     """
     counted = _counted(asked, cost, n_jobs, level, stop_early)
-    if budget is None or counted.seconds <= MARGIN * budget:
+    if budget is None or counted.seconds <= MARGIN * (budget - spent):
         return counted
     for fraction in FRACTIONS:
         for n_strengths, strengths in [(asked.n_strengths, asked.strengths), *fewer]:
@@ -106,12 +108,13 @@ def make_plan(
                     iterations=max(1, round(fraction * asked.iterations)),
                 )
                 planned = _counted(smaller, cost, n_jobs, level, stop_early)
-                if planned.seconds <= MARGIN * budget:
+                if planned.seconds <= MARGIN * (budget - spent):
                     return replace(planned, cuts=tuple(_cuts(asked, planned)))
     raise ConfigError(
-        f"budget={describe_duration(budget)} is too short: {planned.fits} fits of {planned.iterations:,} iterations, "
+        f"budget={describe_duration(budget / FITS)} is too short: {planned.fits} fits of {planned.iterations:,} iterations, "
         f"the fewest that can answer, take about {describe_duration(planned.seconds)} with {n_jobs} at once. Type "
-        f"budget={-(-planned.seconds // (60 * MARGIN)):.0f}min, or fewer regularizers, or a smaller max_iterations="
+        f"budget={math.ceil((planned.seconds / MARGIN + spent) / 60 / FITS):.0f}min, "
+        "or fewer regularizers, or a smaller max_iterations="
     )
 
 

@@ -11,7 +11,7 @@ from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.regularization_path import Point, path
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit, Strength, Table
-from regen.cross_validation.selection import best, best_row, one_standard_error
+from regen.cross_validation.selection import best, mean_ranks, one_standard_error
 from regen.cross_validation.significance import Claim, claim, confidence_set
 
 
@@ -19,20 +19,25 @@ from regen.cross_validation.significance import Claim, claim, confidence_set
 class Answer:
     """The result for one candidate.
 
+    alpha           level of the claim over all looks
     best            λ*, the smallest mean rank; None if there is none, for the reason in `lacking`
     one_se          λ₁SE; None without evidence that regularizing helps, with less than two rounds, and where a larger value is
                     not a stronger regularizer
     claim           whether regularizing is better than λ = 0; None where that cannot be tested
     confidence_set  the strengths that may be the best
+    length          how the choice changes with the length of training; None where that is not known
+    training        how long to train and to average, by the evaluations of the fits at the recommended strength
     """
 
     raced: Raced
     table: Table
-    level: float
+    alpha: float
     best: Strength | None = None
     one_se: Strength | None = None
     claim: Claim | None = None
     confidence_set: tuple[Strength, ...] = ()
+    length: object | None = None
+    training: object | None = None
     lacking: tuple[str, ...] = ()
 
     @property
@@ -74,7 +79,10 @@ class Answer:
 
     def command(self, strength: Strength) -> str:
         """The command that trains the final model: no fold is held out."""
-        return f"python src/train.py {shlex.join(self.candidate.overrides(strength))}"
+        overrides = self.candidate.overrides(strength)
+        if self.training is not None and strength == self.recommended:
+            overrides = self.training.overrides(overrides)
+        return f"python src/train.py {shlex.join(overrides)}"
 
     @property
     def fits(self) -> int:
@@ -96,10 +104,10 @@ class Answer:
         return (min(known), max(known)) if known else (0, 0)
 
 
-def answer(raced: Raced, higher: bool, level: float) -> Answer:
-    """Return what the scores of a race say. level: of the claim, already divided by the number of candidates."""
-    level = raced.level or level
-    made = Answer(raced, Table(raced.scores, higher), level)
+def answer(raced: Raced, monitor: str, higher: bool, alpha: float) -> Answer:
+    """Return what the scores of a race say. alpha: the level of the claim, already divided by the number of candidates."""
+    level = raced.level or alpha
+    made = Answer(raced, Table(raced.scores, higher), alpha)
     lacking: list[str] = []
     try:
         made = replace(made, best=best(made.table), confidence_set=tuple(confidence_set(made.table, level)))
@@ -165,4 +173,7 @@ def _best_of(answers: Sequence[Answer], higher: bool) -> int:
     shared = set.intersection(
         *({fit.round for fit in scores if fit.strength == (float(i),)} for i in range(len(answers)))
     )
-    return best_row(Table({fit: one for fit, one in scores.items() if fit.round in shared}, higher)) if shared else 0
+    if not shared:
+        return 0
+    table = Table({fit: score for fit, score in scores.items() if fit.round in shared}, higher)
+    return int(mean_ranks(table).argmin())
