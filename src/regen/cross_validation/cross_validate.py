@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -99,9 +100,9 @@ class CrossValidation:
         """The choice that the scores so far allow."""
         raced = [one.raced for one in self.runners]
         answers = [answer(one, self.monitor, self.higher, self.level) for one in raced if one.scores]
-        return Choice(
-            answers, self.monitor, self.higher, _out(self.cfg, self.sweep), _settings(self.cfg), self.plan.cuts
-        )
+        lacking = [f"Cut for the budget: {'; '.join(self.plan.cuts)}"] if self.plan.cuts else []
+        lacking += [f"{one.candidate.name}: no round is complete yet" for one in raced if not one.scores]
+        return Choice(answers, self.monitor, self.higher, _out(self.cfg, self.sweep), _settings(self.cfg), lacking)
 
     def run(self) -> None:
         """Run the races, one candidate after the other. Raises Failed if a fit failed."""
