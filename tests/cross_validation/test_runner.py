@@ -1,4 +1,4 @@
-"""Which fits are run: rounds, filled up for idle workers, until the answer is clear or time is up, and finer around the best."""
+"""Which fits are run: batches for idle workers, until the answer is clear or time is up, and finer around the best."""
 
 import json
 import math
@@ -92,7 +92,7 @@ def test_scores_are_the_same_for_any_number_of_workers_and_batches_are_filled(n_
     several = raced(replace(RULES, n_jobs=n_jobs), launcher)
     assert scores(several) == scores(alone)
     assert (several.dropped, several.ended, several.level) == (alone.dropped, alone.ended, alone.level)
-    assert [len(batch) for batch in launcher.batches][0] == 4  # what cannot be trained fails there
+    assert len(launcher.batches[0]) == 4  # what cannot be trained fails there
     assert all(len(batch) % n_jobs == 0 for batch in launcher.batches[1:])
 
 
