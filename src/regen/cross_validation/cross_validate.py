@@ -49,15 +49,16 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
     if cfg.runs:
         Watch.folder = None  # nothing is swept
         return tell(_from_runs(cfg, arguments))
-    validation = CrossValidation(cfg, arguments, context, task)
+    validation = None
     try:
+        validation = CrossValidation(cfg, arguments, context, task)
         validation.run()
     except Failed as failed:  # the sweep ends with exit status 1
         again = "Fix what they say and type the same command again: finished fits are kept."
         print(f"error: fits failed, and the choice stops:{failed}\n{again}", file=sys.stderr)
         return math.nan
     except KeyboardInterrupt:
-        if validation.has_scores:
+        if validation and validation.has_scores:
             print("\nInterrupted. The answer so far (the same command continues):")
             tell(validation.choice)
         raise
@@ -82,7 +83,7 @@ class CrossValidation:
         for one in configs:
             config.check(one)
         self.monitor, self.higher = _monitor(configs[0])
-        self.deadline = began + FITS * parse_duration(cfg.budget) if cfg.budget else None
+        self.deadline = None if cfg.budget is None else began + FITS * parse_duration(cfg.budget)
         self.plan = self._plan(configs, shared)
         self.runners: list[CandidateRunner] = []
 
