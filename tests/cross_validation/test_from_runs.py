@@ -1,4 +1,4 @@
-"""from=: what finished runs say of a strength, whoever trained them."""
+"""runs=: what finished runs say of a strength, whoever trained them."""
 
 import csv
 import math
@@ -12,26 +12,29 @@ from regen.cross_validation.from_runs import found
 from regen.cross_validation.result import answer
 from regen.errors import ConfigError
 
-VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 10.0: 3.005, 100.0: 6.0}
+VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 12.0: 3.005, 100.0: 6.0}
 
 
 @pytest.fixture
 def analysed(tmp_path, monkeypatch):
-    """analysed(strengths) writes runs, types from= and returns what choice.json says of r1."""
+    """analysed(strengths) writes runs, types runs= and returns what choice.json says of r1."""
 
     def of(strengths: dict[float, float], *overrides: str, **how: object) -> dict:
-        typed(monkeypatch, f"from={runs(tmp_path / 'runs', strengths, **how)}", *overrides)
+        typed(monkeypatch, f"runs={runs(tmp_path / 'runs', strengths, **how)}", *overrides)
         return chosen(tmp_path / "runs")["answers"][0]
 
     return of
 
 
-def test_the_best_mean_is_chosen_and_the_strongest_within_one_standard_error(analysed, capsys):
+def test_the_best_mean_rank_is_chosen_and_the_strongest_within_one_standard_error(analysed, capsys):
     told = analysed(VALLEY)
     assert told["best"] == {"lambda_d": 1.0}
-    assert told["one_se"] == {"lambda_d": 10.0}
+    assert told["one_se"] == {"lambda_d": 12.0}
     shown = " ".join(capsys.readouterr().out.split())
-    assert "λ* is lambda_d=1; the strongest within one standard error of it, λ₁SE, is lambda_d=10." in shown
+    words = (
+        "Recommended: lambda_d=1, the smallest mean rank (λ*); the strongest within one standard error of it (λ₁SE) is"
+    )
+    assert f"{words} lambda_d=12." in shown and "The final model, r1 at lambda_d=1:" in shown
     assert "regularizer=r1 lambda_d=1" in shown
 
 
@@ -54,8 +57,8 @@ def test_regularizing_helps_where_every_pair_says_so(analysed):
     assert claim["effect"] == pytest.approx(2.0, abs=0.05)
 
 
-def test_the_level_is_settable(analysed):
-    assert not analysed(VALLEY, "level=0.001")["claim"]["helps"]
+def test_alpha_is_settable(analysed):
+    assert not analysed(VALLEY, "alpha=0.001")["claim"]["helps"]
 
 
 def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
@@ -64,25 +67,51 @@ def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
     )
 
 
+def test_without_evidence_terminal_page_and_files_recommend_0(analysed, tmp_path, capsys):
+    found = analysed({0: 3.0, 1.0: 3.0}, seeds=4)
+    assert found["recommended"] == {"lambda_d": 0} and not found["claim"]["helps"]
+    files = chosen(tmp_path / "runs")
+    assert files["recommended"] == {"lambda_d": 0} and "regularizer=none" in files["command"]
+    shown = " ".join(capsys.readouterr().out.split())
+    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    for text in (shown, page):
+        assert "No evidence that regularizing helps" in text and "Recommended: lambda_d=0, no regularization" in text
+        assert "The final model, without regularization" in text and "regularizer=none" in text
+        assert "python src/train.py data.subset=100 regularizer=r1" not in text
+
+
+def test_of_a_regularizer_that_is_on_or_off_terminal_and_page_say_on_and_off(tmp_path, monkeypatch, capsys):
+    node = {"diffaugment": {"_target_": "regen.regularizers.augment.DiffAugment"}}
+    for seed in range(7):
+        by_hand.run(tmp_path / f"off_{seed}", 3.0 + seed, seed)
+        by_hand.run(tmp_path / f"on_{seed}", 2.0 + 1.1 * seed, seed, regularizer=node)
+    typed(monkeypatch, f"runs={tmp_path}")
+    shown = " ".join(capsys.readouterr().out.split())
+    page = Read((tmp_path / "choose.html").read_text()).text
+    for text in (shown, page):
+        assert "Recommended: off" in text or "Recommended: on" in text
+        assert "at 1 " not in text and "at 0 " not in text and "λ = 0" not in text
+
+
 def test_two_strengths_make_a_map_with_the_best_pair(tmp_path, monkeypatch):
     target = "regen.regularizers.outputs.L2"
     for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
-        for seed in range(2):
+        for seed in range(7):
             node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
             by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node)
-    typed(monkeypatch, f"from={tmp_path}")
+    typed(monkeypatch, f"runs={tmp_path}")
     (told,) = chosen(tmp_path)["answers"]
     assert told["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
     assert told["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
-    assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.01, 4.01, 4.505, 5.005])
-    assert "3.01★" in (tmp_path / "choose.html").read_text()
+    assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.06, 4.06, 4.53, 5.03])
+    assert "3.06★" in (tmp_path / "choose.html").read_text()
     assert (tmp_path / "path.png").stat().st_size > 1000
 
 
 def test_runs_without_folds_are_rounds_by_seed(tmp_path):
     runs(tmp_path, {0: 3.0, 1.0: 2.0}, seeds=5, folds=1)
     (raced,) = found([str(tmp_path)], None).raced
-    assert len(answer(raced, higher=False, level=0.05).table.rounds) == 5
+    assert len(answer(raced, "val/fd", higher=False, alpha=0.05).table.rounds) == 5
 
 
 def test_on_and_off_is_a_choice_too(tmp_path):
@@ -90,7 +119,7 @@ def test_on_and_off_is_a_choice_too(tmp_path):
         by_hand.run(tmp_path / f"off_{seed}", 3.0 + seed, seed)
         by_hand.run(tmp_path / f"on_{seed}", 2.0 + seed + 0.1 * seed, seed, regularizer=by_hand.regularizers(r1=10.0))
     (raced,) = found(str(tmp_path), None).raced
-    told = answer(raced, higher=False, level=0.05)
+    told = answer(raced, "val/fd", higher=False, alpha=0.05)
     assert raced.candidate.shown(told.best) == "on"
     assert told.claim.helps
 
@@ -102,7 +131,7 @@ def test_a_higher_figure_can_be_the_better_one(tmp_path):
             by_hand.run(tmp_path / f"{strength}_{seed}", 3, seed, regularizer=node, figures={"val/recall": recall})
     known = found(str(tmp_path), "val/recall")
     assert known.higher
-    told = answer(known.raced[0], known.higher, 0.05)
+    told = answer(known.raced[0], known.monitor, known.higher, 0.05)
     assert told.point(told.best).mean == pytest.approx(0.9)
 
 
@@ -121,7 +150,7 @@ def test_generalization_is_judged_with_the_copies_next_to_it(analysed, tmp_path,
 def test_strengths_of_which_half_the_runs_memorize_are_passed_over_whatever_they_score(analysed, tmp_path, capsys):
     values = {0: 1.0, 0.1: 1.5, 1.0: 3.0, 10.0: 3.005, 100.0: 3.004}
     told = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
-    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    assert (told["recommended"], told["one_se"]) == ({"lambda_d": 1.0}, None)
     reasons = [(one["strength"]["lambda_d"], one["reason"]) for one in told["passed_over"]]
     assert reasons == [(0, "6 of 6 runs memorize"), (0.1, "3 of 6 runs memorize"), (100, "6 of 6 runs memorize")]
     assert told["claim"]["strength"] == [1.0]
@@ -129,13 +158,13 @@ def test_strengths_of_which_half_the_runs_memorize_are_passed_over_whatever_they
     words = "Passed over: lambda_d=0 (6 of 6 runs memorize), lambda_d=0.1 (3 of 6 runs memorize), lambda_d=100 (6 of 6"
     assert words in shown
     assert "λ = 0 memorizes, and copies may improve its val/fd" in shown
-    assert "The final model, at λ*:" in shown and "regularizer=r1 lambda_d=1 " in shown
+    assert "The final model, r1 at lambda_d=1:" in shown and "regularizer=r1 lambda_d=1 " in shown
     page = Read((tmp_path / "runs/choose.html").read_text()).text
     assert words in page and "Grey points and red rows were passed over" in page
     with open(tmp_path / "runs/path.csv", newline="") as file:
         rows = {row["lambda_d"]: row for row in csv.DictReader(file)}
     assert (rows["0.1"]["memorizing"], rows["0.1"]["says"]) == ("3", "passed over: 3 of 6 runs memorize")
-    assert rows["1.0"]["says"] == "λ*, 2 of 6 runs memorize"
+    assert rows["1.0"]["says"] == "recommended, λ*, 2 of 6 runs memorize"
 
 
 def test_a_memorizing_strength_is_passed_over_where_generalization_is_judged_too(analysed, capsys):
@@ -154,7 +183,7 @@ def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, 
     shown = " ".join(capsys.readouterr().out.split())
     assert words in shown and "No final model is recommended." in shown and "python src/train.py" not in shown
     page = Read((tmp_path / "runs/choose.html").read_text()).text
-    assert "There is no best strength: no final model is recommended. r1 memorizes at lambda_d=0 (6 of 6" in page
+    assert "No final model is recommended. r1 memorizes at lambda_d=0 (6 of 6" in page
     assert "The final model" not in page
 
 
@@ -165,12 +194,12 @@ def test_where_all_but_0_memorize_0_is_the_best_and_nothing_is_claimed(analysed)
 
 
 def test_of_several_regularizers_one_that_memorizes_is_not_the_best(tmp_path, monkeypatch):
-    for seed in range(2):
+    for seed in range(7):
         by_hand.run(tmp_path / f"none_{seed}", 5.0 + seed, seed)
         for name, fd, kind in (("r1", 1.0, "memorizes"), ("r2", 3.0, "generalizes")):
             node = by_hand.regularizers(**{name: 1.0})
             by_hand.run(tmp_path / f"{name}_{seed}", fd + seed, seed, regularizer=node, kind=kind)
-    typed(monkeypatch, f"from={tmp_path}")
+    typed(monkeypatch, f"runs={tmp_path}")
     assert chosen(tmp_path)["regularizer"] == "r2"
     assert "Best: <strong>r2</strong>" in (tmp_path / "choose.html").read_text()
 
@@ -178,15 +207,15 @@ def test_of_several_regularizers_one_that_memorizes_is_not_the_best(tmp_path, mo
 def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, monkeypatch):
     target = "regen.regularizers.outputs.L2"
     for g, d, fd in ((0.0, 0.0, 5.0), (0.0, 1.0, 4.0), (0.1, 0.0, 4.5), (0.1, 1.0, 3.0)):
-        for seed in range(2):
+        for seed in range(7):
             node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
             kind = "memorizes" if fd == 3.0 else None
             by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node, kind=kind)
-    typed(monkeypatch, f"from={tmp_path}")
+    typed(monkeypatch, f"runs={tmp_path}")
     (told,) = chosen(tmp_path)["answers"]
     assert told["best"] == {"lambda_g": 0, "lambda_d": 1.0}
     page = (tmp_path / "choose.html").read_text()
-    assert "4.01★" in page and "[3.01]" in page and "means in square brackets" in page
+    assert "4.06★" in page and "[3.06]" in page and "means in square brackets" in page
 
 
 def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):
@@ -197,7 +226,7 @@ def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):
         for fold in range(2):
             by_hand.run(tmp_path / f"diverged_{seed}_{fold}", None, seed, "diverged", node, fold=fold)
     known = found(str(tmp_path), None)
-    told = answer(known.raced[0], known.higher, 0.05)
+    told = answer(known.raced[0], known.monitor, known.higher, 0.05)
     assert known.lacking == ["1 of 19 runs have no result yet or failed: left out"]
     assert [one.diverged for one in told.points] == [0, 0, 6]
     assert math.isnan(told.points[2].mean)
@@ -217,22 +246,25 @@ def test_without_a_regularizer_there_is_nothing_to_choose(tmp_path):
         found(str(tmp_path), None)
 
 
-def test_from_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatch, capsys):
+def test_runs_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatch, capsys):
     runs(tmp_path, {0: 3.0, 1.0: 2.0})
-    typed(monkeypatch, f"from={tmp_path}", "network=mlp", status=78)
-    assert "analyses the runs there and trains none: leave out network=mlp" in capsys.readouterr().err
+    typed(monkeypatch, f"runs={tmp_path}", "network=mlp", status=78)
+    assert "analyses these runs and trains none: leave out network=mlp" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
         ("folds=1", "folds=1: expected 2 or more, or null"),
-        ("seeds=0", "seeds=0: expected how many, as seeds=3"),
-        ("seeds=all", "seeds=all: expected how many, as seeds=3"),
-        ("level=0", "level=0: expected a number between 0 and 1"),
+        ("rounds=0", "rounds must be at least 1"),
+        ("rounds=all", "rounds"),
+        ("alpha=0", "alpha=0: expected a number between 0 and 1"),
         ("n_jobs=0", "n_jobs must be at least 1"),
+        ("n_strengths=0", "n_strengths must be at least 1"),
+        ("refine_rounds=-1", "refine_rounds=-1: expected 0 or more"),
+        ("budget=soon", "budget=soon: expected a duration, like budget=30min"),
         ("sweep=a/b", "type sweep=a-b"),
-        ("sedes=3", "there is no sedes (did you mean seeds"),
+        ("ruonds=3", "there is no ruonds (did you mean rounds"),
         ("data.folds=3", "type folds="),
         ("data.sides=3", "there is no data.sides"),
     ],
