@@ -75,7 +75,7 @@ def test_a_budget_is_planned_from_short_trainings_and_its_choice_ends_with_progr
 
 def test_what_cannot_be_trained_is_said_when_the_time_is_measured(tmp_path, monkeypatch, capsys) -> None:
     folder = tmp_path / "sweep"
-    typed(monkeypatch, *FIT, *R1, "data.batch_size=999", "budget=1min", f"hydra.sweep.dir={folder}", status=1)
+    typed(monkeypatch, *FIT, *R1, "data.batch_size=999", "budget=1min", f"hydra.sweep.dir={folder}", status=78)
     assert "data.batch_size=999 is larger than the training part" in capsys.readouterr().err
 
 

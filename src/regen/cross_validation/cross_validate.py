@@ -54,6 +54,8 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
         validation = CrossValidation(cfg, arguments, context, task)
         validation.run()
     except Failed as failed:  # the sweep ends with exit status 1
+        if validation is None:  # no job has failed yet
+            raise ConfigError(str(failed).strip()) from failed
         again = "Fix what they say and type the same command again: finished fits are kept."
         print(f"error: fits failed, and the choice stops:{failed}\n{again}", file=sys.stderr)
         return math.nan
