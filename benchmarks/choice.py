@@ -220,9 +220,7 @@ def _bank(name: str, losses: np.ndarray, bank: Bank, rng: np.random.Generator) -
         every = np.logical_and.reduce([picked, held, claims])
         counts = " | ".join(f"{sum(one)} of {repetitions}" for one in (picked, held, claims, every))
         print(f"| {title} | {counts} | {np.mean([len(one.scores) for one in raced]) / (len(losses) * ROUNDS):.2f} |")
-    print(
-        "\n| iterations | best of all rounds | choices from 15 rounds that are as good as the best after the last |\n|---|---|---|"
-    )
+    print("\n| iterations | best of all rounds | picks from 15 rounds that are as good at the end |\n|---|---|---|")
     for place, iterations in enumerate(bank.iterations):
         early = [best_row(table(one[:, :, place])) in as_good for one in draws]
         at = bank.strengths[best_row(table(losses[:, :, place]))]

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from regen.cross_validation.score_table import Score, Table, Unit
+from regen.cross_validation.score_table import Fit, Score, Table
 
 COLUMNS = ("strength", "seed", "fold", "iteration")
 NOTES = ("command", "higher_is_better")
@@ -52,12 +52,12 @@ class Bank:
     def table(self, rounds: Sequence[int] | None = None, length: int = -1) -> Table:
         """The score table of some rounds (indices; None: all) at one of the lengths (an index; -1: the longest)."""
         chosen = range(len(self.seeds)) if rounds is None else rounds
-        units = {
-            Unit((float(strength),), int(self.folds[r]), int(self.seeds[r])): Score(float(self.scores[k, r, length]))
+        fits = {
+            Fit((float(strength),), int(self.folds[r]), int(self.seeds[r])): Score(float(self.scores[k, r, length]))
             for k, strength in enumerate(self.strengths)
             for r in chosen
         }
-        return Table(units, self.higher_is_better)
+        return Table(fits, self.higher_is_better)
 
     def save(self, path: Path) -> None:
         """Write a .npz or a .csv file."""

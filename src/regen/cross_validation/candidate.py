@@ -79,7 +79,15 @@ class Candidate:
 
     def axis_label(self, strength: Strength) -> str:
         """The same on an axis that has the names already."""
-        return self.shown(strength) if self.axes[0].key == "" else ", ".join(f"{value:g}" for value in strength)
+        if self.axes[0].key == "":
+            return self.shown(strength)
+        values = ", ".join(f"{value:g}" for value in strength)
+        return f"({values})" if len(strength) > 1 else values
+
+    def at(self, strength: Strength) -> str:
+        """Return "at lambda_d=10", or "with it on" and "with it off" for a regularizer without a strength."""
+        shown = self.shown(strength)
+        return f"with it {shown}" if self.axes[0].key == "" else f"at {shown}"
 
 
 def number(value: float) -> str:

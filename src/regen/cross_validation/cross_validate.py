@@ -64,6 +64,9 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
             print("\nInterrupted. The answer so far (the same command continues):")
             tell(validation.choice)
         raise
+    if not validation.has_scores:
+        print(f"error: budget={cfg.budget} ended before a round was complete: type a longer one", file=sys.stderr)
+        return math.nan
     return tell(validation.choice)
 
 
@@ -142,7 +145,9 @@ class CrossValidation:
     def _plan(self, configs: Sequence[DictConfig], shared: Sequence[str]) -> Plan:
         """Print and return the plan; with a budget, the candidates are reduced to it."""
         cfg, iterations = self.cfg, _iterations(configs[0])
-        asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0)
+        whole = sum(one.whole for one in self.candidates)
+        zeros = len(self.candidates) - whole + (whole > 0)
+        asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros)
         if self.deadline is None:
             planned = make_plan(asked, Cost(0.0, 0.0, 1), None, self.n_jobs, self.level, cfg.stop_early)
         else:

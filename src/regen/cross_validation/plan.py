@@ -37,6 +37,7 @@ class Plan:
     iterations  of a fit
     fits        at most; those at 0 are shared by all candidates
     seconds     of all fits, at most
+    zeros       how many candidates have own fits at 0: those that can be switched off as a whole share theirs
     cuts        what was reduced, in words
     """
 
@@ -46,6 +47,7 @@ class Plan:
     iterations: int
     fits: int
     seconds: float
+    zeros: int = 1
     cuts: tuple[str, ...] = ()
 
 
@@ -69,9 +71,11 @@ def describe_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def count_fits(strengths: Sequence[int], rounds: int, level: float, stop_early: bool) -> int:
-    """Return the largest number of fits of all candidates, which share those at 0."""
-    return rounds + sum(sum(other_fits(others, schedule(others, rounds, level, stop_early))) for others in strengths)
+def count_fits(strengths: Sequence[int], rounds: int, level: float, stop_early: bool, zeros: int = 1) -> int:
+    """Return the largest number of fits of all candidates. zeros: how many of them have own fits at 0."""
+    return zeros * rounds + sum(
+        sum(other_fits(others, schedule(others, rounds, level, stop_early))) for others in strengths
+    )
 
 
 def make_plan(
@@ -119,7 +123,7 @@ def make_plan(
 
 
 def _counted(plan: Plan, cost: Cost, n_jobs: int, level: float, stop_early: bool) -> Plan:
-    fits = count_fits(plan.strengths, plan.rounds, level, stop_early)
+    fits = count_fits(plan.strengths, plan.rounds, level, stop_early, plan.zeros)
     return replace(plan, fits=fits, seconds=fits * cost.seconds(plan.iterations) / n_jobs)
 
 

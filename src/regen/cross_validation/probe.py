@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from regen.cli import apart
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
 from regen.runs import ROOT, read_json
@@ -29,10 +30,11 @@ def measure_cost(jobs: Sequence[Sequence[str]], cfg: DictConfig, iterations: int
     """
     short = min(iterations, max(FEWEST, iterations // FRACTION))
     folders = [folder / str(number) for number in range(len(jobs))]
+    options = [one for one in apart(sys.argv[1:])[0] if one not in ("-m", "--multirun")]  # --config-dir among them
     ends = [f"max_iterations={short}", "trainer.progress_bar=false", "save_every=1000000"]
     running = [
         subprocess.Popen(
-            [sys.executable, str(ROOT / "src/train.py"), *job, *ends, f"hydra.run.dir={place}"],
+            [sys.executable, str(ROOT / "src/train.py"), *options, *job, *ends, f"hydra.run.dir={place}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from regen.cross_validation.candidate import Candidate
+from regen.cross_validation.evaluations import TrainingLength, choose_training_length, read_evaluations
+from regen.cross_validation.length_effect import LengthEffect, length_effect
 from regen.cross_validation.regularization_path import Point, path
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit, Strength, Table
@@ -36,8 +38,8 @@ class Answer:
     one_se: Strength | None = None
     claim: Claim | None = None
     confidence_set: tuple[Strength, ...] = ()
-    length: object | None = None
-    training: object | None = None
+    length: LengthEffect | None = None
+    training: TrainingLength | None = None
     lacking: tuple[str, ...] = ()
 
     @property
@@ -67,8 +69,10 @@ class Answer:
         λ* if regularizing helps, otherwise 0: the weakest model that no evidence speaks against. λ* as well where 0 was not
         tried or memorizes. None if there is no λ*.
         """
-        if self.best is None or self.helps or self.claim is None or self.off in self.passed_over:
+        if self.best is None or self.claim is None or self.off in self.passed_over:
             return self.best
+        if self.helps:  # λ* may be 0 although another strength is better in most rounds
+            return self.best if any(self.best) else self.claim.strength
         return self.off
 
     @property
@@ -122,7 +126,21 @@ def answer(raced: Raced, monitor: str, higher: bool, alpha: float) -> Answer:
             made = replace(made, one_se=one_standard_error(made.table) if raced.candidate.grows else None)
         except ValueError as reason:
             lacking.append(str(reason))
-    return replace(made, lacking=tuple(dict.fromkeys(lacking)))
+    made = replace(made, lacking=tuple(dict.fromkeys(lacking)))
+    effect = length_effect(made.table, raced.trained, monitor, level) if made.best is not None else None
+    return replace(made, length=effect, training=_training_length(made, monitor, higher))
+
+
+def _training_length(made: Answer, monitor: str, higher: bool) -> TrainingLength | None:
+    """The stopping time and the averaging length by the fits at the recommended strength; None if these have no evaluations."""
+    fits = [fit for fit in made.table.scores if fit.strength == made.recommended and fit in made.raced.trained]
+    if not fits:
+        return None
+    try:
+        evaluations = read_evaluations([made.raced.trained[fit].folder for fit in fits], monitor)
+        return choose_training_length(evaluations, higher)
+    except (ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,9 @@ class CandidateRunner:
     @property
     def raced(self) -> Raced:
         scores, race = self.race.scores, self.race
-        level = race.schedule.level if race.done >= race.schedule.looks[0] or race.ended else None
+        # Between two looks, no claim is due: half of the level is for those who look at the path so far.
+        is_due = race.ended or race.done in race.schedule.looks
+        level = race.schedule.level if is_due else race.schedule.level / 2
         return Raced(
             self.candidate, dict(self.trained), scores, dict(race.dropped), race.ended, level, len(race.rounds)
         )

@@ -24,15 +24,15 @@ def describe_final_model(answer: Answer) -> str:
     """Return "r1 at lambda_d=10", or "without regularization"."""
     if not any(answer.recommended):
         return "without regularization" if answer.candidate.whole else f"{answer.candidate.shown(answer.recommended)}"
-    return f"{answer.candidate.name} at {answer.candidate.shown(answer.recommended)}"
+    return f"{answer.candidate.name} {answer.candidate.at(answer.recommended).removeprefix('with it ')}"
 
 
 def claim_sentence(answer: Answer) -> str:
     """Return whether regularizing helps, by how much, and how that was tested."""
-    found, shown = answer.claim, answer.candidate.shown
+    found = answer.claim
     tested = f"p = {found.p:.2g} over {found.pairs} round{'s' * (found.pairs > 1)} (level {found.level:.2g})"
     tested += f", allowing for the choice among {found.others}" if found.others > 1 else ""
-    difference = _effect(found, shown(found.strength), shown(answer.off), 1 - answer.alpha)
+    difference = _effect(found, answer.candidate.at(found.strength), answer.candidate.at(answer.off), 1 - answer.alpha)
     if found.helps:
         return f"Regularizing helps: {difference}; {tested}."
     if found.more:
@@ -44,8 +44,8 @@ def claim_sentence(answer: Answer) -> str:
 def _effect(found: Claim, at: str, off: str, confidence: float) -> str:
     if math.isinf(found.effect):
         worse = off if found.effect > 0 else at
-        return f"in most rounds the fit at {worse} diverged and that at {at if worse == off else off} did not"
-    words = f"the score at {at} is {abs(found.effect):.3g} {'better' if found.effect >= 0 else 'worse'} than at {off}"
+        return f"in most rounds the fit {worse} diverged and that {at if worse == off else off} did not"
+    words = f"the score {at} is {abs(found.effect):.3g} {'better' if found.effect >= 0 else 'worse'} than {off}"
     if math.isfinite(found.low) and math.isfinite(found.high):
         words += f" ({100 * confidence:.3g}% interval {found.low:.3g} to {found.high:.3g})"
     return words
@@ -53,7 +53,7 @@ def _effect(found: Claim, at: str, off: str, confidence: float) -> str:
 
 def _recommendation(answer: Answer) -> str:
     shown, recommended = answer.candidate.shown, answer.recommended
-    if not any(recommended):
+    if not any(recommended) and recommended != answer.best:
         return f"Recommended: {shown(recommended)}, no regularization, because there is not enough evidence for any strength."
     words = f"Recommended: {shown(recommended)}, the smallest mean rank (λ*)"
     if answer.one_se is not None and answer.one_se != recommended:
