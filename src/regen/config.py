@@ -149,7 +149,7 @@ def check_wandb_view(cfg: DictConfig) -> None:
 def check_choose(cfg: DictConfig) -> None:
     """The same for conf/choose.yaml."""
     _conform(cfg, Choose)
-    _check_at_least_one(cfg, "n_strengths n_jobs rounds")
+    _check_at_least_one(cfg, "n_strengths n_jobs rounds evaluations")
     if not 0 < cfg.alpha < 1:
         raise ConfigError(f"alpha={cfg.alpha}: expected a number between 0 and 1, like alpha=0.05")
     if cfg.folds is not None and cfg.folds < 2:

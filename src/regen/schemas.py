@@ -257,6 +257,7 @@ class Choose(Train):
     stop_early: bool = True
     budget: str | None = None
     refine_rounds: int = MISSING
+    evaluations: int | None = None
     n_jobs: int | None = None
     runs: Any = None
     out: str | None = None

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -20,6 +20,7 @@ from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.console import save, tell
 from regen.cross_validation.default_workers import default_n_jobs
+from regen.cross_validation.evaluations import evaluation_interval
 from regen.cross_validation.fits import Failed, FitRunner
 from regen.cross_validation.from_runs import found
 from regen.cross_validation.plan import FITS, Cost, Plan, make_plan, parse_duration
@@ -35,7 +36,11 @@ from regen.metrics.evaluator import is_higher_better, monitored
 from regen.metrics.features.source import Source
 from regen.metrics.metric import SampleMetric
 from regen.misspelt import yamls
+from regen.runs import read_json, write_json
 from regen.sweeps.watch import Watch
+
+OTHER_DECAY = 0.99  # of a second average: the default, 0.999, is long for a fit of some hundred iterations
+DEFAULT_EVALUATIONS = 4  # of train.py, about
 
 
 def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> float:
@@ -82,6 +87,7 @@ class CrossValidation:
         self.n_jobs = cfg.n_jobs or default_n_jobs(self.asked.single)
         self.sweep, name = Path(cfg.hydra.sweep.dir), self.asked.single.pop("sweep").partition("=")[2]
         shared = [f"sweep={name}", *(one for one in cfg.for_fits if one.partition("=")[0] not in self.asked.single)]
+        self.arguments = sorted([*presets, *arguments])
         self.fits = FitRunner(context, task, list(cfg.hydra.overrides.hydra), self.n_jobs, shared)
         self.candidates = _candidates(cfg, self.asked, self.fits)
         configs = [self.fits.composed(one.overrides(one.strengths[-1])) for one in self.candidates]
@@ -89,7 +95,8 @@ class CrossValidation:
             config.check(one)
         self.monitor, self.higher = _monitor(configs[0])
         self.deadline = None if cfg.budget is None else began + FITS * parse_duration(cfg.budget)
-        self.plan = self._plan(configs, shared)
+        self.fits.shared += _averages(configs[0])
+        self.plan = self._plan(configs[0])
         self.runners: list[CandidateRunner] = []
 
     @property
@@ -142,37 +149,57 @@ class CrossValidation:
         now = time.monotonic()
         return now + (self.deadline - now) * left[0] / max(1, sum(left))
 
-    def _plan(self, configs: Sequence[DictConfig], shared: Sequence[str]) -> Plan:
-        """Print and return the plan; with a budget, the candidates are reduced to it."""
-        cfg, iterations = self.cfg, _iterations(configs[0])
-        whole = sum(one.whole for one in self.candidates)
-        zeros = len(self.candidates) - whole + (whole > 0)
-        asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros)
-        if self.deadline is None:
-            planned = make_plan(asked, Cost(0.0, 0.0, 1), None, self.n_jobs, self.level, cfg.stop_early)
+    def _plan(self, one: DictConfig) -> Plan:
+        """Print and return the plan; with a budget, the candidates are reduced to it. one: the configuration of a fit."""
+        iterations, stored = _iterations(one), self.sweep / "plan.json"
+        evaluations = None if "evaluate_every" in self.asked.single else self.cfg.evaluations
+        known = read_json(stored)
+        if self.deadline is not None and known.get("arguments") == self.arguments:  # the command is repeated
+            planned = Plan(**known["plan"] | {name: tuple(known["plan"][name]) for name in ("strengths", "cuts")})
         else:
-            jobs = [[*one.overrides(one.strengths[-1]), *shared[1:]] for one in self.candidates]
-            jobs = [jobs[place % len(jobs)] for place in range(max(self.n_jobs, len(jobs)))]
-            cost = measure_cost(jobs, configs[0], iterations, self.sweep / ".probe")
-            fewer = [
-                (n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in (4, 3) if not cfg.n_strengths
-            ]
-            budget = FITS * parse_duration(cfg.budget)
-            spent = budget - (self.deadline - time.monotonic())
-            planned = make_plan(asked, cost, budget, self.n_jobs, self.level, cfg.stop_early, fewer, spent)
-            self._reduce(planned, iterations)
-        print(describe_plan(self.candidates, planned, self.n_jobs, cfg.budget), flush=True)
+            planned = self._make_plan(iterations, evaluations)
+        self._reduce(planned, iterations)
+        if planned.evaluations:
+            reduced = OmegaConf.merge(one, {"max_iterations": planned.iterations, "max_images": None})
+            self.fits.shared.append(f"evaluate_every={evaluation_interval(reduced, planned.evaluations)}")
+        print(describe_plan(self.candidates, planned, self.n_jobs, self.cfg.budget), flush=True)
+        if self.deadline is not None:
+            self.sweep.mkdir(parents=True, exist_ok=True)
+            write_json(stored, {"arguments": self.arguments, "plan": asdict(planned)})
         return planned
+
+    def _make_plan(self, iterations: int, evaluations: int | None) -> Plan:
+        cfg, whole = self.cfg, sum(one.whole for one in self.candidates)
+        zeros = len(self.candidates) - whole + (whole > 0)
+        asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros, evaluations)
+        if self.deadline is None:
+            free = Cost(0.0, 0.0, evaluations or 1)
+            return make_plan(asked, free, None, self.n_jobs, self.level, cfg.stop_early)
+        jobs = [[*one.overrides(one.strengths[-1]), *self.fits.shared[1:]] for one in self.candidates]
+        jobs = [jobs[place % len(jobs)] for place in range(max(self.n_jobs, len(jobs)))]
+        cost = measure_cost(jobs, evaluations or DEFAULT_EVALUATIONS, iterations, self.sweep / ".probe")
+        tried = [] if cfg.n_strengths else [4, 3]
+        fewer = [(n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in tried]
+        budget = FITS * parse_duration(cfg.budget)
+        spent = budget - (self.deadline - time.monotonic())
+        return make_plan(asked, cost, budget, self.n_jobs, self.level, cfg.stop_early, fewer, spent)
 
     def _reduce(self, planned: Plan, iterations: int) -> None:
         if planned.iterations < iterations:
             self.asked.single.pop("max_images", None)
             self.asked.single["max_iterations"] = f"max_iterations={planned.iterations}"
-        self.candidates = _candidates(self.cfg, self.asked, self.fits, planned.n_strengths)
+        if planned.n_strengths or planned.iterations < iterations:
+            self.candidates = _candidates(self.cfg, self.asked, self.fits, planned.n_strengths)
 
     @staticmethod
     def _counts(candidates: Sequence[Candidate]) -> tuple[int, ...]:
         return tuple(len(one.strengths) - 1 for one in candidates)
+
+
+def _averages(cfg: DictConfig) -> list[str]:
+    """The further average of G that a fit evaluates, unless it is the fit's own or the user has chosen some."""
+    own, chosen = cfg.model.get("ema_decay"), cfg.model.get("ema_decays")
+    return [] if own is None or own == OTHER_DECAY or chosen else [f"model.ema_decays=[{OTHER_DECAY}]"]
 
 
 def _iterations(cfg: DictConfig) -> int:

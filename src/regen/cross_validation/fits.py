@@ -41,17 +41,17 @@ class FitRunner:
     A job that is done returns what is stored, one that was interrupted goes on (regen.sweeps.job).
 
     of_hydra  overrides of Hydra's own keys; n_jobs > 1 is joblib's launcher unless they name another
-    beside    what every fit is told that changes no figure
+    shared    overrides of every fit that change no figure
     """
 
     def __init__(
-        self, context: HydraContext, task: TaskFunction, of_hydra: Sequence[str], n_jobs: int, beside: Sequence[str]
+        self, context: HydraContext, task: TaskFunction, of_hydra: Sequence[str], n_jobs: int, shared: Sequence[str]
     ) -> None:
-        self.context, self.beside, self.done = context, list(beside), 0
+        self.context, self.shared, self.done = context, list(shared), 0
         options = [*of_hydra, "hydra.mode=MULTIRUN"]
         if n_jobs > 1 and not any(one.startswith("hydra/launcher=") for one in of_hydra):
             options += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
-        self.config = self.composed([*options, *beside], RunMode.MULTIRUN)
+        self.config = self.composed([*options, *shared], RunMode.MULTIRUN)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=task, config=self.config
         )
@@ -65,7 +65,7 @@ class FitRunner:
 
     def run(self, jobs: Sequence[Sequence[str]]) -> list[Path]:
         """Run all of them; the folder of each."""
-        made = self.launcher.launch([[*job, *self.beside] for job in jobs], initial_job_idx=self.done)
+        made = self.launcher.launch([[*job, *self.shared] for job in jobs], initial_job_idx=self.done)
         self.done += len(jobs)
         for one in made:
             _ = one.return_value  # raises what a job has raised

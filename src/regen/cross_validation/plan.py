@@ -12,19 +12,25 @@ from regen.errors import ConfigError
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}  # of a budget, in seconds
 FITS = 0.95  # the share of a budget in which fits may run; the rest is for the pages in the end
 MARGIN = 0.92  # the share of the time for fits that is planned: fits differ in length
+FEWEST_EVALUATIONS = 2  # half of the length and the end: whether the choice changes with the length
 FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings say too little about the full length
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a fit costs: seconds an iteration, seconds an evaluation, and the iterations between two evaluations."""
+    """What a fit costs: seconds an iteration, seconds an evaluation, and the number of evaluations of a fit."""
 
     an_iteration: float
     evaluation: float
-    evaluate_every: int
+    evaluations: int
 
     def seconds(self, iterations: int) -> float:
-        return iterations * self.an_iteration + math.ceil(iterations / self.evaluate_every) * self.evaluation
+        return iterations * self.an_iteration + self.evaluations * self.evaluation
+
+    def limited(self, iterations: int) -> "Cost":
+        """Return the cost with so few evaluations that they take at most a third of a fit, but at least two."""
+        most = int(iterations * self.an_iteration / 2 / self.evaluation) if self.evaluation else self.evaluations
+        return replace(self, evaluations=min(self.evaluations, max(FEWEST_EVALUATIONS, most)))
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Plan:
     iterations  of a fit
     fits        at most; those at 0 are shared by all candidates
     seconds     of all fits, at most
+    evaluations of a fit; None: as train.py
     zeros       how many candidates have own fits at 0: those that can be switched off as a whole share theirs
     cuts        what was reduced, in words
     """
@@ -48,6 +55,7 @@ class Plan:
     fits: int
     seconds: float
     zeros: int = 1
+    evaluations: int | None = None
     cuts: tuple[str, ...] = ()
 
 
@@ -97,6 +105,7 @@ def make_plan(
 
     Raises ConfigError if the smallest plan does not fit, with the budget that it takes.
     """
+    cost = cost.limited(asked.iterations)
     counted = _counted(asked, cost, n_jobs, level, stop_early)
     if budget is None or counted.seconds <= MARGIN * (budget - spent):
         return counted
@@ -124,7 +133,10 @@ def make_plan(
 
 def _counted(plan: Plan, cost: Cost, n_jobs: int, level: float, stop_early: bool) -> Plan:
     fits = count_fits(plan.strengths, plan.rounds, level, stop_early, plan.zeros)
-    return replace(plan, fits=fits, seconds=fits * cost.seconds(plan.iterations) / n_jobs)
+    cost = cost.limited(plan.iterations)
+    evaluations = cost.evaluations if plan.evaluations else None
+    seconds = fits * cost.seconds(plan.iterations) / n_jobs
+    return replace(plan, fits=fits, seconds=seconds, evaluations=evaluations)
 
 
 def _cuts(asked: Plan, planned: Plan) -> list[str]:
@@ -135,4 +147,6 @@ def _cuts(asked: Plan, planned: Plan) -> list[str]:
         cuts.append(f"{planned.n_strengths} strengths on an axis")
     if planned.iterations < asked.iterations:
         cuts.append(f"{planned.iterations:,} iterations a fit instead of {asked.iterations:,}")
+    if planned.evaluations and asked.evaluations and planned.evaluations < asked.evaluations:
+        cuts.append(f"{planned.evaluations} evaluations a fit instead of {asked.evaluations}")
     return cuts

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from regen.cli import apart
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
@@ -18,11 +16,11 @@ FRACTION = 20  # a short training has a twentieth of the iterations
 FEWEST = 20  # iterations: the first ones are slower
 
 
-def measure_cost(jobs: Sequence[Sequence[str]], cfg: DictConfig, iterations: int, folder: Path) -> Cost:
+def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: int, folder: Path) -> Cost:
     """Return the cost of the most expensive of these fits, which are trained briefly, all at once.
 
     jobs        overrides of src/train.py, as many as run at once
-    cfg         the configuration of one of them, for the interval of evaluations
+    evaluations of a fit
     iterations  of a fit
     folder      for the short trainings; it is removed
 
@@ -46,7 +44,7 @@ def measure_cost(jobs: Sequence[Sequence[str]], cfg: DictConfig, iterations: int
     finally:
         for one in running:
             one.kill()
-    costs = [_cost(read_json(place / "result.json"), cfg, short) for place in folders]
+    costs = [_cost(read_json(place / "result.json"), evaluations, short) for place in folders]
     shutil.rmtree(folder, ignore_errors=True)
     for error, one in zip(errors, costs, strict=True):
         if one is None:
@@ -56,11 +54,11 @@ def measure_cost(jobs: Sequence[Sequence[str]], cfg: DictConfig, iterations: int
     return max((one for one in costs if one is not None), key=lambda one: one.seconds(iterations))
 
 
-def _cost(result: dict, cfg: DictConfig, iterations: int) -> Cost | None:
+def _cost(result: dict, evaluations: int, iterations: int) -> Cost | None:
     if result.get("status") not in ("finished", "diverged") or not result.get("seconds"):
         return None
     images = result["images_seen"] / max(1, result["iteration"])
     speed = float(result.get("images_per_second") or math.inf)
     an_iteration = images / speed if speed > 0 else 0.0
     evaluation = max(0.0, float(result["seconds"]) - iterations * an_iteration)
-    return Cost(an_iteration, evaluation, max(1, round(cfg.evaluate_every / images)))
+    return Cost(an_iteration, evaluation, evaluations)

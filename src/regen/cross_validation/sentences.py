@@ -104,7 +104,9 @@ def _length(answer: Answer) -> list[str]:
 
 def _training(answer: Answer) -> list[str]:
     """The stopping time and the averaging length that the evaluations choose."""
-    return [answer.training.stopping.reason, answer.training.averaging.reason] if answer.training else []
+    if answer.training is None:
+        return []
+    return [f"Stopping time: {answer.training.stopping.reason}", f"Averaging: {answer.training.averaging.reason}"]
 
 
 def _passed_over(choice: Choice, answer: Answer) -> list[str]:

@@ -9,6 +9,7 @@ from regen.sweeps.names import BESIDE, KNOBS, LENGTHS
 OWN = (
     "folds",
     "rounds",
+    "evaluations",
     "first_seed",
     "n_strengths",
     "search",

@@ -21,6 +21,7 @@ BESIDE = (
     "chunk",
     "save_every",
     "data.workers",
+    "model.ema_decays",
 )  # they change no figure
 
 
