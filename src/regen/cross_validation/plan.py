@@ -103,7 +103,8 @@ def make_plan(
 
     fewer  (strengths on an axis, strengths of each candidate) that may be tried instead, in descending order
 
-    Raises ConfigError if the smallest plan does not fit, with the budget that it takes.
+    If the smallest plan does not fit, it is returned with a warning, since its time is an estimate and the races end in time.
+    Raises ConfigError if it takes more than twice the budget, with one that is enough.
     """
     cost = cost.limited(asked.iterations)
     counted = _counted(asked, cost, n_jobs, level, stop_early)
@@ -123,10 +124,14 @@ def make_plan(
                 planned = _counted(smaller, cost, n_jobs, level, stop_early)
                 if planned.seconds <= MARGIN * (budget - spent):
                     return replace(planned, cuts=tuple(_cuts(asked, planned)))
+    needed = math.ceil((planned.seconds / MARGIN + spent) / 60 / FITS)
+    if planned.seconds <= 2 * (budget - spent):
+        warning = f"too short for a claim if the estimate holds: budget={needed}min would be enough"
+        return replace(planned, cuts=(*_cuts(asked, planned), warning))
     raise ConfigError(
         f"budget={describe_duration(budget / FITS)} is too short: {planned.fits} fits of {planned.iterations:,} iterations, "
         f"the fewest that can answer, take about {describe_duration(planned.seconds)} with {n_jobs} at once. Type "
-        f"budget={math.ceil((planned.seconds / MARGIN + spent) / 60 / FITS):.0f}min, "
+        f"budget={needed}min, "
         "or fewer regularizers, or a smaller max_iterations="
     )
 

@@ -19,6 +19,8 @@ FEWEST = 20  # iterations: the first ones are slower
 def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: int, folder: Path) -> Cost:
     """Return the cost of the most expensive of these fits, which are trained briefly, all at once.
 
+    A first training of two iterations fills the caches, so that what is done once counts for no fit.
+
     jobs        overrides of src/train.py, as many as run at once
     evaluations of a fit
     iterations  of a fit
@@ -27,9 +29,24 @@ def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: in
     Raises Failed with the last line of what a training says if it fails.
     """
     short = min(iterations, max(FEWEST, iterations // FRACTION))
-    folders = [folder / str(number) for number in range(len(jobs))]
+    try:
+        _train([jobs[0]], 2, folder / "first")
+        results = _train(jobs, short, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return max((_cost(one, evaluations, short) for one in results), key=lambda one: one.seconds(iterations))
+
+
+def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict]:
+    """The result.json of short trainings, which are evaluated in the end alone."""
     options = [one for one in apart(sys.argv[1:])[0] if one not in ("-m", "--multirun")]  # --config-dir among them
-    ends = [f"max_iterations={short}", "trainer.progress_bar=false", "save_every=1000000"]
+    ends = [
+        f"max_iterations={iterations}",
+        "trainer.progress_bar=false",
+        "save_every=1000000",
+        "evaluate_every=1000000000",
+    ]
+    folders = [folder / str(number) for number in range(len(jobs))]
     running = [
         subprocess.Popen(
             [sys.executable, str(ROOT / "src/train.py"), *options, *job, *ends, f"hydra.run.dir={place}"],
@@ -44,21 +61,16 @@ def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: in
     finally:
         for one in running:
             one.kill()
-    costs = [_cost(read_json(place / "result.json"), evaluations, short) for place in folders]
-    shutil.rmtree(folder, ignore_errors=True)
-    for error, one in zip(errors, costs, strict=True):
-        if one is None:
-            raise Failed(
-                f"\n  a short training that measures the time failed: {(error.strip().splitlines() or ['?'])[-1]}"
-            )
-    return max((one for one in costs if one is not None), key=lambda one: one.seconds(iterations))
+    results = [read_json(place / "result.json") for place in folders]
+    for error, result in zip(errors, results, strict=True):
+        if result.get("status") not in ("finished", "diverged") or not result.get("seconds"):
+            said = (error.strip().splitlines() or ["?"])[-1]
+            raise Failed(f"\n  a short training that measures the time failed: {said}")
+    return results
 
 
-def _cost(result: dict, evaluations: int, iterations: int) -> Cost | None:
-    if result.get("status") not in ("finished", "diverged") or not result.get("seconds"):
-        return None
+def _cost(result: dict, evaluations: int, iterations: int) -> Cost:
     images = result["images_seen"] / max(1, result["iteration"])
     speed = float(result.get("images_per_second") or math.inf)
     an_iteration = images / speed if speed > 0 else 0.0
-    evaluation = max(0.0, float(result["seconds"]) - iterations * an_iteration)
-    return Cost(an_iteration, evaluation, evaluations)
+    return Cost(an_iteration, max(0.0, float(result["seconds"]) - iterations * an_iteration), evaluations)
