@@ -164,5 +164,5 @@ class Race:
 
 
 def _kept(others: int) -> int:
-    """How many strengths other than 0 a halving keeps."""
-    return (others + 1) // 2
+    """How many strengths other than 0 a halving keeps; two of three, since too few are left otherwise."""
+    return others // 2 if others > 3 else (others + 1) // 2
