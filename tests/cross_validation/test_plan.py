@@ -17,7 +17,7 @@ from regen.cross_validation.plan import (
 from regen.errors import ConfigError
 
 ASKED = Plan((6, 1), None, 15, 1000, 0, 0.0)  # r1 and diffaugment
-A_SECOND = Cost(0.001, 0.0, 1000)  # for 1,000 iterations
+A_SECOND = Cost(0.001, 0.0, 1)  # for 1,000 iterations
 FEWER = ((4, (4, 1)), (3, (3, 1)))
 
 
@@ -57,8 +57,14 @@ def test_durations_are_described_in_the_unit_that_fits(seconds, words):
 
 
 def test_cost_of_a_fit_is_that_of_its_iterations_and_its_evaluations():
-    cost = Cost(0.1, 10, 400)
+    cost = Cost(0.1, 10, 3)
     assert cost.seconds(1000) == pytest.approx(100 + 3 * 10)
+
+
+def test_evaluations_are_limited_to_a_third_of_a_fit_but_two_remain():
+    assert Cost(0.1, 10, 8).limited(1000) == Cost(0.1, 10, 5)
+    assert Cost(0.1, 10, 3).limited(1000) == Cost(0.1, 10, 3)
+    assert Cost(0.1, 100, 8).limited(1000).evaluations == 2
 
 
 def test_fits_at_0_are_shared_by_all_candidates():
@@ -104,13 +110,12 @@ def test_every_cut_is_stated_and_every_plan_fits():
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 8])
-@pytest.mark.parametrize("cost", [A_SECOND, Cost(0.5, 3.0, 100), Cost(0.2, 60.0, 1000)])
+@pytest.mark.parametrize("cost", [Cost(0.05, 0.0, 1), Cost(0.5, 3.0, 8), Cost(0.2, 60.0, 4)])
 @pytest.mark.parametrize("spent", [0.0, 31.0])
 def test_a_budget_that_is_too_short_is_refused_with_one_that_works(cost, n_jobs, spent):
     with pytest.raises(ConfigError, match="budget=1 s is too short: ") as refused:
         planned(FITS * 1, cost, n_jobs, spent=spent)
     minutes = int(re.search(r"Type budget=(\d+)min", str(refused.value))[1])
-    assert planned(FITS * 60 * minutes, cost, n_jobs, spent=spent).fits > 0
-    if minutes > 1:
-        with pytest.raises(ConfigError):
-            planned(FITS * 60 * (minutes - 1), cost, n_jobs, spent=spent)
+    assert "too short" not in "; ".join(planned(FITS * 60 * minutes, cost, n_jobs, spent=spent).cuts)
+    if minutes > 2:
+        assert "too short" in planned(FITS * 60 * (minutes - 1), cost, n_jobs, spent=spent).cuts[-1]
