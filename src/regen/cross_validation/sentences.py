@@ -53,8 +53,9 @@ def _effect(found: Claim, at: str, off: str, confidence: float) -> str:
 
 def _recommendation(answer: Answer) -> str:
     shown, recommended = answer.candidate.shown, answer.recommended
-    if not any(recommended) and recommended != answer.best:
-        return f"Recommended: {shown(recommended)}, no regularization, because there is not enough evidence for any strength."
+    if not any(recommended):
+        reason = "it has the smallest mean rank" if recommended == answer.best else "no strength has enough evidence"
+        return f"Recommended: {shown(recommended)}, no regularization, because {reason}."
     words = f"Recommended: {shown(recommended)}, the smallest mean rank (λ*)"
     if answer.one_se is not None and answer.one_se != recommended:
         words += f"; the strongest within one standard error of it (λ₁SE) is {shown(answer.one_se)}"
