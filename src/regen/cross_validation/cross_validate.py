@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from regen import config
+from regen import config, signals
 from regen.build import build
 from regen.comparing.group import is_higher
 from regen.cross_validation import parse
@@ -64,7 +64,7 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
         again = "Fix what they say and type the same command again: finished fits are kept."
         print(f"error: fits failed, and the choice stops:{failed}\n{again}", file=sys.stderr)
         return math.nan
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, signals.Interrupted, SystemExit):  # a fit that was interrupted exits
         if validation and validation.has_scores:
             print("\nInterrupted. The answer so far (the same command continues):")
             tell(validation.choice)
