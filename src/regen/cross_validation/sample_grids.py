@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
@@ -10,7 +11,6 @@ from regen.cross_validation.result import Answer
 from regen.cross_validation.score_table import Fit, Strength
 from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
-from regen.latents import Latents
 from regen.opened import open_run
 
 LATENTS = 8
@@ -41,16 +41,16 @@ def _row(answer: Answer, fit: Fit) -> Row:
     if trained is None:
         return Row(fit.strength, None, "no run")
     try:
-        return Row(fit.strength, _drawn(trained.folder, fit.seed), "")
+        return Row(fit.strength, _drawn(trained.folder), "")
     except (ConfigError, OSError) as error:
         log.debug("%s is not in the strip: %s", answer.candidate.shown(fit.strength), error)
         diverged = trained.score.held_out != trained.score.held_out
         return Row(fit.strength, None, "diverged" if diverged else "no weights")
 
 
-def _drawn(folder, seed: int) -> Tensor:
+def _drawn(folder: Path) -> Tensor:
     opened = open_run(folder)
     plane = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
     n = plane.shown if isinstance(plane, Mixture) else LATENTS
-    samples = opened.sampler()(Latents(opened.model.prior.z_size, seed, "samples")(0, n)).cpu()
+    samples = opened.sample(0, n).cpu()  # by the run's own seed: all fits of a round have the same
     return plane.draw(samples) if isinstance(plane, Mixture) else pictures.grid(samples, LATENTS)
