@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import sys
+import statistics
 import time
 import warnings
 from collections.abc import Iterator
@@ -166,7 +167,12 @@ class Run:
             signals.release()
             if is_first():
                 seconds = time.perf_counter() - began
-                cost = {"seconds": round(seconds, 1), "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator)}
+                evaluations = self.outcome.evaluation_seconds
+                cost = {
+                    "seconds": round(seconds, 1),
+                    "seconds_an_evaluation": round(statistics.median(evaluations), 2) if evaluations else None,
+                    "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator),
+                }
                 about = (self.data, self.goal, written, cost, self.cfg.report)
                 report.close(self.folder, self.outcome, self.model, *about)
 

@@ -1,6 +1,7 @@
 """The figures on held-out data, and a picture."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -83,6 +84,7 @@ class Evaluation(Callback):
 
     def evaluate(self, trainer: Trainer, model: Model) -> None:
         """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
+        began = time.perf_counter()
         with signals.interruptible():
             of_others = self._figures_of_other_averages(model)
             model.settle(self.data.train)
@@ -90,6 +92,7 @@ class Evaluation(Callback):
             figures = distributed.from_first(self.evaluator.measure(look))
         self.outcome.look = look
         self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
+        self.outcome.evaluation_seconds.append(time.perf_counter() - began)
         self.outcome.missing = self.evaluator.missing
         monitor, best = self.goal.monitor, self.outcome.best
         if self.goal.is_better(figures[monitor], best.get(monitor)):

@@ -29,6 +29,7 @@ class Outcome:
     look: Look | None = None  # of the last evaluation
     missing: list[str] = field(default_factory=list)  # the classes or clusters that its samples miss
     images_per_second: list[float] = field(default_factory=list)
+    evaluation_seconds: list[float] = field(default_factory=list)  # of each evaluation by this process
 
 
 class Pace(Callback):

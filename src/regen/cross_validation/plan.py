@@ -18,14 +18,15 @@ FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings
 
 @dataclass(frozen=True)
 class Cost:
-    """What a fit costs: seconds an iteration, seconds an evaluation, and the number of evaluations of a fit."""
+    """What a fit costs: seconds an iteration, seconds an evaluation, the evaluations of a fit, and the seconds of its start."""
 
     an_iteration: float
     evaluation: float
     evaluations: int
+    start: float = 0.0
 
     def seconds(self, iterations: int) -> float:
-        return iterations * self.an_iteration + self.evaluations * self.evaluation
+        return self.start + iterations * self.an_iteration + self.evaluations * self.evaluation
 
     def limited(self, iterations: int) -> "Cost":
         """Return the cost with so few evaluations that they take at most a third of a fit, but at least two."""

@@ -38,7 +38,7 @@ def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: in
 
 
 def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict]:
-    """The result.json of short trainings, which are evaluated in the end alone."""
+    """The result.json of short trainings."""
     options = [one for one in apart(sys.argv[1:])[0] if one not in ("-m", "--multirun")]  # --config-dir among them
     ends = [
         f"max_iterations={iterations}",
@@ -73,4 +73,6 @@ def _cost(result: dict, evaluations: int, iterations: int) -> Cost:
     images = result["images_seen"] / max(1, result["iteration"])
     speed = float(result.get("images_per_second") or math.inf)
     an_iteration = images / speed if speed > 0 else 0.0
-    return Cost(an_iteration, max(0.0, float(result["seconds"]) - iterations * an_iteration), evaluations)
+    evaluation = float(result.get("seconds_an_evaluation") or 0.0)
+    start = max(0.0, float(result["seconds"]) - iterations * an_iteration - evaluation)
+    return Cost(an_iteration, evaluation, evaluations, start)
