@@ -3,8 +3,8 @@
 import contextlib
 import logging
 import math
-import sys
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Iterator
