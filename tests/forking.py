@@ -1,5 +1,6 @@
 """Copies of this process, which start with everything imported: they are there to be killed."""
 
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ def forked(call: Callable[[], object]) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
         child = os.fork()
     if child == 0:
+        multiprocessing.util._run_after_forkers()
         try:
             call()
         finally:

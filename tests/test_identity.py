@@ -103,7 +103,7 @@ def test_jobs_of_a_sweep_belong_to_their_images(train, pets, tmp_path):
 def test_choice_is_that_of_its_images(pets, tmp_path, monkeypatch):
     import choose as script
 
-    typed = ("regularizer=r1", "lambda_d=0,1", "folds=null", "seeds=1", "prune=null", "n_jobs=1", "network=mlp")
+    typed = ("regularizer=r1", "lambda_d=0,1", "folds=null", "rounds=1", "n_jobs=1", "network=mlp")
     smoke = ("trainer=smoke", "trainer.progress_bar=false", "data.image_size=8", "sweep=pets")
     answers = []
     for root in pets.values():

@@ -207,7 +207,7 @@ def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, caps
     ("overrides", "error"),
     [
         ("", "which images? Type samples=FOLDER, a folder of images, or samples=FILE.npz"),
-        ("samples=a train=b held_out=", "which images? Type held_out=FOLDER"),
+        ("samples=a train=b held_out=", "held_out=: the path is empty"),
         ("samples=nowhere", "samples=nowhere: no such folder or .npz archive. Looked at"),
         ("samples=text.txt", "text.txt (another file)"),
         ("samples=empty", "hold no image (0 other files): type samples=/path/to/your/images"),

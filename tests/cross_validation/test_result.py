@@ -54,7 +54,7 @@ def test_without_evidence_0_is_recommended_and_words_command_and_files_agree():
     found = answered(FLAT)
     assert not found.helps and found.best != (0.0,) and found.recommended == (0.0,) and found.one_se is None
     assert said(found).startswith("No evidence that regularizing helps: ")
-    assert "Recommended: lambda_d=0, no regularization, because there is not enough evidence" in said(found)
+    assert "Recommended: lambda_d=0, no regularization, because no strength has enough evidence" in said(found)
     assert describe_final_model(found) == "without regularization"
     files = contents(choice(found))
     assert files["recommended"] == files["answers"][0]["recommended"] == {"lambda_d": 0.0}

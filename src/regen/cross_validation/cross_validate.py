@@ -176,8 +176,9 @@ class CrossValidation:
             free = Cost(0.0, 0.0, evaluations or 1)
             return make_plan(asked, free, None, self.n_jobs, self.level, cfg.stop_early)
         jobs = [[*one.overrides(one.strengths[-1]), *self.fits.shared[1:]] for one in self.candidates]
-        jobs = [jobs[place % len(jobs)] for place in range(max(self.n_jobs, len(jobs)))]
-        cost = measure_cost(jobs, evaluations or DEFAULT_EVALUATIONS, iterations, self.sweep / ".probe")
+        jobs = [jobs[place % len(jobs)] for place in range(-(-len(jobs) // self.n_jobs) * self.n_jobs)]
+        evaluated = evaluations or DEFAULT_EVALUATIONS
+        cost = measure_cost(jobs, self.n_jobs, evaluated, iterations, self.sweep / ".probe")
         tried = [] if cfg.n_strengths else [4, 3]
         fewer = [(n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in tried]
         budget = FITS * parse_duration(cfg.budget)

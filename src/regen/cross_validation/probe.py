@@ -16,12 +16,13 @@ FRACTION = 20  # a short training has a twentieth of the iterations
 FEWEST = 20  # iterations: the first ones are slower
 
 
-def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: int, folder: Path) -> Cost:
-    """Return the cost of the most expensive of these fits, which are trained briefly, all at once.
+def measure_cost(jobs: Sequence[Sequence[str]], n_jobs: int, evaluations: int, iterations: int, folder: Path) -> Cost:
+    """Return the cost of the most expensive of these fits, which are trained briefly, as many at once as later.
 
     A first training of two iterations fills the caches, so that what is done once counts for no fit.
 
-    jobs        overrides of src/train.py, as many as run at once
+    jobs        overrides of src/train.py
+    n_jobs      fits at once
     evaluations of a fit
     iterations  of a fit
     folder      for the short trainings; it is removed
@@ -31,7 +32,8 @@ def measure_cost(jobs: Sequence[Sequence[str]], evaluations: int, iterations: in
     short = min(iterations, max(FEWEST, iterations // FRACTION))
     try:
         _train([jobs[0]], 2, folder / "first")
-        results = _train(jobs, short, folder)
+        groups = [jobs[place : place + n_jobs] for place in range(0, len(jobs), n_jobs)]
+        results = [one for place, group in enumerate(groups) for one in _train(group, short, folder / f"group_{place}")]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return max((_cost(one, evaluations, short) for one in results), key=lambda one: one.seconds(iterations))

@@ -11,6 +11,7 @@ from regen.cross_validation.score_table import Fit, Round, Score, Strength, Tabl
 from regen.cross_validation.selection import mean_ranks
 from regen.cross_validation.significance import p_value, rounds_needed
 
+NODES = 400  # of the integration: the level is then exact to 1e-4
 SCREENING = 3  # rounds after which the lower half of the strengths is dropped
 FUTILE = (0.35, 0.2)  # p above which the rounds end at the first and second look: a claim has become unlikely
 
@@ -56,16 +57,32 @@ def other_fits(others: int, plan: Schedule) -> list[int]:
 def nominal_level(looks: tuple[int, ...], level: float) -> float:
     """Return the level of each look that gives all looks together `level`, for normal statistics of growing samples."""
     from scipy.optimize import brentq
-    from scipy.stats import multivariate_normal, norm
+    from scipy.stats import norm
 
-    looks = np.array(looks, float)
-    correlation = np.sqrt(np.minimum.outer(looks, looks) / np.maximum.outer(looks, looks))
+    bound = brentq(
+        lambda bound: _crossing(looks, bound) - level,
+        norm.isf(level),
+        norm.isf(level / len(looks)) + 1e-3,
+        xtol=1e-5,
+    )
+    return float(norm.sf(bound))
 
-    def excess(bound: float) -> float:
-        inside = multivariate_normal.cdf(np.full(len(looks), bound), cov=correlation, rng=np.random.default_rng(0))  # noqa: TID251 - nodes
-        return 1 - float(inside) - level
 
-    return float(norm.sf(brentq(excess, norm.isf(level), norm.isf(level / len(looks)) + 1e-3, xtol=1e-4)))
+def _crossing(looks: tuple[int, ...], bound: float) -> float:
+    """P(a standardized sum of normal draws is above the bound at some look).
+
+    Numerical integration over the sums that have not crossed (Armitage, McPherson and Rowe 1969).
+    """
+    from scipy.stats import norm
+
+    places, weights = np.zeros(1), np.ones(1)
+    for before, look in zip((0, *looks), looks, strict=False):
+        grid = np.linspace(-8 * np.sqrt(look), bound * np.sqrt(look), NODES)
+        spread = np.sqrt(look - before)
+        density = norm.pdf(grid[:, None], places, spread) @ weights
+        places, weights = grid, density * (grid[1] - grid[0])
+        weights[[0, -1]] /= 2  # the trapezoidal rule
+    return 1.0 - float(weights.sum())
 
 
 class Race:

@@ -25,7 +25,7 @@ class Crashed(RuntimeError):
 def is_possible() -> bool:
     """Whether a job can have its own process here: on Linux, in the main thread, without CUDA, and not under submitit."""
     cuda = sys.modules.get("torch") and sys.modules["torch"].cuda.is_initialized()
-    alone = threading.current_thread() is threading.main_thread() and "submitit" not in sys.modules
+    alone = threading.current_thread() is threading.main_thread() and "SUBMITIT_EXECUTOR" not in os.environ
     return sys.platform == "linux" and alone and not cuda
 
 

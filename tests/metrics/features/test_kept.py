@@ -92,5 +92,5 @@ def _full_disk():
 @pytest.mark.usefixtures("_full_disk")
 def test_a_full_disk_is_worth_a_warning_and_nothing_half_written_stays(tmp_path, caplog):
     assert kept_or_made(tmp_path / "x.pt", Made())["x"].equal(VALUE["x"])
-    assert "keeps nothing (File too large)" in caplog.text
+    assert "keeps nothing" in caplog.text and "File too large" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["x.lock"]
