@@ -12,6 +12,7 @@ from regen.errors import ConfigError
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}  # of a budget, in seconds
 FITS = 0.95  # the share of a budget in which fits may run; the rest is for the pages in the end
 MARGIN = 0.92  # the share of the time for fits that is planned: fits differ in length
+HOPELESS = 4  # times the budget: less than that, the first rounds at least are complete in time
 FEWEST_EVALUATIONS = 2  # half of the length and the end: whether the choice changes with the length
 FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings say too little about the full length
 
@@ -105,7 +106,7 @@ def make_plan(
     fewer  (strengths on an axis, strengths of each candidate) that may be tried instead, in descending order
 
     If the smallest plan does not fit, it is returned with a warning, since its time is an estimate and the races end in time.
-    Raises ConfigError if it takes more than twice the budget, with one that is enough.
+    Raises ConfigError if it takes more than four times the budget, with one that is enough.
     """
     cost = cost.limited(asked.iterations)
     counted = _counted(asked, cost, n_jobs, level, stop_early)
@@ -126,7 +127,7 @@ def make_plan(
                 if planned.seconds <= MARGIN * (budget - spent):
                     return replace(planned, cuts=tuple(_cuts(asked, planned)))
     needed = math.ceil((planned.seconds / MARGIN + spent) / 60 / FITS)
-    if planned.seconds <= 2 * (budget - spent):
+    if planned.seconds <= HOPELESS * (budget - spent):
         warning = f"too short for a claim if the estimate holds: budget={needed}min would be enough"
         return replace(planned, cuts=(*_cuts(asked, planned), warning))
     raise ConfigError(
