@@ -141,7 +141,7 @@ def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(sear
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
     lost = read_json(folder / trials[0].user_attrs["folder"] / "result.json")
     assert any(one.startswith("resume=") for one in lost["command"])  # from the checkpoint of iteration 2 or 4
-    strength = f"lambda_d={trials[0].params['lambda_d']}"
+    strength = next(one for one in lost["command"] if one.startswith("lambda_d="))
     alone = train(*bomb(""), strength, *JOB, folder="alone", smoke=False)
     assert read_json(alone / "result.json")["val/fd"] == lost["val/fd"] == trials[0].value
 
