@@ -1,6 +1,6 @@
 """Signs of life between the processes of a run: one that dies, hangs or never starts ends all of them, with the reason.
 
-The first process hosts a key-value store (torch's TCPStore). A thread of each process counts up a key of its own and looks
+The first process hosts a key-value store (torch's TCPStore). A thread of each process counts up its own key and looks
 at those of the others, while the process computes, waits in a collective operation, or loads data.
 """
 

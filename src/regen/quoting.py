@@ -11,7 +11,7 @@ from regen.errors import ConfigError
 from regen.runs import ROOT
 
 PATHS = {"data.root", "hydra.run.dir", "hydra.sweep.dir", "metrics.features.path", "metrics.features.weights"}
-PATHS_OF = {  # by script, beside those
+PATHS_OF = {  # by script, in addition to those
     "train": {"resume"},
     "choose": {"from", "out"},
     "evaluate": {"run"},
@@ -28,14 +28,14 @@ SWEEPS = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(.*\)", re.D
 
 
 def quote(text: str) -> str:
-    """The text as a quoted value of Hydra's grammar, which stands for these characters and nothing else."""
+    """The text as a quoted value of Hydra's grammar, which represents these characters and nothing else."""
     escaped = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), escaped)
     return f"'{escaped}'"
 
 
 def unquote(value: str) -> str:
-    """What a value of Hydra's grammar stands for, if it is quoted; otherwise the value."""
+    """Return a value of Hydra's grammar without its quotes, if it has any."""
     if len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]:
         return value
     try:

@@ -42,7 +42,7 @@ def hide_secrets(overrides: Sequence[str]) -> list[str]:
 
 
 def hide(value: str, number: int = 0) -> str:
-    """An interpolation that stands for a secret."""
+    """An interpolation that represents a secret."""
     name = f"{VARIABLE}{number}"
     os.environ[name] = value
     return f"${{oc.env:{name}}}"

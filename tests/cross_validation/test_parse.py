@@ -1,4 +1,4 @@
-"""What the command line asks: candidates, their axes, and what each fit is told."""
+"""What the command line asks: candidates, their axes, and the overrides of each fit."""
 
 import pytest
 from omegaconf import OmegaConf

@@ -27,7 +27,7 @@ def save(choice: Choice) -> None:
     path_page.write(choice, [[] for _ in choice.answers])
 
 
-def tell(choice: Choice) -> float:
+def report_choice(choice: Choice) -> float:
     """Print and save a choice. Returns the mean held-out score of the recommended strength."""
     choice.out.mkdir(parents=True, exist_ok=True)
     console = Console()

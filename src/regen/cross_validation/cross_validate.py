@@ -18,7 +18,7 @@ from regen.build import build
 from regen.comparing.group import is_higher
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
-from regen.cross_validation.console import save, tell
+from regen.cross_validation.console import report_choice, save
 from regen.cross_validation.default_workers import default_n_jobs
 from regen.cross_validation.evaluations import evaluation_interval
 from regen.cross_validation.fits import Failed, FitRunner
@@ -53,7 +53,7 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
     Watch.quiet = True  # the path is the table
     if cfg.runs:
         Watch.folder = None  # nothing is swept
-        return tell(_from_runs(cfg, arguments))
+        return report_choice(_from_runs(cfg, arguments))
     validation = None
     try:
         validation = CrossValidation(cfg, arguments, context, task)
@@ -67,12 +67,12 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
     except (KeyboardInterrupt, signals.Interrupted, SystemExit):  # a fit that was interrupted exits
         if validation and validation.has_scores:
             print("\nInterrupted. The answer so far (the same command continues):")
-            tell(validation.choice)
+            report_choice(validation.choice)
         raise
     if not validation.has_scores:
         print(f"error: budget={cfg.budget} ended before a round was complete: type a longer one", file=sys.stderr)
         return math.nan
-    return tell(validation.choice)
+    return report_choice(validation.choice)
 
 
 class CrossValidation:

@@ -42,7 +42,7 @@ class Stream:
         size: number of images.
         batch: images a process and draw.
         draws: batches an iteration, one for each D step.
-        mirror: half of the images are shown mirrored, chosen anew in each pass.
+        mirror: half of the images are shown mirrored, chosen again in each pass.
     """
 
     def __init__(

@@ -143,7 +143,7 @@ class Trials:
             self.study.tell(left.number, state=TrialState.FAIL)
             lock.release()
             return []
-        log.info("trial %d was left by another command, and is gone on with", left.number)
+        log.info("trial %d was left by another command and continues", left.number)
         return [claim]
 
     def _claimed(self, trial: Trial, lock: FileLock) -> Claim:
