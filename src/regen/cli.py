@@ -84,7 +84,8 @@ def told() -> Iterator[None]:
         if os.environ["REGEN_TRACEBACK"] == "1":
             raise
         of_hydra = isinstance(error, HydraException | OmegaConfBaseException)
-        print(f"error: {redact(explain(str(error)) if of_hydra else str(error))}", file=sys.stderr)
+        words = (explain(str(error)) if of_hydra else str(error)) or repr(error.__cause__ or error)
+        print(f"error: {redact(words)}", file=sys.stderr)
         sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
 
 
