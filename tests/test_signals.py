@@ -95,3 +95,14 @@ def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_eval
     from test_resume import assert_same_run
 
     assert_same_run(whole, run, 12)
+
+
+def test_failing_cleanup_of_a_library_does_not_hide_the_signal(capsys) -> None:
+    with pytest.raises(SystemExit) as left, signals.handled(), cli.told():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            raise AttributeError  # as OmegaConf's flags do when they are restored half-way
+    assert left.value.code == 128 + signal.SIGTERM
+    assert "SIGTERM received: ended" in capsys.readouterr().err

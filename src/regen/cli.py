@@ -67,7 +67,8 @@ def run(main: Callable[[], None]) -> None:
 def told() -> Iterator[None]:
     """Turn what a user can mend into one line and an exit status, unless a traceback is wanted."""
     try:
-        yield
+        with _unmasked():
+            yield
     except BrokenPipeError:  # of python src/train.py --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -87,6 +88,19 @@ def told() -> Iterator[None]:
         words = (explain(str(error)) if of_hydra else str(error)) or repr(error.__cause__ or error)
         print(f"error: {redact(words)}", file=sys.stderr)
         sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
+
+
+@contextlib.contextmanager
+def _unmasked() -> Iterator[None]:
+    """Raise Interrupted if a signal has come and a library's cleanup failed on its way out: it hides the signal otherwise."""
+    try:
+        yield
+    except (ConfigError, OSError, ProcessLost):  # these have their own words, after a signal as well
+        raise
+    except Exception as error:
+        if signals.received():
+            raise signals.Interrupted(signals.received()) from error
+        raise
 
 
 def _is_a_run() -> bool:
