@@ -67,7 +67,7 @@ def test_a_budget_is_planned_from_short_trainings_and_its_choice_ends_with_progr
     assert re.search(
         r"1 of at most 2 rounds: \S+ leads \(mean rank 1\.0.*still in: 0, 1; at most 2 fits and .* left", shown
     )
-    assert re.search(r"Measured: about \d+ s a fit, \d+ \w+ for all; budget 10min", shown)
+    assert re.search(r"Measured: about \d+ s a fit, \d+ \w+ for all at most; budget 10min", shown)
     assert "Nothing is cut" in shown and "The final model" in shown
     assert len(results(folder)) == 4 and not (folder / ".probe").exists()
     assert chosen(folder)["settings"]["budget"] == "10min"

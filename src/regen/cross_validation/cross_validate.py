@@ -40,6 +40,7 @@ from regen.runs import read_json, write_json
 from regen.sweeps.watch import Watch
 
 OTHER_DECAY = 0.99  # of a second average: the default, 0.999, is long for a fit of some hundred iterations
+MEASURED = 200  # iterations of a fit from which on its time is measured before the first one, also without a budget
 DEFAULT_EVALUATIONS = 4  # of train.py, about
 
 
@@ -172,13 +173,14 @@ class CrossValidation:
         cfg, whole = self.cfg, sum(one.whole for one in self.candidates)
         zeros = len(self.candidates) - whole + (whole > 0)
         asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros, evaluations)
-        if self.deadline is None:
-            free = Cost(0.0, 0.0, evaluations or 1)
-            return make_plan(asked, free, None, self.n_jobs, self.level, cfg.stop_early)
+        if self.deadline is None and iterations < MEASURED:
+            return make_plan(asked, Cost(0.0, 0.0, evaluations or 1), None, self.n_jobs, self.level, cfg.stop_early)
         jobs = [[*one.overrides(one.strengths[-1]), *self.fits.shared[1:]] for one in self.candidates]
         jobs = [jobs[place % len(jobs)] for place in range(-(-len(jobs) // self.n_jobs) * self.n_jobs)]
         evaluated = evaluations or DEFAULT_EVALUATIONS
         cost = measure_cost(jobs, self.n_jobs, evaluated, iterations, self.sweep / ".probe")
+        if self.deadline is None:
+            return make_plan(asked, cost, None, self.n_jobs, self.level, cfg.stop_early)
         tried = [] if cfg.n_strengths else [4, 3]
         fewer = [(n, self._counts(_candidates(cfg, self.asked, self.fits, n))) for n in tried]
         budget = FITS * parse_duration(cfg.budget)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from regen.cross_validation.racing import other_fits, schedule
@@ -108,24 +108,13 @@ def make_plan(
     If the smallest plan does not fit, it is returned with a warning, since its time is an estimate and the races end in time.
     Raises ConfigError if it takes more than four times the budget, with one that is enough.
     """
-    cost = cost.limited(asked.iterations)
-    counted = _counted(asked, cost, n_jobs, level, stop_early)
-    if budget is None or counted.seconds <= MARGIN * (budget - spent):
-        return counted
-    for fraction in FRACTIONS:
-        for n_strengths, strengths in [(asked.n_strengths, asked.strengths), *fewer]:
-            first = min(asked.rounds, max(rounds_needed(others, level / 2) for others in strengths))
-            for rounds in sorted({asked.rounds, (asked.rounds + first) // 2, first}, reverse=True):
-                smaller = replace(
-                    asked,
-                    strengths=strengths,
-                    n_strengths=n_strengths,
-                    rounds=rounds,
-                    iterations=max(1, round(fraction * asked.iterations)),
-                )
-                planned = _counted(smaller, cost, n_jobs, level, stop_early)
-                if planned.seconds <= MARGIN * (budget - spent):
-                    return replace(planned, cuts=tuple(_cuts(asked, planned)))
+    if budget is None:
+        return _counted(asked, cost, n_jobs, level, stop_early)
+    for smaller in [asked, *_smaller(asked, fewer, level)]:
+        limited = cost.limited(smaller.iterations)
+        planned = _counted(smaller, limited, n_jobs, level, stop_early)
+        if planned.seconds <= MARGIN * (budget - spent):
+            return replace(planned, cuts=tuple(_cuts(asked, planned)))
     needed = math.ceil((planned.seconds / MARGIN + spent) / 60 / FITS)
     if planned.seconds <= HOPELESS * (budget - spent):
         warning = f"too short for a claim if the estimate holds: budget={needed}min would be enough"
@@ -133,17 +122,24 @@ def make_plan(
     raise ConfigError(
         f"budget={describe_duration(budget / FITS)} is too short: {planned.fits} fits of {planned.iterations:,} iterations, "
         f"the fewest that can answer, take about {describe_duration(planned.seconds)} with {n_jobs} at once. Type "
-        f"budget={needed}min, "
-        "or fewer regularizers, or a smaller max_iterations="
+        f"budget={needed}min, or fewer regularizers, or a smaller max_iterations="
     )
+
+
+def _smaller(asked: Plan, fewer: Sequence[tuple[int, tuple[int, ...]]], level: float) -> Iterator[Plan]:
+    """Smaller plans, in the order in which they are tried."""
+    for fraction in FRACTIONS:
+        for n_strengths, strengths in [(asked.n_strengths, asked.strengths), *fewer]:
+            first = min(asked.rounds, max(rounds_needed(others, level / 2) for others in strengths))
+            for rounds in sorted({asked.rounds, (asked.rounds + first) // 2, first}, reverse=True):
+                iterations = max(1, round(fraction * asked.iterations))
+                yield replace(asked, strengths=strengths, n_strengths=n_strengths, rounds=rounds, iterations=iterations)
 
 
 def _counted(plan: Plan, cost: Cost, n_jobs: int, level: float, stop_early: bool) -> Plan:
     fits = count_fits(plan.strengths, plan.rounds, level, stop_early, plan.zeros)
-    cost = cost.limited(plan.iterations)
-    evaluations = cost.evaluations if plan.evaluations else None
     seconds = fits * cost.seconds(plan.iterations) / n_jobs
-    return replace(plan, fits=fits, seconds=seconds, evaluations=evaluations)
+    return replace(plan, fits=fits, seconds=seconds, evaluations=cost.evaluations if plan.evaluations else None)
 
 
 def _cuts(asked: Plan, planned: Plan) -> list[str]:

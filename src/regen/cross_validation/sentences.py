@@ -146,13 +146,15 @@ def describe_plan(candidates: Sequence[Candidate], plan: Plan, n_jobs: int, budg
         f"{plan.rounds} rounds at most, each with its own seed and fold: {plan.fits} fits of {plan.iterations:,} iterations "
         f"at most, {n_jobs} at once; fewer where the answer is clear earlier",
     ]
+    if plan.seconds:
+        a_fit, total = plan.seconds * n_jobs / plan.fits, describe_duration(plan.seconds)
+        words = f"Measured: about {describe_duration(a_fit)} a fit, {total} for all at most"
+        lines.append(f"{words}; budget {budget}" if budget else words)
     if budget is None:
         lines.append(
-            "The time left is printed when the first fits are done. Smaller: n_strengths=3, rounds=10, budget=30min"
+            "Smaller: n_strengths=3, rounds=10, fewer regularizers, or budget=30min, which cuts what does not fit"
         )
     else:
-        a_fit, total = plan.seconds * n_jobs / plan.fits, describe_duration(plan.seconds)
-        lines.append(f"Measured: about {describe_duration(a_fit)} a fit, {total} for all; budget {budget}")
         lines.append(f"Cut for the budget: {'; '.join(plan.cuts)}" if plan.cuts else "Nothing is cut")
     return "\n".join(lines)
 
