@@ -1,6 +1,7 @@
 """The result of a cross-validation: the answer for each candidate and the recommendation."""
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit, Strength, Table
 from regen.cross_validation.selection import best, mean_ranks, one_standard_error
 from regen.cross_validation.significance import Claim, claim, confidence_set
+from regen.quoting import unquote
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Answer:
         overrides = self.candidate.overrides(strength)
         if self.training is not None and strength == self.recommended:
             overrides = self.training.overrides(overrides)
-        return f"python src/train.py {shlex.join(overrides)}"
+        return f"python src/train.py {shlex.join(map(_without_quotes, overrides))}"
 
     @property
     def fits(self) -> int:
@@ -106,6 +108,12 @@ class Answer:
             if fit in self.raced.trained and math.isfinite(score.held_out)
         ]
         return (min(known), max(known)) if known else (0, 0)
+
+
+def _without_quotes(override: str) -> str:
+    """The override without Hydra's quotes around a plain path: the command line adds them again."""
+    key, _, value = override.partition("=")
+    return f"{key}={unquote(value)}" if re.fullmatch(r"[\w./-]+", unquote(value)) else override
 
 
 def answer(raced: Raced, monitor: str, higher: bool, alpha: float) -> Answer:
