@@ -10,7 +10,7 @@ import pytest
 
 from regen.cross_validation.candidate import Axis, Candidate
 from regen.cross_validation.fits import Failed
-from regen.cross_validation.runner import CandidateRunner, Raced, Rules, overrides
+from regen.cross_validation.runner import CandidateRunner, Raced, Rules, count_fits_left, overrides
 from regen.cross_validation.score_table import Fit, Round, Table
 
 R1 = Candidate("r1", ("data=ring",), (Axis("lambda_d", (0.0, 0.1, 1.0, 10.0)),), whole=True)
@@ -197,3 +197,13 @@ def test_overrides_of_a_fit_have_its_strength_its_fold_and_its_seed():
     typed = overrides(R1, Fit((0.1,), fold=2, seed=7), 5)
     assert typed == ["data=ring", "regularizer=r1", "lambda_d=0.1", "data.folds=5", "data.fold=2", "seed=7"]
     assert overrides(R1, Fit((0.0,), 0, 7), None) == ["data=ring", "regularizer=none", "seed=7"]
+
+
+def test_fits_at_0_that_candidates_share_are_left_once(tmp_path):
+    rules = replace(RULES, rounds=tuple(Round(seed, seed) for seed in range(8)))
+    norm = Candidate("spectral_norm", (), (Axis("", (0.0, 1.0)),), whole=True)
+    launcher = Launcher(tmp_path)
+    first, second = CandidateRunner(R1, rules, launcher), CandidateRunner(norm, rules, launcher)
+    assert count_fits_left([first, second]) == first.most_fits_left + 8
+    first.run()
+    assert count_fits_left([first, second]) == second.most_fits_left - first.race.done

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from regen.cross_validation.plan import describe_duration
-from regen.cross_validation.runner import CandidateRunner, Run
+from regen.cross_validation.runner import CandidateRunner, Run, count_fits_left
 from regen.cross_validation.score_table import Table
 from regen.cross_validation.selection import mean_ranks
 from regen.runs import read_json
@@ -62,7 +62,7 @@ def reporter(
     """Return what is called after every batch: it prints a line about the path so far and saves it."""
 
     def report(runner: CandidateRunner) -> None:
-        left = sum(one.most_fits_left for one in runners)
+        left = count_fits_left(runners)
         seconds = max(one.seconds for one in runners)
         time_left = describe_duration(left * seconds / n_jobs)
         progress.most = progress.done + left

@@ -69,7 +69,7 @@ class Answer:
         """The strength of the final model.
 
         λ* if regularizing helps, otherwise 0: the weakest model that no evidence speaks against. λ* as well where 0 was not
-        tried or memorizes. None if there is no λ*.
+        tried or memorizes. None without a λ*.
         """
         if self.best is None or self.claim is None or self.off in self.passed_over:
             return self.best
@@ -118,8 +118,11 @@ def _without_quotes(override: str) -> str:
 
 def answer(raced: Raced, monitor: str, higher: bool, alpha: float) -> Answer:
     """Return what the scores of a race say. alpha: the level of the claim, already divided by the number of candidates."""
-    level = raced.level or alpha
-    made = Answer(raced, Table(raced.scores, higher), alpha)
+    table = Table(raced.scores, higher)
+    # Runs that were found instead of raced: where strengths lack rounds, a race has looked at the claim before, and Pocock's
+    # level of a look is about half of that of all looks.
+    level = raced.level or (alpha if table.complete.all() else alpha / 2)
+    made = Answer(raced, table, alpha)
     lacking: list[str] = []
     try:
         made = replace(made, best=best(made.table), confidence_set=tuple(confidence_set(made.table, level)))

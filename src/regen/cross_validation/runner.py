@@ -104,6 +104,10 @@ class CandidateRunner:
         return 0 if self.race.ended else self.race.most_fits - len(self.race.scores)
 
     @property
+    def rounds_left(self) -> int:
+        return 0 if self.race.ended else len(self.race.rounds) - self.race.done
+
+    @property
     def seconds(self) -> float:
         """The mean duration of a fit so far, in seconds."""
         return fmean(one.seconds for one in self.trained.values()) if self.trained else self.rules.seconds
@@ -159,6 +163,14 @@ class CandidateRunner:
         added = sorted(set(further) - set(axis.values))
         log.info("%s: further strengths %s", candidate.name, ", ".join(f"{one:g}" for one in added) or "none")
         return replace(candidate, axes=(Axis(axis.key, values([*axis.values, *added])),)) if added else candidate
+
+
+def count_fits_left(runners: Sequence[CandidateRunner]) -> int:
+    """Return the number of fits that are missing if no race ends early; those at 0 are shared where they are `whole`."""
+    sharing = [one for one in runners if one.candidate.whole]
+    zeros_done = max((one.race.done for one in sharing), default=0)
+    zeros = max((len(one.race.rounds) - zeros_done for one in sharing if not one.race.ended), default=0)
+    return sum(one.most_fits_left for one in runners) - sum(one.rounds_left for one in sharing) + max(0, zeros)
 
 
 def overrides(candidate: Candidate, fit: Fit, folds: int | None) -> list[str]:
