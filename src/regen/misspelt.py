@@ -56,7 +56,7 @@ def _of_key(key: str) -> str:
 
 
 def _of_grammar(override: str) -> str:
-    """The answer to what is no override in Hydra's grammar."""
+    """The answer to a word that is not an override in Hydra's grammar."""
     key, equals, value = override.partition("=")
     if not equals:
         return f"{override}: expected KEY=VALUE, like {override if override in keys() else 'seed'}=1"

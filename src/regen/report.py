@@ -102,4 +102,4 @@ def _show(folder: Folder, result: dict) -> None:
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
     if result["status"] == "interrupted":
         typed = shell_argument("resume", folder.path)
-        console.print(f"go on with: python src/train.py {typed}", soft_wrap=True, markup=False)
+        console.print(f"continue with: python src/train.py {typed}", soft_wrap=True, markup=False)

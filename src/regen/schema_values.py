@@ -32,6 +32,6 @@ def _kinds(hint: Any) -> set[Any]:
 
 
 def in_full(value: object) -> int | None:
-    """10000 of 10k; None of what is no such number."""
+    """10000 of 10k; None of anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM])", value) if isinstance(value, str) else None
     return round(float(found[1]) * THOUSANDS[found[2].lower()]) if found else None

@@ -15,7 +15,11 @@ ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.workers", "dat
 ASIDE += ("model.ema_decays",)
 CHOSEN = ("data", "model", "prior", "network", "loss", "slope")  # groups of which a run has one option
 LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
-LATER = ("network.encoder.", "dataset", "data.root")  # keys that runs of earlier versions lack: that is no difference
+LATER = (
+    "network.encoder.",
+    "dataset",
+    "data.root",
+)  # keys that runs of earlier versions lack, which does not count as a difference
 DATASET = "dataset"  # the identity of the data, in place of data.root where a run records it
 ABSENT = object()
 

@@ -21,7 +21,7 @@ GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
 
 
 class Failed(Exception):
-    """Some fits failed: they are no result, and the choice waits until they are."""
+    """Some fits failed: they have no score, and the choice waits for one."""
 
 
 @dataclass(frozen=True)

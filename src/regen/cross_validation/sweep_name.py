@@ -30,8 +30,8 @@ def with_name(overrides: Sequence[str]) -> list[str]:
     typed = {key: value for key, _, value in (one.partition("=") for one in overrides)}
     if typed.get("sweep", "null") not in ("", "null"):
         return list(overrides)
-    aside = (*OWN, *LENGTHS, *BESIDE, "data.root", "logger", "regularizer", "data")
-    others = [one for one in overrides if _key(one) not in aside and not is_strength(_key(one))]
+    unnamed = (*OWN, *LENGTHS, *BESIDE, "data.root", "logger", "regularizer", "data")
+    others = [one for one in overrides if _key(one) not in unnamed and not is_strength(_key(one))]
     others = [one for one in others if not one.startswith(("hydra", "trainer", "sweep="))]
     parts = ["choose", _named(typed.get("regularizer", ""))]
     data = typed.get("data", "" if "experiment" in typed else "digits")  # an experiment may have its own

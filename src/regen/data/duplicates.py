@@ -21,7 +21,7 @@ from regen.data.split import Files, Split, as_float
 
 VERSION = 1  # raise it with any change that changes what is found
 TWIN = 0.03  # the squared difference of twins, relative to that of the image from the mean image, is smaller
-FALSE_ALARMS = 0.01  # of the held-out images: up to so many twins are no warning
+FALSE_ALARMS = 0.01  # of the held-out images: up to so many twins cause no warning
 SIDE = 32  # pixels a side at most; larger images are reduced before they are compared
 SMALLEST = 8  # pixels a side: smaller images, and points in the plane, are not compared
 GRID = 8  # averages a side by which candidates are found

@@ -56,7 +56,7 @@ def folder(
     Subfolders named as official parts are (train, Test, validation, seg_train, trainA, val2017, dev, …; see
     `regen.data.layout`) are these parts, also inside of one folder that encloses them; what is missing is held out from
     training images. Other subfolders (within the parts, if there are any) are classes, at any depth below; one class is
-    none, and so are images partly outside of classes. Hidden files and those that are no images are ignored.
+    none, and so are images partly outside of classes. Hidden files and files that are not images are ignored.
 
     What is held out is a function of each image's content (see `regen.data.units`).
 

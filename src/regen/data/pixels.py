@@ -140,7 +140,7 @@ def _refuse_bomb(image: Image.Image) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1 (upright) to 8; 1 where the tags are damaged, which is no damage to the pixels."""
+    """EXIF's orientation, 1 (upright) to 8; 1 where the tags are damaged, since the pixels are not."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 parsers of metadata raise anything

@@ -85,7 +85,7 @@ def channels_of(paths: Sequence[Path]) -> int:
 
 
 def check_background(background: object, key: str = "data.background") -> Colour | None:
-    """The colour of a typed background; None for auto. Raises ConfigError on what is no colour."""
+    """The colour of a typed background; None for auto. Raises ConfigError on anything else."""
     if background is None or background == "auto":
         return None
     if isinstance(background, str) and background in BACKGROUNDS:

@@ -87,7 +87,7 @@ class Units:
         return ends[-1]
 
     def without_leaks(self, parts: Mapping[str, list[int]]) -> tuple[dict[str, list[int]], dict[str, int]]:
-        """Official parts in which no image or group is in two: test keeps all of its own, then validation, then training.
+        """Official parts in which no image or group is in two: test keeps all of its images, then validation, then training.
 
         Returns the parts, and of those that lose images how many.
         """

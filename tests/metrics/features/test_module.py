@@ -85,5 +85,5 @@ def test_it_takes_a_net_or_a_file(tmp_path):
     with pytest.raises(ConfigError, match=r"path=nowhere.pt2: there is no file .*nowhere.pt2"):
         Module(path="nowhere.pt2").load(noise(), tmp_path, "cpu")
     (tmp_path / "text.pt2").write_text("no program")
-    with pytest.raises(ConfigError, match=r"text.pt2 is no torch.export program \(not a zip archive\)"):
+    with pytest.raises(ConfigError, match=r"text.pt2 is not a torch.export program \(not a zip archive\)"):
         Module(path=str(tmp_path / "text.pt2")).load(noise(), tmp_path, "cpu")

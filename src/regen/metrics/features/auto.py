@@ -44,7 +44,7 @@ def _choose(data: Images) -> tuple[Source, str, str]:
     """The source, its option of metrics/features= and the reason."""
     channels, images = data.shape[0], len(data.full_train) + len(data.validation)  # folds of any number agree
     if data.shape[1:] == (1, 1):
-        return Own(), "own", f"has samples of shape {data.shape}, which are no images"
+        return Own(), "own", f"has samples of shape {data.shape}, which are not images"
     if data.factors:
         return Own(), "own", "has drawings with known factors"
     if data.classes is None or data.classes < 2:

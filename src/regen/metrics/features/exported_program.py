@@ -65,7 +65,7 @@ def _payloads(config: dict, where: str) -> dict:
         if payload.get("use_pickle") is not False or not payload.get("tensor_meta"):
             raise ValueError(f"{name} is pickled")
         if not TENSORS.fullmatch(f"{folder}/{payload['path_name']}") or not NAME.fullmatch(name):
-            raise ValueError(f"{name} is no tensor of the file")
+            raise ValueError(f"the file has no tensor {name}")
         _check_strings(payload["tensor_meta"], name)
     return config
 

@@ -62,7 +62,7 @@ def _exported(path: str) -> nn.Module:
     except Exception as error:  # whatever its reader makes of another file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ConfigError(
-            f"metrics.features.path={place} is no torch.export program ({reason}): write one with torch.export.save. It is "
+            f"metrics.features.path={place} is not a torch.export program ({reason}): write one with torch.export.save. It is "
             "read without executing code; what needs code is a class: metrics.features.net={_target_: FILE.CLASS}"
         ) from error
 
