@@ -137,7 +137,7 @@ def test_a_program_that_carries_code_is_refused_or_read_without_it(tmp_path, par
     if kind in IGNORED:
         assert source.load(small_images(), tmp_path, "cpu")(torch.zeros(3, 1, 8, 8)).shape == (3, 72)
     else:
-        with pytest.raises(ConfigError, match=r"is no torch\.export program .* read without executing code"):
+        with pytest.raises(ConfigError, match=r"is not a torch\.export program .* read without executing code"):
             source.load(small_images(), tmp_path, "cpu")
     assert not canary.exists()
 
