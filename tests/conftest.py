@@ -35,8 +35,17 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     # Before any torch.export: after it, a first backward starts threads that no forked process could do without
     torch.zeros(1, requires_grad=True).sum().backward()
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """A test's untrained networks have the same initial weights in every run, whatever ran before it."""
+    import torch
+
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from regen.data.split import Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import Torchvision
 from regen.metrics.features.torchvision_nets import _cut_off_head, _untrained
-from regen.randomness import Draws, generator
+from regen.randomness import Draws, generator, seeded
 
 NAME, WEIGHTS = "shufflenet_v2_x0_5", models.ShuffleNet_V2_X0_5_Weights.DEFAULT
 
@@ -26,7 +26,8 @@ def noise(channels: int = 3, size: int = 24) -> Images:
 
 @pytest.fixture(scope="module")
 def made_up() -> torch.nn.Module:
-    net = models.get_model(NAME, weights=None)
+    with seeded("made up"):
+        net = models.get_model(NAME, weights=None)
     with torch.no_grad():
         for name, parameter in sorted(net.named_parameters()):
             size = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.5
@@ -44,13 +45,19 @@ def hub(tmp_path, monkeypatch, made_up) -> Path:
     return file
 
 
-def test_the_head_makes_of_the_features_what_torchvision_makes_of_the_images(hub, made_up):
-    data = noise()
-    net = Torchvision(NAME).load(data, hub.parent, "cpu")
-    shown = torch.stack([WEIGHTS.transforms()(to_pil_image(image)) for image in data.train.images])
-    features = net(as_float(data.train.images))
+def test_classifier_of_features_equals_torchvision_classifier(hub, made_up):
+    images = noise().train.images
+    net = Torchvision(NAME).load(noise(), hub.parent, "cpu")
+    features = net(as_float(images))
     assert features.shape == (2, 1024)
-    torch.testing.assert_close(net.classify(features), made_up(shown), atol=0.05 * made_up(shown).std().item(), rtol=0)
+    torch.testing.assert_close(net.classify(features), made_up(WEIGHTS.transforms()(images / 255)))
+
+
+def test_transforms_equal_those_of_pillow_up_to_its_rounding():
+    transforms, images = WEIGHTS.transforms(), noise().train.images
+    pillow = torch.stack([transforms(to_pil_image(image)) for image in images])
+    one_level = 1 / 255 / min(transforms.std)
+    torch.testing.assert_close(transforms(images / 255), pillow, atol=1.01 * one_level, rtol=0)
 
 
 def test_a_net_sees_what_a_viewer_would_and_nothing_in_what_is_not_finite(hub):
