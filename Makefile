@@ -56,10 +56,10 @@ format: setup  ## put the code into that style
 	@$(RUN) -m ruff format
 
 bench: setup  ## compare the speed of training with a bare loop's
-	@$(RUN) src/benchmark.py $(ARGS)
+	@$(RUN) benchmarks/training_speed.py $(ARGS)
 
 ladder: setup  ## check the diagnosis on images of which the truth is known (ARGS="--mnist FOLDER --photos FOLDER --write")
-	@OMP_NUM_THREADS=2 $(RUN) src/ladder.py $(ARGS)
+	@OMP_NUM_THREADS=2 $(RUN) benchmarks/run_ladder.py $(ARGS)
 
 wandb-view: setup  ## save a workspace for comparing runs in W&B (ARGS="sweep=NAME")
 	@$(RUN) src/wandb_view.py $(ARGS)

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import stack_module_state, vmap
 
-from regen.average import Averaged
+from regen.core.ema import Averaged
+from regen.core.forward import squares
+from regen.core.input_gradients import slope
 from regen.data.batches import Stream
 from regen.data.mixtures import Mixture, grid
-from regen.losses import Nonsaturating
-from regen.metrics.mixtures import NEAR, reverse_kl
+from regen.losses.adversarial import Nonsaturating
+from regen.metrics.mixture_modes import NEAR, reverse_kl
 from regen.networks import mlp
-from regen.passes import squares
-from regen.randomness import Draws, seeded
 from regen.regularizers.gradients import R1
-from regen.slopes import slope
+from regen.utils.randomness import Draws, seeded
 
 LOSS, PENALTY = Nonsaturating(), R1(lambda_d=1.0)
 

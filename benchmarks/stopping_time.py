@@ -19,16 +19,16 @@ import torch  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from regen import config  # noqa: E402
-from regen.build import build  # noqa: E402
+from regen.config import validate  # noqa: E402
+from regen.config.instantiate import build  # noqa: E402
+from regen.config.resolvers import register_resolvers  # noqa: E402
 from regen.cross_validation.evaluations import Evaluations, TrainingLength, choose_training_length  # noqa: E402
 from regen.data.batches import Chunks, Stream  # noqa: E402
 from regen.data.images import Images  # noqa: E402
-from regen.making import make_model  # noqa: E402
 from regen.metrics.evaluator import Evaluator, make_metrics  # noqa: E402
 from regen.metrics.features import Source  # noqa: E402
-from regen.model import Model  # noqa: E402
-from regen.runs import register_resolvers  # noqa: E402
+from regen.models.base import Model  # noqa: E402
+from regen.models.build_model import make_model  # noqa: E402
 
 FOLDS = 5
 DECAYS = (0.9, 0.99)  # besides model.ema_decay
@@ -103,7 +103,7 @@ def composed(overrides: list[str]) -> DictConfig:
     register_resolvers()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("train", overrides)
-    config.check(cfg)
+    validate.check(cfg)
     return cfg
 
 

@@ -12,11 +12,12 @@ if __name__ == "__main__":  # before the imports, which take half a second: Ctrl
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, runs
+from regen.cli import entry_point
 from regen.sweeps.job import job
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="choose")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="choose")
 def main(cfg: DictConfig) -> float:
     """One fit: which ones are worth training is decided by hydra/sweeper=race (regen.cross_validation)."""
     from train import trained
@@ -25,4 +26,4 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

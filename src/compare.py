@@ -11,19 +11,21 @@ if __name__ == "__main__":  # before the imports, which take half a second: Ctrl
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="compare")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="compare")
 def main(cfg: DictConfig) -> float:
-    with cli.told_in_job():
-        config.check_compare(cfg)
+    with entry_point.told_in_job():
+        validate.check_compare(cfg)
         with loading():
-            from regen.comparing import compare  # here: --help does without torch, which takes seconds to import
+            from regen.report.compare import compare  # here: --help does without torch, which takes seconds to import
 
         return compare(cfg)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

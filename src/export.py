@@ -12,19 +12,21 @@ if __name__ == "__main__":  # before the imports, which take half a second: Ctrl
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="export")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="export")
 def main(cfg: DictConfig) -> float:
-    with cli.told_in_job():
-        config.check_export(cfg)
+    with entry_point.told_in_job():
+        validate.check_export(cfg)
         with loading():
-            from regen.exporting.export import export_all  # here: --help and --cfg job do without torch
+            from regen.export.exported_model import export_all  # here: --help and --cfg job do without torch
 
         return export_all(cfg)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

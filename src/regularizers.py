@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-from regen.startup import loading
+from regen.utils.lazy_imports import loading
 
 
 def main(given: list[str] | None = None) -> int:
@@ -21,19 +21,21 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="make the tables of README.md and docs/regularizers.md")
     asked = parser.parse_args(given)
     with loading():
-        from regen import catalogue  # here: --help does without torch, which takes seconds to import
+        from regen.report import regularizer_docs  # here: --help does without torch, which takes seconds to import
 
     if asked.write:
-        print("\n".join(f"wrote {path}" for path in catalogue.write()) or "nothing changed")
+        print("\n".join(f"wrote {path}" for path in regularizer_docs.write()) or "nothing changed")
         return 0
-    chosen = [one for one in catalogue.passports() if all(map(one.says, asked.words))]
+    chosen = [one for one in regularizer_docs.passports() if all(map(one.says, asked.words))]
     exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
     if not chosen:
         print(f"no regularizer says {' and '.join(asked.words)}: python src/regularizers.py shows all", file=sys.stderr)
         return 1
     console = Console()
     for one in exact:
-        console.print(Markdown("\n\n".join([f"# {one.name}", one.words.formula, catalogue.facts(one), one.words.text])))
+        console.print(
+            Markdown("\n\n".join([f"# {one.name}", one.words.formula, regularizer_docs.facts(one), one.words.text]))
+        )
     if not exact:
         console.print(_table(chosen))
     return 0

@@ -11,19 +11,23 @@ if __name__ == "__main__":  # before the imports, which take half a second: Ctrl
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="report")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="report")
 def main(cfg: DictConfig) -> int:
-    with cli.told_in_job():
-        config.check_report(cfg)
+    with entry_point.told_in_job():
+        validate.check_report(cfg)
         with loading():
-            from regen.page.anew import make_anew  # here: --help does without torch, which takes seconds to import
+            from regen.report.regenerate import (
+                make_anew,  # here: --help does without torch, which takes seconds to import
+            )
 
         return make_anew(cfg)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

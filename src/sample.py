@@ -11,21 +11,23 @@ if __name__ == "__main__":  # before the imports, which take half a second: Ctrl
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.finding import find_runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.runs.find import find_runs
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="sample")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="sample")
 def main(cfg: DictConfig) -> None:
-    with cli.told_in_job():
-        config.check_sample(cfg)
+    with entry_point.told_in_job():
+        validate.check_sample(cfg)
         found = find_runs(cfg.run)
         with loading():
-            from regen.sampling.draw import sample_all  # here: --help and a wrong name do without torch
+            from regen.sampling.sample import sample_all  # here: --help and a wrong name do without torch
 
         sample_all(cfg, found)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

@@ -10,20 +10,22 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="stability")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="stability")
 def main(cfg: DictConfig) -> float:
-    with cli.told_in_job():
-        config.check_stability(cfg)
+    with entry_point.told_in_job():
+        validate.check_stability(cfg)
         with loading():
-            from regen.dirac import microscope  # here: --help and --cfg job do without torch
+            from regen.stability import inspection  # here: --help and --cfg job do without torch
 
         folder = Path(HydraConfig.get().runtime.output_dir)
-        return microscope.look_at_all(cfg, folder) if cfg.all else microscope.look(cfg, folder)
+        return inspection.look_at_all(cfg, folder) if cfg.all else inspection.look(cfg, folder)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

@@ -13,28 +13,32 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.refused_run import leaving_no_folder
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.runs.refused_run import leaving_no_folder
 from regen.sweeps.job import job
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="train")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="train")
 def main(cfg: DictConfig) -> float:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return job(cfg, trained)
-    with cli.told(), leaving_no_folder():
-        config.check(cfg)
+    with entry_point.told(), leaving_no_folder():
+        validate.check(cfg)
         return trained(cfg)
 
 
 def trained(cfg: DictConfig) -> float:
     """The monitored figure of the run that a configuration describes."""
     with loading():
-        from regen.training import train  # here: --help and --cfg job do without torch, which takes seconds to import
+        from regen.training.run import (
+            train,  # here: --help and --cfg job do without torch, which takes seconds to import
+        )
 
     return train(cfg)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

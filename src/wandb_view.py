@@ -8,20 +8,22 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from regen import cli, config, runs
-from regen.startup import loading
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
-@hydra.main(version_base="1.3", config_path=str(runs.ROOT / "conf"), config_name="wandb_view")
+@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="wandb_view")
 def main(cfg: DictConfig) -> None:
-    with cli.told_in_job():
-        config.check_wandb_view(cfg)
+    with entry_point.told_in_job():
+        validate.check_wandb_view(cfg)
         with loading():
-            from regen.tracking.view import view  # here: --help does without wandb, which takes seconds to import
+            from regen.tracking.saved_view import view  # here: --help does without wandb, which takes seconds to import
 
         if not view(cfg):
             sys.exit(2)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    entry_point.run(main)

@@ -7,9 +7,9 @@ import torch
 from tiny import SHAPE, images, make_step
 from torch import Tensor, nn
 
+from regen.core.gan_step import GANStep
 from regen.networks import mlp
-from regen.randomness import Draws, seeded
-from regen.step import GANStep
+from regen.utils.randomness import Draws, seeded
 
 
 def nets() -> tuple[nn.Module, nn.Module]:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from regen.randomness import Draws
-from regen.vae_step import VAEStep
+from regen.core.vae_step import VAEStep
+from regen.utils.randomness import Draws
 
 
 def step_of(mean: Tensor, logvar: Tensor, number: int = 0, **options) -> VAEStep:

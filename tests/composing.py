@@ -24,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, Node, OmegaConf, base, flag_override
 from omegaconf.base import Metadata
 
-from regen.runs import ROOT
+from regen.utils.project import ROOT
 
 read, load_config, embed = OmegaConf.load, ConfigRepository.load_config, ConfigLoaderImpl._load_single_config
 list_defaults, merge = config_loader_impl.create_defaults_list, ConfigLoaderImpl._compose_config_from_defaults_list

@@ -13,7 +13,7 @@ from types import ModuleType
 import composing
 import pytest
 
-from regen import cli
+from regen.cli import entry_point
 
 composing.install()
 gc.disable()  # until everything is imported
@@ -85,7 +85,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, st
     monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *words])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
     try:
-        cli.run(script.main)
+        entry_point.run(script.main)
         left = None
     except SystemExit as leaving:
         left = leaving.code
@@ -134,7 +134,7 @@ def train_once(tmp_path_factory: pytest.TempPathFactory, features: Path):
 
 
 BOMB = (
-    "import os, signal\nfrom pathlib import Path\nfrom regen.regularizer import Regularizer\n"
+    "import os, signal\nfrom pathlib import Path\nfrom regen.core.regularizer import Regularizer\n"
     "class Bomb(Regularizer):\n"
     "    search = {'lambda_d': (0.1, 10.0)}\n"
     "    def for_d(self, step):\n"

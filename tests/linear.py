@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
-from regen.likelihoods import Gaussian
-from regen.randomness import Draws
+from regen.losses.likelihoods import Gaussian
+from regen.utils.randomness import Draws
 
 SCALE, CODE, VALUES = 0.5, 2, 4
 W = Draws("linear", "W").normal(VALUES, CODE).double()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from regen.build import build, resolve
-from regen.regularizer import Regularizer
-from regen.regularizers.codes import A_CODE
+from regen.config.instantiate import build, resolve
+from regen.core.regularizer import Regularizer
+from regen.regularizers.latent_codes import A_CODE
 
 
 def _needs_encoder(path: Path) -> bool:

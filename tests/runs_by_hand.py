@@ -7,10 +7,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regen import checkpoints
-from regen.gan import GAN
-from regen.making import assemble
-from regen.runs import ROOT, Folder, register_resolvers
+from regen.config.resolvers import register_resolvers
+from regen.core import checkpoint
+from regen.models.build_model import assemble
+from regen.models.gan import GAN
+from regen.runs.folder import Folder
+from regen.utils.project import ROOT
 
 
 @functools.cache
@@ -41,4 +43,4 @@ def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, **optio
 
 def save(path: Path, model: GAN) -> Path:
     """Write the model's newest checkpoint into the run's folder."""
-    return checkpoints.save_iteration(Folder(path).checkpoints, model, rows=0, best={}, figures={})
+    return checkpoint.save_iteration(Folder(path).checkpoints, model, rows=0, best={}, figures={})

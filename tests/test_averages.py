@@ -8,8 +8,8 @@ import torch
 from test_resume import assert_same_run
 from tiny import images, make_gan, make_vae, same, weights
 
-from regen import checkpoints
-from regen.average import decay_of, figure_name
+from regen.core import checkpoint
+from regen.core.ema import decay_of, figure_name
 from regen.errors import ConfigError
 
 RUN = (
@@ -43,7 +43,7 @@ def test_the_figure_of_a_further_average_is_that_of_a_run_with_its_decay(train, 
 
 def test_further_averages_change_no_other_weight_and_no_other_figure(train, whole):
     without = train(*RUN, SPECTRAL, folder="without")
-    states = [checkpoints.newest(folder / "checkpoints") for folder in (without, whole)]
+    states = [checkpoint.newest(folder / "checkpoints") for folder in (without, whole)]
     assert all(torch.equal(tensor, states[1]["model"][name]) for name, tensor in states[0]["model"].items())
     assert states[0]["figures"] == states[1]["figures"] and states[0]["best"] == states[1]["best"]
     for name in ("val/generalization", "val/kd", "gap/auc", "g/loss"):
@@ -63,7 +63,7 @@ def test_a_regularized_autoencoder_fits_its_prior_to_each_average_and_keeps_that
     own, other = train(*rae, folder="own"), train(*rae, "model.ema_decay=0.5", folder="other")
     assert logged(several, "val/generalization") == logged(own, "val/generalization")
     assert logged(several, "val/generalization/ema_0.5") == logged(other, "val/generalization") != []
-    priors = [checkpoints.newest(folder / "checkpoints")["model"] for folder in (several, own)]
+    priors = [checkpoint.newest(folder / "checkpoints")["model"] for folder in (several, own)]
     assert all(torch.equal(priors[0][name], priors[1][name]) for name in priors[1])
 
 

@@ -13,14 +13,14 @@ from score_bank import Bank
 from small_gans import Batch, Setup, grid_data, train
 from torch import Tensor
 
+from regen.core.objective import Objective
 from regen.cross_validation.score_table import Round
 from regen.data.batches import Stream
 from regen.data.mixtures import Mixture
-from regen.gan import GAN
-from regen.losses import Nonsaturating
-from regen.objective import Objective
-from regen.randomness import Draws
+from regen.losses.adversarial import Nonsaturating
+from regen.models.gan import GAN
 from regen.regularizers.gradients import R1
+from regen.utils.randomness import Draws
 
 STRENGTHS, SEEDS = (0.0, 1.0, 100.0), (0, 3)
 SETUP = Setup(hidden=(16, 8), batch=32, samples=500)

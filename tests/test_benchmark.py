@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
-import benchmark
-from race import Contestant, Gate, in_turns
+import training_speed
+from turns import Contestant, Gate, in_turns
 
 pytestmark = pytest.mark.filterwarnings("ignore:Found .* in eval mode", "ignore:.*LeafSpec")
 SMALL = {
@@ -23,7 +22,7 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "")
     for name in ("WANDB_REINIT", "PYTORCH_NVML_BASED_CUDA_CHECK"):
         monkeypatch.delenv(name)
-    benchmark.prepare(threads=1)
+    training_speed.prepare(threads=1)
 
 
 def end(contestant: Contestant) -> None:
@@ -47,22 +46,22 @@ def test_training_ends_with_the_weights_of_the_bare_loop_bit_for_bit(
 ) -> None:
     overrides = [f"network={network}", f"regularizer={regularizer}", f"model.reuse_fake={reuse_fake}", *SMALL[network]]
     quiet = ["logger=csv", "trainer.progress_bar=false"]
-    bare, bare_model = benchmark.bare_loop("bare", overrides, Gate(16), tmp_path)
-    start = [tensor.clone() for tensor in benchmark.weights(bare_model)]
+    bare, bare_model = training_speed.bare_contestant("bare", overrides, Gate(16), tmp_path)
+    start = [tensor.clone() for tensor in training_speed.weights(bare_model)]
     end(bare)
-    assert not any(torch.equal(a, b) for a, b in zip(start, benchmark.weights(bare_model), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(start, training_speed.weights(bare_model), strict=True))
     for k in (1, 8):
-        regen, model = benchmark.regen_loop("regen", [*overrides, *quiet, f"chunk={k}"], Gate(16), tmp_path)
+        regen, model = training_speed.regen_loop("regen", [*overrides, *quiet, f"chunk={k}"], Gate(16), tmp_path)
         end(regen)
         assert model.iteration == 16
-        assert benchmark.same(benchmark.weights(bare_model), benchmark.weights(model)), k
+        assert training_speed.same(training_speed.weights(bare_model), training_speed.weights(model)), k
 
 
 def test_other_weights_are_not_called_the_same(tmp_path: Path) -> None:
-    _, one = benchmark.bare_loop("one", ["network=mlp", *SMALL["mlp"], "seed=0"], Gate(1), tmp_path)
-    _, other = benchmark.bare_loop("other", ["network=mlp", *SMALL["mlp"], "seed=1"], Gate(1), tmp_path)
-    assert benchmark.same(benchmark.weights(one), benchmark.weights(one))
-    assert not benchmark.same(benchmark.weights(one), benchmark.weights(other))
+    _, one = training_speed.bare_contestant("one", ["network=mlp", *SMALL["mlp"], "seed=0"], Gate(1), tmp_path)
+    _, other = training_speed.bare_contestant("other", ["network=mlp", *SMALL["mlp"], "seed=1"], Gate(1), tmp_path)
+    assert training_speed.same(training_speed.weights(one), training_speed.weights(one))
+    assert not training_speed.same(training_speed.weights(one), training_speed.weights(other))
 
 
 def test_contestants_take_turns_and_the_first_turn_is_not_timed() -> None:
@@ -94,7 +93,7 @@ def test_the_benchmark_prints_a_table_and_says_that_the_weights_are_identical(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--quick", "--rounds", "2", "--network", "mlp", "--regularizer", "none", "--skip-memory"]
-    status = benchmark.main(
+    status = training_speed.main(
         [*options, "--json", str(tmp_path / "figures.json"), "data.batch_size=8", "data.image_size=8"]
     )
     printed = capsys.readouterr().out

@@ -5,7 +5,7 @@ import re
 import pytest
 from rich.console import Console
 
-from regen.board import DETAILS, board
+from regen.metrics.metric_table import DETAILS, board
 
 DEFAULT = {
     "gap": -0.178,

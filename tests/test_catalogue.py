@@ -3,30 +3,30 @@
 import pytest
 
 import regularizers as script
-from regen import catalogue
-from regen.runs import ROOT
+from regen.report import regularizer_docs
+from regen.utils.project import ROOT
 
 
 def test_the_tables_are_those_that_make_table_writes():
-    readme, everything = (ROOT / "README.md").read_text(), catalogue.passports()
-    assert catalogue.put(readme, catalogue.table(everything)) == readme
-    assert (ROOT / "docs/regularizers.md").read_text() == catalogue.page(everything)
+    readme, everything = (ROOT / "README.md").read_text(), regularizer_docs.passports()
+    assert regularizer_docs.put(readme, regularizer_docs.table(everything)) == readme
+    assert (ROOT / "docs/regularizers.md").read_text() == regularizer_docs.page(everything)
 
 
 def test_every_option_but_none_has_a_passport():
     options = {path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml")} - {"none"}
-    assert {one.name for one in catalogue.passports()} == options
+    assert {one.name for one in regularizer_docs.passports()} == options
 
 
 def test_a_place_is_where_it_leans_and_not_where_it_keeps_its_state():
-    places = {one.name: one.places for one in catalogue.passports()}
+    places = {one.name: one.places for one in regularizer_docs.passports()}
     assert places["lecam"] == ["for_d"] and places["historical_averaging"] == ["for_d", "for_g"]
     assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
 
 
 def test_a_text_without_the_marks_is_refused():
     with pytest.raises(ValueError, match="found it 0 times"):
-        catalogue.put("no marks", "a table")
+        regularizer_docs.put("no marks", "a table")
 
 
 def test_one_that_is_named_exactly_is_shown_whole(capsys):

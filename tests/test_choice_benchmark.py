@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from regen.runs import ROOT
+from regen.utils.project import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from tiny import SHAPE, images, make_gan, make_step, weights
 from torch import nn
 from torch._dynamo.backends.debugging import aot_eager
 
-from regen.gan import GAN
-from regen.losses import Nonsaturating
+from regen.core.input_gradients import Autograd, Automatic, Functional, along
+from regen.core.objective import Objective
+from regen.losses.adversarial import Nonsaturating
+from regen.models.gan import GAN
 from regen.networks import mlp
-from regen.objective import Objective
-from regen.randomness import seeded
 from regen.regularizers.estimates import ApproximateR1, JvpR1
 from regen.regularizers.gradients import R1
-from regen.slopes import Autograd, Automatic, Functional, along
+from regen.utils.randomness import seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python")  # torch itself, of Python 3.13.0
 # Of torch itself, while it compiles a D that looks at images with a graph to G

@@ -8,8 +8,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, ValidationError
 
-from regen.runs import ROOT
-from regen.schemas import Train
+from regen.config.schemas import Train
+from regen.utils.project import ROOT
 
 SEARCH = ["hydra/sweeper=optuna", "hydra/launcher=joblib", "hydra.sweeper.n_trials=7", "model=vae", "data=ring"]
 TYPED = ["regularizer=[l2,r1]", "lambda_g=0.1", "experiment=article", "data={batch_size: 7}", "~log_every", "+mine=1"]

@@ -7,9 +7,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from regen import config
-from regen.misspelt import keys
-from regen.runs import ROOT, register_resolvers
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
+from regen.config.suggestions import keys
+from regen.utils.project import ROOT
 
 CONF = ROOT / "conf"
 OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml"))
@@ -26,7 +27,7 @@ def composed(*overrides: str):
 @pytest.mark.parametrize("option", [one for one in OPTIONS if one not in (*SCHEDULES, *REGULARIZERS)])
 def test_every_option_of_every_group_composes_and_passes_the_checks(option):
     cfg = composed(*(["model=vae"] if option.startswith("prior=") else []), option)
-    config.check(cfg)
+    validate.check(cfg)
     OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
 
 
@@ -34,8 +35,8 @@ def test_every_option_of_every_group_composes_and_passes_the_checks(option):
 def test_every_schedule_can_take_a_strengths_place(option):
     group, _, name = option.partition("=")
     cfg = composed("regularizer=[r1,l2]", f"+{group}@regularizer.r1.lambda_d={name}")
-    config.check(cfg)
-    assert cfg.regularizer.r1.lambda_d._target_.startswith("regen.schedules.")
+    validate.check(cfg)
+    assert cfg.regularizer.r1.lambda_d._target_.startswith("regen.core.schedules.")
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -63,7 +64,7 @@ def test_experiment_none_is_what_a_run_without_one_is():
 
 def test_the_literal_experiment_is_the_articles_formulas():
     cfg = composed("experiment=article_literal")
-    assert cfg.loss._target_ == "regen.losses.Article" and list(cfg.model.order) == ["g", "d"]
+    assert cfg.loss._target_ == "regen.losses.adversarial.Article" and list(cfg.model.order) == ["g", "d"]
     assert list(cfg.regularizer) == ["l2_literal"] and cfg.regularizer.l2_literal.reduce == "sum"
 
 
@@ -86,7 +87,7 @@ def test_a_list_of_regularizers_composes_in_its_order():
 )
 def test_a_strength_goes_to_the_one_regularizer_that_has_it(overrides, key, value):
     cfg = composed(*overrides)
-    config.check(cfg)
+    validate.check(cfg)
     assert OmegaConf.select(cfg.regularizer, key) == value
 
 

@@ -5,11 +5,7 @@ import cmath
 import pytest
 import torch
 
-from regen import losses
-from regen.dirac.equilibrium import Best, examine, jacobian, spelt
-from regen.dirac.game import Dirac, NoGame
-from regen.dirac.portraits import trajectory
-from regen.dirac.quantiles import Quantiles
+from regen.losses import adversarial
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.features import FeatureMatching
 from regen.regularizers.form import SpectralNorm, WeightNorm
@@ -20,13 +16,17 @@ from regen.regularizers.outputs import L1, L2
 from regen.regularizers.projections import WeightDecay
 from regen.regularizers.scores import Drift, LabelSmoothing, LeCam, Mixup
 from regen.regularizers.weights import HistoricalAveraging, Orthonormal, WeightL1, WeightL2
-from regen.runs import ROOT
+from regen.stability.equilibrium import Best, examine, jacobian, spelt
+from regen.stability.game import Dirac, NoGame
+from regen.stability.phase_plots import trajectory
+from regen.stability.quadrature import Quantiles
+from regen.utils.project import ROOT
 
 OPTIONS = sorted(path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml"))
 H = 0.1
 
 
-def game(*regularizers, loss=losses.Nonsaturating, **options) -> Dirac:
+def game(*regularizers, loss=adversarial.Nonsaturating, **options) -> Dirac:
     return Dirac(loss(), {type(one).__name__.lower(): one for one in regularizers}, **options)
 
 
@@ -51,11 +51,11 @@ def same(found, expected, within: float = 1e-4) -> bool:
 @pytest.mark.parametrize(
     ("loss", "pull"),
     [
-        (losses.Nonsaturating, 0.5),
-        (losses.Minimax, 0.5),
-        (losses.Relativistic, 0.5),
-        (losses.Wasserstein, 1.0),
-        (losses.Hinge, 1.0),
+        (adversarial.Nonsaturating, 0.5),
+        (adversarial.Minimax, 0.5),
+        (adversarial.Relativistic, 0.5),
+        (adversarial.Wasserstein, 1.0),
+        (adversarial.Hinge, 1.0),
     ],
 )
 def test_without_a_regularizer_the_game_circles_at_the_slope_of_its_loss(loss, pull):
@@ -145,7 +145,7 @@ def test_a_direction_that_does_nothing_is_left_out():
 @pytest.mark.parametrize(
     "one", [WganGP(lambda_d=10.0), L1(lambda_g=0.1), WeightL1(lambda_d=1e-5)], ids=lambda one: one.name
 )
-@pytest.mark.parametrize("loss", [losses.Wasserstein, losses.Nonsaturating])
+@pytest.mark.parametrize("loss", [adversarial.Wasserstein, adversarial.Nonsaturating])
 def test_a_kink_at_the_equilibrium_is_said_and_no_eigenvalue_made_up(one, loss):
     verdict = examine(game(one, loss=loss), H)
     assert verdict.answer == "singular (kink)" and not verdict.eigenvalues and not verdict.converges
@@ -163,7 +163,7 @@ def test_what_hides_the_only_pixel_is_not_applicable():
 
 def test_a_forbidden_combination_says_why():
     with pytest.raises(NoGame, match="its weights are those of the Jensen-Shannon divergence"):
-        game(JSReg(lambda_d=1.0), loss=losses.Wasserstein)
+        game(JSReg(lambda_d=1.0), loss=adversarial.Wasserstein)
     with pytest.raises(NoGame, match=r"^r1: a share"):
         game(R1(lambda_d=1.0, relative=0.1))
 
@@ -184,7 +184,7 @@ def test_the_best_strength_is_the_critical_damping(one, strength):
 
 
 def test_with_another_loss_the_best_strength_is_another():
-    (best,) = examine(game(R1(lambda_d=1.0), loss=losses.Wasserstein), H).best.values()
+    (best,) = examine(game(R1(lambda_d=1.0), loss=adversarial.Wasserstein), H).best.values()
     assert best.strengths["lambda_d"] == pytest.approx(2.0, abs=1e-3)  # 2 f'(0)
 
 
@@ -227,7 +227,7 @@ def test_an_iteration_ends_with_the_projection_of_the_weights():
 
 
 def test_trajectories_of_minimax_leave_with_simultaneous_steps_and_stay_with_alternating_ones():
-    played = game(loss=losses.Minimax, batch=8)
+    played = game(loss=adversarial.Minimax, batch=8)
     away, around = (trajectory(played, H, 300, alternating).norm(dim=1) for alternating in (False, True))
     assert len(away) == len(around) == 301
     assert away[-1] > 1.3 * away[0] and around.max() < 1.15 * around.min()

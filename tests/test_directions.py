@@ -8,10 +8,10 @@ from tiny import make_gan
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from regen.directions import REACH, change, coordinates, first_map, sefa, traversals
 from regen.errors import ConfigError
+from regen.models.latent_directions import REACH, change, coordinates, first_map, sefa, traversals
 from regen.networks import dcgan, mlp, resnet
-from regen.randomness import Draws, seeded
+from regen.utils.randomness import Draws, seeded
 
 
 class Linear(nn.Module):

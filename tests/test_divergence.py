@@ -6,9 +6,9 @@ import pytest
 import torch
 from tiny import images, make_gan
 
-from regen import checkpoints
-from regen.divergence import bad_moment, find_reason
-from regen.regularizer import Regularizer
+from regen.core import checkpoint
+from regen.core.divergence import bad_moment, find_reason
+from regen.core.regularizer import Regularizer
 from regen.regularizers.outputs import L2
 
 
@@ -34,7 +34,7 @@ def test_finite_gradients_that_overflow_the_second_moment_are_found_with_paramet
     assert reason.startswith("the optimizer's exp_avg_sq of discriminator.")
     assert reason.endswith("by the gradient of d/huge,")
     with pytest.raises(ValueError, match=r"exp_avg_sq of discriminator\..* is not finite: not saved"):
-        checkpoints.save(tmp_path / "x.ckpt", gan)
+        checkpoint.save(tmp_path / "x.ckpt", gan)
     assert not (tmp_path / "x.ckpt").exists()
 
 
@@ -56,7 +56,7 @@ def test_weights_that_a_penalty_has_made_infinite_are_blamed_on_the_penalty() ->
 
 def test_run_with_overflowing_moments_diverges_and_keeps_its_checkpoints_finite(train, tmp_path) -> None:
     (tmp_path / "conf/regularizer").mkdir(parents=True)
-    code = "from regen.regularizer import Regularizer\nclass Huge(Regularizer):\n    def for_d(self, step):\n"
+    code = "from regen.core.regularizer import Regularizer\nclass Huge(Regularizer):\n    def for_d(self, step):\n"
     (tmp_path / "conf/huge.py").write_text(code + "        return 1e30 * step.real_scores.mean()\n")
     (tmp_path / "conf/regularizer/huge.yaml").write_text("huge:\n  _target_: huge.Huge\n  lambda_d: 1.0\n")
     run = train("--config-dir", str(tmp_path / "conf"), "regularizer=huge", "max_iterations=12", status=70)

@@ -7,14 +7,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tiny import images, make_gan
 
-from regen import config
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
+from regen.core.schedules import Controller, Linear
 from regen.errors import ConfigError
-from regen.losses import Article, Hinge, Relativistic
-from regen.randomness import Draws
+from regen.losses.adversarial import Article, Hinge, Relativistic
 from regen.regularizers.augment import InstanceNoise
 from regen.regularizers.features import PullingAway
-from regen.runs import ROOT, register_resolvers
-from regen.schedules import Controller, Linear
+from regen.utils.project import ROOT
+from regen.utils.randomness import Draws
 
 CONF = ROOT / "conf"
 
@@ -28,14 +29,14 @@ def composed(*overrides: str):
 @pytest.mark.parametrize("path", sorted(CONF.glob("dynamics/*.yaml")), ids=lambda path: path.stem)
 def test_each_option_says_what_the_model_becomes(path):
     cfg, own = composed(f"dynamics={path.stem}"), OmegaConf.load(path)
-    config.check(cfg)
+    validate.check(cfg)
     assert OmegaConf.merge(cfg.model, own) == cfg.model
     assert (cfg.model == composed().model) is (path.stem == "none")
 
 
 def test_a_list_of_two_composes():
     cfg = composed("dynamics=[two_time_scales,top_k]")
-    config.check(cfg)
+    validate.check(cfg)
     assert (cfg.model.optimizer_g.lr, cfg.model.optimizer_d.lr) == (1e-4, 4e-4)
     assert cfg.model.top_k._target_.endswith("Linear") and cfg.model.d_steps == 1
     assert composed("dynamics=five_d_steps", "model.d_steps=2").model.d_steps == 2
@@ -123,8 +124,8 @@ def test_instance_noise_falls_as_its_schedule_says():
 
 def test_a_schedule_takes_the_place_of_its_std_on_the_command_line():
     cfg = composed("regularizer=instance_noise", "+schedule@regularizer.instance_noise.std=linear")
-    config.check(cfg)
-    assert cfg.regularizer.instance_noise.std._target_ == "regen.schedules.Linear"
+    validate.check(cfg)
+    assert cfg.regularizer.instance_noise.std._target_ == "regen.core.schedules.Linear"
 
 
 def test_a_controller_that_nothing_would_move_is_refused_as_std():

@@ -11,14 +11,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from regen import cli, config
-from regen.build import build
+from regen.cli import entry_point
+from regen.config import validate as config
+from regen.config.instantiate import build
+from regen.config.suggestions import CONF
+from regen.core.distributed import processes
+from regen.core.objective import Loss
 from regen.data.images import Images
-from regen.distributed import processes
 from regen.errors import ConfigError
-from regen.making import make_model
-from regen.misspelt import CONF
-from regen.objective import Loss
+from regen.models.build_model import make_model
 
 # Typed as a command, through Hydra.
 COMMANDS = {
@@ -169,11 +170,11 @@ HOSTILE = [
     "torch.load",
     "torch.hub.load",
     "torch.optim.lr_scheduler.StepLR",
-    "regen.runs.subprocess.run",
-    "regen.runs.os.system",
-    "regen.cli.Path",
-    "regen.losses.F.relu",
-    "regen.losses",
+    "regen.utils.project.subprocess.run",
+    "regen.utils.project.os.system",
+    "regen.cli.entry_point.Path",
+    "regen.losses.adversarial.F.relu",
+    "regen.losses.adversarial",
     "regen..losses.Hinge",
     "nonsense",
     "''",
@@ -188,11 +189,11 @@ PLACES = {
     "+network.generator.extra={_target_:os.system}": r"network\.generator\.extra\._target_=os\.system is not admitted",
     "+model.optimizer_g.extra={_target_:os.system}": r"model\.optimizer_g\.extra\._target_=os\.system is not admitted",
     "model.optimizer_g._target_=torch.optim.Nope": r"torch\.optim\.Nope does not exist",
-    "loss._target_=regen.losses.Nope": r"regen\.losses\.Nope is not admitted: expected .*regen\.losses\.Hinge",
+    "loss._target_=regen.losses.adversarial.Nope": r"adversarial\.Nope is not admitted: expected .*regen\.losses\.adversarial\.Hinge",
     "loss._target_=regen.nope.Nope": r"regen\.nope\.Nope is not admitted",
     "loss._target_=regen.regularizers.gradients.R1": r"loss.*R1",
-    "+regularizer.x._target_=regen.losses.Hinge": r"regularizer\.x.*Hinge",
-    "loss._target_=regen.runs.folder_name +loss.overrides=x": r"loss.*folder_name",
+    "+regularizer.x._target_=regen.losses.adversarial.Hinge": r"regularizer\.x.*Hinge",
+    "loss._target_=regen.config.resolvers.folder_name +loss.overrides=x": r"loss.*folder_name",
     "+loss._partial_=true": r"loss",
     "network.generator._target_=regen.networks.mlp.Discriminator": r"network\.generator.*Discriminator",
 }
@@ -201,7 +202,7 @@ VALUES = STRENGTHS | NETS | DATA | TRAINING | PLACES
 
 @functools.cache
 def _composed(*choices: str) -> DictConfig:
-    cli.register_resolvers()
+    entry_point.register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", [*SMOKE, *choices])
 
@@ -283,7 +284,7 @@ def test_no_code_is_called_through_an_interpolation(tmp_path):
         ({"deep": ["${network.evil}"]}, {"network": {"evil": hostile}}),
     ]
     for value, elsewhere in ways:
-        cfg = OmegaConf.create({"loss": {"_target_": "regen.losses.Hinge", "extra": value}} | elsewhere)
+        cfg = OmegaConf.create({"loss": {"_target_": "regen.losses.adversarial.Hinge", "extra": value}} | elsewhere)
         with pytest.raises(ConfigError, match=r"_target_=builtins\.open is not admitted"):
             build(cfg.loss, "loss", Loss)
     assert not canary.exists()

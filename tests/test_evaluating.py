@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import type_in
 
-from regen.runs import read_json
+from regen.utils.json_files import read_json
 
 FAST = ("samples=40", "metrics=[frechet,kernel,memorization,scores]")
 

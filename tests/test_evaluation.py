@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from regen.callbacks import Goal
-from regen.runs import read_json
+from regen.training.callbacks import Goal
+from regen.utils.json_files import read_json
 
 
 @pytest.mark.parametrize(

@@ -15,21 +15,23 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 from torch import nn
 
-from regen import cli
-from regen.build import build
+from regen.cli import entry_point
+from regen.config.instantiate import build
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.exporting.export import export, quiet
-from regen.exporting.figures import figures, measured
-from regen.exporting.formats import Weights, chosen
-from regen.exporting.sources import SOURCES
-from regen.exporting.taken import Taken
+from regen.export.card_figures import figures, measured
+from regen.export.dataset_facts import SOURCES
+from regen.export.exported_model import export, quiet
+from regen.export.formats import Weights, chosen
+from regen.export.sampler import Taken
+from regen.metrics.glossary import with_error
 from regen.networks import dcgan, mlp, resnet
-from regen.opened import Opened, open_run
-from regen.page.words import with_error
-from regen.randomness import generator, seeded
 from regen.regularizers.form import SpectralNorm, WeightNorm
-from regen.runs import ROOT, Folder, write_json
+from regen.runs.folder import Folder
+from regen.runs.load import Opened, open_run
+from regen.utils.json_files import write_json
+from regen.utils.project import ROOT
+from regen.utils.randomness import generator, seeded
 
 ALL = ("safetensors", "pt2", "onnx")
 NETS = {
@@ -94,7 +96,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.chdir(tmp_path / "elsewhere")
         left = None
         try:
-            cli.run(script.main)
+            entry_point.run(script.main)
         except SystemExit as leaving:
             left = leaving.code
         assert left == status

@@ -8,7 +8,7 @@ import pytest
 from conftest import RING
 
 CLASS = '''
-from regen.regularizer import Regularizer
+from regen.core.regularizer import Regularizer
 
 
 class Spread(Regularizer):

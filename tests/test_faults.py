@@ -12,11 +12,13 @@ import pytest
 import torch
 from conftest import RING
 
-from regen import checkpoints, loggers, runs
+from regen.core import checkpoint
 from regen.data import batches
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.safe_files import disk_errors, write_safely
+from regen.runs import csv_log
+from regen.runs.provenance import _imported, provenance
+from regen.utils.safe_files import disk_errors, write_safely
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +77,13 @@ def test_file_of_another_name_among_the_checkpoints_is_left_unchanged(part: Path
     foreign.write_text("mine")
     train(f"resume={part}", "max_iterations=7", smoke=False)
     assert foreign.read_text() == "mine"
-    assert checkpoints.newest(part / "checkpoints")["iteration"] == 7
+    assert checkpoint.newest(part / "checkpoints")["iteration"] == 7
 
 
 def test_unreadable_checkpoint_is_not_called_damaged(tmp_path: Path) -> None:
     (tmp_path / "iteration_000000001.ckpt").mkdir()  # root reads every file
     with pytest.raises(OSError, match=r"iteration_000000001.ckpt cannot be read \(Is a directory\)"):
-        checkpoints.newest(tmp_path)
+        checkpoint.newest(tmp_path)
 
 
 def test_full_disk_is_named_with_path_and_bytes_and_leaves_no_temporary_file(tmp_path: Path, monkeypatch) -> None:
@@ -114,11 +116,11 @@ def test_chunks_that_workers_hand_over_fit_into_shared_memory(tmp_path: Path, mo
 
 
 def test_terminal_without_utf8_replaces_characters(monkeypatch) -> None:
-    from regen import cli
+    from regen.cli import entry_point
 
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
-    cli._replace_what_the_terminal_lacks()
+    entry_point._replace_what_the_terminal_lacks()
     print("± 1")
     terminal.flush()
     assert terminal.buffer.getvalue() == b"? 1\n"
@@ -132,9 +134,9 @@ def test_thousands_of_threads_or_processes_are_refused(train, capsys, key: str) 
 
 def test_changes_are_unknown_where_git_refuses_to_answer(monkeypatch) -> None:
     monkeypatch.setenv("GIT_DIR", "/nowhere")
-    runs._imported.cache_clear()
-    assert runs.provenance()["uncommitted_changes"] is None
-    runs._imported.cache_clear()
+    _imported.cache_clear()
+    assert provenance()["uncommitted_changes"] is None
+    _imported.cache_clear()
 
 
 def test_evaluation_measures_the_other_runs_when_one_cannot_be_written(
@@ -162,7 +164,7 @@ def test_evaluation_measures_the_other_runs_when_one_cannot_be_written(
 
 def test_log_of_a_resumed_run_has_no_row_twice(part: Path, train) -> None:
     train(f"resume={part}", "max_iterations=9", smoke=False)
-    log = loggers.CSVLog(part / "metrics.csv")
+    log = csv_log.CSVLog(part / "metrics.csv")
     iterations = [row["iteration"] for row in log._read(9)[1]]
     assert len(set(iterations)) == len(iterations)
 

@@ -5,9 +5,9 @@ import torch
 from tiny import images, make_gan, same, weights
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from regen.average import Averaged
+from regen.core.divergence import find_reason
+from regen.core.ema import Averaged
 from regen.data.batches import Chunk
-from regen.divergence import find_reason
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2

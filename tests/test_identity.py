@@ -11,13 +11,13 @@ import yaml
 from conftest import type_in
 from PIL import Image
 
-from regen.comparing.typed import settings
+from regen.comparison.config_diff import settings
 from regen.data.split import Files
 from regen.errors import ConfigError
-from regen.metrics.features.kept import content
-from regen.opened import open_run
-from regen.randomness import generator
-from regen.runs import Folder
+from regen.metrics.features.cache import content
+from regen.runs.folder import Folder
+from regen.runs.load import open_run
+from regen.utils.randomness import generator
 
 PETS = (
     "data=folder",

@@ -4,9 +4,9 @@ import linear
 import torch
 from tiny import images, make_vae
 
-from regen.likelihoods import IWAE, GaussianLearned, log_weights
-from regen.randomness import Draws
-from regen.vae_step import VAEStep
+from regen.core.vae_step import VAEStep
+from regen.losses.likelihoods import IWAE, GaussianLearned, log_weights
+from regen.utils.randomness import Draws
 
 
 def step_of(encoder: linear.Encoder, n: int, number: int = 0) -> VAEStep:

@@ -13,8 +13,8 @@ from PIL import Image
 from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.metrics.evaluator import generalization
-from regen.opened import open_run
-from regen.runs import read_json
+from regen.runs.load import open_run
+from regen.utils.json_files import read_json
 
 FAST = ("metrics=[kernel,memorization]", "report=false")
 
@@ -181,7 +181,7 @@ def test_class_subfolders_are_labels_if_training_and_held_out_images_have_the_sa
 
 
 def test_images_sorted_by_class_are_put_in_another_order(tmp_path):
-    from regen.judgement import load, open_images
+    from regen.evaluation.image_evaluation import load, open_images
 
     labels = np.repeat([0, 1], 20)
     for name in ("samples", "train", "held_out"):
@@ -279,7 +279,7 @@ def test_wide_images_of_any_proportions_and_channels_are_compared_in_one_window(
 
 
 def test_folders_of_16_bits_keep_their_levels_and_take_any_proportions(tmp_path):
-    from regen.judgement import load, open_images
+    from regen.evaluation.image_evaluation import load, open_images
 
     for seed, name in enumerate(("samples", "train", "held_out")):
         (tmp_path / name).mkdir()

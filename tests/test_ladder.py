@@ -1,11 +1,10 @@
 """The ladder: images of which the truth is known get the right diagnosis, in its short form."""
 
 import pytest
-
-import ladder as script
-from regen.ladder import table
-from regen.ladder.climb import Cell, climb
-from regen.ladder.rungs import rungs
+import run_ladder as script
+from ladder import table
+from ladder.climb import Cell, climb
+from ladder.rungs import rungs
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from conftest import RING
 
 from regen.errors import ConfigError
-from regen.launcher import find_rank
+from regen.training.launcher import find_rank
 
 LEFT = ("SLURM_PROCID", "SLURM_LOCALID", "RANK", "LOCAL_RANK", "JSM_NAMESPACE_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK")
 TORCHRUN = {

@@ -9,18 +9,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli as Coin
 from torch.distributions import Independent, Normal
 
+from regen.core.vae_step import Decoded
 from regen.errors import ConfigError
-from regen.likelihoods import (
-    IWAE,
-    LEVEL,
-    Bernoulli,
-    CrossEntropy,
-    Gaussian,
-    GaussianLearned,
-    Logistic,
-)
-from regen.randomness import Draws
-from regen.vae_step import Decoded
+from regen.losses.likelihoods import IWAE, LEVEL, Bernoulli, CrossEntropy, Gaussian, GaussianLearned, Logistic
+from regen.utils.randomness import Draws
 
 LEVELS = (torch.arange(256).double() / 255) * 2 - 1
 

@@ -10,7 +10,7 @@ from conftest import RING
 from forking import forked, kill, wait_until
 
 from regen.errors import ConfigError
-from regen.locks import FolderLock
+from regen.utils.locks import FolderLock
 
 
 def held_by_a_copy(folder: Path) -> int:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from regen.loggers import CSVLog
+from regen.runs.csv_log import CSVLog
 
 
 def test_a_name_that_comes_later_gets_a_column_of_its_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from tiny import images, make_step
 from torch import nn
 
-from regen import losses
+from regen.losses import adversarial
 
 REAL, FAKE = [2.0, -0.5, 0.3], [-1.5, 0.25, 3.0]
 
@@ -56,19 +56,19 @@ def log_not_d(scores) -> float:
 
 PAIRS = list(zip(REAL, FAKE, strict=True))
 BY_HAND = {
-    losses.Minimax: (-log_d(REAL) - log_not_d(FAKE), log_not_d(FAKE)),
-    losses.Nonsaturating: (-log_d(REAL) - log_not_d(FAKE), -log_d(FAKE)),
-    losses.Hinge: (mean(max(0, 1 - s) for s in REAL) + mean(max(0, 1 + s) for s in FAKE), -mean(FAKE)),
-    losses.Wasserstein: (mean(FAKE) - mean(REAL), -mean(FAKE)),
-    losses.LeastSquares: (
+    adversarial.Minimax: (-log_d(REAL) - log_not_d(FAKE), log_not_d(FAKE)),
+    adversarial.Nonsaturating: (-log_d(REAL) - log_not_d(FAKE), -log_d(FAKE)),
+    adversarial.Hinge: (mean(max(0, 1 - s) for s in REAL) + mean(max(0, 1 + s) for s in FAKE), -mean(FAKE)),
+    adversarial.Wasserstein: (mean(FAKE) - mean(REAL), -mean(FAKE)),
+    adversarial.LeastSquares: (
         mean((s - 1) ** 2 for s in REAL) / 2 + mean(s**2 for s in FAKE) / 2,
         mean((s - 1) ** 2 for s in FAKE) / 2,
     ),
-    losses.Relativistic: (
+    adversarial.Relativistic: (
         mean(-math.log(sigmoid(r - f)) for r, f in PAIRS),
         mean(-math.log(sigmoid(f - r)) for r, f in PAIRS),
     ),
-    losses.Article: (-log_d(REAL) - log_not_d(FAKE), mean((f - r) ** 2 for r, f in PAIRS)),
+    adversarial.Article: (-log_d(REAL) - log_not_d(FAKE), mean((f - r) ** 2 for r, f in PAIRS)),
 }
 
 
@@ -82,11 +82,17 @@ def test_a_loss_is_its_formula(loss):
 def test_every_loss_has_a_formula_here_and_a_config():
     from pathlib import Path
 
-    own = {value for value in vars(losses).values() if isinstance(value, type) and value.__module__ == losses.__name__}
+    own = {
+        value
+        for value in vars(adversarial).values()
+        if isinstance(value, type) and value.__module__ == adversarial.__name__
+    }
     configs = Path(__file__).parents[1].glob("conf/loss/*.yaml")
     assert own == set(BY_HAND)
     targets = {OmegaConf.load(path)._target_ for path in configs}
-    assert {one for one in targets if ".losses." in one} == {f"regen.losses.{loss.__name__}" for loss in own}
+    assert {one for one in targets if ".losses.adversarial." in one} == {
+        f"regen.losses.adversarial.{loss.__name__}" for loss in own
+    }
 
 
 @pytest.mark.parametrize("loss", BY_HAND, ids=lambda loss: loss.__name__)
@@ -103,23 +109,23 @@ def slope_of_g(loss) -> float:
 
 
 def test_g_learns_nothing_from_minimax_while_d_wins_and_all_from_the_nonsaturating_loss():
-    assert abs(slope_of_g(losses.Minimax())) < 1e-8
-    assert slope_of_g(losses.Nonsaturating()) == pytest.approx(-1)
+    assert abs(slope_of_g(adversarial.Minimax())) < 1e-8
+    assert slope_of_g(adversarial.Nonsaturating()) == pytest.approx(-1)
 
 
 def test_minimax_and_nonsaturating_have_gs_slopes_of_the_same_sign():
-    assert slope_of_g(losses.Minimax()) < 0 and slope_of_g(losses.Nonsaturating()) < 0
+    assert slope_of_g(adversarial.Minimax()) < 0 and slope_of_g(adversarial.Nonsaturating()) < 0
 
 
 def test_the_hinge_leaves_alone_what_d_already_separates():
     step = scored("d", real=[1.5], fake=[-1.5])
-    assert losses.Hinge().for_d(step) == 0
+    assert adversarial.Hinge().for_d(step) == 0
 
 
 def test_the_articles_g_sums_over_an_images_values_and_never_asks_d():
     real = images(5)
     step = make_step("g", Constant(torch.zeros(5, 1, 4, 4)), real=real)
-    loss = losses.Article().for_g(step)
+    loss = adversarial.Article().for_g(step)
     assert loss.item() == pytest.approx(real.square().sum().item() / 5, rel=1e-6)
     assert "fake_scores" not in vars(step) and "real_scores" not in vars(step)
 
@@ -127,5 +133,5 @@ def test_the_articles_g_sums_over_an_images_values_and_never_asks_d():
 def test_the_articles_best_image_is_the_mean_image():
     real = images(64)
     step = make_step("g", Constant(real.mean(0, keepdim=True)), real=real)
-    losses.Article().for_g(step).backward()
+    adversarial.Article().for_g(step).backward()
     assert step.generator.made.grad.abs().max() < 1e-6

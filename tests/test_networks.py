@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import nn
 
+from regen.core.objective import Objective
 from regen.errors import ConfigError
-from regen.likelihoods import Gaussian
+from regen.losses.likelihoods import Gaussian
+from regen.models.vae import VAE
 from regen.networks import dcgan, mlp, resnet
 from regen.networks.sizes import sizes
-from regen.objective import Objective
-from regen.randomness import seeded
-from regen.regularizers.codes import KL
 from regen.regularizers.form import WeightNorm
-from regen.vae import VAE
+from regen.regularizers.latent_codes import KL
+from regen.utils.randomness import seeded
 
 SIZES = [28, *range(16, 129, 8), 17, 30, 33, 50, 256]
 CONVOLUTIONAL = [(dcgan, size) for size in SIZES] + [(resnet, size) for size in [8, *SIZES]]

@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny import images, make_gan, make_step, same, weights
 
+from regen.core.objective import Objective
+from regen.core.regularizer import Regularizer
+from regen.core.schedules import Linear
 from regen.errors import ConfigError
-from regen.losses import Nonsaturating
-from regen.objective import Objective
-from regen.regularizer import Regularizer
-from regen.schedules import Linear
+from regen.losses.adversarial import Nonsaturating
 
 
 class Seven(Regularizer):

@@ -8,10 +8,12 @@ import torch
 from runs_by_hand import made, save
 from tiny import same, weights
 
-from regen import checkpoints, finding
+from regen.core import checkpoint
 from regen.errors import ConfigError
-from regen.opened import find_runs, open_run
-from regen.runs import Folder, write_json
+from regen.runs import find
+from regen.runs.folder import Folder
+from regen.runs.load import find_runs, open_run
+from regen.utils.json_files import write_json
 
 
 def test_a_run_opens_with_the_weights_of_its_checkpoint_ready_to_be_sampled(tmp_path):
@@ -83,7 +85,7 @@ def test_the_best_checkpoint_is_the_newest_where_there_is_none(tmp_path, caplog)
     assert open_run(tmp_path / "run", "best").model.iteration == 2
     assert "has no best checkpoint: taking its newest" in caplog.text
     model.count.iteration = 1
-    checkpoints.save(tmp_path / "run/checkpoints/best.ckpt", model)
+    checkpoint.save(tmp_path / "run/checkpoints/best.ckpt", model)
     assert open_run(tmp_path / "run", "best").model.iteration == 1
     damage(tmp_path / "run/checkpoints/best.ckpt")
     with pytest.raises(ConfigError, match="Type checkpoint=newest, or another run"):
@@ -147,7 +149,7 @@ def runs(tmp_path, monkeypatch):
         (folder / "config.yaml").touch()
     (tmp_path / "here/empty").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(finding, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(find, "ROOT", tmp_path / "project")
     return tmp_path
 
 

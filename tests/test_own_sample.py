@@ -8,10 +8,10 @@ from runs_by_hand import made
 
 import sample as script
 from regen.errors import ConfigError
-from regen.exporting.export import export
-from regen.gan import GAN
-from regen.opened import open_run
-from regen.sampling import draw
+from regen.export.exported_model import export
+from regen.models.gan import GAN
+from regen.runs.load import open_run
+from regen.sampling import sample as draw
 
 
 class Negative(GAN):

@@ -13,27 +13,30 @@ from reading import Read
 from tiny import images, make_gan
 from torch import nn
 
-from regen import page, pictures
-from regen.average import Averaged
-from regen.build import build
+from regen.config.instantiate import build
+from regen.core.ema import Averaged
 from regen.data.images import Images
 from regen.data.mixtures import ring
 from regen.data.split import Split
-from regen.directions import sefa, traversals
-from regen.gan import GAN
-from regen.latents import Latents
 from regen.metrics import missing_modes
-from regen.metrics.metric import Look, SampleMetric
-from regen.metrics.seen import Seen
+from regen.metrics.base import Look, SampleMetric
+from regen.metrics.glossary import measurement, number, with_error, words
+from regen.metrics.image_set import Seen
+from regen.models.gan import GAN
+from regen.models.latent_directions import sefa, traversals
+from regen.models.latents import Latents
 from regen.networks import mlp
-from regen.page import head, pixels
-from regen.page.curves import thinned
-from regen.page.layers import effective_rank, matrices, spectrum
-from regen.page.making import SECTIONS
-from regen.page.words import measurement, number, with_error, words
-from regen.randomness import Draws
+from regen.plotting import images as pictures
+from regen.plotting import png as pixels
 from regen.regularizers.gradients import R1
-from regen.runs import ROOT, Folder
+from regen.report import run_page as page
+from regen.report import summary
+from regen.report.curves import thinned
+from regen.report.layers import effective_rank, matrices, spectrum
+from regen.report.run_page import SECTIONS
+from regen.runs.folder import Folder
+from regen.utils.project import ROOT
+from regen.utils.randomness import Draws
 
 
 class Pixels(nn.Module):
@@ -360,7 +363,7 @@ def test_attraction_beyond_chance_is_stated_with_copies(run):
 @pytest.mark.parametrize("kind", ["generalizes", "underfits", "overfits", "drops modes", "memorizes", "cannot tell"])
 def test_every_diagnosis_has_a_sign_and_a_style(run, kind):
     text = run.page(verdict={"kind": kind, "sentence": f"{kind.capitalize()}: because."}).text
-    assert f"{head.SIGNS[kind]} {kind.capitalize()} : because." in text
+    assert f"{summary.SIGNS[kind]} {kind.capitalize()} : because." in text
     html = run.folder.page.read_text()
     style = kind.replace(" ", "-")
     assert f'class="verdict {style}"' in html and (
@@ -436,7 +439,7 @@ def test_the_weight_of_a_layer_under_spectral_norm_is_the_one_that_it_uses_and_s
     net = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4))
     vectors = net.parametrizations.weight[0]._u.clone()
     model = make_gan()
-    from regen.page.layers import _layers
+    from regen.report.layers import _layers
 
     assert [layer.shape for layer in _layers(nn.Sequential(net))] == ["4×6"]
     assert torch.equal(net.parametrizations.weight[0]._u, vectors)
@@ -487,7 +490,7 @@ def test_errors_and_intervals_follow_their_figures():
 
 def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(train, monkeypatch, capsys):
     import report as script
-    from regen import cli
+    from regen.cli import entry_point
 
     small = ("data.train=64", "data.validation=32", "data.test=32", "data.batch_size=16", "trainer.threads=1")
     fast = ("trainer=smoke", "network=mlp", "logger=csv", "trainer.progress_bar=false")
@@ -495,7 +498,7 @@ def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(t
     assert not (folder / "report.html").exists()
     assert not (folder / "curves.png").exists()
     monkeypatch.setattr("sys.argv", ["report.py", f"run={folder}", "threads=1", "device=cpu"])
-    cli.run(script.main)
+    entry_point.run(script.main)
     assert str(folder / "report.html") in capsys.readouterr().out
     assert (folder / "curves.png").exists()
     read = Read((folder / "report.html").read_text())
@@ -506,10 +509,10 @@ def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(t
 @pytest.mark.parametrize("typed", ["run=nowhere", "checkpoint=last run=x", "samples=1 run=x", ""])
 def test_a_command_that_cannot_be_is_refused(monkeypatch, capsys, typed):
     import report as script
-    from regen import cli
+    from regen.cli import entry_point
 
     monkeypatch.setattr("sys.argv", ["report.py", *typed.split()])
     with pytest.raises(SystemExit) as left:
-        cli.run(script.main)
+        entry_point.run(script.main)
     assert left.value.code == 78
     assert "error: " in capsys.readouterr().err

@@ -6,7 +6,7 @@ from tiny import same
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from regen.passes import apart, still
+from regen.core.forward import apart, still
 
 
 def net() -> nn.Module:

@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 from options import OF_CODES
 from tiny import images, make_gan
 
-from regen.build import build, resolve
-from regen.gan import GAN
-from regen.passport import Cost, words
-from regen.regularizer import Regularizer
+from regen.config.instantiate import build, resolve
+from regen.core.constraints import Cost, words
+from regen.core.regularizer import Regularizer
+from regen.models.gan import GAN
 
 CONF = Path(__file__).parents[1] / "conf"
 NODES = {path.stem: OmegaConf.load(path) for path in sorted(CONF.glob("regularizer/*.yaml"))}

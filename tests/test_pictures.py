@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from regen import panels, pictures
-from regen.randomness import Draws
+from regen.plotting import curve_panels
+from regen.plotting import images as pictures
+from regen.utils.randomness import Draws
 
 
 def test_small_images_are_enlarged_by_a_whole_factor_until_a_person_can_read_them():
@@ -72,7 +73,7 @@ def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
     figures = {"val/fd": 9, "train/fd": 8, "gap/fd": 0.5, "real/fd": 3}
     at = {"iteration": 50, "images_seen": 3200}
     path = table(tmp_path / "metrics.csv", at | update | penalties, at | figures)
-    found = panels.panels(panels.series(path))
+    found = curve_panels.panels(curve_panels.series(path))
     assert {title: sorted(lines) for title, lines in found.items()} == {
         "Fréchet distance": ["real/fd", "train/fd", "val/fd"],
         "generalization gap (Fréchet distance)": ["gap/fd"],
@@ -119,7 +120,7 @@ def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
 
 def test_matplotlib_is_loaded_only_to_draw():
     check = (
-        "import sys; from regen.startup import loading\nwith loading(): import regen.pictures\n"
+        "import sys; from regen.utils.lazy_imports import loading\nwith loading(): import regen.plotting.images\n"
         "sys.exit('matplotlib' in sys.modules or 'torchvision' in sys.modules)"
     )
     source = Path(pictures.__file__).parents[1]
@@ -128,7 +129,7 @@ def test_matplotlib_is_loaded_only_to_draw():
 
 def test_the_figures_of_a_vae_have_panels_in_words_the_bound_of_training_images_beside_that_of_held_out_ones():
     names = ("val/elbo_nats", "train/elbo_nats", "gap/elbo_nats", "val/elbo_nats_se", "val/kl_nats", "g/kl", "g/scale")
-    found = panels.panels({name: [(64.0, 1.0), (128.0, 2.0)] for name in names})
+    found = curve_panels.panels({name: [(64.0, 1.0), (128.0, 2.0)] for name in names})
     assert {title: list(lines) for title, lines in found.items()} == {
         "KL of the code from its prior, nats": ["val/kl_nats"],
         "evidence lower bound, nats an image": ["train/elbo_nats", "val/elbo_nats"],

@@ -16,18 +16,18 @@ from sklearn.mixture import GaussianMixture
 from test_resume import assert_same_run
 from tiny import images, make_vae, same, weights
 
-from regen import checkpoints
+from regen.core import checkpoint
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.exporting.export import export, quiet
-from regen.exporting.formats import chosen
-from regen.exporting.taken import Taken
-from regen.latents import Latents
-from regen.likelihoods import Bernoulli
-from regen.opened import Opened, open_run
-from regen.priors import Mixture, Normal
-from regen.randomness import Draws, generator, permutation
-from regen.sampling.draw import Drawing
+from regen.export.exported_model import export, quiet
+from regen.export.formats import chosen
+from regen.export.sampler import Taken
+from regen.losses.likelihoods import Bernoulli
+from regen.models.latents import Latents
+from regen.models.priors import Mixture, Normal
+from regen.runs.load import Opened, open_run
+from regen.sampling.sample import Drawing
+from regen.utils.randomness import Draws, generator, permutation
 
 Z = 3
 
@@ -205,14 +205,14 @@ def test_a_run_with_it_goes_on_bit_for_bit_and_opens_as_it_was(train):
     train(f"resume={part}", "max_iterations=12", smoke=False)
     assert_same_run(whole, part, last=12)
     opened, z = open_run(whole), Latents(17, 0, "samples")(0, 5)
-    state = checkpoints.newest(whole / "checkpoints")["model"]
+    state = checkpoint.newest(whole / "checkpoints")["model"]
     assert torch.equal(opened.model.prior.means, state["prior.means"]) and state["prior.means"].any()
     assert torch.equal(opened.sampler()(z), opened.model.sample(0, 5))
     assert torch.equal(opened.decoder()(opened.codes(z)), opened.model.sample(0, 5))
 
 
 def opened_with_mixture(folder: Path) -> Opened:
-    values = ("model.prior._target_=regen.priors.Mixture", "model.prior.components=4")
+    values = ("model.prior._target_=regen.models.priors.Mixture", "model.prior.components=4")
     model = made(folder, *values, model="vae")
     model.settle(Split(torch.rand(60, 1, 8, 8, generator=generator("images")) * 2 - 1))
     save(folder, model)
@@ -234,7 +234,10 @@ def test_the_code_of_its_card_makes_images_of_the_files(tmp_path, monkeypatch):
     export(opened, "ema", chosen(("safetensors", "pt2")), tmp_path / "export")
     monkeypatch.chdir(tmp_path / "export")
     text, names = Path("README.md").read_text(), {}
-    assert "of 9 numbers from N(0, 1)" in text and "codes of samples from `regen.priors.Mixture` (components=4" in text
+    assert (
+        "of 9 numbers from N(0, 1)" in text
+        and "codes of samples from `regen.models.priors.Mixture` (components=4" in text
+    )
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, names)
         assert names["images"].shape == (16, 1, 8, 8)
@@ -245,7 +248,8 @@ def test_the_code_of_its_card_makes_images_of_the_files(tmp_path, monkeypatch):
 def test_everything_that_src_sample_draws_can_be_drawn_of_it(train, monkeypatch):
     from hydra import compose, initialize_config_dir
 
-    from regen.runs import ROOT, register_resolvers
+    from regen.config.resolvers import register_resolvers
+    from regen.utils.project import ROOT
 
     run = train(*RAE, "max_iterations=3")
     register_resolvers()

@@ -12,12 +12,12 @@ import torch.multiprocessing as mp
 from conftest import SMOKE
 from tiny import images, make_gan, weights
 
-from regen import checkpoints
-from regen.losses import Relativistic
+from regen.core import checkpoint
+from regen.losses.adversarial import Relativistic
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
-from regen.runs import ROOT
+from regen.utils.project import ROOT
 
 ITERATIONS, BATCH = 10, 16
 
@@ -76,7 +76,7 @@ def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(
         [sys.executable, ROOT / "src/train.py", *command], env=environment, capture_output=True, text=True, timeout=110
     )
     assert done.returncode == 0, done.stderr
-    states = [checkpoints.load(folder / "checkpoints/iteration_000000012.ckpt") for folder in (one, two)]
+    states = [checkpoint.load(folder / "checkpoints/iteration_000000012.ckpt") for folder in (one, two)]
     assert states[0]["images_seen"] == states[1]["images_seen"] == 12 * 32
     for name, tensor in states[0]["model"].items():
         torch.testing.assert_close(states[1]["model"][name], tensor, rtol=0, atol=1e-6)

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from runs_by_hand import made
 
+from regen.config.quoting import quote, quote_paths, unquote
 from regen.errors import ConfigError
-from regen.quoting import quote, quote_paths, unquote
 
 NAMES = (
     "фото",

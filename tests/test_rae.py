@@ -7,14 +7,14 @@ import pytest
 import torch
 from test_configs import composed
 
-from regen import config
-from regen.build import build
+from regen.config import validate
+from regen.config.instantiate import build
 from regen.data.images import Images
-from regen.making import make_model
-from regen.priors import Mixture
-from regen.regularizers.codes import CodeL2
+from regen.models.build_model import make_model
+from regen.models.priors import Mixture
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.generator import GeneratorSlope
+from regen.regularizers.latent_codes import CodeL2
 from regen.regularizers.weights import WeightL2
 
 ON_G = {"none": None, "weight_l2": WeightL2, "slope": GeneratorSlope, "spectral_norm": SpectralNorm}
@@ -22,7 +22,7 @@ ON_G = {"none": None, "weight_l2": WeightL2, "slope": GeneratorSlope, "spectral_
 
 def made(*overrides: str):
     cfg = composed("network=mlp", "data.image_size=8", *overrides)
-    config.check(cfg)
+    validate.check(cfg)
     return make_model(cfg, build(cfg.data, "data", Images))
 
 

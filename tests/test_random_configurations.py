@@ -13,14 +13,15 @@ from hydra.errors import HydraException
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from regen import config
-from regen.build import build
+from regen.config import validate
+from regen.config.instantiate import build
+from regen.config.resolvers import register_resolvers
 from regen.data.batches import Chunk, Stream
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.making import make_model
-from regen.runs import ROOT, register_resolvers
-from regen.sweeps import names
+from regen.models.build_model import make_model
+from regen.sweeps import sweep_names
+from regen.utils.project import ROOT
 
 CONF = ROOT / "conf"
 EXAMPLES = int(os.environ.get("REGEN_EXAMPLES", "30"))
@@ -67,11 +68,11 @@ def commands(draw: st.DrawFn) -> list[str]:
 def train_two_batches(typed: list[str]) -> str:
     """ "trained", or the words with which the command is refused. AssertionError if it trains without losses."""
     register_resolvers()
-    names.register_resolvers()
+    sweep_names.register_resolvers()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("train", typed)
-        config.check(cfg)
+        validate.check(cfg)
         data = build(cfg.data, "data", Images)
         model = make_model(cfg, data)
         model.prepare(model.configure_optimizers())

@@ -6,8 +6,8 @@ import pytest
 import torch
 from tiny import images, make_gan
 
-from regen.randomness import Draws, generator, key, seeded
-from regen.runs import ROOT
+from regen.utils.project import ROOT
+from regen.utils.randomness import Draws, generator, key, seeded
 
 KEY_OF_ZERO = 4303902332951057268  # of (0, "z", ("d", 1)): a change would change every result
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -92,9 +92,9 @@ KEYED = re.compile(r"generator=|nn\.init\.")  # given a generator, or initial we
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT / "src").as_posix())
 def test_nothing_else_draws(path):
-    """A line that draws is given a generator of regen.randomness; that module, the benchmark's bare loop and
-    the code that a card shows are exempt."""
-    if path.name in ("randomness.py", "benchmark.py", "use.py"):
+    """A line that draws is given a generator of regen.utils.randomness; that module and the code that a
+    model card shows are exempt."""
+    if path.name in ("randomness.py", "usage.py"):
         return
     lines = [line for line in path.read_text().splitlines() if DRAWING.search(line) and not KEYED.search(line)]
     assert lines == []

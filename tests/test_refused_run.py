@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regen.locks import FolderLock
-from regen.refused_run import remove_if_unstarted
+from regen.runs.refused_run import remove_if_unstarted
+from regen.utils.locks import FolderLock
 
 
 def test_unreadable_images_are_named_and_no_folder_is_left(tmp_path, train, capsys):

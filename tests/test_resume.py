@@ -14,7 +14,7 @@ import pytest
 import torch
 from forking import killed_when
 
-from regen import checkpoints
+from regen.core import checkpoint
 
 # 100 images in batches of 16: passes end in the middle of iterations 7, 13 and 19
 RUN = ("data.subset=100", "data.batch_size=16", "regularizer=[l2,r1,spectral_norm,diffaugment]", "evaluate_every=128")
@@ -29,7 +29,7 @@ def log_of(folder: Path) -> list[dict[str, str]]:
 
 
 def assert_same_run(one: Path, other: Path, last: int = LAST) -> None:
-    states = [checkpoints.load(folder / f"checkpoints/iteration_{last:09d}.ckpt") for folder in (one, other)]
+    states = [checkpoint.load(folder / f"checkpoints/iteration_{last:09d}.ckpt") for folder in (one, other)]
     assert_equal(*states)
     assert log_of(one) == log_of(other)
 
@@ -74,7 +74,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, tmp_path: Path) -> None:
     part = tmp_path / "part"
     saved = lambda: len(list(part.glob("checkpoints/iteration_*"))) == 2  # noqa: E731
     killed_when(saved, lambda: train(*run, "max_iterations=4000", folder="part"))
-    reached = checkpoints.newest(part / "checkpoints")["iteration"]
+    reached = checkpoint.newest(part / "checkpoints")["iteration"]
     train(f"resume={part}", f"max_iterations={reached + 30}", smoke=False)
     whole = train(*run, f"max_iterations={reached + 30}", folder="whole")
     assert_same_run(whole, part, reached + 30)
@@ -93,7 +93,7 @@ def test_a_signal_ends_the_run_between_iterations_with_a_checkpoint(train) -> No
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "interrupted"
     assert result["reason"] == "SIGTERM received"
-    assert checkpoints.newest(folder / "checkpoints")["iteration"] == result["iteration"]
+    assert checkpoint.newest(folder / "checkpoints")["iteration"] == result["iteration"]
     last = result["iteration"] + 7
     train(f"resume={folder}", f"max_iterations={last}", smoke=False)
     whole = train(*RUN, "save_every=10", f"max_iterations={last}", folder="whole")
@@ -138,10 +138,10 @@ def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(short, train, tmp_p
 
 def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_more(train) -> None:
     part = train(*RUN, "evaluate_every=64", "max_iterations=9", "save_every=9")  # evaluated at iterations 4, 8 and 9
-    figures = checkpoints.newest(part / "checkpoints")["figures"]
+    figures = checkpoint.newest(part / "checkpoints")["figures"]
     assert figures["val/fd"] > 0
     train(f"resume={part}", "max_iterations=10", "evaluate_every=999999", smoke=False)
-    assert checkpoints.newest(part / "checkpoints")["figures"] == figures
+    assert checkpoint.newest(part / "checkpoints")["figures"] == figures
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_does_not_make_another_run_may_change(short, train, tmp_path) -> No
     changed = ("log_every=50", "save_every=3", "patience=9", "name=x", "tags=[y]", "chunk=2", "evaluation_samples=50")
     typed = (*changed, "metrics=[frechet]", "monitor=val/fd", "trainer.threads=1", "data.workers=1")
     train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False)
-    states = [checkpoints.load(folder / f"checkpoints/iteration_{LAST:09d}.ckpt") for folder in (short[0], part)]
+    states = [checkpoint.load(folder / f"checkpoints/iteration_{LAST:09d}.ckpt") for folder in (short[0], part)]
     assert_equal(*(state["model"] for state in states))
 
 

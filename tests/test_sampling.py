@@ -13,19 +13,19 @@ from omegaconf import OmegaConf
 from PIL import Image
 from runs_by_hand import made
 
-from regen import cli
-from regen.build import build
+from regen.cli import entry_point
+from regen.config.instantiate import build
 from regen.data.images import Images
 from regen.data.pixels import MODES
 from regen.data.split import as_float
-from regen.directions import sefa, traversals
 from regen.errors import ConfigError
-from regen.latents import Latents, paths, slerp, sweep
-from regen.opened import open_run
-from regen.pictures import grid
-from regen.randomness import Draws
-from regen.runs import ROOT
-from regen.sampling.files import Npz, PngFolder
+from regen.models.latent_directions import sefa, traversals
+from regen.models.latents import Latents, paths, slerp, sweep
+from regen.plotting.images import grid
+from regen.runs.load import open_run
+from regen.sampling.sample_files import Npz, PngFolder
+from regen.utils.project import ROOT
+from regen.utils.randomness import Draws
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
         left = None
         try:
-            cli.run(script.main)
+            entry_point.run(script.main)
         except SystemExit as leaving:
             left = leaving.code
         assert left == status

@@ -7,10 +7,10 @@ import pytest
 import torch
 from tiny import images, make_gan, make_step, same, weights
 
-from regen import checkpoints
+from regen.core import checkpoint
+from regen.core.schedules import MEASURES, Constant, Controller, Cosine, Cyclical, Linear, LogController, Steps, Warmup
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
-from regen.schedules import MEASURES, Constant, Controller, Cosine, Cyclical, Linear, LogController, Steps, Warmup
 
 TIMES = (0, 1, 37, 50, 99, 100, 101, 250)  # of a schedule of length 100
 
@@ -207,9 +207,9 @@ def test_of_a_lazy_penalty_it_counts_the_images_between_its_turns_too():
 def test_a_controllers_state_is_in_the_checkpoint():
     before, file = go_on(controlled(), 2), io.BytesIO()
     assert before.state_dict()["objective.regularizers.r1.controllers.d.value"].item() == pytest.approx(2 * 10**0.2)
-    torch.save(checkpoints.state_of(before), file)
+    torch.save(checkpoint.state_of(before), file)
     file.seek(0)
     restored = go_on(controlled(), 1)  # whatever it had learnt is to be replaced
-    checkpoints.restore(restored, torch.load(file, weights_only=True))
+    checkpoint.restore(restored, torch.load(file, weights_only=True))
     assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
     assert restored.objective.regularizers["r1"].strengths["d"].value.item() == pytest.approx(2 * 10**0.5, rel=1e-6)

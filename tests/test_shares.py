@@ -7,14 +7,14 @@ import torch
 from tiny import images, make_gan, same, weights
 from torch import nn
 
+from regen.core.gradient_ratio import Pull, gradient_norm
+from regen.core.objective import Objective
+from regen.core.regularizer import Regularizer
+from regen.core.schedules import Linear
 from regen.errors import ConfigError
-from regen.objective import Objective
-from regen.regularizer import Regularizer
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
 from regen.regularizers.weights import HistoricalAveraging, WeightL2
-from regen.schedules import Linear
-from regen.shares import Pull, gradient_norm
 
 
 def norm_of(value: torch.Tensor, net: nn.Module) -> float:

@@ -12,7 +12,10 @@ from conftest import RING
 from forking import forked_command, status_of, wait_until
 
 import train as script
-from regen import checkpoints, cli, signals, training  # noqa: F401 - imported once, for all copies
+from regen.cli import entry_point
+from regen.core import checkpoint
+from regen.training import run as training  # noqa: F401 - imported once, for all copies
+from regen.utils import signals
 
 RUN = (*RING, "metrics=[frechet]", "monitor=val/fd", "regularizer=none", "evaluation_samples=50")
 ENDLESS = (*RUN, "max_iterations=1000000", "save_every=10", "evaluate_every=99999999", "log_every=5")
@@ -24,7 +27,7 @@ def command(folder: Path, *overrides: str):
     def call() -> None:
         sys.argv = ["train.py", *overrides, f"hydra.run.dir={folder}"]
         os.environ["HYDRA_FULL_ERROR"] = "1"
-        cli.run(script.main)
+        entry_point.run(script.main)
 
     return call
 
@@ -38,7 +41,7 @@ def test_signal_to_the_process_group_in_training_leaves_a_checkpoint_and_status_
     assert status_of(child) == 75
     result = json.loads((run / "result.json").read_text())
     assert (result["status"], result["reason"]) == ("interrupted", f"{name} received")
-    assert checkpoints.newest(run / "checkpoints")["iteration"] == result["iteration"]
+    assert checkpoint.newest(run / "checkpoints")["iteration"] == result["iteration"]
     assert "Traceback" not in output.read_text()
 
 
@@ -65,7 +68,7 @@ def test_signal_during_start_up_exits_with_128_plus_its_number_and_names_it(tmp_
     run, output = tmp_path / "run", tmp_path / "output"
 
     def slow_start() -> None:
-        script.config.check = lambda cfg: time.sleep(60)
+        script.validate.check = lambda cfg: time.sleep(60)
         command(run, *ENDLESS)()
 
     child = forked_command(slow_start, output)
@@ -89,7 +92,7 @@ def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_eval
 
     child = forked_command(interrupted, output)
     assert status_of(child) == 75
-    assert checkpoints.newest(run / "checkpoints")["iteration"] == 6
+    assert checkpoint.newest(run / "checkpoints")["iteration"] == 6
     train(f"resume={run}", smoke=False)
     whole = train(*RUN, *lengths, folder="whole", smoke=False)
     from test_resume import assert_same_run
@@ -98,7 +101,7 @@ def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_eval
 
 
 def test_failing_cleanup_of_a_library_does_not_hide_the_signal(capsys) -> None:
-    with pytest.raises(SystemExit) as left, signals.handled(), cli.told():
+    with pytest.raises(SystemExit) as left, signals.handled(), entry_point.told():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5)

@@ -6,15 +6,15 @@ from critics import Attention, Quadratic, gradients, normal
 from tiny import SHAPE, images, make_gan, make_step, weights
 from torch import nn
 
+from regen.core.input_gradients import Autograd, FiniteDifferences, ForwardMode, Functional, slope
 from regen.errors import ConfigError
-from regen.gan import GAN
+from regen.models.gan import GAN
 from regen.networks import dcgan, mlp, resnet
-from regen.randomness import seeded
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.gradients import R1
 from regen.regularizers.interpolates import WganGP
-from regen.slopes import Autograd, FiniteDifferences, ForwardMode, Functional, slope
+from regen.utils.randomness import seeded
 
 WAYS = [Autograd(), Functional(), ForwardMode(), FiniteDifferences()]
 

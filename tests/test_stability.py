@@ -9,9 +9,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
 
-from regen import cli, config
-from regen.dirac import microscope
-from regen.runs import ROOT, register_resolvers
+from regen.cli import entry_point
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
+from regen.stability import inspection
+from regen.utils.project import ROOT
 
 OPTIONS = sorted(path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml"))
 
@@ -25,7 +27,7 @@ def composed(*overrides: str):
     register_resolvers()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("stability", list(overrides))
-    config.check_stability(cfg)
+    validate.check_stability(cfg)
     return cfg
 
 
@@ -36,7 +38,7 @@ def configuration():
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_gets_a_verdict(configuration, name):
-    portrait = microscope.portray(configuration, OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml"))
+    portrait = inspection.portray(configuration, OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml"))
     verdict = portrait.verdict
     assert verdict.eigenvalues or verdict.answer.startswith(("singular (", "not applicable: "))
     assert not verdict.eigenvalues or (
@@ -47,7 +49,7 @@ def test_every_option_gets_a_verdict(configuration, name):
 
 def test_the_page_holds_a_portrait_of_each_and_the_table_its_verdict(tmp_path, capsys):
     cfg = composed("iterations=20", "batch=8")
-    least = microscope.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
+    least = inspection.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
     told = capsys.readouterr().out
     assert "r1 lambda_d=10" in told and "-0.0251, -9.97" in told and "lambda_d=1: rate 0.5" in told
     assert "none" in told and "±0.5i" in told and "not applicable: of one pixel" in told
@@ -65,7 +67,7 @@ def stability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
         left = None
         try:
-            cli.run(script.main)
+            entry_point.run(script.main)
         except SystemExit as leaving:
             left = leaving.code
         assert left == status
@@ -111,7 +113,7 @@ def test_bad_input_is_refused_in_words(stability, capsys, overrides, told):
 
 def test_it_does_without_lightning_which_takes_seconds_to_import():
     program = (
-        "import sys; from regen.startup import loading\nwith loading(): from regen.dirac import microscope\n"
+        "import sys; from regen.utils.lazy_imports import loading\nwith loading(): from regen.stability import inspection\n"
         "print({'lightning', 'torch._dynamo'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)

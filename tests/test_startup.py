@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from regen.runs import ROOT
-from regen.startup import loading
+from regen.utils.lazy_imports import loading
+from regen.utils.project import ROOT
 
 
 def test_garbage_is_collected_again_when_all_is_loaded_or_cannot_be() -> None:
@@ -30,7 +30,7 @@ def test_who_collects_no_garbage_goes_on_without() -> None:
 def test_a_process_ends_without_looking_through_what_was_loaded() -> None:
     program = (
         "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
-        "from regen.startup import loading\n"
+        "from regen.utils.lazy_imports import loading\n"
         "for _ in range(2):\n    with loading(): import json\n"
         "print(gc.get_freeze_count() > 0)"
     )

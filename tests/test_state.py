@@ -10,9 +10,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from tiny import images, make_gan, same, weights
 
-from regen import checkpoints
-from regen.gan import GAN
-from regen.regularizer import Regularizer
+from regen.core import checkpoint
+from regen.core.regularizer import Regularizer
+from regen.core.schedules import LogController
+from regen.models.gan import GAN
 from regen.regularizers.adaptive import ADA, APA
 from regen.regularizers.features import FeatureMatching
 from regen.regularizers.game import Consensus
@@ -21,7 +22,6 @@ from regen.regularizers.gradients import R1
 from regen.regularizers.interpolates import Dragan
 from regen.regularizers.scores import LeCam
 from regen.regularizers.weights import HistoricalAveraging, SpectralPenalty
-from regen.schedules import LogController
 
 REMEMBERING: dict[str, Callable[[], Regularizer]] = {
     "lecam": lambda: LeCam(start=1, lambda_d=0.3),
@@ -68,10 +68,10 @@ def memory(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(name, iteration):
     whole, part, file = trained(gan(name, REMEMBERING), LAST), trained(gan(name, REMEMBERING), iteration), io.BytesIO()
-    torch.save(checkpoints.state_of(part), file)
+    torch.save(checkpoint.state_of(part), file)
     file.seek(0)
     resumed = trained(gan(name, REMEMBERING), 2)  # what it remembers is to be replaced
-    checkpoints.restore(resumed, torch.load(file, weights_only=True))
+    checkpoint.restore(resumed, torch.load(file, weights_only=True))
     assert not same(memory(weights(resumed)), memory(weights(whole)))  # there is something to remember
     trained(resumed, LAST)
     assert same(weights(resumed), weights(whole))

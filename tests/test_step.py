@@ -5,15 +5,15 @@ import torch
 from tiny import images, linear_critic, make_gan, make_step
 from torch import nn
 
-from regen import losses
+from regen.core.gan_step import slope
+from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
-from regen.making import check_step
-from regen.randomness import Draws
-from regen.regularizer import Regularizer
+from regen.losses import adversarial
+from regen.models.build_model import check_step
 from regen.regularizers.augment import InstanceNoise
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
-from regen.step import slope
+from regen.utils.randomness import Draws
 
 
 def passes(gan, player: str) -> tuple[int, int]:
@@ -32,7 +32,12 @@ def passes(gan, player: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize(
     ("loss", "for_g"),
-    [(losses.Nonsaturating(), 1), (losses.Hinge(), 1), (losses.Relativistic(), 2), (losses.Article(), 0)],
+    [
+        (adversarial.Nonsaturating(), 1),
+        (adversarial.Hinge(), 1),
+        (adversarial.Relativistic(), 2),
+        (adversarial.Article(), 0),
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_an_update_makes_the_passes_that_its_loss_needs(loss, for_g):

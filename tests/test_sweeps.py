@@ -11,9 +11,10 @@ from forking import forked, kill
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regen import runs
-from regen.sweeps import names, processes
-from regen.sweeps.names import job_name
+from regen.sweeps import sweep_names
+from regen.sweeps import workers as processes
+from regen.sweeps.sweep_names import job_name
+from regen.utils.project import ROOT
 
 JOB = (
     "metrics=[frechet]",
@@ -111,7 +112,7 @@ def test_another_question_under_the_same_name_is_refused_and_the_result_stays(
     folder = begun(0)
     before = table(sweep("seed=0"))
     monkeypatch.setattr(
-        "regen.sweeps.names.BESIDE", (*names.BESIDE, asked.partition("=")[0])
+        "regen.sweeps.sweep_names.BESIDE", (*sweep_names.BESIDE, asked.partition("=")[0])
     )  # of a default, not of an override
     sweep("seed=0", asked, status=1)
     (row,) = table(folder)
@@ -193,14 +194,14 @@ def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(swee
 )
 def test_jobs_of_other_processes_make_the_same_table(sweep, undisturbed, monkeypatch, launcher, seeds) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(runs.ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
     jobs, whole = table(sweep(seeds, f"hydra/launcher={launcher}")), table(undisturbed)
     assert jobs == [{key: row[key] for key in jobs[0]} for row in whole[: len(jobs)]]
 
 
 def test_the_launcher_for_slurm_composes() -> None:
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    with initialize_config_dir(str(runs.ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         launcher = compose(
             "train", ["hydra/launcher=slurm", "hydra.launcher.nodes=2"], return_hydra_config=True
         ).hydra.launcher

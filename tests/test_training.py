@@ -13,8 +13,9 @@ import torch
 from hydra.core.config_store import ConfigStore
 from PIL import Image
 
-from regen import checkpoints
-from regen.runs import ROOT, provenance
+from regen.core import checkpoint
+from regen.runs.provenance import provenance
+from regen.utils.project import ROOT
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -65,7 +66,7 @@ def test_lengths_may_be_given_in_images(train) -> None:
 def test_a_strength_of_zero_is_no_regularizer_bit_for_bit(train) -> None:
     none = train(folder="none")
     zero = train("regularizer=l2", "lambda_g=0", "lambda_d=0", folder="zero")
-    states = [checkpoints.newest(folder / "checkpoints")["model"] for folder in (none, zero)]
+    states = [checkpoint.newest(folder / "checkpoints")["model"] for folder in (none, zero)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
@@ -74,7 +75,7 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
     (conf / "regularizer").mkdir(parents=True)
     (conf / "regularizer/burst.yaml").write_text("burst:\n  _target_: burst.Burst\n  lambda_d: 1.0\n")
     (conf / "burst.py").write_text(
-        "from regen.objective import Regularizer\n"
+        "from regen.core.objective import Regularizer\n"
         "class Burst(Regularizer):\n"
         "    def for_d(self, step):\n"
         "        return step.real_scores.mean() * (float('nan') if step.index == 12 else 1.0)\n"
@@ -87,7 +88,7 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
     assert result["val/generalization"] == result["figures"]["val/generalization"] <= 1  # of iteration 10
     assert result["figures"]["val/fd"] > 0
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10"]
-    assert checkpoints.newest(folder / "checkpoints")["iteration"] == 10
+    assert checkpoint.newest(folder / "checkpoints")["iteration"] == 10
 
 
 def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> None:
@@ -150,7 +151,7 @@ def test_a_multirun_makes_a_folder_for_each_job_and_returns_the_monitored_figure
 
 def test_jobs_of_a_process_are_made_by_the_code_that_it_imported(monkeypatch) -> None:
     before = provenance()
-    monkeypatch.setattr("regen.runs._git", lambda *_: "committed meanwhile")
+    monkeypatch.setattr("regen.runs.provenance._git", lambda *_: "committed meanwhile")
     assert provenance() == before and {"command", "commit", "versions"} < set(before)
 
 
@@ -163,9 +164,9 @@ def test_hydras_store_is_not_copied_for_each_group_that_help_lists(train) -> Non
 def test_help_and_the_composed_configuration_need_no_torch() -> None:
     for option in (["--help"], ["--cfg", "job"]):
         program = (
-            "import sys; sys.path.insert(0, 'src'); import train\n"
+            "import sys; sys.path.insert(0, 'src'); import train; from regen.cli import entry_point\n"
             f"sys.argv = ['train.py', *{option!r}]\n"
-            "try: train.cli.run(train.main)\n"
+            "try: entry_point.run(train.main)\n"
             "finally: print('torch' in sys.modules, 'lightning' in sys.modules, file=sys.stderr)"
         )
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

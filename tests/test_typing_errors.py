@@ -6,10 +6,10 @@ import re
 import pytest
 from conftest import type_in
 
-from regen import config
-from regen.misspelt import config_of_script
-from regen.schema_values import in_full, settle
-from regen.schemas import Export, Sample, Train
+from regen.config import validate
+from regen.config.schema_values import in_full, settle
+from regen.config.schemas import Export, Sample, Train
+from regen.config.suggestions import config_of_script
 
 TRAIN = {
     "lambda_g = 0.1": r"^lambda_g = 0\.1: blanks separate overrides: type lambda_g=0\.1$",
@@ -80,7 +80,7 @@ def test_whole_numbers_and_lists_are_taken_as_they_are_often_typed():
 
     cfg = _composed().copy()
     cfg.max_iterations, cfg.data.batch_size, cfg.tags, cfg.seed = 1e4, 32.0, "x", 3.0
-    config.check(cfg)
+    validate.check(cfg)
     assert (cfg.max_iterations, cfg.data.batch_size, list(cfg.tags), cfg.seed) == (10_000, 32, ["x"], 3)
     assert all(isinstance(value, int) for value in (cfg.max_iterations, cfg.data.batch_size, cfg.seed))
     cfg.max_iterations, cfg.lambda_g = 1.5, 1.0

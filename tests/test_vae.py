@@ -11,11 +11,11 @@ import torch.multiprocessing as mp
 from conftest import type_in
 from tiny import images, make_vae, weights
 
-from regen import checkpoints
-from regen.likelihoods import IWAE, Bernoulli, GaussianLearned, Logistic
-from regen.opened import open_run
+from regen.core import checkpoint
+from regen.losses.likelihoods import IWAE, Bernoulli, GaussianLearned, Logistic
 from regen.regularizers.aggregate import MMD, TotalCorrelation
-from regen.regularizers.codes import KL
+from regen.regularizers.latent_codes import KL
+from regen.runs.load import open_run
 
 BATCH, ITERATIONS = 16, 6
 VAE = ("model=vae", "model.z_size=4")
@@ -32,7 +32,7 @@ def typed(monkeypatch: pytest.MonkeyPatch):
 
 
 def same_state(one: Path, other: Path, last: int) -> bool:
-    states = [checkpoints.load(folder / f"checkpoints/iteration_{last:09d}.ckpt")["model"] for folder in (one, other)]
+    states = [checkpoint.load(folder / f"checkpoints/iteration_{last:09d}.ckpt")["model"] for folder in (one, other)]
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0] | states[1])
 
 

@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from regen.runs import ROOT, read_json
+from regen.utils.json_files import read_json
+from regen.utils.project import ROOT
 
 SECTION = (ROOT / "README.md").read_text().partition("## VAEs\n")[2].partition("\n## ")[0]
 COMMANDS = re.findall(r"^python src/train\.py (model=vae .*?)(?:  +#.*)?$", SECTION, re.MULTILINE)

@@ -5,8 +5,8 @@ import torch
 from conftest import type_in
 from omegaconf import OmegaConf
 
-from regen.opened import open_run
-from regen.runs import read_json
+from regen.runs.load import open_run
+from regen.utils.json_files import read_json
 
 FAST = ("data=array", "data.image_size=null", "data.batch_size=8", "max_iterations=4", "evaluate_every=32")
 FAST = (*FAST, "evaluation_samples=16", "save_every=2")
@@ -32,7 +32,7 @@ def test_a_run_of_12_bits_records_its_window_and_writes_samples_in_it(tmp_path, 
     drawn = np.load(tmp_path / "drawn/samples.npz")["arr_0"]
     assert drawn.shape == (6, 12, 8, 5) and drawn.dtype == np.uint16 and drawn.max() <= 4095
     opened = open_run(run)
-    from regen.latents import Latents
+    from regen.models.latents import Latents
 
     z = Latents(opened.model.prior.z_size, opened.model.seed, "samples")(0, 6)
     expected = (opened.sampler()(z).permute(0, 2, 3, 1).numpy().astype(float) + 1) * 4095 / 2

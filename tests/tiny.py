@@ -2,15 +2,15 @@
 
 import torch
 
-from regen.gan import GAN
-from regen.likelihoods import Gaussian
-from regen.losses import Nonsaturating
+from regen.core.gan_step import GANStep
+from regen.core.objective import Objective
+from regen.core.regularizer import Regularizer
+from regen.losses.adversarial import Nonsaturating
+from regen.losses.likelihoods import Gaussian
+from regen.models.gan import GAN
+from regen.models.vae import VAE
 from regen.networks import mlp
-from regen.objective import Objective
-from regen.randomness import Draws, generator, seeded
-from regen.regularizer import Regularizer
-from regen.step import GANStep
-from regen.vae import VAE
+from regen.utils.randomness import Draws, generator, seeded
 
 SHAPE = (1, 4, 4)
 

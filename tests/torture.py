@@ -28,7 +28,9 @@ import torch
 import yaml
 
 import train
-from regen import checkpoints, cli, training  # noqa: F401 - imported once, for all copies
+from regen.cli import entry_point
+from regen.core import checkpoint
+from regen.training import run  # noqa: F401 - imported once, for all copies
 
 RING = "data=ring network=mlp metrics=[frechet] monitor=val/fd evaluation_samples=200"
 DIGITS = "network=mlp data.image_size=8 data.subset=200 metrics=[frechet] monitor=val/fd evaluation_samples=200"
@@ -76,7 +78,7 @@ class Victim:
         sys.argv += ["resume=auto", f"hydra.run.dir={self.folder}"]
         status = 1
         try:
-            cli.run(train.main)
+            entry_point.run(train.main)
             status = 0
         except SystemExit as leaving:
             status = leaving.code or 0
@@ -123,7 +125,7 @@ class Victim:
             return True
         if "Traceback" in self.log.read_text():
             self.fault("a traceback")
-        state = checkpoints.newest(self.folder / "checkpoints") if (self.folder / "checkpoints").exists() else None
+        state = checkpoint.newest(self.folder / "checkpoints") if (self.folder / "checkpoints").exists() else None
         iteration = state["iteration"] if state else -1
         if iteration < self.newest:
             self.fault(f"the checkpoint of iteration {self.newest} is lost: the newest is of {iteration}")
@@ -157,7 +159,7 @@ def is_same(one: object, other: object) -> bool:
 
 def compare(victim: Victim, reference: Path) -> None:
     """Count a finished run as identical to the uninterrupted one, or not."""
-    states = [checkpoints.newest(folder / "checkpoints") for folder in (victim.folder, reference)]
+    states = [checkpoint.newest(folder / "checkpoints") for folder in (victim.folder, reference)]
     logs = [rows_of(folder) for folder in (victim.folder, reference)]
     if not is_same(*states):
         victim.fault("the last checkpoint differs from the uninterrupted run's")

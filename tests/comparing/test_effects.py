@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from comparing.by_hand import regularizers, run
 
-from regen.comparing import effects
-from regen.comparing.gather import gather
-from regen.comparing.group import compare_runs
-from regen.comparing.paths import front, paths, places
+from regen.comparison import effects
+from regen.comparison.lambda_paths import front, paths, places
+from regen.comparison.load_runs import gather
+from regen.comparison.run_group import compare_runs
 
 LEVELS = {"loss": ["hinge", "minimax"], "lambda_d": ["0", "1", "10"]}
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_told_is_said(cells, words):
 
 def sweep(path, strengths=(10, 0, 0.1, 1), losses=("Hinge",), seeds=2):
     for i, (strength, loss, seed) in enumerate(itertools.product(strengths, losses, range(seeds))):
-        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.adversarial.{loss}"}}
         run(path / f"{i}", fd=3 + strength + (loss == "Hinge"), seed=seed, **chosen)
     return compare_runs(gather(path)[0])
 

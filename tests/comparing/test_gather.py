@@ -5,7 +5,7 @@ import logging
 import pytest
 from comparing.by_hand import run
 
-from regen.comparing.gather import common_folder, gather
+from regen.comparison.load_runs import common_folder, gather
 from regen.errors import ConfigError
 
 

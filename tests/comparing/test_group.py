@@ -10,12 +10,12 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from scipy.stats import ttest_ind, ttest_rel
 
-from regen.comparing.differences import difference
-from regen.comparing.gather import gather
-from regen.comparing.group import compare_runs, is_higher, summary
+from regen.comparison.load_runs import gather
+from regen.comparison.paired_difference import difference
+from regen.comparison.run_group import compare_runs, is_higher, summary
 from regen.errors import ConfigError
-from regen.page.words import words
-from regen.runs import ROOT
+from regen.metrics.glossary import words
+from regen.utils.project import ROOT
 
 
 def compared(path, *asked, **options):

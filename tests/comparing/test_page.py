@@ -14,14 +14,15 @@ from PIL import Image
 from reading import Read
 from rich.console import Console
 
-from regen import comparing, config
-from regen.comparing import plots
-from regen.comparing.gather import gather
-from regen.comparing.group import Summary, compare_runs
-from regen.comparing.making import FIGURES
-from regen.comparing.table import plus_minus, shown
+from regen.comparison.comparison_table import plus_minus, shown
+from regen.comparison.load_runs import gather
+from regen.comparison.run_group import Summary, compare_runs
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
-from regen.runs import ROOT, register_resolvers
+from regen.report import compare, comparison_plots
+from regen.report.compare import FIGURES
+from regen.utils.project import ROOT
 
 register_resolvers()
 
@@ -34,7 +35,7 @@ def sweep(tmp_path_factory):
         fd = 3 + abs(strength - 0.1) + (loss == "Hinge") + seed / 10
         status = {14: "diverged", 15: "running"}.get(i, "finished")
         figures = {"train/fd": fd - 0.5, "gap": 0.3 - strength / 50, "gap/auc": 0.7}
-        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.adversarial.{loss}"}}
         path = run(folder / f"{i}", fd, seed, status, figures=figures, curve=(2 * fd, fd), speed=900 + i, **chosen)
         if seed == 0:
             Image.new("L", (16, 16), 10 * i).save(path / "samples.png")
@@ -46,7 +47,7 @@ def sweep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(sweep):
-    return comparing.write(sweep).read_text()
+    return compare.write(sweep).read_text()
 
 
 def drawn(folder, width, **options):
@@ -92,7 +93,7 @@ def test_colours_follow_the_scheme_of_the_page(text):
 
 
 def test_numbers_on_an_axis_keep_their_digits():
-    made = plots.drawn("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
+    made = comparison_plots.drawn("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
     assert ">0.0125<" in made
 
 
@@ -141,8 +142,8 @@ def test_a_mean_has_the_digits_that_its_error_allows(found, told):
 def test_the_command_prints_a_table_and_says_where_the_page_is(sweep, tmp_path, capsys):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("compare", [f"runs={sweep}", f"out={tmp_path}/new", "figures=[gap]"])
-    config.check_compare(cfg)
-    assert comparing.compare(cfg) == pytest.approx(3.05)
+    validate.check_compare(cfg)
+    assert compare.compare(cfg) == pytest.approx(3.05)
     told = capsys.readouterr().out
     assert "16 runs, best val/fd first" in told
     assert f"page     {tmp_path}/new/compare.html" in told
@@ -153,13 +154,13 @@ def test_without_runs_it_says_what_to_type():
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("compare", [])
     with pytest.raises(ConfigError, match=r"which runs\? Type runs=outputs/sweeps/NAME"):
-        config.check_compare(cfg)
+        validate.check_compare(cfg)
 
 
 def test_two_runs_compare(tmp_path):
     run(tmp_path / "0", 3.0)
     run(tmp_path / "1", 2.0, regularizer=regularizers(r1=1))
-    words = Read(comparing.write(tmp_path).read_text()).text
+    words = Read(compare.write(tmp_path).read_text()).text
     assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 seed." in words
     assert "+1" in words
     assert "Curves : nothing was measured more than once" in words
@@ -168,7 +169,7 @@ def test_two_runs_compare(tmp_path):
 def test_runs_that_have_all_diverged_make_a_page(tmp_path):
     for seed in range(2):
         run(tmp_path / f"{seed}", None, seed, "diverged")
-    assert "No run has finished with val/fd" in comparing.write(tmp_path).read_text()
+    assert "No run has finished with val/fd" in compare.write(tmp_path).read_text()
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def memorizing(tmp_path):
 
 
 def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
-    words = Read(comparing.write(memorizing).read_text()).text
+    words = Read(compare.write(memorizing).read_text()).text
     assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Its runs say: generalizes." in words
     assert "Passed over : lambda_d=0 (number 4, 3 of 3 runs memorize)." in words
     assert (
@@ -196,7 +197,7 @@ def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
 
 
 def test_the_table_for_programs_says_which_settings_are_passed_over(memorizing):
-    comparing.write(memorizing)
+    compare.write(memorizing)
     rows = list(csv.DictReader((memorizing / "compare.csv").read_text().splitlines()))
     assert [(row["lambda_d"], row["best"], row["passed_over"]) for row in (rows[0], rows[-1])] == [
         ("1", "True", ""),
@@ -216,37 +217,37 @@ def test_the_terminal_says_which_settings_are_passed_over(memorizing, width):
 def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tmp_path, capsys):
     for strength in (0, 1):
         run(tmp_path / f"{strength}", 2.0 - strength, regularizer=regularizers(r1=strength), kind="memorizes")
-    words = Read(comparing.write(tmp_path).read_text()).text
+    words = Read(compare.write(tmp_path).read_text()).text
     assert "No setting is best: of each, at least half of the finished runs memorize." in words
     assert "★ lambda_d" not in words
     assert "no setting is best: of each, at least half of the finished runs memorize" in drawn(tmp_path, 200)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("compare", [f"runs={tmp_path}"])
-    assert math.isnan(comparing.compare(cfg))
+    assert math.isnan(compare.compare(cfg))
     assert "no setting is best" in capsys.readouterr().out
 
 
 def test_effects_on_a_distance_are_warned_of_where_runs_memorize(tmp_path):
     for i, (strength, loss, seed) in enumerate(itertools.product((0, 1), ("Hinge", "Minimax"), range(2))):
-        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.adversarial.{loss}"}}
         for monitor in ("val/fd", "val/generalization"):
             kind = "memorizes" if strength == 0 else "generalizes"
             place = tmp_path / monitor.replace("/", "-") / f"{i}"
             run(place, 1.0 + strength + seed / 10, seed, kind=kind, monitor=monitor, **chosen)
     warned = "4 runs memorize and count here like the others: copies may improve val/fd"
-    assert warned in Read(comparing.write(tmp_path / "val-fd").read_text()).text
-    assert "memorize and count" not in comparing.write(tmp_path / "val-generalization").read_text()
+    assert warned in Read(compare.write(tmp_path / "val-fd").read_text()).text
+    assert "memorize and count" not in compare.write(tmp_path / "val-generalization").read_text()
 
 
 def test_a_figure_of_which_more_is_better_and_that_is_negative_makes_a_whole_page(tmp_path):
     for i, (strength, loss, seed) in enumerate(itertools.product((0, 0.1, 1, 10), ("Hinge", "Minimax"), range(2))):
         value = 0.5 - abs(strength - 0.1) - 0.3 * (loss == "Hinge") + seed / 100  # from 0.5 to -9.7
-        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.{loss}"}}
+        chosen = {"regularizer": regularizers(r1=strength), "loss": {"_target_": f"regen.losses.adversarial.{loss}"}}
         figures = {"gap": 0.1 + strength / 100, "val/skill": value}
         folder = tmp_path / f"{i}"
         run(folder, value, seed, monitor="val/generalization", figures=figures, curve=(-2.0, value), **chosen)
         Image.new("L", (16, 16), 10 * i).save(folder / "samples.png")
-    text = comparing.write(tmp_path).read_text()
+    text = compare.write(tmp_path).read_text()
     page = Read(text)
     assert "left_out" not in page.ids
     assert "Best val/generalization: lambda_d=0.1 loss=minimax with 0.505 ± 0.005 over 2 seeds." in page.text
@@ -257,17 +258,17 @@ def test_a_figure_of_which_more_is_better_and_that_is_negative_makes_a_whole_pag
 
 def test_mean_curves_are_where_all_seeds_are_known():
     lines = [[(1, 1.0), (2, 5.0), (3, 9.0)], [(1, 3.0), (2, float("nan"))]]
-    assert plots.mean_curve(lines) == [(1, 2.0, 1.0)]
+    assert comparison_plots.mean_curve(lines) == [(1, 2.0, 1.0)]
 
 
 def test_after_a_multirun_nothing_fails(tmp_path, caplog):
-    assert comparing.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
+    assert compare.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
     run(tmp_path / "two" / "0")
     path = run(tmp_path / "two" / "1")
     (path / "config.yaml").write_text((path / "config.yaml").read_text().replace("val/fd", "val/kd"))
     (path / "result.json").unlink()
     with caplog.at_level(logging.WARNING):
-        assert comparing.write(tmp_path / "two") is None
-        assert comparing.write(tmp_path / "nothing") is None
+        assert compare.write(tmp_path / "two") is None
+        assert compare.write(tmp_path / "nothing") is None
     assert "the runs were judged by different figures" in caplog.text
     assert "no run there" in caplog.text

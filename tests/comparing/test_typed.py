@@ -4,7 +4,7 @@ from comparing.by_hand import TARGETS, regularizers
 from omegaconf import OmegaConf
 from test_configs import composed
 
-from regen.comparing.typed import settings, text
+from regen.comparison.config_diff import settings, text
 
 
 def config(regularizer=None, **others):
@@ -45,7 +45,7 @@ def test_regularizers_that_were_swept_along_with_their_strength_always_tell_it()
 
 
 def test_options_of_groups_are_told_by_their_names():
-    runs = [config(loss={"_target_": f"regen.losses.{name}"}) for name in ("Hinge", "LeastSquares", "Mine")]
+    runs = [config(loss={"_target_": f"regen.losses.adversarial.{name}"}) for name in ("Hinge", "LeastSquares", "Mine")]
     assert [one["loss"] for one in settings(runs)] == ["hinge", "least_squares", "Mine"]
 
 
@@ -68,7 +68,7 @@ def test_encoders_of_two_sizes_are_told_apart():
 
 def test_the_first_are_regularizers_with_their_strengths():
     runs = [
-        config(regularizers(r1=value), loss={"_target_": f"regen.losses.{name}"}, max_iterations=length)
+        config(regularizers(r1=value), loss={"_target_": f"regen.losses.adversarial.{name}"}, max_iterations=length)
         for value, name, length in ((1, "Hinge", 100), (2, "Minimax", 200))
     ]
     assert list(settings(runs)[0]) == ["lambda_d", "loss", "max_iterations"]

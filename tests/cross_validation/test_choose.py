@@ -10,7 +10,7 @@ import yaml
 from cross_validation.choice_by_hand import FIT, chosen, typed
 from forking import killed_when
 
-from regen.runs import ROOT
+from regen.utils.project import ROOT
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html", "summary.csv", "compare.html")
 TWO = ("n_jobs=1", "folds=2", "rounds=2")

@@ -7,10 +7,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regen import config
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
 from regen.cross_validation import parse
 from regen.cross_validation.sweep_name import OWN, with_name
-from regen.runs import ROOT, register_resolvers
+from regen.utils.project import ROOT
 
 CONF = ROOT / "conf"
 PLACES = ("README.md", "docs/choose.md", "docs/vae.md", "conf/choose.yaml")
@@ -31,10 +32,10 @@ def test_a_command_asks_for_fits_that_can_be_trained(command):
         given = [*presets.get("typed", []), *overrides]
         if "search" in presets and choice.search is None:
             choice.search = presets.search
-        config.check_choose(choice)
+        validate.check_choose(choice)
         for one in parse.candidates(parse.parsed(given), NODES, "none", choice):
             for strength in (one.strengths[0], one.strengths[-1]):
-                config.check(compose("train", one.overrides(strength)))
+                validate.check(compose("train", one.overrides(strength)))
     assert with_name(overrides)[-1].startswith("sweep=")
 
 

@@ -10,13 +10,14 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
+from regen.config.resolvers import register_resolvers
 from regen.cross_validation.evaluations import (
     Evaluations,
     choose_training_length,
     evaluation_interval,
     read_evaluations,
 )
-from regen.runs import ROOT, register_resolvers
+from regen.utils.project import ROOT
 
 MONITOR = "val/generalization"
 

@@ -13,7 +13,7 @@ from regen.cross_validation.score_table import Round, Score, Table
 from regen.cross_validation.selection import best, one_standard_error
 from regen.cross_validation.significance import Claim, claim
 from regen.cross_validation.strength_grid import grid
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 STRENGTHS = [(value,) for value in grid(0.1, 100, 7)]  # 0, and half decades
 BEST, ROUNDS = 3.2, 15

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from regen.cross_validation import parse
 from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError
-from regen.runs import ROOT
+from regen.utils.project import ROOT
 
 NODES = parse.options(sorted((ROOT / "conf/regularizer").glob("*.yaml")))
 

@@ -4,7 +4,7 @@ import pytest
 
 from regen.cross_validation.racing import Race
 from regen.cross_validation.score_table import Fit, Round, Score
-from regen.randomness import Draws, permutation
+from regen.utils.randomness import Draws, permutation
 
 STRENGTHS = [(0.0,), (0.1,), (1.0,)]
 ROUNDS = [Round(r, r) for r in range(15)]

@@ -8,7 +8,7 @@ from cross_validation.test_score_table import NAN, memorizing, table
 
 from regen.cross_validation.regularization_path import path, standard_error
 from regen.cross_validation.score_table import Fit, Score, Table
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 
 def test_a_point_has_the_means_and_with_one_seed_the_usual_standard_error():

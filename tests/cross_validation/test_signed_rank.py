@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import wilcoxon
 
 from regen.cross_validation.signed_rank import chance, hodges_lehmann, signed_ranks, signs
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 
 @pytest.mark.parametrize("n", [1, 5, 12, 30])

@@ -10,7 +10,7 @@ from scipy.stats import rankdata, wilcoxon
 
 from regen.cross_validation.selection import best
 from regen.cross_validation.significance import claim, confidence_set, p_value, rounds_needed
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 FIVE = [5.0, 6.0, 7.0, 8.0, 9.0]
 LEVEL = 0.05

@@ -2,9 +2,9 @@
 
 import pytest
 
-from regen.catalogue import passports
 from regen.cross_validation.strength_grid import NOT_OFF_AT_ZERO, grid, grids, refined
 from regen.errors import ConfigError
+from regen.report.regularizer_docs import passports
 
 
 def test_a_grid_has_zero_and_equal_ratios():

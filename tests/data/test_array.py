@@ -7,14 +7,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from regen.build import build
+from regen.config.instantiate import build
 from regen.data.array import fingerprint
 from regen.data.images import Images
 from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.metrics.copies import CopySearch
+from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
-from regen.metrics.seen import Seen
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "array.yaml"
 NOISE = np.random.default_rng(0)

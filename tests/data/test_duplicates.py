@@ -11,7 +11,7 @@ from PIL import Image
 from regen.data.duplicates import NearDuplicates, find_near_duplicates, warn_of_near_duplicates
 from regen.data.images import Images
 from regen.data.split import Split
-from regen.randomness import generator
+from regen.utils.randomness import generator
 
 
 def pictures(count: int, first: int = 0, size: int = 32) -> np.ndarray:

@@ -11,7 +11,7 @@ from regen.data.folder import folder
 from regen.data.groups import read_groups
 from regen.data.units import Units
 from regen.errors import ConfigError
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 USE = {"batch_size": 2, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 KEYS = {"image_size": 8, "channels": 3, "in_memory_bytes": 2**31, "validation": 0.2, "test": 0.2}

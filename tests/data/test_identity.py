@@ -13,7 +13,7 @@ from regen.data.array_cache import caching_in
 from regen.data.folder import fingerprint, folder, scan
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.randomness import generator
+from regen.utils.randomness import generator
 
 USE = {"batch_size": 2, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 KEYS = {"image_size": 8, "channels": 3, "in_memory_bytes": 2**31, "validation": 0.15, "test": 0.15}

@@ -10,16 +10,16 @@ from drawing import Drawing
 from regen.data import mixtures
 from regen.data.digits import digits
 from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
+from regen.metrics.discriminator_scores import Scores
 from regen.metrics.evaluator import Evaluator
+from regen.metrics.feature_variance import Spread
 from regen.metrics.features import Own
-from regen.metrics.frechet import FrechetDistance
-from regen.metrics.kernel import KernelDistance
-from regen.metrics.manifold import PrecisionRecall
+from regen.metrics.frechet_distance import FrechetDistance
+from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.memorization import Memorization
 from regen.metrics.missing_modes import MissingModes
-from regen.metrics.scores import Scores
-from regen.metrics.spread import Spread
-from regen.randomness import Draws
+from regen.metrics.precision_recall import PrecisionRecall
+from regen.utils.randomness import Draws
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}
 METRICS = (FrechetDistance, KernelDistance, lambda: PrecisionRecall(3), Spread, Memorization, MissingModes, Scores)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from regen.data.digits import digits
 from regen.data.shapes import shapes
 from regen.errors import ConfigError
+from regen.metrics.base import Look
 from regen.metrics.disentanglement import (
     Disentanglement,
     binned,
@@ -24,10 +25,9 @@ from regen.metrics.disentanglement import (
     sap,
 )
 from regen.metrics.evaluator import is_higher_better
-from regen.metrics.metric import Look
-from regen.metrics.seen import Seen
-from regen.randomness import Draws
-from regen.runs import read_json
+from regen.metrics.image_set import Seen
+from regen.utils.json_files import read_json
+from regen.utils.randomness import Draws
 
 USE = {"batch_size": 8, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 GRID = torch.cartesian_prod(torch.arange(3), torch.arange(4), torch.arange(5)).repeat(20, 1)  # (1200, 3)

@@ -9,9 +9,9 @@ from torch import nn
 from regen.data import mixtures
 from regen.data.digits import digits
 from regen.errors import ConfigError
-from regen.metrics.diversity import Diversity, similarity
-from regen.metrics.seen import Seen
-from regen.randomness import Draws, permutation
+from regen.metrics.image_set import Seen
+from regen.metrics.ms_ssim import Diversity, similarity
+from regen.utils.randomness import Draws, permutation
 
 USE = {"batch_size": 64, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 

@@ -9,13 +9,13 @@ import torch
 from tiny import make_gan, make_vae
 from torch import Tensor, nn
 
+from regen.core.objective import Objective
 from regen.errors import ConfigError
+from regen.metrics.base import Look
 from regen.metrics.elbo import ELBO
-from regen.metrics.metric import Look
-from regen.metrics.seen import Seen
-from regen.objective import Objective
-from regen.regularizers.codes import KL
-from regen.vae import VAE
+from regen.metrics.image_set import Seen
+from regen.models.vae import VAE
+from regen.regularizers.latent_codes import KL
 
 N = 4000
 

@@ -9,16 +9,16 @@ from drawing import Drawing
 
 from regen.data.digits import digits
 from regen.errors import ConfigError
-from regen.metrics.diversity import Diversity
+from regen.metrics.discriminator_scores import Scores
 from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, monitored, names, ranked, renamed
 from regen.metrics.features import Own
-from regen.metrics.frechet import FrechetDistance
-from regen.metrics.kernel import KernelDistance
-from regen.metrics.manifold import PrecisionRecall
+from regen.metrics.frechet_distance import FrechetDistance
+from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.memorization import Memorization
-from regen.metrics.mixtures import ModeCoverage
-from regen.metrics.scores import Scores
-from regen.randomness import Draws
+from regen.metrics.mixture_modes import ModeCoverage
+from regen.metrics.ms_ssim import Diversity
+from regen.metrics.precision_recall import PrecisionRecall
+from regen.utils.randomness import Draws
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import scipy.linalg
 import torch
 
-from regen.metrics.frechet import FrechetDistance, frechet_distance
-from regen.randomness import Draws
+from regen.metrics.frechet_distance import FrechetDistance, frechet_distance
+from regen.utils.randomness import Draws
 
 
 def test_a_set_is_at_no_distance_from_itself():

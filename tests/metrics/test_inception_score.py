@@ -13,10 +13,10 @@ from regen.data import mixtures
 from regen.data.digits import digits
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.metrics.features.own import FeatureNet
+from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.image_set import Seen
 from regen.metrics.inception_score import InceptionScore
-from regen.metrics.seen import Seen
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 USE = {"batch_size": 64, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from regen.metrics.kernel import KernelDistance, kernel_distance
-from regen.randomness import Draws, permutation
+from regen.metrics.kernel_distance import KernelDistance, kernel_distance
+from regen.utils.randomness import Draws, permutation
 
 
 def normal(name: str, n: int, d: int = 8, repeat: int = 0) -> torch.Tensor:

@@ -5,8 +5,8 @@ import torch
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
 from regen.errors import ConfigError
-from regen.metrics.manifold import DensityCoverage, PrecisionRecall, radii, squared_distances
-from regen.randomness import Draws, permutation
+from regen.metrics.precision_recall import DensityCoverage, PrecisionRecall, radii, squared_distances
+from regen.utils.randomness import Draws, permutation
 
 
 def normal(name: str, n: int, d: int = 8) -> torch.Tensor:

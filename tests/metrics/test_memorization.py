@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from regen.data.digits import digits
 from regen.data.split import Split
+from regen.metrics.base import Look
+from regen.metrics.confidence_intervals import difference, exact_interval, jackknife
 from regen.metrics.copies import CopySearch
-from regen.metrics.intervals import difference, exact_interval, jackknife
+from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization, z_of_mann_whitney
-from regen.metrics.metric import Look
-from regen.metrics.seen import Seen
-from regen.randomness import Draws, permutation
+from regen.utils.randomness import Draws, permutation
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}
 

@@ -12,21 +12,21 @@ import torch.multiprocessing as mp
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from regen.build import build
+from regen.config.instantiate import build
 from regen.data.mixtures import ring
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.metrics.diversity import Diversity
-from regen.metrics.features.own import FeatureNet
-from regen.metrics.frechet import FrechetDistance
+from regen.metrics.base import Comparison, Look, SampleMetric, Solo
+from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.frechet_distance import FrechetDistance
+from regen.metrics.image_set import Seen
 from regen.metrics.inception_score import InceptionScore
-from regen.metrics.kernel import KernelDistance
-from regen.metrics.manifold import DensityCoverage, PrecisionRecall
-from regen.metrics.metric import Comparison, Look, SampleMetric, Solo
-from regen.metrics.seen import Seen
-from regen.metrics.sliced import SlicedWasserstein
-from regen.randomness import Draws, seeded
-from regen.runs import ROOT
+from regen.metrics.kernel_distance import KernelDistance
+from regen.metrics.ms_ssim import Diversity
+from regen.metrics.precision_recall import DensityCoverage, PrecisionRecall
+from regen.metrics.sliced_wasserstein import SlicedWasserstein
+from regen.utils.project import ROOT
+from regen.utils.randomness import Draws, seeded
 
 OPTIONS = sorted((ROOT / "conf/metrics").glob("*.yaml"))
 

@@ -7,7 +7,7 @@ from drawing import Drawing
 from regen.data.digits import digits
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Own
-from regen.metrics.kernel import KernelDistance
+from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.missing_modes import MissingModes
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}

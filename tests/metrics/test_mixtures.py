@@ -9,7 +9,7 @@ from drawing import Drawing
 from regen.data import mixtures
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Own
-from regen.metrics.mixtures import ModeCoverage, reverse_kl
+from regen.metrics.mixture_modes import ModeCoverage, reverse_kl
 
 
 @pytest.fixture(scope="module")

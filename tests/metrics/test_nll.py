@@ -12,18 +12,18 @@ import torch.multiprocessing as mp
 from tiny import make_gan, make_vae
 from torch import Tensor, nn
 
+from regen.core.objective import Objective
 from regen.errors import ConfigError
-from regen.likelihoods import IWAE, Bernoulli, CrossEntropy
-from regen.memory import forget_peak, peak_mb
+from regen.losses.likelihoods import IWAE, Bernoulli, CrossEntropy
 from regen.metrics import nll
-from regen.metrics.metric import Look
+from regen.metrics.base import Look
+from regen.metrics.image_set import Seen
 from regen.metrics.nll import NLL
-from regen.metrics.seen import Seen
+from regen.models.vae import VAE
 from regen.networks import mlp
-from regen.objective import Objective
 from regen.regularizers.aggregate import MMD
-from regen.regularizers.codes import KL
-from regen.vae import VAE
+from regen.regularizers.latent_codes import KL
+from regen.utils.memory import forget_peak, peak_mb
 
 
 def vae(shift: float = 0.2, stretch: float = 1.3) -> VAE:

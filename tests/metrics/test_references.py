@@ -14,11 +14,11 @@ from torch import nn
 from regen.data.images import Images
 from regen.data.mixtures import grid
 from regen.data.split import Files, Split
-from regen.metrics import references
+from regen.metrics import reference_features
 from regen.metrics.features.plane import Plane
-from regen.metrics.references import Reference, reference
-from regen.metrics.seen import Seen
-from regen.randomness import Draws, seeded
+from regen.metrics.image_set import Seen
+from regen.metrics.reference_features import Reference, reference
+from regen.utils.randomness import Draws, seeded
 
 
 class Counting(nn.Module):
@@ -54,7 +54,7 @@ def test_features_are_computed_once_and_are_what_they_would_be(tmp_path):
     again = reference(data_of(), "train", second, tmp_path).features
     assert features.equal(again)
     assert features.equal(Seen(data_of().train, Counting()).features)
-    assert (first.shown, second.shown) == ([20], [references.CHECKED])
+    assert (first.shown, second.shown) == ([20], [reference_features.CHECKED])
     (file,) = tmp_path.glob("references/*.pt")
     assert file.name.startswith("noise-train-")
 
@@ -160,7 +160,7 @@ def test_what_was_asked_for_longest_ago_makes_room(tmp_path, monkeypatch):
     folder = tmp_path / "references"
     for age, file in enumerate(sorted(folder.glob("*.pt"))):
         os.utime(file, ns=(age, age))  # train, then validation
-    monkeypatch.setattr(references, "MOST", 2 * max(file.stat().st_size for file in folder.glob("*.pt")))
+    monkeypatch.setattr(reference_features, "MOST", 2 * max(file.stat().st_size for file in folder.glob("*.pt")))
     reference(data, "train", Counting(), tmp_path).features  # noqa: B018
     reference(data, "test", Counting(), tmp_path).features  # noqa: B018
     assert {file.name.split("-")[1] for file in folder.glob("*.pt")} == {"train", "test"}

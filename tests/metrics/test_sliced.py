@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from regen.errors import ConfigError
-from regen.metrics.seen import Seen
-from regen.metrics.sliced import SlicedWasserstein, squared_wasserstein
-from regen.randomness import Draws, permutation
+from regen.metrics.image_set import Seen
+from regen.metrics.sliced_wasserstein import SlicedWasserstein, squared_wasserstein
+from regen.utils.randomness import Draws, permutation
 
 
 def normal(name: str, n: int, *shape: int) -> torch.Tensor:

@@ -5,10 +5,10 @@ import torch
 from tiny import images, make_gan
 from torch import Tensor
 
-from regen.randomness import Draws
 from regen.regularizers.adaptive import ADA, APA
 from regen.regularizers.augment import InstanceNoise
 from regen.regularizers.gradients import R1
+from regen.utils.randomness import Draws
 
 BATCH = 20_000
 

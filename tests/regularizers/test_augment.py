@@ -7,8 +7,8 @@ import torch
 from tiny import images, make_gan
 
 from regen.errors import ConfigError
-from regen.randomness import Draws
 from regen.regularizers.augment import DiffAugment, InstanceNoise
+from regen.utils.randomness import Draws
 
 NAMES = ("brightness", "saturation", "contrast", "translation", "cutout")
 NOTHING = dict.fromkeys(NAMES, 0.0)

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.networks import dcgan, mlp, resnet
-from regen.randomness import seeded
 from regen.regularizers.augment import DiffAugment, InstanceNoise
-from regen.regularizers.batches import Deviation, MinibatchStd, Packing
 from regen.regularizers.features import Rotation
 from regen.regularizers.gradients import R1, R1R2, R2, JSReg
 from regen.regularizers.interpolates import WganGP
+from regen.regularizers.minibatch import Deviation, MinibatchStd, Packing
 from regen.regularizers.scores import Mixup
+from regen.utils.randomness import seeded
 
 PAIRS = pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 COLOUR = (3, 16, 16)

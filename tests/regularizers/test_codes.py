@@ -14,10 +14,10 @@ from tiny import images, make_vae
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from regen import distributed
+from regen.core import distributed
 from regen.errors import ConfigError
 from regen.regularizers.aggregate import DIP, DIPII
-from regen.regularizers.codes import KL, Capacity, CodeL2, FreeBits
+from regen.regularizers.latent_codes import KL, Capacity, CodeL2, FreeBits
 
 
 def test_the_kl_is_that_of_torch_summed_over_the_code():

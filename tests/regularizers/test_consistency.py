@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.networks import mlp
-from regen.randomness import Draws, seeded
 from regen.regularizers.augment import DiffAugment, flipped, shifted
 from regen.regularizers.consistency import BCR, CR, ZCR
 from regen.regularizers.form import SpectralNorm
+from regen.utils.randomness import Draws, seeded
 
 
 def changed(given: Tensor, rng: Draws, pad: int = 1) -> Tensor:

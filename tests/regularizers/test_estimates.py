@@ -10,13 +10,13 @@ from critics import Attention, Quadratic, gradients, normal
 from tiny import images, linear_critic, make_step
 from torch import Tensor, nn
 
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
-from regen.randomness import Draws
-from regen.regularizer import Regularizer
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.estimates import ApproximateR1, JvpR1
 from regen.regularizers.gradients import R1
-from regen.step import GANStep
+from regen.utils.randomness import Draws
 
 DRAWS = 400
 

@@ -11,12 +11,13 @@ from omegaconf import OmegaConf
 from options import CONF, OF_CODES, OPTIONS, neutral, regularizers
 from tiny import images, make_gan, make_step, same, weights
 
-from regen import checkpoints, config
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
+from regen.core import checkpoint
 from regen.errors import ConfigError
-from regen.losses import Nonsaturating
+from regen.losses.adversarial import Nonsaturating
 from regen.networks import dcgan, resnet
-from regen.randomness import permutation, seeded
-from regen.runs import register_resolvers
+from regen.utils.randomness import permutation, seeded
 
 NAMES = [name for name in OPTIONS if name != "none" and name not in OF_CODES]
 PLACES = ("attach", "augment", "for_g", "for_d", "after_update")
@@ -127,11 +128,11 @@ def test_its_unweighted_values_are_recorded_under_its_name(name):
 def test_its_state_is_in_the_checkpoint(name):
     before = trained(name)
     file = io.BytesIO()
-    torch.save(checkpoints.state_of(before), file)
+    torch.save(checkpoint.state_of(before), file)
     file.seek(0)
     restored = make_gan(regularizers=regularizers(name), seed=0)
     go_on(restored, 1)  # whatever it had learnt is to be replaced
-    checkpoints.restore(restored, torch.load(file, weights_only=True))
+    checkpoint.restore(restored, torch.load(file, weights_only=True))
     assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
 
 
@@ -170,7 +171,7 @@ def test_all_options_compose_and_pass_the_checks_beside_each_other():
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", [f"regularizer=[{','.join(OPTIONS)}]"])
-    config.check(cfg)
+    validate.check(cfg)
     assert list(cfg.regularizer) == [name for name in OPTIONS if name != "none"]
     for name, node in cfg.regularizer.items():
         alone = OmegaConf.load(OPTIONS[name])  # refers to no other's values

@@ -8,9 +8,9 @@ import torch
 from options import OF_CODES, OPTIONS, neutral, regularizers
 from tiny import images, make_vae, same, weights
 
-from regen import checkpoints
+from regen.core import checkpoint
 from regen.errors import ConfigError
-from regen.making import check_step
+from regen.models.build_model import check_step
 from regen.regularizers.weights import sparsity
 
 # On the decoder as on a GAN's generator
@@ -97,10 +97,10 @@ def test_at_strength_0_it_is_an_autoencoder_bit_for_bit(name):
 def test_its_state_is_in_the_checkpoint(name):
     before = trained(name)
     file = io.BytesIO()
-    torch.save(checkpoints.state_of(before), file)
+    torch.save(checkpoint.state_of(before), file)
     file.seek(0)
     restored = trained(name, iterations=1)  # whatever it had learnt is to be replaced
-    checkpoints.restore(restored, torch.load(file, weights_only=True))
+    checkpoint.restore(restored, torch.load(file, weights_only=True))
     assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
 
 

@@ -6,12 +6,12 @@ from by_hand import assert_same_gradients, nets, step_of
 from tiny import images, linear_critic, make_gan, make_step
 from torch import Tensor, nn
 
+from regen.core.forward import last_layer
 from regen.errors import ConfigError
-from regen.passes import last_layer
-from regen.randomness import seeded
-from regen.regularizers.batches import MinibatchStd, Packing
 from regen.regularizers.features import FeatureMatching, PullingAway, Rotation
 from regen.regularizers.form import SpectralNorm
+from regen.regularizers.minibatch import MinibatchStd, Packing
+from regen.utils.randomness import seeded
 
 
 def features(discriminator: nn.Module, seen: Tensor) -> Tensor:

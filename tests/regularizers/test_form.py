@@ -5,9 +5,9 @@ import torch
 from tiny import images, make_gan
 from torch import nn
 
+from regen.core.forward import LAYERS
 from regen.errors import ConfigError
 from regen.networks import dcgan
-from regen.passes import LAYERS
 from regen.regularizers.form import SpectralNorm, WeightNorm
 
 

@@ -9,15 +9,21 @@ from critics import Attention, normal
 from tiny import SHAPE, images, linear_critic, make_gan
 from torch import Tensor, nn
 
-from regen import losses
+from regen.core.objective import Objective
 from regen.errors import ConfigError
+from regen.losses import adversarial
 from regen.networks import dcgan, mlp
-from regen.objective import Objective
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.game import Consensus
 
-LOSSES = [losses.Nonsaturating, losses.Minimax, losses.Hinge, losses.Wasserstein, losses.LeastSquares]
-LOSSES += [losses.Relativistic, losses.Article]
+LOSSES = [
+    adversarial.Nonsaturating,
+    adversarial.Minimax,
+    adversarial.Hinge,
+    adversarial.Wasserstein,
+    adversarial.LeastSquares,
+]
+LOSSES += [adversarial.Relativistic, adversarial.Article]
 
 
 def consensus(player: str, step) -> Tensor:
@@ -42,7 +48,7 @@ def linear_generator() -> nn.Module:
 def test_in_the_bilinear_game_value_and_gradient_are_those_by_hand(player):
     """L_D = <w, W m - x>, L_G = -<w, W m>, m and x the means of z and of the data: half of ‖W m - x‖² + ‖w‖² ‖m‖²."""
     generator, critic = linear_generator(), linear_critic(normal(16), bias=1.0)
-    step = game(losses.Wasserstein(), player, generator, critic)
+    step = game(adversarial.Wasserstein(), player, generator, critic)
     mean, data = step.z.mean(0), step.real.flatten(1).mean(0)
     of_g, of_d = generator[0].weight.detach(), critic[1].weight.detach()[0]
     value = consensus(player, step)
@@ -89,7 +95,7 @@ def test_for_every_loss_value_and_gradient_are_those_of_the_definition(loss, pla
 @pytest.mark.parametrize("player", ["g", "d"])
 def test_the_other_players_net_learns_nothing_from_it(player):
     generator, discriminator = nets()
-    consensus(player, game(losses.Nonsaturating(), player, generator, discriminator)).backward()
+    consensus(player, game(adversarial.Nonsaturating(), player, generator, discriminator)).backward()
     own, other = (generator, discriminator) if player == "g" else (discriminator, generator)
     assert any(parameter.grad is not None and parameter.grad.any() for parameter in own.parameters())
     assert all(parameter.grad is None for parameter in other.parameters())
@@ -97,7 +103,7 @@ def test_the_other_players_net_learns_nothing_from_it(player):
 
 def test_both_players_are_asked_for_the_same_value():
     generator, discriminator = nets()
-    steps = [game(losses.Nonsaturating(), player, generator, discriminator) for player in "gd"]
+    steps = [game(adversarial.Nonsaturating(), player, generator, discriminator) for player in "gd"]
     steps[1].z = steps[0].z
     assert consensus("g", steps[0]).item() == pytest.approx(consensus("d", steps[1]).item(), rel=1e-12)
 
@@ -110,7 +116,7 @@ def test_it_damps_the_bilinear_game_which_without_it_runs_away():
         found = []
         for _ in range(40):
             for player, net in (("d", critic), ("g", generator)):
-                step = game(losses.Wasserstein(), player, generator, critic)
+                step = game(adversarial.Wasserstein(), player, generator, critic)
                 step.real, step.z = real, torch.zeros(6, 1).double()  # G is its bias alone
                 total = getattr(step.loss, f"for_{player}")(step) + strength * consensus(player, step)
                 for parameter, gradient in zip(
@@ -131,7 +137,7 @@ def test_it_leaves_the_state_of_the_nets_alone(player):
     SpectralNorm().attach(generator, discriminator)
     before = [buffer.clone() for net in (generator, discriminator) for buffer in net.buffers()]
     step = step_of(player, generator, discriminator)
-    step.loss, step.real, step.z = losses.Nonsaturating(), torch.zeros(6, 1, 16, 16), step.z.float()
+    step.loss, step.real, step.z = adversarial.Nonsaturating(), torch.zeros(6, 1, 16, 16), step.z.float()
     assert consensus(player, step) > 0
     after = [buffer for net in (generator, discriminator) for buffer in net.buffers()]
     assert before and all(map(torch.equal, before, after))
@@ -140,8 +146,8 @@ def test_it_leaves_the_state_of_the_nets_alone(player):
 @pytest.mark.parametrize("player", ["g", "d"])
 def test_it_goes_through_attention_and_compiled_nets(player):
     generator, critic = nets()[0], Attention().double()
-    expected = consensus(player, game(losses.Nonsaturating(), player, generator, critic))
-    step = game(losses.Nonsaturating(), player, generator, critic)
+    expected = consensus(player, game(adversarial.Nonsaturating(), player, generator, critic))
+    step = game(adversarial.Nonsaturating(), player, generator, critic)
     step.discriminator = torch.compile(critic, backend="aot_eager")
     value = consensus(player, step)
     assert_same_gradients(value, expected, (generator if player == "g" else critic).parameters())

@@ -9,9 +9,9 @@ from torch.autograd.functional import jacobian
 
 from regen.errors import ConfigError
 from regen.networks import dcgan
-from regen.randomness import Draws, generator, seeded
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.generator import GeneratorSlope, HessianPenalty, JacobianClamping, ModeSeeking, PathLength
+from regen.utils.randomness import Draws, generator, seeded
 
 
 def matrix(*shape: int) -> Tensor:

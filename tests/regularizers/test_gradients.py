@@ -6,10 +6,10 @@ from critics import Quadratic, flat_critic, gradients, normal
 from tiny import images, linear_critic, make_gan, make_step
 from torch import nn
 
+from regen.core.objective import Objective
 from regen.errors import ConfigError
-from regen.losses import Hinge, LeastSquares, Minimax, Nonsaturating, Relativistic, Wasserstein
+from regen.losses.adversarial import Hinge, LeastSquares, Minimax, Nonsaturating, Relativistic, Wasserstein
 from regen.networks import dcgan, mlp, resnet
-from regen.objective import Objective
 from regen.regularizers.augment import DiffAugment
 from regen.regularizers.form import SpectralNorm
 from regen.regularizers.gradients import R1, R1R2, R2, JSReg

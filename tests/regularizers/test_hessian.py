@@ -6,8 +6,8 @@ from tiny import make_step
 from torch import Tensor, nn
 from torch.autograd.functional import hessian
 
-from regen.randomness import Draws, seeded
 from regen.regularizers.generator import HessianPenalty
+from regen.utils.randomness import Draws, seeded
 
 FORM = torch.randn(8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

@@ -7,11 +7,11 @@ from critics import Quadratic, flat_critic, gradients, normal
 from tiny import images, linear_critic, make_gan, make_step
 from torch import Tensor
 
+from regen.core.objective import Objective
 from regen.errors import ConfigError
 from regen.networks import mlp
-from regen.objective import Objective
-from regen.randomness import Draws
 from regen.regularizers.interpolates import Dragan, MaxGP, WganGP, WganLP, ZeroGP
+from regen.utils.randomness import Draws
 
 KINDS = [WganGP, WganLP, ZeroGP, MaxGP, Dragan]
 BETWEEN = [WganGP, WganLP, ZeroGP, MaxGP]

@@ -10,7 +10,7 @@ from tiny import images, make_vae
 from torch import Tensor
 
 from regen.regularizers.aggregate import MMD
-from regen.regularizers.codes import KL
+from regen.regularizers.latent_codes import KL
 
 
 def by_loops(codes: Tensor, prior: Tensor) -> float:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny import SHAPE, images, make_gan, make_step
 
-from regen.losses import Nonsaturating
-from regen.regularizer import Regularizer
+from regen.core.regularizer import Regularizer
+from regen.losses.adversarial import Nonsaturating
 from regen.regularizers.consistency import CR, ZCR
 from regen.regularizers.estimates import ApproximateR1, JvpR1
 from regen.regularizers.game import Consensus

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen.randomness import generator
 from regen.regularizers.adaptive import resampled
+from regen.utils.randomness import generator
 
 QUARTER = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
 

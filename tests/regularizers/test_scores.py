@@ -9,10 +9,10 @@ from tiny import images, make_gan, make_step
 from torch import nn
 
 from regen.errors import ConfigError
-from regen.losses import Article, Hinge, Minimax, Nonsaturating, Wasserstein
-from regen.randomness import Draws
-from regen.regularizers.batches import Packing
+from regen.losses.adversarial import Article, Hinge, Minimax, Nonsaturating, Wasserstein
+from regen.regularizers.minibatch import Packing
 from regen.regularizers.scores import Drift, LabelSmoothing, LeCam, Mixup
+from regen.utils.randomness import Draws
 
 REAL, FAKE = (3.0, -1.0, 0.5, 0.25), (1.5, -2.0, 0.0, 0.75)
 

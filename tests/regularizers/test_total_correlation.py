@@ -9,8 +9,8 @@ import torch
 from codes_by_hand import LOGVAR, MEAN, normal, posterior, step_of
 from torch.distributions import Normal
 
+from regen.core.vae_step import VAEStep
 from regen.regularizers.aggregate import TotalCorrelation, TotalCorrelationStratified
-from regen.vae_step import VAEStep
 
 
 def tc_by_loops(step: VAEStep, weight) -> float:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import optuna
 
-from regen.runs import Folder
-from regen.searching.study import open_study
-from regen.searching.trials import Claim, Trials
+from regen.runs.folder import Folder
+from regen.sweeps.search.study import open_study
+from regen.sweeps.search.trials import Claim, Trials
 
 
 def study_in(folder: Path, higher: bool = False) -> optuna.Study:

@@ -3,9 +3,9 @@
 import pytest
 from searching.by_hand import done, trials_in
 
-from regen.runs import read_json
-from regen.searching import closing
-from regen.searching.trials import Trials
+from regen.sweeps.search import search_result
+from regen.sweeps.search.trials import Trials
+from regen.utils.json_files import read_json
 
 
 def searched(folder, *jobs: tuple[float, str], higher: bool = False) -> Trials:
@@ -13,7 +13,7 @@ def searched(folder, *jobs: tuple[float, str], higher: bool = False) -> Trials:
     trials = trials_in(folder, wanted=len(jobs), higher=higher)
     for claim, (value, kind) in zip(trials.claim(len(jobs)), jobs, strict=True):
         done(trials, claim, value=value, kind=kind)
-    closing.write(trials)
+    search_result.write(trials)
     return trials
 
 
@@ -29,7 +29,7 @@ def test_the_best_trial_is_one_that_does_not_memorize(tmp_path, capsys, higher, 
     assert (answer["trial"], answer["value"], answer["higher_is_better"]) == (best, values[best], higher)
     (passed_over,) = answer["passed_over"]
     assert (passed_over["trial"], passed_over["value"], passed_over["reason"]) == (0, values[0], "its run memorizes")
-    closing.show(tmp_path / "best.json")
+    search_result.show(tmp_path / "best.json")
     told = " ".join(capsys.readouterr().out.split())
     assert f"passed over │ trial 0 ({values[0]:.4g}): its run memorizes" in told
     assert f"{values[best]:.4g}, trial {best}" in told and "again python src/train.py" in told
@@ -39,7 +39,7 @@ def test_where_all_trials_memorize_none_is_recommended(tmp_path, capsys) -> None
     searched(tmp_path, (1.0, "memorizes"), (2.0, "memorizes"))
     answer = read_json(tmp_path / "best.json")
     assert "value" not in answer and "command" not in answer and len(answer["passed_over"]) == 2
-    closing.show(tmp_path / "best.json")
+    search_result.show(tmp_path / "best.json")
     told = " ".join(capsys.readouterr().out.split())
     assert "trial 0 (1), trial 1 (2): their runs memorize" in told
     assert "none is recommended: every finished trial memorizes" in told and "train.py" not in told
@@ -49,7 +49,7 @@ def test_what_is_noted_decides_where_the_folder_of_a_job_is_on_another_machine(t
     trials = searched(tmp_path, (1.0, "memorizes"), (2.0, "generalizes"))
     for result in tmp_path.glob("job_*/result.json"):
         result.unlink()
-    closing.write(trials)
+    search_result.write(trials)
     assert read_json(tmp_path / "best.json")["trial"] == 1
 
 

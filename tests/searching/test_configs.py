@@ -11,11 +11,12 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from searching.by_hand import done, study_in
 
-from regen.build import build
-from regen.runs import ROOT, register_resolvers
-from regen.searching.spaces import Choice, Real, points
-from regen.searching.study import is_higher_better_in
-from regen.searching.trials import Trials
+from regen.config.instantiate import build
+from regen.config.resolvers import register_resolvers
+from regen.sweeps.search.search_spaces import Choice, Real, points
+from regen.sweeps.search.study import is_higher_better_in
+from regen.sweeps.search.trials import Trials
+from regen.utils.project import ROOT
 
 SWEEPER = ROOT / "conf/hydra/sweeper"
 AXES = {"x": Real(0, 1), "y": Choice(["a", "b"])}
@@ -95,7 +96,8 @@ def test_a_study_has_the_direction_of_the_monitored_figure(typed, higher: bool) 
 
 def test_a_start_imports_neither_optuna_nor_torch() -> None:
     program = (
-        "import sys; sys.argv = ['train.py', '--cfg', 'job']; import train; from regen import cli; cli.run(train.main)\n"
+        "import sys; sys.argv = ['train.py', '--cfg', 'job']; import train\n"
+        "from regen.cli import entry_point; entry_point.run(train.main)\n"
         "print('loaded', *{'optuna', 'torch'} & set(sys.modules), 'hydra_plugins.regen_optuna.sweeper' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
-from regen.searching.knobs import knobs
+from regen.sweeps.search.default_spaces import knobs
 
 R1_NODE = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 10.0}
 L2_NODE = {"_target_": "regen.regularizers.outputs.L2", "lambda_g": 0.1, "lambda_d": 0.1}
@@ -29,4 +29,4 @@ def test_of_two_owners_each_strength_has_its_long_name() -> None:
 def test_what_is_typed_is_not_searched() -> None:
     assert list(found("lambda_g", l2=L2_NODE)) == ["lambda_d"]
     assert found("regularizer.r1.lambda_d", r1=R1_NODE) == {}
-    assert found(r1=R1_NODE | {"lambda_d": {"_target_": "regen.schedules.Linear"}}) == {}
+    assert found(r1=R1_NODE | {"lambda_d": {"_target_": "regen.core.schedules.Linear"}}) == {}

@@ -13,9 +13,9 @@ import pytest
 from forking import forked
 from searching.conftest import JOB, best, table
 
-from regen import runs
-from regen.runs import read_json
-from regen.searching.study import storage
+from regen.sweeps.search.study import storage
+from regen.utils.json_files import read_json
+from regen.utils.project import ROOT
 
 R1 = ("regularizer=r1", "lambda_d=tag(log,interval(0.1,100))")
 
@@ -83,7 +83,7 @@ def is_ruled_out(own: list[float], others: list[list[float]]) -> bool:
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_what_is_worse_than_the_median_of_the_others_is_pruned(search, launcher, monkeypatch) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(runs.ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
     early = [f"hydra.sweeper.pruner.n_{name}=1" for name in ("startup_trials", "warmup_steps", "min_trials")]
     side_by_side = () if launcher == "basic" else ("hydra.launcher.n_jobs=1", "hydra/launcher=joblib")
     grid = ("regularizer=r1", "lambda_d=0.1,1,10,100", "hydra/sweeper/sampler=grid")

@@ -5,7 +5,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from regen.errors import ConfigError
-from regen.searching.spaces import Choice, Real, Whole, points, read
+from regen.sweeps.search.search_spaces import Choice, Real, Whole, points, read
 
 
 def parsed(*overrides: str):

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 from searching.by_hand import done, study_in, trials_in
 
 from regen.errors import ConfigError
-from regen.searching.samplers import Grid, quasi_random
-from regen.searching.study import JOURNAL, JournalLock, home, open_study, storage
+from regen.sweeps.search.samplers import Grid, quasi_random
+from regen.sweeps.search.study import JOURNAL, JournalLock, home, open_study, storage
 
 
 def states(folder) -> list[str]:
@@ -157,7 +157,7 @@ def test_a_database_is_shared_by_folders_that_do_not_judge_each_others_trials(tm
     for folder in folders:
         folder.mkdir(parents=True)
     studies = [open_study(folder, url, [], lambda: False) for folder in folders]
-    from regen.searching.trials import Trials
+    from regen.sweeps.search.trials import Trials
 
     def trials(at: int) -> Trials:
         draw = lambda trial: [f"x={trial.suggest_float('x', 0, 1)}"]  # noqa: E731

@@ -8,9 +8,9 @@ from conftest import type_in
 from runs_by_hand import made
 
 from regen.errors import ConfigError
-from regen.finding import find_runs
-from regen.loggers import CSVLog
-from regen.safe_files import check_links, open_replacement, write_safely
+from regen.runs.csv_log import CSVLog
+from regen.runs.find import find_runs
+from regen.utils.safe_files import check_links, open_replacement, write_safely
 
 WRITTEN = ("result.json", "report.html", "curves.png", "evaluations.csv", "metrics.csv", "samples.png", "config.yaml")
 FOLDERS = ("checkpoints", "samples", "drawn", "export", ".hydra")

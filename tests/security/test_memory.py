@@ -6,10 +6,10 @@ import zipfile
 import pytest
 import torch
 
-from regen import checkpoints
+from regen.core import checkpoint
 from regen.errors import ConfigError
-from regen.sweeps.names import sweep_folder
-from regen.sweeps.typed import check
+from regen.sweeps.override_check import check
+from regen.sweeps.sweep_names import sweep_folder
 
 
 def save(path, **state) -> None:
@@ -33,7 +33,7 @@ def test_an_expanded_tensor_is_not_copied(tmp_path, tensor):
         assert path.stat().st_size < 10_000
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(ValueError, match="is damaged"):
-            checkpoints.load(path)
+            checkpoint.load(path)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
@@ -44,12 +44,12 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
         for entry in plain.infolist():
             bomb.writestr(entry.filename, plain.read(entry), zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="is damaged"):
-        checkpoints.load(tmp_path / "bomb.ckpt")
+        checkpoint.load(tmp_path / "bomb.ckpt")
 
 
 def test_tensors_that_share_memory_are_read(tmp_path):
     whole = torch.arange(12.0)
-    checkpoints.check_sizes({"a": whole, "b": whole[3:6], "c": [whole.view(3, 4).t()], "d": torch.zeros(0)})
+    checkpoint.check_sizes({"a": whole, "b": whole[3:6], "c": [whole.view(3, 4).t()], "d": torch.zeros(0)})
 
 
 @pytest.mark.parametrize("name", ["..", ".", "...", "../..", "/", "./.."])

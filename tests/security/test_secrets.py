@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regen.redaction import hide_secrets, redact, redact_values
+from regen.utils.redaction import hide_secrets, redact, redact_values
 
 URL = "postgresql://user:pa55w0rd@host:5432/db"
 

@@ -9,11 +9,11 @@ import yaml
 from omegaconf import OmegaConf
 from runs_by_hand import made
 
-from regen import cli
-from regen.comparing.gather import gather
+from regen.cli import entry_point
+from regen.comparison.load_runs import gather
 from regen.errors import ConfigError
-from regen.opened import open_run
-from regen.stored_config import escape_interpolations, plain_overrides, read_config, read_overrides, read_yaml
+from regen.runs.load import open_run
+from regen.runs.stored_config import escape_interpolations, plain_overrides, read_config, read_overrides, read_yaml
 
 HOSTILE = {
     "--config-dir=CANARY": "an option",
@@ -30,7 +30,7 @@ HOSTILE = {
     "+foo=1": "an override with +",
     "++seed=1": "an override with +",
     "~seed": "an override with ~",
-    "+regularizer.x={_target_: regen.runs._git, _args_: [init, CANARY]}": "an override with +",
+    "+regularizer.x={_target_: regen.runs.provenance._git, _args_: [init, CANARY]}": "an override with +",
     "+schedule@hydra.callbacks.x=linear": "an override with +",
     "loss@hydra.callbacks=hinge": "an override with @",
     "name=${oc.env:WANDB_API_KEY}": "an interpolation",
@@ -39,7 +39,7 @@ HOSTILE = {
     "seed=1,2": "not a plain value",
     "seed=choice(1,2)": "not a plain value",
     "lambda_d=interval(0,1)": "not a plain value",
-    "loss={_target_: regen.runs._git}": "not a plain value",
+    "loss={_target_: regen.runs.provenance._git}": "not a plain value",
     "loss=../../CANARY": "not the name of an option",
     "regularizer=[l2,../evil]": "not the name of an option",
     "data='/tmp/evil'": "not the name of an option",
@@ -144,7 +144,7 @@ def test_the_page_of_a_run_with_an_interpolation_shows_no_secret(tmp_path, monke
     path.write_text(path.read_text().replace("name: null", "name: ${oc.env:WANDB_API_KEY}"))
     monkeypatch.setattr(sys, "argv", ["report.py", f"run={tmp_path / 'run'}"])
     with contextlib.suppress(SystemExit):
-        cli.run(report.main)
+        entry_point.run(report.main)
     assert "is an interpolation" in "".join(capsys.readouterr())
     assert not any(
         "very-secret" in file.read_text(errors="replace") for file in path.parent.rglob("*") if file.is_file()

@@ -9,8 +9,8 @@ from optuna.trial import TrialState, create_trial
 from searching.by_hand import done, trials_in
 
 from regen.errors import ConfigError
-from regen.searching import closing
-from regen.searching.spaces import Choice, Real, Whole
+from regen.sweeps.search import search_result
+from regen.sweeps.search.search_spaces import Choice, Real, Whole
 
 HOSTILE = ["--config-dir=/evil", "+hydra.callbacks.x._target_=os.system", "hydra.output_subdir=../.."]
 
@@ -74,7 +74,7 @@ def test_the_best_trial_names_no_override_of_the_study_and_no_folder_elsewhere(t
         job={"home": None, "overrides": HOSTILE},
         folder="../../elsewhere",
     )
-    closing.write(trials)
+    search_result.write(trials)
     text = (tmp_path / "sweep/best.json").read_text()
     answer = json.loads(text)
     assert answer["overrides"] == ["x=0.25"] and answer["folder"] == str(tmp_path / "sweep/trial_0")
@@ -85,5 +85,5 @@ def test_own_trials_are_searched_as_before(tmp_path):
     trials = trials_in(tmp_path / "sweep", wanted=2)
     for claim in trials.claim(2):
         done(trials, claim)
-    closing.write(trials)
+    search_result.write(trials)
     assert json.loads((tmp_path / "sweep/best.json").read_text())["overrides"][0].startswith("x=0.")

@@ -9,11 +9,11 @@ from omegaconf import OmegaConf
 from runs_by_hand import made
 
 import regen
-from regen.build import build
+from regen.config.instantiate import build
+from regen.config.targets import CONF, GROUPS, group_of, resolve
+from regen.core.objective import Loss
 from regen.errors import ConfigError
-from regen.objective import Loss
-from regen.opened import open_run
-from regen.targets import CONF, GROUPS, group_of, resolve
+from regen.runs.load import open_run
 
 KEYS = (  # one for each group
     "data",
@@ -31,7 +31,7 @@ KEYS = (  # one for each group
     "hydra.sweeper.pruner",
     "regularizer.x.lambda_d",
 )
-NESTED = {"_target_": "regen.runs._git", "_args_": ["init", "CANARY"]}
+NESTED = {"_target_": "regen.runs.provenance._git", "_args_": ["init", "CANARY"]}
 
 
 def callables_of_the_package() -> list[str]:
@@ -70,8 +70,8 @@ def test_every_option_of_conf_is_listed_in_a_group_that_admits_it():
 def test_a_payload_is_refused_before_it_is_called(where, tmp_path):
     canary = tmp_path / "canary"
     for target, more in {
-        "regen.runs._git": {"_args_": ["init", str(canary)]},
-        "regen.runs.write_safely": {"path": str(canary), "content": "x"},
+        "regen.runs.provenance._git": {"_args_": ["init", str(canary)]},
+        "regen.utils.safe_files.write_safely": {"path": str(canary), "content": "x"},
         "regen.runs.Path.touch": {"self": str(canary)},
         "pathlib.Path.touch": {"self": str(canary)},
         "hydra.utils.instantiate": {"config": {"_target_": "builtins.open", "file": str(canary), "mode": "w"}},
@@ -91,11 +91,11 @@ def test_a_payload_is_refused_before_it_is_called(where, tmp_path):
         {"extra": {"deep": {"deeper": NESTED}}},
         {"extra": [1, [NESTED]]},
         {"_args_": [NESTED]},
-        {"extra": {"_target_": "regen.losses.Hinge", "_args_": [NESTED]}},
+        {"extra": {"_target_": "regen.losses.adversarial.Hinge", "_args_": [NESTED]}},
     ],
 )
 def test_a_payload_within_the_arguments_of_another_target_is_refused(nested, tmp_path):
-    node = OmegaConf.create({"_target_": "regen.losses.Hinge", **nested})
+    node = OmegaConf.create({"_target_": "regen.losses.adversarial.Hinge", **nested})
     with pytest.raises(ConfigError, match="is not admitted"):
         build(node, "loss", Loss)
 
@@ -103,7 +103,7 @@ def test_a_payload_within_the_arguments_of_another_target_is_refused(nested, tmp
 @pytest.mark.parametrize("key", ["_args_", "_partial_", "_convert_", "_recursive_", "_mine_"])
 def test_other_ways_to_call_a_target_are_refused(key):
     with pytest.raises(ConfigError, match=rf"loss\.{key} is not admitted"):
-        build(OmegaConf.create({"_target_": "regen.losses.Hinge", key: True}), "loss", Loss)
+        build(OmegaConf.create({"_target_": "regen.losses.adversarial.Hinge", key: True}), "loss", Loss)
 
 
 def test_a_run_whose_configuration_names_a_payload_is_refused_at_every_key(tmp_path):
@@ -112,15 +112,15 @@ def test_a_run_whose_configuration_names_a_payload_is_refused_at_every_key(tmp_p
     good = OmegaConf.load(path)
     for key in ("loss", "model", "slope", "network.generator", "model.optimizer_g", "regularizer.x", "model.top_k"):
         cfg = good.copy()
-        payload = {"_target_": "regen.runs._git", "_args_": ["init", str(canary)]}
+        payload = {"_target_": "regen.runs.provenance._git", "_args_": ["init", str(canary)]}
         OmegaConf.update(cfg, key, OmegaConf.create(payload), merge=False, force_add=True)
         path.write_text(OmegaConf.to_yaml(cfg))
-        with pytest.raises(ConfigError, match=r"regen\.runs\._git is not admitted"):
+        with pytest.raises(ConfigError, match=r"regen\.runs\.provenance\._git is not admitted"):
             open_run(tmp_path / "run")
     cfg = good.copy()
     cfg.data = payload
     path.write_text(OmegaConf.to_yaml(cfg))
-    with pytest.raises(ConfigError, match=r"data\._target_=regen\.runs\._git is not admitted"):
+    with pytest.raises(ConfigError, match=r"data\._target_=regen\.runs\.provenance\._git is not admitted"):
         _ = open_run(tmp_path / "run").data
     assert not canary.exists()
 
@@ -128,8 +128,8 @@ def test_a_run_whose_configuration_names_a_payload_is_refused_at_every_key(tmp_p
 OWN = """
 from pathlib import Path
 
-from regen.losses import Hinge
-from regen.objective import Loss
+from regen.losses.adversarial import Hinge
+from regen.core.objective import Loss
 
 class Mine(Hinge):
     "A loss."
@@ -157,5 +157,5 @@ def test_of_a_users_folder_classes_and_factories_of_the_right_kind_are_called(tr
     (folder / "loss/mine.yaml").write_text(f"_target_: own_{name.lower()}.{name}\n{more}")
     status = None if admitted else 78
     train("--config-dir", str(folder), "loss=mine", "max_iterations=1", status=status)
-    assert admitted or "is not a subclass of regen.objective.Loss" in capsys.readouterr().err
+    assert admitted or "is not a subclass of regen.core.objective.Loss" in capsys.readouterr().err
     assert not Path(canary).exists()

@@ -4,9 +4,10 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from regen import config
+from regen.config import validate
+from regen.config.resolvers import register_resolvers
 from regen.regularizers.gradients import R1
-from regen.runs import ROOT, register_resolvers
+from regen.utils.project import ROOT
 
 SWEEP = yaml.safe_load((ROOT / "conf/wandb_sweep.yaml").read_text())
 
@@ -31,7 +32,7 @@ def test_an_agents_command_composes_and_gives_the_strength_to_its_regularizer() 
     register_resolvers()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("train", typed[3:])
-    config.check(cfg)
+    validate.check(cfg)
     assert cfg.regularizer.r1.lambda_d == 3.2e-05
     assert cfg.monitor == SWEEP["metric"]["name"]
 

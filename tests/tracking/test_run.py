@@ -9,9 +9,9 @@ import torch
 import wandb
 from offline import inspected
 
-from regen import memory
-from regen.tracking.run import Wandb
-from regen.training import tune
+from regen.tracking.wandb_run import Wandb
+from regen.training.run import tune
+from regen.utils import memory
 
 
 def test_without_a_key_wandb_records_offline_with_name_group_tags_and_flat_config(

@@ -8,11 +8,11 @@ import pytest
 from comparing.by_hand import regularizers, run
 from offline import inspected
 
-from regen.comparing.gather import gather
-from regen.comparing.group import compare_runs
-from regen.runs import read_json
-from regen.tracking.path import Point, lines, picture, points
-from regen.tracking.sweep import Told, _summary, tell
+from regen.comparison.load_runs import gather
+from regen.comparison.run_group import compare_runs
+from regen.tracking.lambda_table import Point, lines, picture, points
+from regen.tracking.wandb_sweep import Told, _summary, tell
+from regen.utils.json_files import read_json
 
 LOGGER = {"project": "regen", "offline": None, "timeout_seconds": 20}
 TYPED = ("-m", "sweep=mine", "logger=wandb", "regularizer=l2", "seed=0", "metrics=[frechet]", "monitor=val/fd")

@@ -8,8 +8,8 @@ import pytest
 from comparing.by_hand import regularizers, run
 
 import wandb_view
-from regen import cli
-from regen.tracking.view import specification
+from regen.cli import entry_point
+from regen.tracking.saved_view import specification
 from regen.tracking.workspace import Shown, libraries, workspace
 
 ALL = Shown("regen", "", "regen", "val/recall", True, ["regularizer", "lambda_d"])
@@ -62,7 +62,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int | None:
     monkeypatch.setattr(sys, "argv", ["wandb_view.py", *overrides])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     try:
-        cli.run(wandb_view.main)
+        entry_point.run(wandb_view.main)
     except SystemExit as leaving:
         return leaving.code
     return None

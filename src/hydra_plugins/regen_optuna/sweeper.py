@@ -39,12 +39,12 @@ class Search(Sweeper):
     def sweep(self, arguments: list[str]) -> object:
         """What each job returned. Raises ConfigError on what cannot be searched."""
         from regen.errors import ConfigError
-        from regen.startup import loading
+        from regen.utils.lazy_imports import loading
 
         with loading():
             try:
                 import optuna  # noqa: F401 - here, and not at every start
             except ModuleNotFoundError as error:
                 raise ConfigError("hydra/sweeper=optuna needs Optuna: pip install 'regen[search]'") from error
-            from regen.searching.search import search
+            from regen.sweeps.search.sweeper import search
         return search(self, arguments)

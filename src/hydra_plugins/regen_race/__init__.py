@@ -26,7 +26,7 @@ class RaceSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> float:
         """The best mean held-out score."""
-        from regen.startup import loading
+        from regen.utils.lazy_imports import loading
 
         with loading():
             from regen.cross_validation.cross_validate import choose

@@ -9,7 +9,8 @@ from rich.table import Table
 from regen.cross_validation.result import Answer, Choice
 from regen.cross_validation.sentences import describe_final_model, sentences
 from regen.cross_validation.text import cells, contents, kinds, written
-from regen.runs import write_json, write_safely
+from regen.utils.json_files import write_json
+from regen.utils.safe_files import write_safely
 
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
 # Left out where the terminal is narrow, the last first; path.csv has all of them.
@@ -19,12 +20,12 @@ STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 def save(choice: Choice) -> None:
     """Write choice.json, path.csv, path.png and choose.html, without pictures of samples: the path so far."""
-    from regen.cross_validation import path_page, path_pictures
+    from regen.report import cross_validation_page, path_images
 
     choice.out.mkdir(parents=True, exist_ok=True)
     _write_tables(choice)
-    path_pictures.write(choice, [])
-    path_page.write(choice, [[] for _ in choice.answers])
+    path_images.write(choice, [])
+    cross_validation_page.write(choice, [[] for _ in choice.answers])
 
 
 def report_choice(choice: Choice) -> float:
@@ -54,11 +55,11 @@ def _write_tables(choice: Choice) -> None:
 
 
 def _draw(choice: Choice) -> None:
-    from regen.cross_validation import path_page, path_pictures, sample_grids  # here: printed before plotting loads
+    from regen.report import cross_validation_page, path_images, sample_grids  # here: printed before plotting loads
 
     strips = [sample_grids.strip(answer) for answer in choice.answers]
-    path_pictures.write(choice, strips)
-    path_page.write(choice, strips)
+    path_images.write(choice, strips)
+    cross_validation_page.write(choice, strips)
 
 
 def _show(console: Console, choice: Choice, answer: Answer) -> None:

@@ -13,9 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from regen import config, signals
-from regen.build import build
-from regen.comparing.group import is_higher
+from regen.comparison.run_group import is_higher
+from regen.config import validate
+from regen.config.instantiate import build
+from regen.config.suggestions import yamls
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.console import report_choice, save
@@ -32,12 +33,12 @@ from regen.cross_validation.score_table import Round
 from regen.cross_validation.sentences import describe_plan
 from regen.cross_validation.sweep_name import OWN
 from regen.errors import ConfigError
+from regen.metrics.base import SampleMetric
 from regen.metrics.evaluator import is_higher_better, monitored
-from regen.metrics.features.source import Source
-from regen.metrics.metric import SampleMetric
-from regen.misspelt import yamls
-from regen.runs import read_json, write_json
-from regen.sweeps.watch import Watch
+from regen.metrics.features.base import Source
+from regen.sweeps.hydra_callback import Watch
+from regen.utils import signals
+from regen.utils.json_files import read_json, write_json
 
 OTHER_DECAY = 0.99  # of a second average: the default, 0.999, is long for a fit of some hundred iterations
 MEASURED = 200  # iterations of a fit from which on its time is measured before the first one, also without a budget
@@ -50,7 +51,7 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
     Raises ConfigError on what cannot be run, and where the runs of `runs=` cannot be compared.
     """
     HydraConfig.instance().set_config(cfg)  # the folder of --config-dir is admitted by it
-    config.check_choose(cfg)
+    validate.check_choose(cfg)
     Watch.quiet = True  # the path is the table
     if cfg.runs:
         Watch.folder = None  # nothing is swept
@@ -93,7 +94,7 @@ class CrossValidation:
         self.candidates = _candidates(cfg, self.asked, self.fits)
         configs = [self.fits.composed(one.overrides(one.strengths[-1])) for one in self.candidates]
         for one in configs:
-            config.check(one)
+            validate.check(one)
         self.monitor, self.higher = _monitor(configs[0])
         self.deadline = None if cfg.budget is None else began + FITS * parse_duration(cfg.budget)
         self.fits.shared += _averages(configs[0])

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from regen.average import decay_of
-from regen.comparing.gather import Run, gather
+from regen.comparison.load_runs import Run, gather
+from regen.core.ema import decay_of
 from regen.cross_validation.averaging_length import AveragingLength, choose_averaging_length
 from regen.cross_validation.stopping_time import StoppingTime, choose_stopping_time
 from regen.metrics.diagnosis import read_history

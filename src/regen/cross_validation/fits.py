@@ -10,10 +10,11 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
-from regen.comparing.gather import why
+from regen.comparison.load_runs import why
 from regen.cross_validation.score_table import Fit, Score
-from regen.eligibility import memorizes
-from regen.runs import Folder, read_json
+from regen.runs.eligibility import memorizes
+from regen.runs.folder import Folder
+from regen.utils.json_files import read_json
 
 LAUNCHERS = ("hydra._internal.core_plugins.basic_launcher", "hydra_plugins.hydra_joblib_launcher")
 # The figures that have no gap of their own, and what is shown instead.

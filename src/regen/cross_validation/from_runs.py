@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from regen.comparing.gather import Run, gather
-from regen.comparing.group import compare_runs
-from regen.comparing.typed import Value, settings, text
+from regen.comparison.config_diff import Value, settings, text
+from regen.comparison.load_runs import Run, gather
+from regen.comparison.run_group import compare_runs
 from regen.cross_validation.candidate import Axis, Candidate, values
 from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit
 from regen.errors import ConfigError
-from regen.stored_config import plain_overrides
-from regen.sweeps.names import KNOBS
+from regen.runs.stored_config import plain_overrides
+from regen.sweeps.sweep_names import KNOBS
 
 NONE = "none"
 

@@ -10,12 +10,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from regen.build import resolve
+from regen.config.instantiate import resolve
 from regen.cross_validation.candidate import ALWAYS_ON, Axis, Candidate, values
 from regen.cross_validation.strength_grid import grid
 from regen.cross_validation.sweep_name import OWN, is_strength
 from regen.errors import ConfigError
-from regen.sweeps.names import KNOBS
+from regen.sweeps.sweep_names import KNOBS
 
 INSTEAD = {"seed": "first_seed=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
 COUNTS = {1: 6}  # strengths beside 0, by the number of axes

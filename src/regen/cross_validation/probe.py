@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from regen.cli import apart
+from regen.cli.entry_point import apart
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
-from regen.runs import ROOT, read_json
+from regen.utils.json_files import read_json
+from regen.utils.project import ROOT
 
 FRACTION = 20  # a short training has a twentieth of the iterations
 FEWEST = 20  # iterations: the first ones are slower

@@ -12,7 +12,7 @@ from regen.cross_validation.plan import describe_duration
 from regen.cross_validation.runner import CandidateRunner, Run, count_fits_left
 from regen.cross_validation.score_table import Table
 from regen.cross_validation.selection import mean_ranks
-from regen.runs import read_json
+from regen.utils.json_files import read_json
 
 POLLED = 1.0  # seconds between two looks at which fits of a batch have ended
 

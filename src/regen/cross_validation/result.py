@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from regen.config.quoting import unquote
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.evaluations import TrainingLength, choose_training_length, read_evaluations
 from regen.cross_validation.length_effect import LengthEffect, length_effect
@@ -16,7 +17,6 @@ from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit, Strength, Table
 from regen.cross_validation.selection import best, mean_ranks, one_standard_error
 from regen.cross_validation.significance import Claim, claim, confidence_set
-from regen.quoting import unquote
 
 
 @dataclass(frozen=True)

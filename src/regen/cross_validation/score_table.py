@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from regen.eligibility import describe, is_passed_over
+from regen.runs.eligibility import describe, is_passed_over
 
 Strength = tuple[float, ...]  # a number for each axis, as (lambda_g,) or (lambda_g, lambda_d); all 0: not regularized
 

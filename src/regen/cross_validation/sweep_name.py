@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from regen.runs import slug
-from regen.sweeps.names import BESIDE, KNOBS, LENGTHS
+from regen.config.resolvers import slug
+from regen.sweeps.sweep_names import BESIDE, KNOBS, LENGTHS
 
 OWN = (
     "folds",

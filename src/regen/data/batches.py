@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from regen import signals
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
-from regen.randomness import Draws, permutation
+from regen.utils import signals
+from regen.utils.randomness import Draws, permutation
 
 SHARED = Path("/dev/shm")
 PREFETCH = 2  # chunks that each worker prepares ahead

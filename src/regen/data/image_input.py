@@ -26,7 +26,7 @@ from regen.data.split import Files, Split
 from regen.data.survey import BACKGROUNDS, Colour, channels_of, file_dtypes, survey
 from regen.data.window import FULL_8, FULL_16, Window
 from regen.errors import ConfigError
-from regen.randomness import permutation
+from regen.utils.randomness import permutation
 
 ARRAY, LABELS = "arr_0", "labels"  # the arrays of an archive
 

@@ -17,7 +17,7 @@ from regen.data.units import FEWEST, Units, as_tensor
 from regen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from regen.metrics.metric import SampleMetric
+    from regen.metrics.base import SampleMetric
 
 log = logging.getLogger(__name__)
 
@@ -195,15 +195,13 @@ class Images:
 
     def draw(self, samples: Tensor) -> Tensor:
         """(B, C, H, W) samples in [-1, 1] -> one picture (3, H', W') uint8."""
-        from regen.pictures import (
-            grid,  # here: what draws and what judges is loaded when it is used
-        )
+        from regen.plotting.images import grid  # here: what draws and what judges is loaded when it is used
 
         return grid(samples)
 
     def own_features(self, cache: Path, device: torch.device | str) -> nn.Module:
         """The net of features that are made for this data set: learnt from `full_train`, and kept in `cache`."""
-        from regen.metrics.features.own import feature_network
+        from regen.metrics.features.classifier import feature_network
 
         return feature_network(self, cache, device)
 

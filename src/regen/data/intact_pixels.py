@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 PNG = b"\x89PNG\r\n\x1a\n"
 OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}  # PNG chunks that pixels are made of

@@ -14,10 +14,10 @@ from regen.data.fingerprint import combine
 from regen.data.images import Images, Use
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.randomness import Draws
+from regen.utils.randomness import Draws
 
 if TYPE_CHECKING:
-    from regen.metrics.metric import SampleMetric
+    from regen.metrics.base import SampleMetric
 
 MARGIN = 10  # standard deviations beyond the outermost mean that still lie inside (-1, 1)
 
@@ -45,7 +45,7 @@ class Mixture(Images):
 
     def draw(self, samples: Tensor) -> Tensor:
         """(B, 2, 1, 1) samples in [-1, 1] -> a scatter plot (3, H', W') uint8 over the means."""
-        from regen.pictures import scatter
+        from regen.plotting.images import scatter
 
         return scatter(self.to_plane(samples), self.means, self.std)
 
@@ -57,7 +57,7 @@ class Mixture(Images):
 
     def own_metrics(self) -> dict[str, SampleMetric]:
         """Which of the modes are found."""
-        from regen.metrics.mixtures import ModeCoverage
+        from regen.metrics.mixture_modes import ModeCoverage
 
         return {"modes": ModeCoverage(self)}
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from regen import randomness
 from regen.data.units import FEWEST
 from regen.errors import ConfigError
+from regen.utils import randomness
 
 
 def permutation(n: int, name: str) -> Tensor:

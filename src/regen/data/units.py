@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.randomness import key
+from regen.utils.randomness import key
 
 FEWEST = 2  # images a part: the covariance of a Fréchet distance needs as many
 LARGEST_KEY = 2**63

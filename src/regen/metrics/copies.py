@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from regen.metrics.seen import Seen
+from regen.metrics.image_set import Seen
 
 RATIO = 1 / 3  # a sample whose nearest neighbour is nearer than this part of the distance to the second is a copy
 CANDIDATES = 8  # nearest neighbours of a coarse image that are compared in full

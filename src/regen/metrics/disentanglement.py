@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.metrics.metric import Look, SampleMetric
-from regen.randomness import key, permutation
+from regen.metrics.base import Look, SampleMetric
+from regen.utils.randomness import key, permutation
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
     from regen.data.images import Images
-    from regen.metrics.seen import Seen
+    from regen.metrics.image_set import Seen
 
 BINS = 20  # of a code's range (Locatello et al. 2019)
 TREES, FEWEST_ROWS = 20, 10  # of a forest: its trees, and the images in a leaf; smaller leaves would learn noise

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from regen.core.vae_step import decode
 from regen.errors import ConfigError
-from regen.likelihoods import Likelihood
-from regen.metrics.metric import Look, SampleMetric
-from regen.metrics.seen import Seen
-from regen.randomness import Draws
-from regen.vae_step import decode
+from regen.losses.likelihoods import Likelihood
+from regen.metrics.base import Look, SampleMetric
+from regen.metrics.image_set import Seen
+from regen.utils.randomness import Draws
 
 if TYPE_CHECKING:
-    from regen.model import Model
-    from regen.vae import VAE
+    from regen.models.base import Model
+    from regen.models.vae import VAE
 
 ACTIVE = 0.01  # the variance over images from which a number of the code is active (Burda et al. 2016, section 2.3)
 FIGURES = (

@@ -13,21 +13,21 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from regen.build import build
+from regen.config.instantiate import build
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
-from regen.metrics.baseline import gaussian_images
-from regen.metrics.features.source import Source
-from regen.metrics.intervals import NORMAL
+from regen.metrics.base import Comparison, Look, SampleMetric
+from regen.metrics.confidence_intervals import NORMAL
+from regen.metrics.features.base import Source
+from regen.metrics.gaussian_baseline import gaussian_images
+from regen.metrics.image_set import AT_A_TIME, Seen
 from regen.metrics.memorization import Memorization
-from regen.metrics.metric import Comparison, Look, SampleMetric
-from regen.metrics.references import Reference, reference
-from regen.metrics.seen import AT_A_TIME, Seen
-from regen.randomness import permutation
+from regen.metrics.reference_features import Reference, reference
+from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
     from regen.data.images import Images
-    from regen.model import Model
+    from regen.models.base import Model
 
 SIGNIFICANT = 3  # standard errors
 GENERALIZATION = "val/generalization"  # the default monitor of images

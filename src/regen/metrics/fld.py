@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from regen.metrics.metric import Look, SampleMetric
+from regen.metrics.base import Look, SampleMetric
 
 STEPS, RATE = 100, 0.1  # of Adam on the logarithms of the bandwidths
 FITTED = 5000  # training images, at most

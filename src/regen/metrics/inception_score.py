@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.metrics.features.own import FeatureNet
-from regen.metrics.metric import Solo
-from regen.metrics.seen import Seen
+from regen.metrics.base import Solo
+from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
     from regen.data.images import Images

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from regen.metrics.base import Look, SampleMetric
+from regen.metrics.confidence_intervals import difference
 from regen.metrics.copies import RATIO, CopySearch, Matches
-from regen.metrics.intervals import difference
-from regen.metrics.metric import Look, SampleMetric
-from regen.metrics.seen import Seen
+from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
     from regen.data.images import Images

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from regen.metrics.features.own import FeatureNet
-from regen.metrics.kernel import KernelDistance, kernel_distance, skill_of
-from regen.metrics.metric import Look, SampleMetric
-from regen.metrics.seen import Seen
-from regen.randomness import key
+from regen.metrics.base import Look, SampleMetric
+from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.image_set import Seen
+from regen.metrics.kernel_distance import KernelDistance, kernel_distance, skill_of
+from regen.utils.randomness import key
 
 if TYPE_CHECKING:
     from regen.data.images import Images

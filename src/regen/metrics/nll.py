@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from regen import distributed
+from regen.core import distributed
 from regen.errors import ConfigError
-from regen.likelihoods import log_weights
+from regen.losses.likelihoods import log_weights
+from regen.metrics.base import Look, SampleMetric
 from regen.metrics.elbo import check_encoder
-from regen.metrics.metric import Look, SampleMetric
-from regen.metrics.seen import AT_A_TIME, Seen
-from regen.randomness import Draws, permutation
+from regen.metrics.image_set import AT_A_TIME, Seen
+from regen.utils.randomness import Draws, permutation
 
 if TYPE_CHECKING:
-    from regen.model import Model
-    from regen.vae import VAE
+    from regen.models.base import Model
+    from regen.models.vae import VAE
 
 
 class NLL(SampleMetric):

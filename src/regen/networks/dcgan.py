@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regen.networks.codes import of_code
+from regen.networks.latent_heads import of_code
 from regen.networks.sizes import sizes
 
 SMALLEST = 16  # pixels a side

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.networks.codes import of_code
+from regen.networks.latent_heads import of_code
 
 
 class Generator(nn.Module):

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from regen.passes import float32
-from regen.randomness import Draws
-from regen.regularizer import Regularizer
-from regen.schedules import Controller
-from regen.step import GANStep
+from regen.core.forward import float32
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
+from regen.core.schedules import Controller
+from regen.utils.randomness import Draws
 
 PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of rows and columns: the corners around a point
 

@@ -6,12 +6,12 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from regen.distributed import everyone
+from regen.core.distributed import everyone
+from regen.core.forward import squares
+from regen.core.regularizer import Regularizer, Strengths
+from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
-from regen.passes import squares
-from regen.regularizer import Regularizer, Strengths
-from regen.regularizers.codes import A_CODE
-from regen.vae_step import VAEStep
+from regen.regularizers.latent_codes import A_CODE
 
 
 class MMD(Regularizer):

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
+from regen.core.schedules import Controller, Schedule, value_of
 from regen.errors import ConfigError
-from regen.randomness import Draws
-from regen.regularizer import Regularizer
-from regen.schedules import Controller, Schedule, value_of
-from regen.step import GANStep
+from regen.utils.randomness import Draws
 
 
 class InstanceNoise(Regularizer):

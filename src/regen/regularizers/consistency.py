@@ -5,13 +5,13 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from regen.core.constraints import Cost
+from regen.core.forward import float32, squares
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
-from regen.passes import float32, squares
-from regen.passport import Cost
-from regen.randomness import Draws
-from regen.regularizer import Regularizer, Strengths
 from regen.regularizers.augment import flipped, shifted
-from regen.step import GANStep
+from regen.utils.randomness import Draws
 
 
 class CR(Regularizer):

@@ -4,13 +4,13 @@ from typing import Unpack
 
 from torch import Tensor
 
+from regen.core.constraints import Cost
+from regen.core.forward import float32, plain_attention
+from regen.core.gan_step import GANStep
+from regen.core.input_gradients import along
+from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
-from regen.passes import float32, plain_attention
-from regen.passport import Cost
-from regen.regularizer import Regularizer, Strengths
 from regen.regularizers.gradients import EACH_ITS_OWN
-from regen.slopes import along
-from regen.step import GANStep
 
 
 class ApproximateR1(Regularizer):

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regen.distributed import pooled
+from regen.core.constraints import D_ALONE, Cost, beside
+from regen.core.distributed import pooled
+from regen.core.forward import HEAD, features, last_layer
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
-from regen.passes import HEAD, features, last_layer
-from regen.passport import D_ALONE, Cost, beside
-from regen.regularizer import Regularizer
-from regen.step import GANStep
 
 
 class FeatureMatching(Regularizer):

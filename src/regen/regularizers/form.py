@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
+from regen.core.forward import LAYERS
+from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
-from regen.passes import LAYERS
-from regen.regularizer import Regularizer
 
 
 class Reparametrization(Regularizer):

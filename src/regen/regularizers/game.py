@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from regen.distributed import pooled
-from regen.passes import eager, float32, plain_attention, still
-from regen.passport import Cost
-from regen.regularizer import Regularizer
+from regen.core.constraints import Cost
+from regen.core.distributed import pooled
+from regen.core.forward import eager, float32, plain_attention, still
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
 from regen.regularizers.gradients import EACH_ITS_OWN
-from regen.step import GANStep
 
 Parameters = Mapping[str, Tensor]
 

@@ -5,13 +5,13 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from regen.distributed import averaged, pooled
+from regen.core.constraints import Cost
+from regen.core.distributed import averaged, pooled
+from regen.core.forward import apart, eager, float32, length, plain_attention, squares
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer, Strengths
+from regen.core.step import Update
 from regen.errors import ConfigError
-from regen.passes import apart, eager, float32, length, plain_attention, squares
-from regen.passport import Cost
-from regen.regularizer import Regularizer, Strengths
-from regen.step import GANStep
-from regen.update import Update
 
 
 class PathLength(Regularizer):

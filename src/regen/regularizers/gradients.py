@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from regen.losses import Minimax
-from regen.passes import BATCH_NORM
-from regen.passport import Cost, beside, layers, losses_but
-from regen.regularizer import Regularizer
-from regen.step import GANStep
+from regen.core.constraints import Cost, beside, layers, losses_but
+from regen.core.forward import BATCH_NORM
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
+from regen.losses.adversarial import Minimax
 
 EACH_ITS_OWN = (
     layers(

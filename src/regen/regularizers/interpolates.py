@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen.distributed import averaged
-from regen.passes import root
-from regen.passport import Cost
+from regen.core.constraints import Cost
+from regen.core.distributed import averaged
+from regen.core.forward import root
+from regen.core.gan_step import GANStep
 from regen.regularizers.gradients import SlopePenalty
-from regen.step import GANStep
 
 
 class Interpolates(SlopePenalty):

@@ -5,9 +5,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
-from regen.regularizer import Regularizer, Strengths
-from regen.step import GANStep
 
 REDUCTIONS = {"mean": torch.mean, "sum": torch.sum}
 

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from regen.core.constraints import D_ALONE
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
-from regen.passport import D_ALONE
-from regen.regularizer import Regularizer
 from regen.regularizers.weights import kernels, sparsity_by_player
-from regen.step import GANStep
 
 
 class WeightClipping(Regularizer):

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from regen.distributed import averaged
+from regen.core.constraints import Cost, beside, losses_but
+from regen.core.distributed import averaged
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
-from regen.losses import Minimax
-from regen.passport import Cost, beside, losses_but
-from regen.regularizer import Regularizer, Strengths
-from regen.step import GANStep
+from regen.losses.adversarial import Minimax
 
 CROSS_ENTROPY = losses_but((Minimax,), "it changes the target of D's cross-entropy", "Type loss=nonsaturating")
 

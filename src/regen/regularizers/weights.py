@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from regen.randomness import Draws
-from regen.regularizer import Regularizer
-from regen.step import GANStep
+from regen.core.gan_step import GANStep
+from regen.core.regularizer import Regularizer
+from regen.utils.randomness import Draws
 
 ZERO = 1e-3  # of the largest weight of a kernel: below, a weight counts as none
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from regen.data.images import Images
 from regen.data.window import FULL_8, Window, to_unit
 from regen.metrics.copies import CopySearch
-from regen.metrics.seen import Seen
+from regen.metrics.image_set import Seen
 
 
 class CopyFilter:

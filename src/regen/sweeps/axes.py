@@ -7,8 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from regen.runs import is_alone
-from regen.sweeps.names import BESIDE, KNOBS, owners
+from regen.runs.folder import is_alone
+from regen.sweeps.sweep_names import BESIDE, KNOBS, owners
 
 FIXED = "REGEN_SWEEP_FIXED"
 

@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from regen import signals
-from regen.locks import FolderLock
+from regen.utils import signals
+from regen.utils.locks import FolderLock
 
 NOTED = 64  # the exit status of a job that failed and has noted why
 LAST_WAIT = 15.0  # seconds that an interrupted job has to save
@@ -34,7 +34,7 @@ def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None
 
     Raises Crashed if the fork was killed or called sys.exit; exits with 75 if it was interrupted.
     """
-    import regen.training  # noqa: F401 - here, so that the forks of all jobs have it already
+    import regen.training.run  # noqa: F401 - here, so that the forks of all jobs have it already
 
     sys.stdout.flush()
     sys.stderr.flush()

@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
-from regen import signals
-from regen.cli import apart
-from regen.config import check
+from regen.cli.entry_point import apart
+from regen.config.quoting import quote
+from regen.config.validate import check
 from regen.errors import ConfigError
-from regen.locks import FolderLock
-from regen.quoting import quote
-from regen.redaction import redact
-from regen.runs import ROOT, Folder, read_json, write_json, write_safely
-from regen.searching import rivals
-from regen.sweeps import isolation, processes
-from regen.sweeps.asked import Asked
-from regen.sweeps.names import KNOBS, owners
+from regen.runs.folder import Folder
+from regen.sweeps import isolation, workers
+from regen.sweeps.job_config import Asked
+from regen.sweeps.search import pruning
+from regen.sweeps.sweep_names import KNOBS, owners
+from regen.utils import signals
+from regen.utils.json_files import read_json, write_json
+from regen.utils.locks import FolderLock
+from regen.utils.project import ROOT
+from regen.utils.redaction import redact
+from regen.utils.safe_files import write_safely
 
 MOST_CRASHES = 2
 log = logging.getLogger(__name__)
@@ -35,10 +38,10 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     whole multirun if it is interrupted.
     """
     try:
-        with processes.requeued():
+        with workers.requeued():
             return _job(cfg, work)
     except (SystemExit, signals.Interrupted):
-        if processes.is_of_submitit() and not processes.is_requeued():
+        if workers.is_of_submitit() and not workers.is_requeued():
             return math.nan  # scancel: the command that waits for the job learns that it has ended
         raise
 
@@ -46,7 +49,7 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
 def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     folder = Folder.of_hydra()
     without = _leave_out_what_is_nowhere(cfg)
-    if processes.join():  # one of several processes of this job, not the first: that one keeps the books
+    if workers.join():  # one of several processes of this job, not the first: that one keeps the books
         _go_on(cfg, folder)
         return work(cfg)
     with _alone(folder), _as_a_single_run(cfg, folder, without):
@@ -60,7 +63,7 @@ def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
 def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
     check(cfg)
     overrides = [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without]
-    asked = Asked(cfg, overrides, rivals.number() is not None, folder.outputs / "features")
+    asked = Asked(cfg, overrides, pruning.number() is not None, folder.outputs / "features")
     asked.check(folder)
     result = read_json(folder.result)
     if not asked.is_answered_by(result):
@@ -83,10 +86,10 @@ def _worked(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float]
     """Train the job, in its own process where that is possible; whether it succeeded."""
 
     def settled() -> None:
-        processes.settle(cfg, folder.path.parent)
+        workers.settle(cfg, folder.path.parent)
         work(cfg)
 
-    if processes.is_beside_others() and "submitit" not in sys.modules:
+    if workers.is_beside_others() and "submitit" not in sys.modules:
         isolation.end_with_parent()
     if isolation.is_possible():
         return isolation.run_apart(settled, lambda error: _note(folder, error))
@@ -109,7 +112,7 @@ def _check_crashes(folder: Folder, result: dict) -> None:
 
 
 def _say(folder: Folder, words: str) -> None:
-    log.info("%s%s", f"{folder.path.name}: " if processes.is_beside_others() else "", words)
+    log.info("%s%s", f"{folder.path.name}: " if workers.is_beside_others() else "", words)
 
 
 def _figure(result: dict) -> str:

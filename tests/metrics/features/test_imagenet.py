@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from regen.data.images import Images
 from regen.data.split import Split, as_float
 from regen.errors import ConfigError
-from regen.metrics import references
+from regen.metrics import reference_features
 from regen.metrics.features import ImageNet
-from regen.metrics.frechet import FrechetDistance
-from regen.metrics.kernel import KernelDistance, kernel_distance
-from regen.metrics.references import reference
-from regen.randomness import Draws
+from regen.metrics.frechet_distance import FrechetDistance
+from regen.metrics.kernel_distance import KernelDistance, kernel_distance
+from regen.metrics.reference_features import reference
+from regen.utils.randomness import Draws
 
 
 def photographs(n: int, size: int = 32, channels: int = 3, purpose: str = "") -> Images:
@@ -90,7 +90,7 @@ def test_features_of_real_images_are_cached(tmp_path, monkeypatch):
     first = reference(data, "train", load(data), tmp_path).features
     (file,) = tmp_path.glob("references/*.pt")
     assert file.stat().st_size >= 12 * 1280 * 4
-    monkeypatch.setattr(references.Reference, "_compute", None)  # computing again would fail
+    monkeypatch.setattr(reference_features.Reference, "_compute", None)  # computing again would fail
     assert reference(data, "train", load(data), tmp_path).features.equal(first)
 
 

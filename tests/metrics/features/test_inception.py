@@ -14,12 +14,12 @@ from regen.data.images import Images
 from regen.data.split import Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import Inception
-from regen.metrics.frechet import FrechetDistance, frechet_distance
+from regen.metrics.frechet_distance import FrechetDistance, frechet_distance
+from regen.metrics.image_set import Seen
 from regen.metrics.inception_score import InceptionScore
-from regen.metrics.kernel import KernelDistance, kernel_distance
-from regen.metrics.manifold import PrecisionRecall
-from regen.metrics.seen import Seen
-from regen.randomness import Draws, generator
+from regen.metrics.kernel_distance import KernelDistance, kernel_distance
+from regen.metrics.precision_recall import PrecisionRecall
+from regen.utils.randomness import Draws, generator
 
 pytest.importorskip("torch_fidelity")
 

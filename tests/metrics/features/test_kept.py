@@ -12,8 +12,8 @@ import pytest
 import torch
 from filelock import FileLock
 
-from regen.metrics.features import kept
-from regen.metrics.features.kept import kept_or_made
+from regen.metrics.features import cache as kept
+from regen.metrics.features.cache import kept_or_made
 
 VALUE = {"x": torch.arange(1000.0)}
 

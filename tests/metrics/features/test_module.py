@@ -8,7 +8,7 @@ from regen.data.images import Images
 from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.metrics.features import Module
-from regen.randomness import Draws, seeded
+from regen.utils.randomness import Draws, seeded
 
 
 def noise(channels: int = 1, n: int = 6) -> Images:

@@ -10,8 +10,8 @@ import torch
 from regen.data.digits import digits
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
-from regen.metrics.features.own import feature_network, lower_bound, warn_if_weak
-from regen.randomness import Draws
+from regen.metrics.features.classifier import feature_network, lower_bound, warn_if_weak
+from regen.utils.randomness import Draws
 
 
 def stripes(n: int = 60, size: int = 8, channels: int = 1, labelled: bool = True) -> Images:

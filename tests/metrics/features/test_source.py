@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from regen.build import build
+from regen.config.instantiate import build
 from regen.errors import ConfigError
 from regen.metrics.features import Source
 

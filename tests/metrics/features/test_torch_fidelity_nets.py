@@ -13,7 +13,7 @@ from regen.data.split import Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import CLIP, DINOv2, dinov2
 from regen.metrics.features.dinov2 import VisionTransformer
-from regen.randomness import Draws, seeded
+from regen.utils.randomness import Draws, seeded
 
 pytest.importorskip("torch_fidelity")
 

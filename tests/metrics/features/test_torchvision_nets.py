@@ -13,7 +13,7 @@ from regen.data.split import Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import Torchvision
 from regen.metrics.features.torchvision_nets import _cut_off_head, _untrained
-from regen.randomness import Draws, generator, seeded
+from regen.utils.randomness import Draws, generator, seeded
 
 NAME, WEIGHTS = "shufflenet_v2_x0_5", models.ShuffleNet_V2_X0_5_Weights.DEFAULT
 

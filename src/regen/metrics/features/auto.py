@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from regen.metrics.features.base import Source
+from regen.metrics.features.classifier import Own
 from regen.metrics.features.imagenet import ImageNet
-from regen.metrics.features.own import Own
-from regen.metrics.features.source import Source
 
 if TYPE_CHECKING:
     from regen.data.images import Images

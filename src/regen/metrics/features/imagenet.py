@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from regen.errors import ConfigError
+from regen.metrics.features.base import Source
 from regen.metrics.features.pretrained import Pretrained, check_channels, load_weights, read_weights
-from regen.metrics.features.source import Source
 
 if TYPE_CHECKING:
     from regen.data.images import Images

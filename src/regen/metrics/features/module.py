@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from regen.data.places import places
 from regen.data.split import as_float
 from regen.errors import ConfigError
+from regen.metrics.features.base import Source
 from regen.metrics.features.exported_program import read_program
-from regen.metrics.features.source import Source
 
 if TYPE_CHECKING:
     from regen.data.images import Images

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.metrics.features.base import Source
 from regen.metrics.features.pretrained import Pretrained, check_channels, weights_file
-from regen.metrics.features.source import Source
 
 if TYPE_CHECKING:
     from regen.data.images import Images

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.metrics.features.base import Source
 from regen.metrics.features.pretrained import Pretrained, check_channels, load_weights, read_weights, weights_file
-from regen.metrics.features.source import Source
-from regen.randomness import seeded
+from regen.utils.randomness import seeded
 
 if TYPE_CHECKING:
     from regen.data.images import Images

@@ -1,0 +1,189 @@
+"""The command line: errors in one line that say what to type instead, exit statuses, and going on with a run.
+
+Exit statuses: 0 done, 1 a job of a multirun failed, 2 no W&B account, 70 diverged, 71 another process of the run was lost,
+74 a file could not be read or written, 75 interrupted and saved, 78 cannot be run as configured, 128 + n ended by signal n
+before anything was saved. HYDRA_FULL_ERROR=1 shows every traceback.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from regen.config.quoting import quote, quote_paths, unquote
+from regen.config.resolvers import register_resolvers
+from regen.config.suggestions import CONF, config_of_script, explain, yamls
+from regen.config.syntax_errors import WITH_VALUE, check_words
+from regen.cross_validation.sweep_name import with_name
+from regen.errors import ConfigError, ProcessLost
+from regen.runs.folder import Folder
+from regen.runs.resumption import settle
+from regen.runs.stored_config import read_overrides
+from regen.sweeps import override_check
+from regen.sweeps.hydra_callback import summed_up
+from regen.utils import signals
+from regen.utils.project import ROOT
+from regen.utils.redaction import hide_secrets, redact
+from regen.utils.safe_files import check_links
+
+COMMANDS = {"--run", "-r", "--multirun", "-m", "--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help"}
+COMMANDS |= {"--version", "--shell-completion", "-sc"}
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call Hydra's main with this process's arguments and translate what goes wrong."""
+    os.environ.setdefault("REGEN_TRACEBACK", os.environ.get("HYDRA_FULL_ERROR", "0"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come to us
+    register_resolvers()
+    # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
+    ConfigStore.__deepcopy__ = lambda store, _: store
+    _replace_what_the_terminal_lacks()
+    with signals.handled(), told():
+        script = config_of_script().stem
+        check_words(sys.argv[1:])
+        options, overrides = apart(sys.argv[1:])
+        multirun = bool({"-m", "--multirun"} & set(options))
+        overrides = hide_secrets(quote_paths(overrides, script, multirun))
+        if script == "choose":
+            overrides = with_name(overrides)
+            if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
+                options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
+        if script == "train":
+            overrides = settle(options, overrides)
+        sys.argv[1:] = options + going_on(options, overrides)
+        _check_groups(overrides)
+        if script == "train":
+            override_check.check(options, overrides, yamls("regularizer"))
+        with summed_up():
+            main()
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn what a user can mend into one line and an exit status, unless a traceback is wanted."""
+    try:
+        with _unmasked():
+            yield
+    except BrokenPipeError:  # of python src/train.py --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except signals.Interrupted as error:
+        status = Folder.of_hydra().status_of(error.number) if _is_a_run() else error.status
+        print(f"{error}: {'the run can be continued' if status == signals.SAVED else 'ended'}", file=sys.stderr)
+        sys.exit(status)
+    except ProcessLost as error:
+        if os.environ["REGEN_TRACEBACK"] == "1":
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(ProcessLost.STATUS)
+    except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
+        if os.environ["REGEN_TRACEBACK"] == "1":
+            raise
+        of_hydra = isinstance(error, HydraException | OmegaConfBaseException)
+        words = (explain(str(error)) if of_hydra else str(error)) or repr(error.__cause__ or error)
+        print(f"error: {redact(words)}", file=sys.stderr)
+        sys.exit(74 if isinstance(error, OSError) and not of_hydra else 78)
+
+
+@contextlib.contextmanager
+def _unmasked() -> Iterator[None]:
+    """Raise Interrupted if a signal has come and a library's cleanup failed on its way out: it hides the signal otherwise."""
+    try:
+        yield
+    except (ConfigError, OSError, ProcessLost):  # these have their own words, after a signal as well
+        raise
+    except Exception as error:
+        if signals.received():
+            raise signals.Interrupted(signals.received()) from error
+        raise
+
+
+def _is_a_run() -> bool:
+    return config_of_script().stem == "train" and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
+
+
+def _replace_what_the_terminal_lacks() -> None:
+    """Print characters that the terminal's encoding lacks as '?', instead of failing after hours of work."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def told_in_job() -> Iterator[None]:
+    """The same inside a job, before Hydra adds its own words; a job of a multirun fails alone, the others go on."""
+    with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else told():
+        yield
+
+
+def apart(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Options with their values, and overrides: Hydra does not take options in between overrides."""
+    options, overrides, remaining = [], [], list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        (options if argument.startswith("-") else overrides).append(argument)
+        if argument in WITH_VALUE and remaining:
+            options.append(remaining.pop(0))
+    return options, overrides
+
+
+def going_on(options: list[str], overrides: list[str]) -> list[str]:
+    """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are.
+
+    Of the run's folder only plain values of known keys are taken (see `regen.runs.stored_config`).
+    """
+    named = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
+    if (
+        config_of_script().stem != "train"
+        or not named
+        or named[-1] == "null"
+        or any(override.startswith("hydra.run.dir=") for override in overrides)
+    ):
+        _check_folder(overrides)
+        return overrides
+    if {"-m", "--multirun"} & set(options):
+        raise ConfigError("resume= goes on with one run: leave out -m")
+    path = unquote(named[-1])
+    places = [Path(path).absolute(), ROOT / path]
+    folder = next((place for place in places if _overrides_of(place).exists()), None)
+    if folder is None:
+        raise ConfigError(f"resume={path}: no run there; looked in {' and '.join(map(str, dict.fromkeys(places)))}")
+    folder = folder.resolve()
+    check_links(folder)
+    before = read_overrides(_overrides_of(folder), overrides)
+    kept = [*before, *(override for override in overrides if not override.startswith("resume="))]
+    return [*kept, f"resume={quote(str(folder))}", f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _check_folder(overrides: list[str]) -> None:
+    """Raises ConfigError if the folder that is typed exists and a link leads out of it: Hydra writes into it at once."""
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "hydra.run.dir" and Path(unquote(value)).is_dir():
+            check_links(Path(unquote(value)))
+
+
+def _overrides_of(folder: Path) -> Path:
+    """What the run was last trained with. (Hydra's own record is replaced by whatever is typed, also when it is refused.)"""
+    own = Folder(folder).overrides
+    return own if own.exists() else folder / ".hydra/overrides.yaml"
+
+
+def _check_groups(overrides: list[str]) -> None:
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    optional = {"experiment", "dynamics", "schedule"}
+    for group, _, option in (override.partition("=") for override in overrides):
+        swept = option.split(",")
+        if group in groups and (option == "" or "null" in swept) and (len(swept) > 1 or group not in optional):
+            raise ConfigError(f"{group}={option}: type one of {', '.join(path.stem for path in yamls(group))}")
+        is_list = group in groups and option.startswith("[")
+        listed = [name.strip() for name in option.strip("[]").split(",")] if is_list else []
+        if twice := [name for name in listed if listed.count(name) > 1]:
+            raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")

@@ -1,0 +1,1 @@
+"""Comparison of runs that are grouped by what their configurations differ in."""

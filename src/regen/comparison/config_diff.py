@@ -1,0 +1,174 @@
+"""settings: by what the configurations of runs differ, written as it is typed: {"regularizer": "r1", "lambda_d": 0.1}."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from regen.utils.project import ROOT
+
+Value = str | float | bool | None
+REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
+ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
+ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.workers", "data.in_memory_bytes")
+ASIDE += ("model.ema_decays",)
+CHOSEN = ("data", "model", "prior", "network", "loss", "slope")  # groups of which a run has one option
+LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
+LATER = (
+    "network.encoder.",
+    "dataset",
+    "data.root",
+)  # keys that runs of earlier versions lack, which does not count as a difference
+DATASET = "dataset"  # the identity of the data, in place of data.root where a run records it
+ABSENT = object()
+
+
+def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
+    """Of each configuration the settings that not all of them share, under the names that a command line has for them."""
+    configs = with_datasets([_with_prior(config) for config in configs])
+    flat = [dict(_flat(config)) for config in configs]
+    differing = [key for key in dict.fromkeys(key for one in flat for key in one) if _differs(flat, key)]
+    found: list[dict[str, Value]] = [{} for _ in configs]
+    for group in (*LISTED, *CHOSEN):
+        names = [_chosen(config, group) for config in configs]
+        if len(set(names)) > 1:
+            for one, name in zip(found, names, strict=True):
+                one |= {group: name} if name else {}  # a GAN has no prior
+    for one, config, values in zip(found, configs, flat, strict=True):
+        for key in differing:
+            if key in values and _is_told(key, values[key], one, flat):
+                one[_name(key, config)] = values[key]
+    return [{key: one[key] for key in sorted(one, key=_place)} for one in found]
+
+
+def _with_prior(config: Mapping) -> Mapping:
+    """With the prior of its model beside it, as it is typed."""
+    model = dict(config.get("model") or {})
+    prior = model.pop("prior", None)
+    return {**config, "model": model, "prior": prior} if prior else config
+
+
+def with_datasets(configs: Sequence[Mapping]) -> list[Mapping]:
+    """With the name of the data that a run records in place of data.root, where runs of one option have several.
+
+    The fingerprint is added where several data sets have one name.
+    """
+    names: dict[str, str] = {}
+    kinds: dict[str, set[str]] = {}
+    for record, data in ((config.get(DATASET), config.get("data") or {}) for config in configs):
+        if record and "root" in data:  # the settings of other data sets say all
+            names.setdefault(record["fingerprint"], record["name"])
+            kinds.setdefault(data["_target_"], set()).add(record["fingerprint"])
+    differ = any(len(fingerprints) > 1 for fingerprints in kinds.values())
+    return [_with_dataset(config, names if differ else {}) for config in configs]
+
+
+def _with_dataset(config: Mapping, names: Mapping[str, str]) -> Mapping:
+    """names: {fingerprint: name}"""
+    if not config.get(DATASET):
+        return config
+    without = {key: value for key, value in config.items() if key != DATASET}
+    without["data"] = {key: value for key, value in (config.get("data") or {}).items() if key != "root"}
+    fingerprint = config[DATASET]["fingerprint"]
+    if fingerprint not in names:
+        return without
+    name = names[fingerprint]
+    return {**without, DATASET: f"{name} {fingerprint}" if list(names.values()).count(name) > 1 else name}
+
+
+def _place(key: str) -> tuple[bool, int, int]:
+    """Regularizers and their strengths come first, then options, then the numbers of each group."""
+    group = "regularizer" if key.startswith("lambda_") else key.partition(".")[0]
+    order = (*LISTED, *CHOSEN)
+    return group != "regularizer", key != group, order.index(group) if group in order else len(order)
+
+
+def text(value: Value) -> str:
+    """As it is typed."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _flat(node: Mapping, above: str = "") -> Iterator[tuple[str, Value]]:
+    for key, value in node.items():
+        name = f"{above}{key}"
+        if name in REPEATS or name in ASIDE or (above == "metrics." and key != "features"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: object) -> Value:
+    """Lists as they are typed; numbers as floats, 1e-05 too, which YAML takes for a word."""
+    if isinstance(value, list):
+        return f"[{','.join(text(_plain(one)) for one in value)}]"
+    if isinstance(value, bool) or value is None:
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return str(value)
+
+
+def _differs(flat: Sequence[Mapping], key: str) -> bool:
+    """Whether the runs that have it have different values, or some do not have it at all."""
+    having = [one for one in flat if key in one] if key.startswith(LATER) else flat
+    return len({repr(one.get(key, ABSENT)) for one in having}) > 1
+
+
+def _chosen(config: Mapping, group: str) -> str:
+    """none, r1 or [r1,diffaugment] of a list; of another group the option that has the same classes."""
+    node = config.get(group) or {}
+    if group in LISTED:
+        return next(iter(node)) if len(node) == 1 else f"[{','.join(node)}]" if node else "none"
+    classes = _classes(node, f"{group}.")
+    options = {path.stem: _classes(_read(path), f"{group}.") for path in sorted((ROOT / "conf" / group).glob("*.yaml"))}
+    for option, own in options.items():
+        if {key: one for key, one in own.items() if key in classes or not key.startswith(LATER)} == classes:
+            return option
+    return ",".join(one.rpartition(".")[2] for one in sorted(set(classes.values())))
+
+
+def _classes(node: Mapping, above: str) -> dict[str, str]:
+    """What a group is made of, by key, without the optimizers' classes, which are told by their own keys."""
+    found = {key: str(value) for key, value in _flat(node, above) if key.rpartition(".")[2] == "_target_"}
+    return {key: value for key, value in found.items() if not key.startswith(f"{above}optimizer_")}
+
+
+def _is_told(key: str, value: Value, told: Mapping, flat: Sequence[Mapping]) -> bool:
+    """Whether a key says more than the options told already: it is no default, or runs of one option differ in it."""
+    group = key.partition(".")[0]
+    if group not in told:
+        return True
+    if group in LISTED:
+        beside = {repr(one[key]) for one in flat if key in one}
+        return key.rpartition(".")[2] != "_target_" and (
+            len(beside) > 1 or value != _default(group, key, key.split(".")[1])
+        )
+    return key.rpartition(".")[2] != "_target_" and value != _default(group, key, str(told[group]))
+
+
+def _default(group: str, key: str, option: str) -> Value | object:
+    values = dict(_flat(_read(ROOT / "conf" / group / f"{option}.yaml")))
+    return values.get(key.partition(".")[2], ABSENT)
+
+
+@functools.cache
+def _read(path: Path) -> dict:
+    """What an option says of its own group: its list of defaults is in no run's configuration."""
+    known = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+    own = known.get(path.parent.name)
+    return own if isinstance(own, dict) else {key: value for key, value in known.items() if key != "defaults"}
+
+
+def _name(key: str, config: Mapping) -> str:
+    """regularizer.r1.lambda_d is lambda_d where no other regularizer of the run has that strength."""
+    group, _, name = key.partition(".")
+    knob = name.partition(".")[2]
+    if group != "regularizer" or knob not in ("lambda_g", "lambda_d"):
+        return key
+    return knob if sum(knob in node for node in config[group].values()) == 1 else key

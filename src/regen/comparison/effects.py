@@ -1,0 +1,89 @@
+"""effects: what each level of each factor of a sweep does to a figure, the other factors being equal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regen.comparison.config_diff import text
+from regen.comparison.paired_difference import t95
+from regen.comparison.run_group import Comparison
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The mean difference of a level from the first level of its factor, and its 95 % interval; n runs have the level."""
+
+    factor: str
+    level: str
+    first: str
+    n: int
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """Its low end, middle and high end."""
+        return self.low, self.difference, self.high
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+def effects(
+    rows: Sequence[Mapping[str, str]], values: Sequence[float], levels: Mapping[str, Sequence[str]]
+) -> list[Effect]:
+    """Main effects by least squares on dummy-coded factors: y = b₀ + Σ b[factor, level] + noise (Draper and Smith 1998).
+
+    b = (XᵀX)⁻¹Xᵀy, with standard errors s √diag (XᵀX)⁻¹, s² = |y - Xb|² / (n - p), and Student's t with n - p degrees.
+    Assumed: effects add up (no interactions), and noise is independent and of one variance, near enough to normal.
+
+    rows     the level of each factor, for each run
+    values   its figure
+    levels   of each factor, in the order in which they are told; the first is what the others are held against
+
+    Raises ValueError where the runs cannot tell: one factor alone, levels that always go together, or too few runs.
+    """
+    levels = {factor: known for factor, known in levels.items() if len(known) > 1}
+    if len(levels) < 2:
+        raise ValueError(
+            "effects are of two factors or more: one setting alone differs, and the table tells all of it."
+        )
+    columns = [(factor, level) for factor, known in levels.items() for level in known[1:]]
+    x = np.array([[1.0, *(float(row[factor] == level) for factor, level in columns)] for row in rows])
+    y, free = np.array(values), len(rows) - len(columns) - 1
+    if np.linalg.matrix_rank(x) < x.shape[1]:
+        raise ValueError("some settings always go together here: which of them does it cannot be told.")
+    if free < 1:
+        raise ValueError(f"{len(rows)} finished runs are too few for {len(columns) + 1} numbers: add seeds.")
+    inverse = np.linalg.inv(x.T @ x)
+    found = inverse @ x.T @ y
+    half = t95(free) * np.sqrt(((y - x @ found) ** 2).sum() / free * np.diag(inverse))
+    return [
+        Effect(factor, level, levels[factor][0], int(x[:, i].sum()), *map(float, (found[i], *_ends(found[i], half[i]))))
+        for i, (factor, level) in enumerate(columns, 1)
+    ]
+
+
+def of(comparison: Comparison) -> list[Effect]:
+    """Effects on the monitored figure; the first level of a factor is its least, or "none"."""
+    known = [(group, value) for group in comparison.groups for value in group.by_seed(comparison.monitor).values()]
+    told = [{name: group.settings.get(name, "–") for name in comparison.factors} for group, _ in known]
+    levels = {name: sorted({row[name] for row in told}, key=_order) for name in comparison.factors}
+    return effects(
+        [{name: text(level) for name, level in row.items()} for row in told],
+        [value for _, value in known],
+        {name: list(map(text, ordered)) for name, ordered in levels.items()},
+    )
+
+
+def _order(level: object) -> tuple[bool, float, str]:
+    number = isinstance(level, int | float)
+    return (not number, float(level) if number else -float(level == "none"), str(level))
+
+
+def _ends(middle: float, half: float) -> tuple[float, float]:
+    return middle - half, middle + half

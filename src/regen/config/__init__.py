@@ -1,0 +1,1 @@
+"""The configuration: schema, validation, instantiation and error messages."""

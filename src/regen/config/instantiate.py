@@ -1,0 +1,120 @@
+"""build: the one place where a config node becomes an object, of the classes that regen.config.targets admits."""
+
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, TypeVar, Unpack, get_args, get_origin
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.targets import group_of, resolve
+from regen.errors import ConfigError
+
+__all__ = ["build", "resolve"]
+SPECIAL = ("_target_", "_partial_")
+Kind = TypeVar("Kind")
+PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
+
+
+def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
+    """The object of this kind that the node describes, made with its values and those of the arguments that it takes.
+
+    `where` is the node's key, by which targets are admitted (see `regen.config.targets.resolve`), nested ones included. Raises
+    ConfigError on any other target, on a value of the wrong type and on an argument that the target does not take; and if
+    the object is of another kind.
+    """
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise ConfigError(
+            f"{where} must name a _target_ and its values, got {node}: is the option chosen that it belongs to?"
+        )
+    # Plain containers: what is looked at is what is made, and nothing is resolved again (Hydra's instantiate would)
+    content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    _admit(content, where)
+    target = resolve(content["_target_"], where)
+    known = _checked(content, where, target)
+    given = {key: value for key, value in arguments.items() if key in known}
+    try:
+        made = _make(content, where, **given)
+    except (ConfigError, OSError):
+        raise
+    except Exception as error:  # whatever a class makes of its arguments
+        raise ConfigError(f"{where}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+    if not isinstance(made, kind):
+        raise ConfigError(f"{where}: {content['_target_']} does not make a {kind.__name__}")
+    return made
+
+
+def _checked(content: dict[str, Any], where: str, target: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments that a target takes, with their types. Raises ConfigError on others, and on values of another type."""
+    known, takes_more = _taken(target)
+    for key in [key for key in content if not key.startswith("_")]:
+        value, wanted = content[key], known.get(key)
+        if key not in known and not takes_more:
+            raise ConfigError(f"{where}.{key}: {content['_target_']} takes {', '.join(known)}")
+        if _is_whole(wanted) and isinstance(value, float) and value.is_integer():
+            content[key] = value = int(value)  # 1e4, as numbers are often typed
+        if wanted in PLAIN and not _fits(value, wanted):
+            raise ConfigError(f"{where}.{key} must be {PLAIN[wanted]}, got {value!r}")
+    return known
+
+
+def _make(content: Any, where: str, **arguments: Any) -> Any:
+    """The object that a container describes, targets in it included."""
+    if isinstance(content, list):
+        return [_make(item, f"{where}.{index}") for index, item in enumerate(content)]
+    if not isinstance(content, dict):
+        return content
+    values = {key: _make(value, f"{where}.{key}") for key, value in content.items() if key not in SPECIAL}
+    if "_target_" not in content:
+        return values
+    target = resolve(content["_target_"], where)
+    return functools.partial(target, **values) if content.get("_partial_") else target(**values | arguments)
+
+
+def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The arguments that a target takes, with their types, and whether it takes any others."""
+    known, takes_more = {}, False
+    for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            known[name] = parameter.annotation
+        elif get_origin(parameter.annotation) is Unpack:  # **strengths: Unpack[Strengths]
+            known |= get_args(parameter.annotation)[0].__annotations__
+        else:
+            takes_more = True
+    return known, takes_more
+
+
+def _is_whole(wanted: Any) -> bool:
+    return wanted is int or (isinstance(wanted, types.UnionType) and set(get_args(wanted)) == {int, type(None)})
+
+
+def _fits(value: object, wanted: type) -> bool:
+    if isinstance(value, bool):
+        return wanted is bool
+    return isinstance(value, (int, float) if wanted is float else wanted)
+
+
+def _admit(content: Any, where: str) -> None:
+    """Look at every target in the container, however deep, before anything is imported."""
+    if isinstance(content, list):
+        for index, item in enumerate(content):
+            _admit(item, f"{where}.{index}")
+    if isinstance(content, dict):
+        _check_special(content, where)
+        for key, value in content.items():
+            _admit(value, f"{where}.{key}")
+
+
+def _check_special(content: dict[Any, Any], where: str) -> None:
+    """Raises ConfigError on a target that is not admitted, and on keys by which Hydra calls a target in another way."""
+    special = [key for key in content if str(key).startswith("_") and str(key).endswith("_")]
+    if "_target_" in content:
+        resolve(content["_target_"], where)
+        special.remove("_target_")
+        if group_of(where).partial and "_partial_" in special:
+            special.remove("_partial_")
+    if special:
+        raise ConfigError(
+            f"{where}.{special[0]} is not admitted: give a target its arguments by name, and leave it out"
+        )

@@ -1,0 +1,33 @@
+"""The resolvers of conf/: names of folders and the project's own folder."""
+
+import functools
+import re
+from datetime import datetime
+
+from omegaconf import OmegaConf
+
+from regen.utils.project import ROOT
+
+
+def slug(text: str, most: int = 80) -> str:
+    """Letters, digits, '.', '_' and '-' only: no '=' (Hydra's grammar), no '/' (nested folders)."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", re.sub(r",(?=[^,=]+=)", "_", text)).strip("-")[:most]
+
+
+@functools.cache
+def folder_name(overrides: str) -> str:
+    """`<time>_<slug of the overrides>`: microseconds keep runs of the same second apart."""
+    return "_".join(part for part in (datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"), slug(overrides)) if part)
+
+
+def run_folder(name: str | None, overrides: str) -> str:
+    """The folder of a run in outputs/: its name's slug, or a name with the time for a run without a name."""
+    return slug(str(name)) if name is not None else folder_name(overrides)
+
+
+def register_resolvers() -> None:
+    """Register the resolvers that conf/*.yaml use: ${project:}, ${folder_name:...}, ${run_folder:...}, ${slug:...}."""
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+    OmegaConf.register_new_resolver("slug", slug, replace=True)

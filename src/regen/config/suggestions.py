@@ -1,0 +1,148 @@
+"""What Hydra does not know, with the nearest names that exist. Imports nothing heavy."""
+
+import difflib
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.key_aliases import instead
+from regen.config.quoting import is_parsed, quote
+from regen.utils.project import ROOT
+
+CONF = ROOT / "conf"
+
+
+def explain(message: str) -> str:
+    """Hydra's message with the nearest names that exist."""
+    message = message.strip()
+    if (bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message)) and "run" in keys():
+        return f"{bare.group(1)} names no key: type run={bare.group(1)}"
+    if "override_grammar" in message:
+        words = [word for word in sys.argv[1:] if not word.startswith("-") and not is_parsed(word)]
+        return _of_grammar(words[0]) if words else message.splitlines()[0]
+    if several := re.match(r"Ambiguous value for argument '(.*)'", message):
+        return _of_several(several.group(1))
+    if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
+        full = re.search(r"full_key: (\S+)", message)
+        return _of_key(full.group(1) if full else unknown.group(1) or unknown.group(2))
+    if missing := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message):
+        return _of_option(*missing.groups())
+    return message.splitlines()[0] if message.startswith("Key ") else message
+
+
+def _of_key(key: str) -> str:
+    names = keys()
+    if key in names:
+        group = key.split(".")[0]
+        having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
+        if below := [name for name in names if name.startswith(f"{key}.") and not having]:
+            return f"there is no {key}= here; there is {', '.join(below)}"
+        options = " or ".join(f"{group}={option}" for option in having)
+        return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
+    if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
+        return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
+    words = [word.lstrip("+").partition("=") for word in sys.argv[1:]]
+    value = next((typed for name, _, typed in words if name == key), "VALUE")
+    script = config_of_script().stem
+    if typed := instead(key, value, names):
+        return f"there is no {key}: type {typed}. All names: python src/{script}.py --cfg job"
+    alike = [name for name in names if name.count(".") == key.count(".")]
+    near = _near(key, alike) or _near(key, names)
+    typed = f". Type {near[0]}={value}" if len(near) == 1 and value != "VALUE" else ""
+    return f"there is no {key}{_question(near)}. All names: python src/{script}.py --cfg job{typed}"
+
+
+def _of_grammar(override: str) -> str:
+    """The answer to a word that is not an override in Hydra's grammar."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"{override}: expected KEY=VALUE, like {override if override in keys() else 'seed'}=1"
+    return f"{override}: a value with such characters needs quotes: type {shlex.quote(f'{key}={quote(value)}')}"
+
+
+def _of_several(override: str) -> str:
+    """The answer to KEY=A,B where one value is expected."""
+    key, _, values = override.partition("=")
+    script = config_of_script()
+    together = f"{shlex.quote(f'{key}=[{values}]')} for all of them together" if _is_list(key) else ""
+    each = f"-m {override} for one run each" if script.stem in ("train", "stability") else ""
+    typed = " or ".join(filter(None, [together, each])) or f"one value, like {key}={values.partition(',')[0]}"
+    return f"{override}: type {typed}"
+
+
+def _is_list(key: str) -> bool:
+    """Whether a key takes a list."""
+    for config in _configs():
+        entries = [entry for entry in config.defaults if isinstance(entry, DictConfig)]
+        if OmegaConf.is_list(config.get(key)) or any(OmegaConf.is_list(entry.get(key)) for entry in entries):
+            return True
+    return key == "write"
+
+
+def _of_option(group: str, option: str) -> str:
+    if group == "hydra" and option.startswith("sweeper/") and option.count("/") == 2:
+        group, _, option = f"hydra/{option}".rpartition("/")
+    elif group == "hydra":
+        return f"hydra/{option} is not installed: pip install 'regen[sweep]' brings joblib, 'regen[slurm]' submitit"
+    options = [path.stem for path in yamls(group)]
+    near = _near(option, options)
+    typed = f". Type {group}={near[0]}" if len(near) == 1 else ""
+    return f"there is no {group}={option}{_question(near)}. There are: {', '.join(options)}{typed}"
+
+
+def keys() -> list[str]:
+    """Every key that an override of this script can name."""
+    configs = _configs()
+    entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
+    groups = {group for entry in entries for group in entry if not group.startswith("override ")}
+    names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
+    for path in CONF.glob("*/*.yaml"):
+        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
+            names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
+    return names
+
+
+def _configs() -> list[DictConfig]:
+    """The configuration of this script and that of train, if it is built on it."""
+    configs = [OmegaConf.load(config_of_script())]
+    return [*configs, OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
+
+
+def config_of_script() -> Path:
+    """The configuration of this script: that of its own name, or else train's."""
+    own = CONF / f"{Path(sys.argv[0]).stem}.yaml"
+    return own if own.exists() else CONF / "train.yaml"
+
+
+def _flat(node: DictConfig, prefix: str) -> list[str]:
+    names = []
+    for key in node:
+        if key not in ("defaults", "hydra"):
+            names.append(f"{prefix}{key}")
+            value = node._get_node(key)
+            names += _flat(value, f"{prefix}{key}.") if isinstance(value, DictConfig) else []
+    return names
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    return _question(_near(name, names))
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    by_lower_case = {known.lower(): known for known in names}
+    if name.lower() in by_lower_case:
+        return [by_lower_case[name.lower()]]
+    return [by_lower_case[close] for close in difflib.get_close_matches(name.lower(), by_lower_case, 3, 0.6)]
+
+
+def _question(near: list[str]) -> str:
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def yamls(group: str) -> list[Path]:
+    """The options of a group, those of --config-dir included."""
+    folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
+    return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))

@@ -1,0 +1,163 @@
+"""The classes and factories that a `_target_` may name, by group, checked before anything is imported.
+
+The options in conf/ are the list: what conf/loss/*.yaml name is admitted as a loss and nowhere else.
+"""
+
+import difflib
+import functools
+import importlib
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from regen.errors import ConfigError
+from regen.utils.project import ROOT
+
+CONF = ROOT / "conf"
+MODULE = "torch.nn.Module"
+SEVERAL = 16  # targets that an error lists
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """What may be named at some keys of a configuration.
+
+    keys      a regular expression of those keys
+    folders   folders of conf/ whose options list what is admitted
+    bases     base classes: one of them has every class from a folder of --config-dir and from a library
+    library   a module whose public classes are admitted, too
+    partial   whether `_partial_` may be set, since the caller supplies the rest of the arguments
+    """
+
+    keys: str
+    folders: tuple[str, ...]
+    bases: tuple[str, ...]
+    library: str = ""
+    partial: bool = False
+
+    @functools.cached_property
+    def listed(self) -> frozenset[str]:
+        """The targets that the options of conf/ name."""
+        paths = [path for folder in self.folders for path in (CONF / folder).glob("*.yaml")]
+        return frozenset(name for path in paths for name in re.findall(r"_target_: ([\w.]+)", path.read_text()))
+
+
+SAMPLER, PRUNER, SCHEDULE = "optuna.samplers.BaseSampler", "optuna.pruners.BasePruner", "regen.core.schedules.Schedule"
+GROUPS = (  # the first whose keys match
+    TargetGroup(r"data", ("data",), ("regen.data.images.Images",)),
+    TargetGroup(r"network\..+", ("network",), (MODULE,)),
+    TargetGroup(r"loss(\..+)?", ("loss",), ("regen.core.objective.Loss",)),
+    TargetGroup(r"slope", ("slope",), ("regen.core.input_gradients.Slopes",)),
+    TargetGroup(r"regularizer\.[^.]+", ("regularizer",), ("regen.core.regularizer.Regularizer",)),
+    TargetGroup(r"metrics\.features", ("metrics/features",), ("regen.metrics.features.base.Source",)),
+    TargetGroup(r"metrics\.features\..+", (), (MODULE,)),
+    TargetGroup(r"metrics\.[^.]+", ("metrics",), ("regen.metrics.base.SampleMetric",)),
+    TargetGroup(r"model", ("model",), ("regen.models.base.Model",)),
+    TargetGroup(r"model\.prior", ("prior",), ("regen.models.priors.Normal",), partial=True),
+    TargetGroup(r"model\.optimizer_\w+", (), ("torch.optim.Optimizer",), "torch.optim", partial=True),
+    TargetGroup(r"hydra\.sweeper\.sampler(\..+)?", ("hydra/sweeper/sampler",), (SAMPLER,), "optuna.samplers"),
+    TargetGroup(r"hydra\.sweeper\.pruner(\..+)?", ("hydra/sweeper/pruner",), (PRUNER,), "optuna.pruners"),
+    TargetGroup(
+        r"(model|regularizer|metrics)\..+", ("schedule",), (SCHEDULE, MODULE)
+    ),  # strengths; parts of own classes
+)
+
+
+def group_of(where: str) -> TargetGroup:
+    """The group of a key, like `loss` or `network.generator`. Raises ConfigError if no object belongs there."""
+    for group in GROUPS:
+        if re.fullmatch(group.keys, where):
+            return group
+    raise ConfigError(f"{where} takes plain values, and no _target_: leave it out")
+
+
+def resolve(target: Any, where: str) -> Any:
+    """The class or factory that a `_target_` names at a key.
+
+    Admitted are the targets that the options of conf/ list for that key, the optimizers of torch, Optuna's samplers and
+    pruners, and classes of the right kind from a folder that --config-dir names on the command line: typing it is the
+    consent to run its code. Nothing is imported before that is known. Raises ConfigError if the target is not admitted, does
+    not exist or is of another kind.
+    """
+    if not isinstance(target, str):
+        raise ConfigError(f"{where}._target_ must be the name of a class or function, got {target}")
+    group, (module, _, name) = group_of(where), target.rpartition(".")
+    if target in group.listed:
+        found = _imported(target, where)
+        if not inspect.isclass(found):
+            return found  # a factory of the package
+    elif group.library and module == group.library and re.fullmatch(r"[A-Z]\w*", name):
+        found = _imported(target, where)
+    elif folder := _consented_folder(target.partition(".")[0]):
+        found = _imported(target, where)
+        _check_home(found, folder, target, where)
+    else:
+        raise ConfigError(_refusal(target, where, group))
+    _check_kind(found, group, target, where)
+    return found
+
+
+def _refusal(target: str, where: str, group: TargetGroup) -> str:
+    listed = sorted(group.listed)
+    if len(listed) > SEVERAL:
+        listed = difflib.get_close_matches(target, listed, 3) or [*listed[:3], "…"]
+    admitted = [", ".join(listed)] if listed else []
+    admitted += [f"a class of {group.library}"] if group.library else []
+    admitted += ["a class from the folder that --config-dir names (as FOLDER/module.py)"]
+    return f"{where}._target_={target} is not admitted: expected {', or '.join(admitted)}"
+
+
+def _imported(target: str, where: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{where}._target_={target} does not exist: {error}") from error
+
+
+def _check_home(found: Any, folder: Path, target: str, where: str) -> None:
+    """Raises ConfigError unless the object is defined in a file of the folder."""
+    package = target.partition(".")[0]
+    home = sys.modules.get(getattr(found, "__module__", None) or "")
+    inside = Path(getattr(home, "__file__", None) or "/").resolve().is_relative_to(folder.resolve())
+    if not callable(found) or found.__module__.partition(".")[0] != package or not inside:
+        raise ConfigError(f"{where}._target_={target} is not a class or function of {package} in {folder}")
+
+
+def _check_kind(found: Any, group: TargetGroup, target: str, where: str) -> None:
+    """Raises ConfigError unless the object is a class with one of the group's bases, or a function annotated to return one."""
+    made = found if inspect.isclass(found) else _returned(found)
+    bases = tuple(_imported(base, where) for base in group.bases)
+    if not (inspect.isclass(made) and issubclass(made, bases)):
+        wanted = " or ".join(group.bases)
+        raise ConfigError(
+            f"{where}._target_={target} is not a subclass of {wanted}, nor a function annotated -> one of it"
+        )
+
+
+def _returned(function: Callable[..., Any]) -> Any:
+    try:
+        return typing.get_type_hints(function).get("return")
+    except (NameError, TypeError, AttributeError):
+        return None
+
+
+def _consented_folder(package: str) -> Path | None:
+    """The folder of --config-dir that holds a module or package, after it was put on the import path."""
+    if not HydraConfig.initialized():
+        return None
+    sources = HydraConfig.get().runtime.config_sources
+    for source in [source for source in sources if source.provider == "command-line" and source.schema == "file"]:
+        folder = Path(source.path)
+        if (folder / f"{package}.py").exists() or (folder / package / "__init__.py").exists():
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+            return folder
+    return None

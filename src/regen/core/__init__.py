@@ -1,0 +1,1 @@
+"""The core: a training step, the objective and the interface of regularizers."""

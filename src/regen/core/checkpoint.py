@@ -1,0 +1,183 @@
+"""Checkpoints that survive a kill at any moment, and that are read only when they are whole.
+
+A checkpoint holds plain types and tensors (torch.load with weights_only=True reads it): nets, averaged net, regularizers'
+state, optimizers, iteration, what is not yet logged, and how many rows of the log belong to it. Randomness is keyed, so
+nothing else is needed to go on bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import math
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from regen.core.divergence import bad_moment
+from regen.errors import ConfigError
+from regen.utils.safe_files import write_safely
+
+if TYPE_CHECKING:
+    from regen.models.base import Model
+
+NAME = re.compile(r"iteration_\d{1,18}\.ckpt")
+KEPT = 3  # newest ones, beside the best
+log = logging.getLogger(__name__)
+
+
+def state_of(model: Model) -> dict[str, object]:
+    """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
+    return {
+        "model": model.state_dict(),
+        "optimizers": {player: optimizer.state_dict() for player, optimizer in model.optimizer.items()},
+        "iteration": model.iteration,
+        "images_seen": model.images_seen,
+        "record": model.record.state(),
+    }
+
+
+def restore(model: Model, state: dict) -> None:
+    """Let a prepared model go on from a state; learning rates and the like stay those of the configuration.
+
+    Raises ConfigError if the state is of other nets or regularizers.
+    """
+    check(model, state)
+    model.load_state_dict(state["model"])
+    for player, optimizer in model.optimizer.items():
+        chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
+        optimizer.load_state_dict(state["optimizers"][player])
+        for group, values in zip(optimizer.param_groups, chosen, strict=True):
+            group.update(values)
+    model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
+    records = state.get("records", [])  # of each process: the log holds the means over all of them
+    own = records[model.rank] if len(records) == model.world else state["record"]
+    model.record.load(own, model.device)
+
+
+def check(model: Model, state: dict) -> None:
+    """Raises ConfigError, which names the first difference, if a state is of other nets or regularizers than the model's."""
+    shapes = [
+        {name: tuple(tensor.shape) for name, tensor in one.items()} for one in (model.state_dict(), state["model"])
+    ]
+    for name in {**shapes[0], **shapes[1]}:
+        own, kept = (str(one.get(name, "missing")) for one in shapes)
+        if own != kept:
+            raise ConfigError(
+                f"the checkpoint is of another model, network or regularizer: {name} is {kept} there and {own} here. "
+                "Type the options that the run was started with, or leave out resume= to start a new one"
+            )
+
+
+def save(path: Path, model: Model, **more: object) -> None:
+    """Write the model's whole state, and `more`, safely.
+
+    Raises ValueError rather than save a weight or a moment of an optimizer that is not finite.
+    """
+    state, buffer = state_of(model), io.BytesIO()
+    bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
+    if (moment := bad_moment(model)) or bad:
+        raise ValueError(f"{moment or bad[0]} is not finite: not saved")
+    state |= more
+    torch.save(state | {"digest": digest(state)}, buffer)
+    write_safely(path, buffer.getvalue())
+
+
+def save_iteration(folder: Path, model: Model, **more: object) -> Path:
+    """Write iteration_<number>.ckpt into the folder and drop all but the newest KEPT of these."""
+    path = folder / f"iteration_{model.iteration:09d}.ckpt"
+    save(path, model, **more)
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load(path: Path) -> dict:
+    """The checkpoint at `path`. Raises ValueError if it is damaged (torch loads a flipped byte silently), else OSError."""
+    try:
+        check_packing(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        check_sizes(state)
+        if state.pop("digest") == digest(state):
+            return state
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{path} cannot be read ({error.strerror}): let this user read it (chmod u+r), or delete it to use the one before",
+        ) from error
+    except Exception as error:  # a damaged file can fail anywhere in zip, pickle or torch
+        raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
+    raise ValueError(f"{path} is damaged")
+
+
+def check_packing(path: Path) -> None:
+    """Raises ValueError if a file unpacks to more than its own size: torch never compresses."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            raise ValueError("it unpacks to more than its size")
+
+
+def check_sizes(value: object) -> None:
+    """Raises ValueError on a tensor that has more elements than its file holds (an expanded one), before it is copied."""
+    if isinstance(value, Tensor):
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"a tensor of shape {tuple(value.shape)} is larger than what the file holds of it")
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            check_sizes(item)
+
+
+def digest(state: object) -> str:
+    """A hash of everything in a state, so that what is read can be held against what was written."""
+    hashed = hashlib.blake2b(digest_size=16)
+    _feed(hashed.update, state)
+    return hashed.hexdigest()
+
+
+def _feed(update: Callable[[object], None], value: object) -> None:
+    if isinstance(value, Tensor):
+        update(repr((value.dtype, value.shape)).encode())
+        update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            update(repr(key).encode())
+            _feed(update, item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _feed(update, item)
+    else:
+        update(repr(value).encode())
+
+
+def newest(folder: Path, before: float = math.inf) -> dict | None:
+    """The newest checkpoint of the folder that is whole and earlier than an iteration, None if there has been none yet.
+
+    Raises ConfigError if there are some and all are damaged.
+    """
+    for leftover in folder.glob("*.tmp"):
+        leftover.unlink()
+    paths = [path for path in _newest_first(folder) if int(path.stem.rpartition("_")[2]) < before]
+    for path in paths:
+        try:
+            return load(path)
+        except ValueError as error:
+            log.warning("%s; trying the one before it", error)
+    if paths:
+        raise ConfigError(
+            f"every checkpoint in {folder} is damaged ({', '.join(p.name for p in paths)}): start a new run"
+        )
+    return None
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("iteration_*.ckpt") if NAME.fullmatch(path.name)), reverse=True)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())

@@ -1,0 +1,137 @@
+"""A regularizer's passport: what it is, where it comes from, what it costs, and what it cannot be combined with."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from regen.core.objective import Loss
+    from regen.core.regularizer import Regularizer
+
+
+WITHOUT_ENCODER = "a model without an encoder"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Extra work in one update of a player, when the penalty is asked.
+
+    d, g           extra forward passes of D and of G, in batches; each has its backward pass
+    second_order   extra backward passes that are differentiated once more
+    """
+
+    d: float = 0
+    g: float = 0
+    second_order: int = 0
+
+    def __str__(self) -> str:
+        passes = [f"{number:g} {net}" for number, net in ((self.d, "D"), (self.g, "G")) if number]
+        return " + ".join([*passes, *([f"{self.second_order} second-order"] if self.second_order else [])])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a regularizer is to be combined with; a GAN has no encoder, and a VAE's discriminator no layers."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    loss: "Loss"
+    regularizers: Mapping[str, "Regularizer"]
+    encoder: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Never:
+    """A combination that is refused before training.
+
+    what      it cannot be combined with, in words
+    why       the reason
+    instead   what to type
+    found     where it is in a setting, in words; None if it is not there
+    """
+
+    what: str
+    why: str
+    instead: str
+    found: Callable[[Setting], str | None]
+
+
+def layers(net: str, kinds: tuple[type, ...], what: str, why: str, instead: str) -> Never:
+    """Never with layers of these kinds in the generator or discriminator."""
+
+    def found(setting: Setting) -> str | None:
+        named = getattr(setting, net).named_modules()
+        return next((f"layer {name} of {net}" for name, layer in named if isinstance(layer, kinds)), None)
+
+    return Never(what, why, instead, found)
+
+
+def losses_but(kinds: tuple[type, ...], why: str, instead: str) -> Never:
+    """Never with a loss that is not of these kinds."""
+
+    def found(setting: Setting) -> str | None:
+        return None if isinstance(setting.loss, kinds) else f"loss {type(setting.loss).__name__}"
+
+    names = ", ".join(kind.__name__ for kind in kinds)
+    return Never(f"other losses than {names} and its kin", why, instead, found)
+
+
+def beside(name: str, why: str) -> Never:
+    """Never beside a regularizer of the class with this name."""
+
+    def found(setting: Setting) -> str | None:
+        others = setting.regularizers.items()
+        return next((f"regularizer {key}" for key, one in others if name in _names(type(one))), None)
+
+    return Never(name, why, "Leave one of the two out", found)
+
+
+def without_encoder(why: str) -> Never:
+    """Never in a model without an encoder."""
+
+    def found(setting: Setting) -> str | None:
+        return "none" if setting.encoder is None else None
+
+    return Never(WITHOUT_ENCODER, why, "Type model=vae", found)
+
+
+def without_discriminator(why: str) -> Never:
+    """Never in a model without a discriminator."""
+
+    def found(setting: Setting) -> str | None:
+        return None if any(True for _ in setting.discriminator.parameters()) else "none"
+
+    return Never("a model without a discriminator", why, "Type model=gan, or leave it out", found)
+
+
+D_ALONE = without_discriminator("it leans on the discriminator alone")
+
+
+def _names(kind: type) -> set[str]:
+    return {parent.__name__ for parent in kind.__mro__}
+
+
+@dataclass(frozen=True)
+class Words:
+    """The parts of a regularizer's docstring: its formula, source and convention, and the paragraphs after them."""
+
+    formula: str
+    source: str
+    convention: str
+    text: str
+
+
+def words(kind: type["Regularizer"]) -> Words:
+    """The docstring of a class, taken apart: a first line, `Source:` and `Convention:` in a paragraph, and more paragraphs."""
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", kind.__doc__ or "")]
+    first, rest = blocks[0], blocks[1:]
+    named = {"Source": "", "Convention": ""}
+    for block in list(rest):
+        parts = re.split(r"(?:^|(?<=[.;]) )(Source|Convention): ", block)
+        if len(parts) > 1 and not parts[0]:
+            named |= dict(zip(parts[1::2], parts[2::2], strict=True))
+            rest.remove(block)
+    return Words(first.rstrip("."), named["Source"].rstrip("."), named["Convention"].rstrip("."), "\n\n".join(rest))

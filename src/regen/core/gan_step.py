@@ -1,0 +1,148 @@
+"""GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Unpack
+
+import torch
+from torch import Tensor, nn
+
+from regen.core.forward import features, float32, plain_attention, squares, still
+from regen.core.input_gradients import Autograd, Slopes, slope
+from regen.core.step import Place, Rng, Update
+
+Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
+
+
+class GANStep(Update):
+    """One update of G or D.
+
+    z_size          numbers in a latent
+    augment         what D sees instead of images
+    slopes          how D's slope is taken
+    kept            the share of the fakes, those with the highest scores, that G learns from; set after the making
+    seeing          what D is shown: "real", "fake", or the purpose of another pass
+
+    A non-saturating G update runs D once, a relativistic one twice.
+    """
+
+    lacks = "a GAN has no encoder"
+
+    def __init__(
+        self,
+        player: str,
+        index: int,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        real: Tensor,
+        z_size: int,
+        rng: Rng,
+        augment: Augment,
+        slopes: Slopes | None = None,
+        **more: Unpack[Place],
+    ) -> None:
+        super().__init__(player, index, generator, real, rng, **more)
+        self.discriminator, self.z_size = discriminator, z_size
+        self._augment, self._slopes = augment, slopes or Autograd()
+        self.kept, self.seeing = 1.0, ""  # what D is looking at: the purpose of the pass that is being made
+
+    @property
+    def net(self) -> nn.Module:
+        """The net that this update changes."""
+        return self.generator if self.player == "g" else self.discriminator
+
+    @cached_property
+    def z(self) -> Tensor:
+        """(B, Z) from N(0, I), not the same in two updates, nor in two processes."""
+        return self.rng("z").normal(len(self.real), self.z_size)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """(B, C, H, W) G(z), as precise as the real images; without a graph to G when D is updated."""
+        with torch.set_grad_enabled(self.player == "g"):
+            return self.generator(self.z).to(self.real.dtype)  # of another type under mixed precision
+
+    @cached_property
+    def real_scores(self) -> Tensor:
+        """(B,) D's logits of the real images."""
+        return self.score(self.real, "real")
+
+    @cached_property
+    def fake_scores(self) -> Tensor:
+        """(B,) D's logits of the generated images; of the best ones alone when G learns from a share of them."""
+        return self._best(self.score(self.fake, "fake"))
+
+    @cached_property
+    def fake_features(self) -> Tensor:
+        """(B, F) what D's last layer is given for the generated images, by the pass that makes `fake_scores`."""
+        with features(self.discriminator) as seen:
+            self.__dict__["fake_scores"] = self._best(self.score(self.fake, "fake"))
+        return seen[-1]
+
+    @cached_property
+    def real_features(self) -> Tensor:
+        """(B, F) what D's last layer is given for the real images, by the pass that makes `real_scores`."""
+        with features(self.discriminator) as seen:
+            self.__dict__["real_scores"] = self.score(self.real, "real")
+        return seen[-1]
+
+    def score(self, images: Tensor, purpose: str) -> Tensor:
+        """(B,) D(augment(images)): the single door to D; `purpose` keys the draws of the augmentations."""
+        self.seeing = purpose
+        seen = self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self)
+        return self.discriminator(seen).to(images.dtype)  # of another type under mixed precision
+
+    def rescore(self, images: Tensor, purpose: str) -> Tensor:
+        """(B,) the same by a pass beside the update's own, which leaves D's running state alone."""
+        with still(self.discriminator):
+            return self.score(images, purpose)
+
+    def exact_scores(self, which: str) -> Tensor:
+        """(B,) D's logits of the images "real" or "fake"; under mixed precision in float32, by a pass beside the update's."""
+        if not self._is_mixed:
+            return getattr(self, f"{which}_scores")
+        with float32(self.real):
+            return self.rescore(getattr(self, which), which)
+
+    def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
+        """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
+        twin = self.like(player=player, generator=generator, discriminator=discriminator)
+        for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
+            del twin.__dict__[name]
+        twin.z, twin.fake = self.z, fake
+        return twin
+
+    def slopes(self, points: Tensor, purpose: str) -> Tensor:
+        """(B,) ||grad_x D(augment(x))||^2 at points (B, C, H, W), differentiable, in float32, by a pass of its own."""
+        with float32(points), plain_attention():
+            return self._slopes(lambda images: self.rescore(images, purpose), points)
+
+    @cached_property
+    def real_slopes(self) -> Tensor:
+        """(B,) ||grad_x D(x)||^2 at the real images, differentiable, in float32.
+
+        The forward pass is shared with `real_scores`, unless the slope is taken in a way that needs its own; under mixed
+        precision the penalty has a float32 pass of its own.
+        """
+        return self._shared_slopes("real")
+
+    @cached_property
+    def fake_slopes(self) -> Tensor:
+        """(B,) ||grad_x D(x)||^2 at the generated images, as at the real ones; in an update of D."""
+        return self._shared_slopes("fake")
+
+    def _shared_slopes(self, which: str) -> Tensor:
+        images = getattr(self, which)
+        if self._is_mixed or not self._slopes.shares_pass:
+            return self.slopes(images, which)
+        if not images.requires_grad:
+            self.__dict__.pop(f"{which}_scores", None)  # scored before without a graph to the images
+            images = images.detach().requires_grad_()  # a view of its own: the other player sees the plain images
+            setattr(self, which, images)
+        with plain_attention():
+            return squares(slope(getattr(self, f"{which}_scores"), images))
+
+    def _best(self, scores: Tensor) -> Tensor:
+        if self.player == "d" or self.kept >= 1:
+            return scores
+        return scores.topk(max(1, round(self.kept * len(scores)))).values

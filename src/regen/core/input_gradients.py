@@ -1,0 +1,139 @@
+"""How the slope of D is taken: the squared norm of the gradient of its score with respect to each image, to be penalised.
+
+All of these are exact where they are admitted, in value and in the gradient with respect to D's parameters.
+"""
+
+import functools
+import importlib
+import sys
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from regen.core.forward import eager, squares
+from regen.errors import ConfigError
+
+Score = Callable[[Tensor], Tensor]  # images (B, ...) -> logits (B,)
+KINKED = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Threshold)
+KINKED += (nn.Hardshrink, nn.Softshrink, nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+
+
+class Slopes:
+    """A way to take slopes. Called with a score and points (B, ...), it returns (B,) squared norms of the gradients."""
+
+    shares_pass = False  # whether the scores of the points come with the slopes, so that the loss can use them
+
+    def fit(self, discriminator: nn.Module) -> "Slopes":
+        """Itself, or the way that it chooses for this D. Raises ConfigError if it would be wrong for it."""
+        return self
+
+    def __call__(self, score: Score, points: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Autograd(Slopes):
+    """torch.autograd.grad with create_graph: a backward pass that can be differentiated once more.
+
+    The fastest, since it shares D's pass with the loss. A compiled D cannot be differentiated twice this way.
+    """
+
+    shares_pass = True
+
+    def __call__(self, score: Score, points: Tensor) -> Tensor:
+        points = points.detach().requires_grad_()
+        return squares(slope(score(points), points))
+
+
+class Functional(Slopes):
+    """torch.func.grad: the same numbers, by a pass of its own; it can stand inside a compiled function.
+
+    Outside of one a compiled D makes this pass uncompiled, and all others compiled.
+    """
+
+    def __call__(self, score: Score, points: Tensor) -> Tensor:
+        with eager():
+            return squares(torch.func.grad(lambda images: score(images).sum())(points.detach()))
+
+
+class ForwardMode(Slopes):
+    """The derivative along the gradient's own direction v, <grad D(x), v>^2, by a forward-mode pass: no second-order backward.
+
+    With v held fixed its value and its gradient with respect to D's parameters are those of ||grad D(x)||^2.
+    """
+
+    def __call__(self, score: Score, points: Tensor) -> Tensor:
+        points = points.detach()
+        return along(score, points, _direction(score, points)).square()
+
+
+class FiniteDifferences(Slopes):
+    """ForwardMode with (D(x + hv) - D(x - hv)) / 2h for the derivative: two plain passes, whatever D is made of.
+
+    Exact to O(h^2) where D is smooth. Wrong where it has kinks: of leaky ReLU nets the penalty's gradient was off by a factor
+    of up to nine, because what matters is how often a kink lies between the two points. Such a D is refused by `fit`; a
+    kink inside a forward method, which no layer tells of, is not noticed.
+    """
+
+    def __init__(self, h: float = 1e-2) -> None:
+        if not h > 0:
+            raise ConfigError(f"slope=finite_differences: h must be a number > 0, got {h}")
+        self.h = h
+
+    def fit(self, discriminator: nn.Module) -> Slopes:
+        for name, layer in discriminator.named_modules():
+            if isinstance(layer, KINKED):
+                raise ConfigError(
+                    f"slope=finite_differences needs a smooth discriminator, and layer {name} is a {type(layer).__name__}: "
+                    "the gradient of the penalty would be wrong by a factor of up to nine. Type slope=auto"
+                )
+        return self
+
+    def __call__(self, score: Score, points: Tensor) -> Tensor:
+        points = points.detach()
+        move = self.h * _direction(score, points)
+        return ((score(points + move) - score(points - move)) / (2 * self.h)).square()
+
+
+class Automatic(Slopes):
+    """Functional if D is compiled or has a compiled part, otherwise Autograd."""
+
+    def fit(self, discriminator: nn.Module) -> Slopes:
+        return Functional() if any(map(_is_compiled, discriminator.modules())) else Autograd()
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """By torch.compile(module), whose part of torch is loaded by it, or by module.compile()."""
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    return (compiler and isinstance(module, compiler.OptimizedModule)) or module._compiled_call_impl is not None
+
+
+def slope(scores: Tensor, images: Tensor) -> Tensor:
+    """(B, ...) gradient of each image's score (B,) with respect to that image; it can be differentiated once more."""
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return gradient
+
+
+def along(score: Score, points: Tensor, directions: Tensor) -> Tensor:
+    """(B,) the derivative of each point's score along its direction (B, ...), by a forward-mode pass; uncompiled."""
+    _load_forward_mode()
+    with eager():
+        return torch.func.jvp(score, (points,), (directions,))[1]
+
+
+@functools.cache
+def _load_forward_mode() -> None:
+    """What torch loads at the first forward-mode pass uses a part of its own that it warns of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("torch._decomp.decompositions_for_jvp")
+
+
+def _direction(score: Score, points: Tensor) -> Tensor:
+    """(B, ...) unit vectors along the gradient of the score, without a graph; shorter where its square underflows."""
+    with torch.enable_grad():
+        watched = points.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(score(watched).sum(), watched)
+    lengths = squares(gradient).sqrt().view(-1, *[1] * (points.ndim - 1))
+    return gradient / lengths.clamp_min(torch.finfo(gradient.dtype).tiny ** 0.5)

@@ -1,0 +1,155 @@
+"""What a player minimises: the data term and the regularizers that lean on it."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from regen.core.constraints import Setting
+from regen.core.gradient_ratio import INERT, RELATIVE_EVERY, gradient_norm
+from regen.core.regularizer import Regularizer
+from regen.core.step import Update
+from regen.errors import ConfigError
+from regen.utils.randomness import Draws
+
+
+class Loss(nn.Module):
+    """A data term: what each player minimises when nothing restrains it.
+
+    reads_variance   whether it draws a VAE's codes from q(z|x) itself
+    """
+
+    reads_variance: ClassVar[bool] = False
+
+    def for_g(self, step: Update) -> Tensor:
+        """() G's loss."""
+        raise NotImplementedError
+
+    def for_d(self, step: Update) -> Tensor:
+        """() D's loss."""
+        raise NotImplementedError
+
+    def quantities(self) -> dict[str, Tensor]:
+        """{"g/scale": ()}: what of its state is worth a column of the log; asked once a row."""
+        return {}
+
+
+class Objective(nn.Module):
+    """The data term and the named regularizers of a run.
+
+    share_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
+                  term's. Costs a backward pass for the data term and one for each penalty. A relative strength, which moves by
+                  what is measured, has an interval of its own.
+    """
+
+    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 200) -> None:
+        super().__init__()
+        for name in regularizers:
+            if hasattr(nn.ModuleDict, name):
+                raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
+        self.loss, self.share_every = loss, share_every
+        self.regularizers = nn.ModuleDict(regularizers)
+        slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
+        self._penalties = {p: [(n, r) for n, r in slopes_first if r.overrides(f"for_{p}")] for p in "gd"}
+        in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
+        self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
+        self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
+        self.draws_codes = loss.reads_variance or any(r.draws_codes for r in regularizers.values())
+        self.second_order = any(cost.second_order for r in regularizers.values() for cost in r.cost.values())
+        self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module, encoder: nn.Module | None = None) -> None:
+        """Let each regularizer change the nets' form, in the order of the config unless it says otherwise.
+
+        Raises ConfigError on a combination that a regularizer's passport rules out.
+        """
+        setting = Setting(generator, discriminator, self.loss, self.regularizers, encoder)
+        for name, regularizer in self.regularizers.items():
+            for never in regularizer.never:
+                if found := never.found(setting):
+                    raise ConfigError(
+                        f"regularizer {name} cannot be combined with {never.what}, and here is {found}: {never.why}. "
+                        f"{never.instead}."
+                    )
+        for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
+            regularizer.attach(generator, discriminator)
+
+    def augment(self, images: Tensor, rng: Callable[[str], Draws], step: Update) -> Tensor:
+        """(B, C, H, W) what D sees instead of the images."""
+        for name, regularizer in self._augmenting:
+            images = regularizer.augment(images, rng(name), step)
+        return images
+
+    def form(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) the images in the form that D takes, without augmentations."""
+        for _, regularizer in self._augmenting:
+            images = regularizer.form(images)
+        return images
+
+    def forward(self, step: Update) -> tuple[Tensor, dict[str, Tensor]]:
+        """() total to minimise, and the unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}, detached.
+
+        The regularizers are asked before the data term, so that one that needs the gradient of D's scores with respect to
+        the images makes the pass that the loss then reuses. A strength of 0 is bit-identical to the regularizer's absence.
+        """
+        player, values, asked = step.player, {}, []
+        for name, regularizer in self._penalties[player]:
+            if regularizer.due(step):
+                asked.append((name, regularizer, getattr(regularizer, f"for_{player}")(step)))
+                values[f"{player}/{name}"] = asked[-1][2].detach()
+        total = getattr(self.loss, f"for_{player}")(step)
+        values[f"{player}/data"] = values[f"{player}/loss"] = total.detach()
+        if asked:
+            values |= self._shares(step, total, asked)
+        for name, regularizer, value in asked:
+            total = total + regularizer.weight(step) * value
+            if regularizer.moves(player):
+                strength = torch.as_tensor(regularizer.strength(step), dtype=torch.float32, device=value.device)
+                values[f"{player}/{name}/strength"] = strength.clone()
+        if asked:
+            values[f"{player}/loss"] = total.detach()
+        return total, values
+
+    def _shares(self, step: Update, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
+        """{"d/r1/share": ()} of those penalties whose share is measured in this update."""
+        measured = [item for item in asked if step.parameters and self._is_measured(item[1], step)]
+        if not measured:
+            return {}
+        values, of_data = {}, gradient_norm(data, step.parameters)
+        for name, regularizer, value in measured:
+            of_penalty, pull = gradient_norm(value, step.parameters), regularizer.pulls[step.player]
+            pull.take(of_data, of_penalty)
+            values[f"{step.player}/{name}/share"] = pull.share(regularizer.strength(step), of_data, of_penalty)
+        return values
+
+    def _is_measured(self, regularizer: Regularizer, step: Update) -> bool:
+        updates = self.share_every if regularizer.relative is None else RELATIVE_EVERY
+        return step.index // regularizer.every % max(1, updates // regularizer.every) == 0
+
+    def after_update(self, step: Update, values: Mapping[str, Tensor]) -> None:
+        """Let each regularizer project the weights or adapt its state, and controllers move; `values` are forward's."""
+        for regularizer in self._projecting:
+            regularizer.after_update(step)
+        for name, regularizer in self._controlled:
+            value = values.get(f"{step.player}/{name}")
+            if step.player in regularizer.controllers and value is not None:
+                turn, lazy = step.index // regularizer.every, regularizer.every
+                regularizer.controllers[step.player].observe(step, value, turn, lazy)
+
+    def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
+        """{"d/ada/p": 0.1}: what the data term and the regularizers say of their own state. Waits for the device."""
+        found = {name: float(value) for name, value in self.loss.quantities().items()}
+        for name, regularizer in self.regularizers.items():
+            for quantity, value in regularizer.quantities(generator, discriminator).items():
+                player, _, what = quantity.partition("/")
+                found[f"{player}/{name}/{what}"] = float(value)
+        return found
+
+    def inert(self) -> dict[str, float]:
+        """{"d/r1": largest share so far} of the penalties whose share has stayed below INERT at two measurements or more.
+
+        (At the first update some cannot pull yet.)
+        """
+        pulls = {f"{p}/{n}": pull for n, r in self.regularizers.items() for p, pull in r.pulls.items()}
+        return {name: float(pull.largest) for name, pull in pulls.items() if pull.measured > 1 and pull.largest < INERT}

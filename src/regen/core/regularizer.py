@@ -1,0 +1,154 @@
+"""Regularizer: what leans on a generative model in one or more of five places.
+
+The form of the nets (attach), what D sees (augment), G's loss (for_g), D's loss (for_d) and the weights after a step
+(after_update). Each does nothing until it is overridden.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, TypedDict
+
+from torch import Tensor, nn
+
+from regen.core.constraints import Cost, Never
+from regen.core.gradient_ratio import Pull
+from regen.core.schedules import Controller, Strength, value_of
+from regen.core.step import Update
+from regen.errors import ConfigError
+from regen.utils.randomness import Draws
+
+
+class Strengths(TypedDict, total=False):
+    """What a regularizer with settings of its own hands on to Regularizer."""
+
+    lambda_g: Strength
+    lambda_d: Strength
+    every: int
+    relative: float | None
+
+
+class Regularizer(nn.Module):
+    """L_p = data term + lambda_p * for_p for the players p in {g, d}.
+
+    lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 leaves the player alone
+    every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much.
+                         (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
+                         Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
+    relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's
+                         gradient is this share of the data term's, both moving averages; what it amounts to is logged
+
+    Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
+    on every < 1 and on a relative strength that is not a finite number > 0 or stands in no number's place.
+    """
+
+    # Its passport, beside what docstring and yaml say
+    search: ClassVar[Mapping[str, tuple[float, float]]] = {}  # which values are worth searching, on a logarithmic scale
+    cost: ClassVar[Mapping[str, Cost]] = {}  # of an update of each player, where it is more than arithmetic
+    never: ClassVar[tuple[Never, ...]] = ()  # what it cannot be combined with
+
+    # Its place among others, where the order of the config would not do: -1 first, 1 last
+    attach_order: ClassVar[int] = 0
+    augment_order: ClassVar[int] = 0
+    reads_slopes: ClassVar[bool] = (
+        False  # penalties that read step.real_slopes or fake_slopes are asked first: the loss
+    )
+    # then shares their pass
+
+    reads_variance: ClassVar[bool] = False  # of q(z|x), of a VAE: its codes are drawn, then
+
+    def __init__(
+        self,
+        lambda_g: Strength = 0.0,
+        lambda_d: Strength = 0.0,
+        every: int = 1,
+        relative: float | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ConfigError(f"{self.name}: every must be an integer >= 1, got {every}")
+        if relative is not None and not (_is_number(relative) and relative > 0):
+            raise ConfigError(f"{self.name}: relative must be a finite number > 0 or null, got {relative}")
+        self.strengths, self.every, self.relative = {"g": lambda_g, "d": lambda_d}, every, relative
+        for player, strength in self.strengths.items():
+            self._check(player, strength)
+        if relative is not None and not any(_is_number(one) and one for one in self.strengths.values()):
+            raise ConfigError(
+                f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers "
+                f"above 0, got {lambda_g} and {lambda_d}: type a number for the player that it is for"
+            )
+        moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
+        self.controllers = nn.ModuleDict(moving)
+        self.pulls = nn.ModuleDict({player: Pull() for player in "gd" if self.overrides(f"for_{player}")})
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
+
+    def augment(self, images: Tensor, rng: Draws, step: Update) -> Tensor:
+        """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
+        return images
+
+    def form(self, images: Tensor) -> Tensor:
+        """What of `augment` D cannot do without: the form of its input, where that is another one."""
+        return images
+
+    def for_g(self, step: Update) -> Tensor:
+        """() penalty on G's loss, unweighted."""
+        raise NotImplementedError
+
+    def for_d(self, step: Update) -> Tensor:
+        """() penalty on D's loss, unweighted."""
+        raise NotImplementedError
+
+    def after_update(self, step: Update) -> None:
+        """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
+
+    def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
+        """{"d/p": ()}: what else of its state is worth a column of the log, as <player>/<quantity>; asked once a row."""
+        return {}
+
+    @property
+    def draws_codes(self) -> bool:
+        """Whether a VAE's codes are drawn on its account: a variance that nothing holds would only be noise."""
+        return self.reads_variance and self.strengths["g"] != 0
+
+    def overrides(self, place: str) -> bool:
+        """Whether this class leans on `place`: attach, augment, for_g, for_d or after_update."""
+        return getattr(type(self), place) is not getattr(Regularizer, place)
+
+    def due(self, step: Update) -> bool:
+        """Whether the penalty is asked in this update: on its turn, unless its strength is 0. Never waits for the device."""
+        strength = value_of(self.strengths[step.player], step)
+        return step.index % self.every == 0 and (isinstance(strength, Tensor) or strength != 0)
+
+    def strength(self, step: Update) -> float | Tensor:
+        """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
+        if self._is_relative(step.player):
+            return self.pulls[step.player].strength(self.relative)
+        return value_of(self.strengths[step.player], step)
+
+    def moves(self, player: str) -> bool:
+        """Whether the strength is another one from update to update."""
+        return self._is_relative(player) or callable(self.strengths[player])
+
+    def _is_relative(self, player: str) -> bool:
+        return self.relative is not None and not callable(self.strengths[player])
+
+    def weight(self, step: Update) -> float | Tensor:
+        """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""
+        return self.every * self.strength(step) if self.due(step) else 0.0
+
+    def _check(self, player: str, strength: Strength) -> None:
+        if not callable(strength) and (not _is_number(strength) or strength < 0):
+            raise ConfigError(f"{self.name}: lambda_{player} must be a finite number >= 0, got {strength}")
+        if strength != 0 and not self.overrides(f"for_{player}"):
+            raise ConfigError(
+                f"{self.name} has no penalty on {player.upper()}'s loss: leave out lambda_{player}={strength}"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

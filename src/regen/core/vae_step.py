@@ -1,0 +1,95 @@
+"""VAEStep: what one update of a VAE can see. G is the decoder, and there is no D."""
+
+from functools import cached_property
+from typing import NamedTuple, Unpack
+
+import torch
+from torch import Tensor, nn
+
+from regen.core.forward import before_tanh
+from regen.core.step import Place, Rng, Update
+
+WHOLE = 1 - 1e-6  # what an image's value is cut to where the decoder has no tanh to look behind
+
+
+class Decoded(NamedTuple):
+    """Images (B, C, H, W) in [-1, 1] and the logits (B, C, H, W) of which they are the tanh: exact where tanh is flat."""
+
+    images: Tensor
+    logits: Tensor
+
+
+class VAEStep(Update):
+    """One update of encoder and decoder together.
+
+    encoder         images -> (B, 2 Z): the means and the log variances of q(z|x)
+    z_size          numbers in a code
+    draws           whether z is drawn from q(z|x), or is its mean
+    population      training images
+    """
+
+    lacks = "a VAE has no discriminator"
+
+    def __init__(
+        self,
+        index: int,
+        generator: nn.Module,
+        encoder: nn.Module,
+        real: Tensor,
+        z_size: int,
+        rng: Rng,
+        draws: bool = True,
+        population: int = 1,
+        **more: Unpack[Place],
+    ) -> None:
+        super().__init__("g", index, generator, real, rng, **more)
+        self.encoder, self.z_size, self.draws, self.population = encoder, z_size, draws, population
+
+    @cached_property
+    def code(self) -> tuple[Tensor, Tensor]:
+        """(B, Z) the means and (B, Z) the log variances of q(z|x), as precise as the images."""
+        mean, logvar = self.encoder(self.real).to(self.real.dtype).chunk(2, dim=1)
+        return mean, logvar
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, Z) of q(z|x)."""
+        return self.code[0]
+
+    @property
+    def logvar(self) -> Tensor:
+        """(B, Z) the log variances of q(z|x)."""
+        return self.code[1]
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """(B, Z) KL(q(z_j|x) || N(0, 1)) = ½ (mean² + var - 1 - log var), in nats (Kingma and Welling 2014, appendix B)."""
+        return (self.mean.square() + self.logvar.exp() - 1 - self.logvar) / 2
+
+    @cached_property
+    def z(self) -> Tensor:
+        """(B, Z) mean + deviation * noise, noise ~ N(0, I) keyed as a GAN's z; the mean where nothing holds the variance."""
+        return self.mean + (self.logvar / 2).exp() * self.noise("z") if self.draws else self.mean
+
+    def noise(self, purpose: str, times: int | None = None) -> Tensor:
+        """(B, Z) from N(0, I), or (B, times, Z)."""
+        shape = (self.z_size,) if times is None else (times, self.z_size)
+        return self.rng(purpose).normal(len(self.real), *shape).to(self.real.dtype)
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """What the decoder makes of z."""
+        return decode(self.generator, self.z)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """(B, C, H, W) the reconstructions."""
+        return self.decoded.images
+
+
+def decode(generator: nn.Module, z: Tensor) -> Decoded:
+    """What a decoder makes of codes (B, Z), as precise as they are."""
+    with before_tanh(generator) as seen:
+        images = generator(z).to(z.dtype)  # of another type under mixed precision
+    logits = seen[-1].to(z.dtype).view_as(images) if seen else torch.atanh(images.clamp(-WHOLE, WHOLE))
+    return Decoded(images, logits)

@@ -1,0 +1,1 @@
+"""Evaluation of saved runs and of images from any source."""

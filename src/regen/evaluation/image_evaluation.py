@@ -1,0 +1,219 @@
+"""Judge generated images that come without a model: measure them, print the metric table and write result.json and a page."""
+
+import csv
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from torch import Tensor
+
+from regen.config.instantiate import build
+from regen.config.resolvers import folder_name, slug
+from regen.data.image_input import (
+    ImageInput,
+    common_conversion,
+    common_shape,
+    number_classes,
+    open_images,
+    resized,
+    shuffle_classes,
+)
+from regen.data.images import Images
+from regen.data.split import Files, Split, as_float
+from regen.data.survey import Colour, check_background
+from regen.data.window import FULL_8, Window, check_window
+from regen.errors import ConfigError
+from regen.metrics.base import Look
+from regen.metrics.diagnosis import diagnose
+from regen.metrics.evaluator import Evaluator, generalization, make_metrics
+from regen.metrics.features import Source
+from regen.metrics.image_set import Seen
+from regen.metrics.memorization import Memorization
+from regen.metrics.metric_table import board
+from regen.report import run_page
+from regen.runs.folder import Folder
+from regen.runs.provenance import provenance
+from regen.utils.json_files import write_json
+from regen.utils.memory import peak_mb
+from regen.utils.project import ROOT
+from regen.utils.safe_files import write_safely
+
+IN_MEMORY = 2 << 30  # bytes: more images are read from their files whenever they are needed
+TIMES = 5  # features of as many samples as TIMES evaluations during training compute
+SPLIT, MONITOR = "val", "val/generalization"
+
+
+class GivenImages:
+    """A model that "generates" given images: it has neither latents nor a discriminator nor an encoder."""
+
+    def __init__(self, images: Split | Files, device: torch.device) -> None:
+        self.images, self.device = images, device
+
+    def sample(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
+        return as_float(self.images[torch.arange(first, first + n)][0])
+
+
+@dataclass(kw_only=True)
+class ComparedImages(Images):
+    """Training and held-out images with the names of their classes."""
+
+    class_names: tuple[str, ...] = ()
+
+
+def judge(cfg: DictConfig) -> float:
+    """Measure the samples, print the metric table and the diagnosis, and write them with a page; the generalization.
+
+    Raises ConfigError on images that cannot be read or do not have one shape, and on too few of them.
+    """
+    began = time.perf_counter()
+    if cfg.threads:
+        torch.set_num_threads(cfg.threads)
+    folder, device, console = _folder(cfg), _device(cfg.device), Console()
+    inputs = [open_images(key, str(cfg[key])) for key in ("samples", "train", "held_out")]
+    looks = check_window(plain(cfg.window), "window"), check_background(plain(cfg.background), "background")
+    samples, data = load(inputs, plain(cfg.image_size), cfg.channels, cfg.name, *looks)
+    _print_inputs(console, inputs, data)
+    source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
+    n = min(len(samples), cfg.feature_samples or TIMES * source.evaluation_samples)
+    if n < len(samples):
+        console.print(f"features are computed of the first {n:,} samples (feature_samples)", highlight=False)
+    model = GivenImages(samples, device)
+    metrics = make_metrics(cfg, data, model)
+    evaluator = Evaluator(data, metrics, source, Path(cfg.cache), device, samples=n, split=SPLIT)
+    look = evaluator.look(model)
+    figures = measure(evaluator, look, samples)
+    said = diagnose([figures], SPLIT, missing=evaluator.missing, held_out=len(data.validation))
+    result = {
+        "status": "judged",
+        "name": data.name,
+        "monitor": MONITOR,
+        "figures": figures,
+        "verdict": asdict(said),
+        "inputs": {images.key: _facts(images) for images in inputs},
+        "settings": {
+            "image_size": list(data.shape[1:]),
+            "channels": data.shape[0],
+            **data.recorded,
+            "classes": list(data.class_names) or None,
+            "features": type(source).__name__,
+            "feature_samples": n,
+        },
+        "seconds": round(time.perf_counter() - began, 1),
+        **provenance(),
+    }
+    _write(folder, result, look if cfg.report else None, data)
+    console.print(board(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
+    console.print(said.sentence, style="bold", markup=False, highlight=False)
+    seconds = time.perf_counter() - began
+    console.print(f"{len(samples):,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
+    for name, path in {"page": folder.page, "figures": _table(folder), "result": folder.result}.items():
+        if name != "page" or cfg.report:
+            console.print(f"{name:8} {path}", soft_wrap=True, markup=False, highlight=False)
+    return figures.get(MONITOR, float("nan"))
+
+
+def plain(value: object) -> object:
+    """A typed value without OmegaConf's types."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def load(
+    inputs: Sequence[ImageInput],
+    image_size: int | Sequence[int] | None,
+    channels: int | None,
+    name: str | None = None,
+    window: Window | None = None,
+    background: Colour | None = None,
+) -> tuple[Split | Files, ComparedImages]:
+    """The samples, and training and held-out images as a data set: the held-out ones are its validation and test parts."""
+    size, channels = common_shape(inputs, image_size, channels)
+    conversion = common_conversion(inputs, window, background)
+    splits = [images.load(size, channels, conversion) for images in inputs]
+    if sum(map(len, splits)) * channels * np.prod(size) * np.dtype(conversion.dtype).itemsize <= IN_MEMORY:
+        splits = [split.decode() if isinstance(split, Files) else split for split in splits]
+    classes = number_classes(inputs[1:])
+    if classes:
+        splits[1:] = [replace(split, labels=labels) for split, labels in zip(splits[1:], classes.labels, strict=True)]
+    samples, train, held_out = (shuffle_classes(*pair) for pair in zip(inputs, splits, strict=True))
+    data = ComparedImages(
+        name=name or slug(inputs[1].path.stem),
+        full_train=train,
+        train=train,
+        validation=held_out,
+        test=held_out,
+        batch_size=1,
+        workers=0,
+        monitor=MONITOR,
+        class_names=classes.names if classes else (),
+        recorded={"window": list(conversion.window), "background": list(conversion.background)},
+    )
+    return samples, data
+
+
+def measure(evaluator: Evaluator, look: Look, samples: Split | Files) -> dict[str, float]:
+    """The evaluator's figures of the look, but memorization of all samples, which needs no features."""
+    memorization = {name: one for name, one in evaluator.metrics.items() if isinstance(one, Memorization)}
+    if not memorization or len(samples) == len(look.fake):
+        return evaluator.measure(look)
+    evaluator.metrics = {name: one for name, one in evaluator.metrics.items() if name not in memorization}
+    figures = evaluator.measure(look)
+    everything = replace(look, fake=Seen(samples, look.fake.net, look.fake.device))
+    for metric in memorization.values():
+        figures |= metric.measure(everything)
+    return generalization(figures, SPLIT) | figures
+
+
+def _folder(cfg: DictConfig) -> Folder:
+    """The folder that is written. Raises ConfigError if a run is in it."""
+    if cfg.out is None:
+        name = folder_name(slug("_".join(Path(str(cfg.samples)).parts[-2:])))
+        return Folder(ROOT / "outputs" / "judge" / name)
+    folder = Folder(Path(str(cfg.out)))
+    if folder.config.exists() or folder.metrics.exists():
+        raise ConfigError(f"out={cfg.out} is the folder of a run, whose result.json would be lost: type another folder")
+    return folder
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda: torch finds no GPU. Type device=cpu or device=auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _facts(images: ImageInput) -> dict:
+    return {"path": str(images.path), "images": len(images), "size": list(images.size), "channels": images.channels}
+
+
+def _print_inputs(console: Console, inputs: Sequence[ImageInput], data: ComparedImages) -> None:
+    channels, height, width = data.shape
+    kind = {1: "grey images", 3: "colour images"}.get(channels, f"images of {channels} channels")
+    low, high = data.recorded["window"]
+    values = "" if (low, high) == FULL_8 else f", values from {low:g} to {high:g}"
+    console.print(f"compared as {kind} of {height} x {width} pixels{values}", highlight=False)
+    for images in inputs:
+        console.print(f"{images.key:8} {len(images):>9,} images  {images.path}", highlight=False, soft_wrap=True)
+    for sentence in resized(inputs, (height, width)):
+        console.print(sentence, highlight=False)
+    if data.class_names:
+        console.print(f"labels: {len(data.class_names)} classes", highlight=False)
+
+
+def _table(folder: Folder) -> Path:
+    return folder.path / "figures.csv"
+
+
+def _write(folder: Folder, result: dict, look: Look | None, data: Images) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_json(folder.result, result)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("figure", "value"), *result["figures"].items()])
+    write_safely(_table(folder), text.getvalue().encode())
+    if look is not None:
+        run_page.write(folder, look, result, data)

@@ -1,0 +1,103 @@
+"""evaluate: measures runs and adds what it finds to them."""
+
+import csv
+import io
+import logging
+import math
+import time
+from dataclasses import asdict
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from tqdm import tqdm
+
+from regen.config.instantiate import build
+from regen.errors import ConfigError
+from regen.metrics.diagnosis import diagnose, read_history
+from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.features import Source
+from regen.metrics.metric_table import board
+from regen.runs.folder import Folder
+from regen.runs.load import Opened, find_runs, open_run
+from regen.tracking.wandb_run import add_to_wandb
+from regen.utils.json_files import read_json, write_json
+from regen.utils.memory import peak_mb
+from regen.utils.safe_files import write_safely
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig) -> float:
+    """Measure each of the runs; one that cannot be measured is named, and the others go on.
+
+    Returns the monitored figure of the last one (nan if that was not measured). Raises ConfigError if none can be measured.
+    """
+    if cfg.threads:
+        torch.set_num_threads(cfg.threads)
+    paths, refused, unwritten, value = find_runs(cfg.run), [], [], math.nan
+    for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
+        try:
+            value = _evaluate(open_run(path, cfg.checkpoint, cfg.device, cfg.data.root), cfg)
+        except ConfigError as error:
+            refused.append(error)
+            log.error("%s", error)
+        except OSError as error:
+            unwritten.append(path)
+            log.error("%s: its figures could not be written: %s", path, error)
+    if len(refused) == len(paths):
+        raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
+    if unwritten:
+        raise OSError(f"the figures of {len(unwritten)} of {len(paths)} runs could not be written: {unwritten[0]}, …")
+    return value
+
+
+def _evaluate(run: Opened, cfg: DictConfig) -> float:
+    began = time.perf_counter()
+    if cfg.weights == "raw":
+        for average, net in run.model.averages:
+            average.net.load_state_dict(net.state_dict())
+        run.model.settle(run.data.train)
+    source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
+    cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
+    metrics = make_metrics(cfg, run.data, run.model)
+    evaluator = Evaluator(run.data, metrics, source, cache, run.model.device, **settings)
+    figures = evaluator(run.model)
+    seconds = time.perf_counter() - began
+    place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
+    settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": type(source).__name__}
+    known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
+    held_out = len(run.data.validation if cfg.split == "val" else run.data.test)
+    said = diagnose(
+        [*known, place | figures],
+        cfg.split,
+        run.data.modes,
+        run.model.z_size,
+        missing=evaluator.missing,
+        held_out=held_out,
+    )
+    console = Console()
+    console.print(board(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
+    console.print(said.sentence, style="bold", markup=False, highlight=False)
+    console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
+    _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
+    if cfg.tracker:
+        add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
+    return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
+
+
+def _keep(folder: Folder, found: dict) -> None:
+    """Add what was found to result.json and a row to evaluations.csv."""
+    result = read_json(folder.result) or {"status": "running"}
+    write_json(folder.result, result | {"evaluations": [*result.get("evaluations", []), found]})
+    rows = [
+        {key: value for key, value in one.items() if key not in ("figures", "verdict")}
+        | one["figures"]
+        | {"verdict": one["verdict"]["kind"]}
+        for one in read_json(folder.result)["evaluations"]
+    ]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_safely(folder.evaluations, text.getvalue().encode())

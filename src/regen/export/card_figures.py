@@ -1,0 +1,71 @@
+"""The figures of a model card: what was measured of the weights that leave, and what it means."""
+
+import inspect
+from collections.abc import Mapping
+
+from regen.config.instantiate import resolve
+from regen.export.dataset_facts import source_of
+from regen.metrics.diagnosis import read_history
+from regen.metrics.glossary import with_error
+from regen.metrics.metric_table import is_error
+from regen.plotting.curve_panels import AXES, TITLES
+from regen.runs.load import Opened
+from regen.utils.json_files import read_json
+
+WORDS = """\
+`val/` and `test/` compare generated images with images held out from training, `train/` with training images. `gap/` is how \
+much better the figure is on training images than on held-out images, `fake/` the figure of generated images alone, `real/` \
+that of real images; `gap` is `gap/` of the first distance relative to its value on held-out images. ± is one standard \
+error, brackets hold a 95% interval. `fd`, if there is one, is a Fréchet distance in other features than Inception's: no FID."""
+
+
+def figures(opened: Opened, weights: str) -> str:
+    """The section of the card; `weights` "ema" or "raw"."""
+    at, found = measured(opened)
+    parts = (
+        [f"While it trained, at iteration {at:,}.{_unlike(opened, at, weights)}\n\n{_table(found)}"] if found else []
+    )
+    for one in read_json(opened.folder.result).get("evaluations", []):  # of src/evaluate.py
+        if (one["iteration"], one["weights"]) == (opened.state["iteration"], weights):
+            what = f"{one['samples']:,} samples, {one['split']} part, features of `{one['features']}`"
+            parts.append(f"Afterwards: {what}.\n\n{_table(one['figures'])}\n\n{one['verdict']['sentence']}")
+    if not parts:
+        return "## Figures\n\nNothing was measured before these weights were saved."
+    return "\n\n".join(["## Figures", *parts, WORDS, "\n".join(f"- {meaning}" for meaning in _meanings(opened))])
+
+
+def measured(opened: Opened) -> tuple[int, dict[str, float]]:
+    """The last evaluation up to the checkpoint: its iteration, and its figures by name; -1 and {} if there is none."""
+    rows = read_history(opened.folder.metrics, [opened.cfg.monitor])
+    rows = [row for row in rows if row["iteration"] <= opened.state["iteration"]]
+    last = rows[-1] if rows else {"iteration": -1}
+    return int(last["iteration"]), {name: value for name, value in last.items() if name not in AXES}
+
+
+def _unlike(opened: Opened, at: int, weights: str) -> str:
+    """How the weights that were measured then differ from those that leave."""
+    later = f" The files are of iteration {opened.state['iteration']:,}." if at != opened.state["iteration"] else ""
+    return later + " Of the moving average of the weights, which the files do not hold." * (weights == "raw")
+
+
+def _table(figures: Mapping[str, float | str]) -> str:
+    values = {name: float(value) for name, value in figures.items()}
+    rows = [
+        f"| {name} | {with_error(values, name)} | {TITLES.get(name.split('/')[-1], '')} |"
+        for name in values
+        if not is_error(name, values)
+    ]
+    return "\n".join(["| figure | value | |", "|---|---|---|", *rows])
+
+
+def _meanings(opened: Opened) -> list[str]:
+    nodes = opened.cfg.get("metrics", {}).items()
+    kinds = [resolve(node._target_, f"metrics.{name}") for name, node in nodes if name != "features"]
+    if source_of(opened.cfg.data._target_).unit:  # other data may be large, or elsewhere
+        kinds += map(type, opened.data.own_metrics().values())
+    return [sentence(kind) for kind in kinds]
+
+
+def sentence(kind: type) -> str:
+    """The first paragraph of a class's docstring."""
+    return " ".join((inspect.getdoc(kind) or kind.__name__).partition("\n\n")[0].split())

@@ -1,0 +1,137 @@
+"""export: the files of a run's sampler, each read back and held against the original before it counts as written."""
+
+import contextlib
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from torch import Tensor
+
+from regen.data.images import Images
+from regen.errors import ConfigError
+from regen.export.dataset_facts import source_of
+from regen.export.formats import KINDS, Format, chosen
+from regen.export.model_card import Written, card
+from regen.export.sampler import TOLERANCE, Taken
+from regen.plotting import images
+from regen.runs.find import find_runs
+from regen.runs.load import Opened, open_run
+from regen.runs.provenance import provenance
+from regen.utils.json_files import read_json
+from regen.utils.safe_files import write_safely
+
+
+def export_all(cfg: DictConfig) -> float:
+    """Export each run that cfg.run means and print what was written; returns the largest difference from an original.
+
+    Raises ConfigError on a run that cannot be opened, a package that is missing, several runs for one folder, and a file
+    that does not make what the original makes.
+    """
+    formats, paths = chosen(cfg.formats, cfg.opset), find_runs(cfg.run)
+    if cfg.out is not None and len(paths) > 1:
+        raise ConfigError(
+            f"out={cfg.out}: run={cfg.run} means {len(paths)} runs. Leave out=, and each gets its own folder"
+        )
+    worst = 0.0
+    for path in paths:
+        opened = open_run(path, cfg.checkpoint)
+        folder = Path(cfg.out or opened.folder.path / "export")
+        written = export(opened, cfg.weights, formats, folder, cfg.license)
+        _show(opened, written, folder)
+        worst = max(worst, *(one.difference for one in written))
+    return worst
+
+
+def export(
+    opened: Opened, weights: str, formats: Sequence[Format], folder: Path, licence: str | None = None
+) -> list[Written]:
+    """Write the formats, config.yaml, the samples and the card of an opened run into a folder.
+
+    Raises ConfigError if a file that was written does not make what the original makes (it is removed), and if the model has
+    its own way from latents to samples.
+    """
+    if opened.model.has_own_sample:
+        raise ConfigError(
+            f"{type(opened.model).__name__} has its own sample(), which no file could hold: draw with python src/sample.py "
+            f"run={opened.folder.path}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    model, facts = opened.model, _facts(opened, weights)
+    taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.z_size, model.seed)
+    with quiet():
+        written = [_verified(one, taken, facts, folder / one.file) for one in formats]
+    write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
+    images.save_png(_picture(opened, taken), folder / "samples.png")
+    write_safely(folder / "README.md", card(opened, taken.net, weights, written, licence).encode())
+    return written
+
+
+def _picture(opened: Opened, taken: Taken) -> Tensor:
+    """(3, H', W') uint8: samples of the very weights."""
+    if source_of(opened.cfg.data._target_).unit is None:  # pictures need no data set, which may be large, or elsewhere
+        return images.grid(taken.original(taken.latents(Images.shown)))
+    return opened.data.draw(taken.original(taken.latents(opened.data.shown)))
+
+
+def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -> Written:
+    write_safely(path, one.content(taken, facts))
+    try:
+        difference = taken.difference(one.read(path, taken))
+        if not difference <= TOLERANCE:  # nan is no small one
+            raise ConfigError(
+                f"{path.name} makes other images than the run: they differ by {difference:.3g}, and {TOLERANCE:g} is "
+                "allowed. It is removed; type formats=[…] without it"
+            )
+    except BaseException:
+        path.unlink()
+        raise
+    return Written(path.name, one.what, path.stat().st_size, difference)
+
+
+def _facts(opened: Opened, weights: str) -> dict[str, str]:
+    """What stands in the metadata of each file: strings."""
+    result, exported = read_json(opened.folder.result), provenance()
+    trained = {key: result.get(key) for key in ("commit", "uncommitted_changes", "python", "versions")}
+    return {
+        "config": opened.folder.config.read_text(),
+        "weights": weights,
+        "iteration": str(opened.state["iteration"]),
+        "images_seen": str(opened.state["images_seen"]),
+        "z_size": str(opened.model.prior.z_size),
+        "shape": json.dumps(opened.shape),
+        "trained_with": json.dumps(trained),
+        "exported_with": json.dumps({key: exported[key] for key in trained}),
+    }
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Torch's exporters warn and log at length about their own insides."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _show(opened: Opened, written: Sequence[Written], folder: Path) -> None:
+    table = Table("file", "bytes", "largest difference", title=f"{opened.folder.path.name} as it was exported")
+    for one in written:
+        table.add_row(one.file, f"{one.size:,}", f"{one.difference:.1g}")
+    console = Console()
+    console.print(table)
+    names = {"card": folder / "README.md", "folder": folder}
+    for name, path in names.items():
+        console.print(f"{name:8} {escape(str(path.resolve()))}", soft_wrap=True, highlight=False)
+    for old in sorted({kind.file for kind in KINDS} - {one.file for one in written}):
+        if (folder / old).exists():
+            console.print(f"{old} in it is of an earlier export", soft_wrap=True, highlight=False)

@@ -1,0 +1,108 @@
+"""The formats in which a sampler leaves: its weights, a program of torch.export and one of ONNX.
+
+Each makes the content of its file, and reads the file back as z (n, Z) -> images (n, C, H, W).
+"""
+
+import copy
+import importlib.util
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+from regen.export.sampler import Taken
+
+
+class Format(Protocol):
+    """file: its name; packages: what making and reading it needs beyond torch; what: what it is, in words."""
+
+    file: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    what: ClassVar[str]
+
+    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes: ...
+
+    def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]: ...
+
+
+class Weights:
+    """Tensors under the generator's own names, the facts as metadata (Hugging Face's safetensors)."""
+
+    file, packages, what = "model.safetensors", ("safetensors",), "the weights of the generator, by name"
+
+    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+        from safetensors.torch import save
+
+        tensors = {
+            name: tensor.clone() for name, tensor in taken.net.state_dict().items()
+        }  # tied ones are written twice
+        return save(tensors, metadata={"format": "pt", **facts})
+
+    def read(self, path: Path, taken: Taken) -> nn.Module:
+        from safetensors.torch import load_file
+
+        twin = copy.deepcopy(taken.net)
+        for tensor in twin.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.fill_(torch.nan)  # what is not read shows
+        twin.load_state_dict(load_file(path))
+        return twin
+
+
+class Program:
+    """torch.export's archive: runs in PyTorch without the generator's code; the facts are its extra files."""
+
+    file, packages, what = "sampler.pt2", (), "the sampler as a program of `torch.export`, for any batch"
+
+    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+        buffer = io.BytesIO()
+        torch.export.save(taken.program, buffer, extra_files=dict(facts))
+        return buffer.getvalue()
+
+    def read(self, path: Path, taken: Taken) -> nn.Module:
+        return torch.export.load(path).module()
+
+
+class Onnx:
+    """ONNX with the input `z` and the output `images`, the facts as metadata; opset None: torch's own choice."""
+
+    file, packages = "sampler.onnx", ("onnx", "onnxscript", "onnxruntime")
+    what = "the sampler as an ONNX program, for any batch: input `z`, output `images`"
+
+    def __init__(self, opset: int | None = None) -> None:
+        self.opset = opset
+
+    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+        names = {"input_names": ["z"], "output_names": ["images"], "dynamic_shapes": taken.dynamic}
+        made = torch.onnx.export(
+            taken.program, taken.example, dynamo=True, verbose=False, opset_version=self.opset, **names
+        ).model_proto
+        for key, value in facts.items():
+            made.metadata_props.add(key=key, value=value)
+        return made.SerializeToString()
+
+    def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]:
+        from onnxruntime import InferenceSession
+
+        session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return lambda z: torch.from_numpy(session.run(["images"], {"z": z.numpy()})[0])
+
+
+KINDS = (Weights, Program, Onnx)
+
+
+def chosen(names: Sequence[str], opset: int | None = None) -> list[Format]:
+    """The formats of these names. Raises ConfigError, which says what to install, if one of them lacks a package."""
+    known: dict[str, Format] = {"safetensors": Weights(), "pt2": Program(), "onnx": Onnx(opset)}
+    for name in names:
+        missing = [package for package in known[name].packages if importlib.util.find_spec(package) is None]
+        if missing:
+            others = ",".join(other for other in known if other != name)
+            raise ConfigError(
+                f"formats: {name} needs {' and '.join(missing)}: pip install 'regen[export]', or type formats=[{others}]"
+            )
+    return [known[name] for name in names]

@@ -1,0 +1,190 @@
+"""The model card (Mitchell et al. 2019; Hugging Face's form): README.md, of nothing but what the run and its files say."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from regen.config.instantiate import resolve
+from regen.core.constraints import words
+from regen.export.card_figures import figures, sentence
+from regen.export.dataset_facts import source_of
+from regen.export.usage import use
+from regen.metrics.glossary import percent
+from regen.runs.load import Opened
+from regen.runs.stored_config import plain_overrides
+from regen.utils.json_files import read_json
+
+NOT_KNOWN = "not recorded"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file as it was verified: its name, what it is, its bytes, and its largest difference from the original."""
+
+    file: str
+    what: str
+    size: int
+    difference: float
+
+
+def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written], licence: str | None) -> str:
+    """The text of the model card: `net` is what was exported, `weights` "ema" or "raw"."""
+    parts = [
+        _header(opened.cfg, written, licence),
+        _what(opened, weights),
+        "![Samples of these weights](samples.png)",
+        _files(written),
+        use(opened, net, written),
+        _data(opened.cfg),
+        _training(opened, net),
+        figures(opened, weights),
+        _limits(opened, licence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) -> str:
+    made = [file.file.rpartition(".")[2] for file in written]
+    header = {"library_name": "pytorch", "tags": ["gan", "regen", _name(cfg.data), *cfg.regularizer, *made]}
+    if source_of(cfg.data._target_).unit is None:
+        header["pipeline_tag"] = "unconditional-image-generation"
+    if licence:
+        header["license"] = licence
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
+
+
+def _what(opened: Opened, weights: str) -> str:
+    cfg, facts = opened.cfg, source_of(opened.cfg.data._target_)
+    averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
+    result = read_json(opened.folder.result)
+    lines = [
+        f"# A {opened.model.kind}: {_name(cfg.data)}",
+        f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.prior.z_size} numbers from "
+        f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
+        f"{opened.state['images_seen']:,} real images seen.",
+    ]
+    if told := (result.get("verdict") or {}).get("sentence"):
+        lines.append(f"What the run's figures say at its end: **{told}**")
+    if result.get("status", "still training") != "finished":
+        reason = f" ({result['reason']})" if result.get("reason") else ""
+        lines.append(f"The run is {result.get('status', 'still training')}{reason}.")
+    return "\n\n".join(lines)
+
+
+def _files(written: Sequence[Written]) -> str:
+    rows = [f"| `{w.file}` | {w.what} | {w.size:,} | {w.difference:.1g} |" for w in written]
+    return "\n".join(
+        [
+            "## Files",
+            "",
+            "Each was read back and compared with the original on batches of 1, 2 and 7 latents.",
+            "",
+            "| file | what it holds | bytes | largest difference of a value |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "`config.yaml` is the configuration of the run. It stands in the metadata of each file, too, with where the run "
+            "came from.",
+        ]
+    )
+
+
+def _data(cfg: DictConfig) -> str:
+    facts = source_of(cfg.data._target_)
+    values = _values(cfg.data, without=("root", "workers", "monitor", "in_memory_bytes", "batch_size"))
+    what = f"{facts.what[0].upper()}{facts.what[1:]}."
+    return f"## Data\n\n{what}\n\n- Source: {facts.source}\n- Licence of the data: {facts.licence}\n- As used: {values}"
+
+
+def _training(opened: Opened, net: nn.Module) -> str:
+    cfg, result = opened.cfg, read_json(opened.folder.result)
+    other = "encoder" if hasattr(opened.model, "encode") else "discriminator"
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items() if version)
+    commit = result.get("commit") or NOT_KNOWN
+    dirty = ", with uncommitted changes" if result.get("uncommitted_changes") else ""
+    rows = {
+        "generator": f"`{cfg.network.generator._target_}` ({_values(cfg.network.generator)}), {parameters:,} parameters",
+        other: f"`{cfg.network[other]._target_}` ({_values(cfg.network[other])})",
+        "loss": f"`{cfg.loss._target_}`: {sentence(resolve(cfg.loss._target_, 'loss'))}",
+        "optimizers": "; ".join(
+            f"{p.upper()}: {_optimizer(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players
+        ),
+        "model": _model(cfg.model),
+        "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
+        "seed": str(cfg.seed),
+        "command": f"`{_command(opened)}`",
+        "git commit": f"`{commit}`{dirty}",
+        "versions": f"Python {result['python']}, {versions}" if versions else NOT_KNOWN,
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{_regularizers(cfg)}"
+
+
+def _model(node: DictConfig) -> str:
+    values, prior = _values(node, without=("optimizer_g", "optimizer_d", "prior")), node.get("prior")
+    return f"{values}; codes of samples from `{prior._target_}` ({_values(prior)})" if prior else values
+
+
+def _regularizers(cfg: DictConfig) -> str:
+    if not cfg.regularizer:
+        return "No regularizer."
+    lines = ["| regularizer | formula | source | values |", "|---|---|---|---|"]
+    for name, node in cfg.regularizer.items():
+        told = words(resolve(node._target_, f"regularizer.{name}"))
+        formula = told.formula.replace("|", r"\|")
+        lines.append(f"| `{name}` | {formula} | {told.source} | {_values(node)} |")
+    return "\n".join(lines)
+
+
+def _limits(opened: Opened, licence: str | None) -> str:
+    cfg = opened.cfg
+    best = opened.state["best"].get("iteration") == opened.state["iteration"]
+    lines = [
+        "It can draw what is like its training data and nothing else, with their gaps and biases.",
+        f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and figures.",
+        _copies(read_json(opened.folder.result).get("figures") or {}),
+        *(
+            [f"These weights had the best {cfg.monitor} of their run; if they were chosen for it, it flatters them."]
+            * best
+        ),
+        *(["The licence of the weights is not stated."] if not licence else []),
+    ]
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _copies(figures: dict) -> str:
+    """What is known of copies of training images."""
+    if "gap/copies" not in figures:
+        return "A generated image may be a copy of a training image: copies were not counted."
+    high = max(float(figures["gap/copies_high"]), 0.0)
+    return (
+        "A generated image may be a copy of a training image: at the end of the run at most "
+        f"{percent(high)} of the samples were, beyond the share among held-out images (95% interval)."
+    )
+
+
+def _command(opened: Opened) -> str:
+    """What was typed, without where it was written and what it went on from."""
+    typed = plain_overrides(opened.folder.overrides)
+    return shlex.join(["python", "src/train.py", *(word for word in typed if not word.startswith("resume="))])
+
+
+def _name(node: DictConfig) -> str:
+    return node._target_.rpartition(".")[2]
+
+
+def _optimizer(node: DictConfig) -> str:
+    return f"{_name(node)} ({_values(node)})"
+
+
+def _values(node: DictConfig, without: Sequence[str] = ()) -> str:
+    """`name=value, …` of what is set."""
+    values = OmegaConf.to_container(node)
+    kept = {k: v for k, v in values.items() if not k.startswith("_") and k not in without and v is not None}
+    return ", ".join(f"{key}={value}" for key, value in kept.items())

@@ -1,0 +1,79 @@
+"""Taken: the net of a run that samples, ready to leave the project."""
+
+import copy
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.nn.utils import parametrize
+
+from regen.errors import ConfigError
+from regen.utils.randomness import Draws
+
+BATCHES = (1, 2, 7)  # latents; 1 and 2 are where programs with a fixed batch, or with one that is left out, show
+TOLERANCE = 1e-5  # of an image in [-1, 1]
+
+
+class Taken:
+    """A sampler on the CPU: `original`, as a run samples, and `net`, the same in plain layers.
+
+    Both make images (n, C, H, W) float32 in [-1, 1] of latents (n, z_size), which are keyed by the seed.
+    """
+
+    def __init__(self, original: Callable[[Tensor], Tensor], generator: nn.Module, z_size: int, seed: int) -> None:
+        self.original, self.net, self.z_size, self.seed = original, plain(generator), z_size, seed
+
+    @cached_property
+    def program(self) -> ExportedProgram:
+        """The net as torch.export captures it, for any number of latents. Raises ConfigError if it cannot be captured."""
+        try:
+            program = torch.export.export(self.net, self.example, dynamic_shapes=self.dynamic)
+        except Exception as error:  # what a net of the user's own does can fail anywhere in torch
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ConfigError(
+                f"torch.export cannot capture {type(self.net).__name__}: {reason}. Type formats=[safetensors]"
+            ) from error
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # names the folders of this machine
+        return program
+
+    @property
+    def example(self) -> tuple[Tensor]:
+        """Latents (2, Z)."""
+        return (self.latents(2),)
+
+    @property
+    def dynamic(self) -> tuple[dict[int, Dim]]:
+        """Which lengths of the example may change: its batch."""
+        return ({0: Dim("n", min=1)},)
+
+    def difference(self, other: Callable[[Tensor], Tensor]) -> float:
+        """max |other(z) - original(z)| over keyed latents in batches of 1, 2 and 7; inf where a shape is another."""
+        differences = []
+        for z in map(self.latents, BATCHES):
+            images, wanted = other(z), self.original(z)
+            same = images.shape == wanted.shape
+            differences.append((images - wanted).abs().max() if same else torch.tensor(torch.inf))
+        return float(torch.stack(differences).max())  # nan if any is
+
+    def latents(self, n: int) -> Tensor:
+        """(n, Z), the same for a seed and a number."""
+        return Draws(self.seed, "export", n).normal(n, self.z_size)
+
+
+def plain(net: nn.Module) -> nn.Module:
+    """A copy on the CPU in which every weight is a parameter under its own name, contiguous and float32.
+
+    Spectral and weight norm are worked into the weights. (torch's remove_parametrizations would change the class that the
+    copy shares with the original.)
+    """
+    twin = copy.deepcopy(net).cpu().eval()
+    for layer in [layer for layer in twin.modules() if parametrize.is_parametrized(layer)]:
+        weights = {name: getattr(layer, name).detach().clone() for name in layer.parametrizations}
+        layer.__class__ = parametrize.type_before_parametrizations(layer)
+        del layer.parametrizations
+        for name, weight in weights.items():
+            layer.register_parameter(name, nn.Parameter(weight))
+    return twin.float().to(memory_format=torch.contiguous_format).requires_grad_(False)

@@ -1,0 +1,118 @@
+"""How each file is loaded: the code of a model card, which the tests run."""
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from regen.config.instantiate import resolve
+from regen.data.window import FULL_8, window_of
+from regen.export.dataset_facts import source_of
+from regen.runs.load import Opened
+
+if TYPE_CHECKING:
+    from regen.export.model_card import Written
+
+ONNX = """\
+Without PyTorch (`pip install onnxruntime`):
+
+```python
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("sampler.onnx")
+z = np.random.default_rng(0).standard_normal((16, {z_size}), dtype=np.float32)
+images = session.run(["images"], {{"z": z}})[0]  # {batch}
+```"""
+PROGRAM = """\
+In PyTorch, without the code of the generator (a `.pt2` is a program: load only those that you trust):
+
+```python
+import torch
+
+sampler = torch.export.load("sampler.pt2").module()
+images = sampler(torch.randn(16, {z_size})).numpy()  # {batch}
+```"""
+WEIGHTS = """\
+The weights, with the generator's class from regen (its layers in plain PyTorch stand below, under the same names):
+
+```python
+import torch
+from safetensors.torch import load_file
+
+{imports}
+
+generator = {made}.eval().requires_grad_(False)
+generator.load_state_dict(load_file("model.safetensors"))
+images = generator(torch.randn(16, {z_size})).numpy()  # {batch}
+```
+
+```text
+{layers}
+```"""
+PIXELS = """\
+One of them as a picture:
+
+```python
+from PIL import Image
+
+pixels = ((images[0].transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype("uint8")
+Image.fromarray(pixels.squeeze()).save("sample.png")
+```"""
+POINTS = """\
+As points of the plane:
+
+```python
+points = {unit} * images[:, :, 0, 0]  # (16, 2)
+```"""
+VALUES = """\
+In the values of the data, of which {low:g} is -1 and {high:g} is 1:
+
+```python
+values = (images.transpose(0, 2, 3, 1) + 1) * {half:g} + {low:g}  # (16, H, W, C)
+```"""
+BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEIGHTS}
+
+
+def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
+    """How the written files are loaded, sampled from and looked at."""
+    unit = source_of(opened.cfg.data._target_).unit
+    named, made = _made(opened)
+    words = {
+        "z_size": opened.model.prior.z_size,
+        "batch": f"{(16, *opened.shape)} in [-1, 1]",
+        "imports": "\n".join(f"from {module} import {name}" for module, name in sorted(named.items())),
+        "made": made,
+        "layers": repr(net),
+        "unit": unit,
+    }
+    low, high = window = window_of(opened.cfg)
+    words |= {"low": low, "high": high, "half": (high - low) / 2}
+    is_picture = window == FULL_8 and opened.shape[0] in (1, 3)
+    files = [file for file in BLOCKS if file in {one.file for one in written}]
+    blocks = [*(BLOCKS[file] for file in files), POINTS if unit else PIXELS if is_picture else VALUES]
+    return "\n\n".join(["## Use", *(block.format(**words) for block in blocks)])
+
+
+def _made(opened: Opened) -> tuple[dict[str, str], str]:
+    """The classes of what was exported, by module, and how it is made of them, as it is typed in Python."""
+    net, prior = opened.generator(), opened.model.prior
+    named, made = _call(opened, "network.generator")
+    if prior.before(net) is net:
+        return named, made
+    before, drawn = _call(opened, "model.prior")
+    module, name = next(iter(before.items()))
+    return named | {module: f"Behind, {name}"}, f"Behind({drawn}, {made})"
+
+
+def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
+    """{module: class} of the node at a key, and the call that makes its object."""
+    node = OmegaConf.select(opened.cfg, where)
+    module, _, name = node._target_.rpartition(".")
+    taken = inspect.signature(resolve(node._target_, where)).parameters
+    given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
+    known = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
+    values = {key: value for key, value in (known | given).items() if key in taken}
+    return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

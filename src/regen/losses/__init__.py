@@ -1,0 +1,1 @@
+"""Data terms: the losses of GANs and the likelihoods of VAEs."""

@@ -1,0 +1,20 @@
+"""How far apart generated images are from each other: a generator that has collapsed draws the same again and again."""
+
+from torch import Tensor
+
+from regen.metrics.base import Solo
+
+
+class Spread(Solo):
+    """spread: E ‖f(x) - E f‖², the total variance of features f.
+
+    fake/spread next to real/spread: a generator that always draws the same image has 0; one that draws too few kinds, less
+    than real images; noise, anything.
+    """
+
+    figures = ("spread",)
+    higher = frozenset({"spread"})
+    fewest = 2
+
+    def of(self, images: Tensor) -> dict[str, Tensor]:
+        return {"spread": images.double().var(0).sum()}

@@ -1,0 +1,105 @@
+"""The metric table of a terminal: a row for each figure, and columns for held-out, training and real images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from regen.metrics.glossary import with_error
+from regen.plotting.curve_panels import TITLES
+
+COLUMNS = ("held out", "training", "gap", "real", "generated")
+WIDE = 130  # characters: room for titles
+KINDS = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
+FIRST = ("generalization", "skill", "copies", "attraction", "gap", "auc")
+DETAILS = (
+    "density",
+    "coverage",
+    "spread",
+    "authenticity",
+    "repeats",
+    "ct",
+    "ndb",
+    "score",
+    "reconstruction_nats",
+    "nll_ess",
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a value and its error are written.
+
+    digits               of an error
+    plus_minus, bracket  what separates a value from its error, or from its interval
+    """
+
+    digits: int
+    plus_minus: str
+    bracket: str
+
+
+LAYOUTS = (
+    Layout(2, " ± ", " ["),
+    Layout(1, " ± ", " ["),
+    Layout(1, "±", " ["),
+    Layout(1, "\n± ", "\n["),
+)  # ever narrower
+
+
+def board(title: str, figures: Mapping[str, float]) -> Table:
+    """A table of {"val/fd": …, "gap/copies_low": …}, with standard errors and intervals next to their figures.
+
+    Generalization, skill and copies come first. DETAILS are left out, and the caption names them. In a terminal that is too
+    narrow, errors stand below their figures.
+    """
+    width, unlimited = Console().width, Console(width=1000)
+    for layout in LAYOUTS:
+        table = _table(title, figures, layout, with_titles=width >= WIDE)
+        if Measurement.get(unlimited, unlimited.options, table).maximum <= width:
+            break
+    return table
+
+
+def in_order(figures: Mapping[str, float]) -> list[str]:
+    """The names of figures without their kind, the most important first."""
+    names = list(dict.fromkeys(name.rpartition("/")[2] for name in figures if not is_error(name, figures)))
+    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+
+
+def is_error(name: str, figures: Mapping[str, float]) -> bool:
+    """Whether this is the standard error or an end of the interval of another figure."""
+    return any(name.endswith(end) and name.removesuffix(end) in figures for end in ("_se", "_low", "_high"))
+
+
+def _table(title: str, figures: Mapping[str, float], layout: Layout, with_titles: bool) -> Table:
+    names = in_order(figures)
+    shown = [name for name in names if name not in DETAILS] or names
+    rows = {name: _cells(figures, name, layout) for name in shown}
+    columns = [column for column in COLUMNS if any(column in cells for cells in rows.values())]
+    left_out = [name for name in names if name not in shown]
+    caption = f"In result.json as well: {', '.join(left_out)}" if left_out else None
+    table = Table(title=title, caption=caption, box=None, padding=(0, 1), pad_edge=False)
+    table.title_justify = table.caption_justify = "left"
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    if with_titles:
+        table.add_column("", style="dim")
+    for name, cells in rows.items():
+        row = [name, *(cells.get(column, "") for column in columns), TITLES.get(name, "")]
+        table.add_row(*row[: len(table.columns)])
+    return table
+
+
+def _cells(figures: Mapping[str, float], figure: str, layout: Layout) -> dict[str, str]:
+    """{"held out": "3.1 ± 0.2", …} of a figure."""
+    names = {column: f"{kind}/{figure}" for kind, column in KINDS.items() if f"{kind}/{figure}" in figures}
+    if figure in figures:  # "gap", which has no kind
+        names["gap" if figure == "gap" else "held out"] = figure
+    cells = {column: with_error(figures, name, layout.digits) for column, name in names.items()}
+    return {
+        column: cell.replace(" ± ", layout.plus_minus).replace(" [", layout.bracket) for column, cell in cells.items()
+    }

@@ -1,0 +1,135 @@
+"""Features of real images, computed once for all runs: kept per data set, split and feature net.
+
+The key covers the images, and of the net all that is likely to change: its classes, the files in which they stand, plain
+attributes, every weight and buffer; a few images are then computed again all the same, in case something else did.
+Features are kept exactly as they were, in float32: 256 bytes an image in features of our own, 8 kB in Inception's. A set
+that takes more than 128 MiB (16,384 images in Inception's) is computed anew each time, and of all sets together, those
+asked for last stay, up to 1 GiB. The folder may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from regen.data.split import Files, Split
+from regen.metrics.features.cache import content, kept_or_made
+from regen.metrics.image_set import Seen
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+
+VERSION = 1  # raise it with any change, here or in seen.py, that changes the features
+LARGEST, MOST = 128 << 20, 1 << 30  # bytes of one set, and of all together
+CHECKED = 8  # images of a set that are computed again
+ROUNDING = 1e-3  # the part of the largest feature by which they may differ
+PLAIN = (bool, int, float, str, tuple, type(None))
+
+
+def reference(data: Images, part: str, net: nn.Module, cache: Path, device: torch.device | str = "cpu") -> Seen:
+    """The images of a part of the data set ("train", "validation", …), whose features are kept in `cache`/references.
+
+    A net without weights, as that of points in the plane, computes them as fast as they could be read: nothing is kept.
+    """
+    source = getattr(data, part)
+    if next(net.parameters(), None) is None:
+        return Seen(source, net, device)
+    return Reference(source, net, device, Path(cache) / "references", f"{data.name}-{part}")
+
+
+class Reference(Seen):
+    """Images whose features are read from `folder/<name>-<digest>.pt`, or computed and kept there.
+
+    A part taken before any features are known has a file of its own, so that never more is computed than is asked for.
+    """
+
+    def __init__(
+        self, source: Split | Files, net: nn.Module, device: torch.device | str, folder: Path, name: str
+    ) -> None:
+        super().__init__(source, net, device)
+        self.folder, self.name = folder, name
+
+    @property
+    def path(self) -> Path:
+        """Where the features are kept."""
+        return self.folder / f"{self.name}-{_digest(self.source, self.net, self.device)}.pt"
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(N, F)"""
+        path = self.path
+        kept = kept_or_made(path, self._compute, self._is_right, LARGEST)
+        _make_room(path)
+        return kept["features"].to(self.device)
+
+    def take(self, indices: Tensor) -> Seen:
+        """Those of the indices (n,), in their order; what is known of them already is not computed again."""
+        taken = super().take(indices)
+        return (
+            taken
+            if "features" in vars(taken)
+            else Reference(taken.source, self.net, self.device, self.folder, self.name)
+        )
+
+    def _compute(self) -> dict[str, Tensor]:
+        return {"features": super().features.cpu()}
+
+    def _is_right(self, kept: dict[str, Tensor]) -> bool:
+        """Whether they are the first images' features, whatever the digest overlooks."""
+        some = torch.arange(min(CHECKED, len(self)))
+        now, before = Seen(self._rows(some), self.net, self.device).features.cpu(), kept["features"][: len(some)]
+        return before.shape == now.shape and bool((before - now).abs().max() <= ROUNDING * now.abs().max())
+
+
+def _digest(source: Split | Files, net: nn.Module, device: torch.device | str) -> str:
+    """Of all that determines the features."""
+    setting = (VERSION, torch.__version__, torch.device(device).type, len(source), source.shape)
+    digest = hashlib.blake2b(repr(setting).encode(), digest_size=8)
+    digest.update(content(source))
+    if isinstance(source, Files):
+        digest.update(repr(source.settings).encode())
+    for part in _parts_of(net):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts_of(net: nn.Module) -> Iterator[bytes]:
+    for name, module in net.named_modules():
+        plain = {key: value for key, value in sorted(vars(module).items()) if isinstance(value, PLAIN)}
+        yield repr((name, type(module).__qualname__, plain)).encode()
+        yield _code_of(type(module))
+        loose = [(key, value) for key, value in vars(module).items() if isinstance(value, Tensor)]
+        for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False), *loose):
+            yield repr((key, tensor.dtype, tensor.shape)).encode()
+            yield tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+
+
+@functools.cache
+def _code_of(kind: type) -> bytes:
+    """The digest of the file in which the class stands, b"" if it stands in none."""
+    try:
+        return hashlib.blake2b(Path(inspect.getsourcefile(kind)).read_bytes()).digest()
+    except (TypeError, OSError):
+        return b""
+
+
+def _make_room(asked: Path) -> None:
+    """Remove what was asked for longest ago, until the rest takes no more than MOST."""
+    with contextlib.suppress(OSError):  # that of another process, or of a folder that cannot be written
+        os.utime(asked)
+        kept = {path: path.stat() for path in asked.parent.glob("*.pt")}
+        total = 0
+        for path in sorted(kept, key=lambda path: kept[path].st_mtime_ns, reverse=True):
+            total += kept[path].st_size
+            if total > MOST:
+                path.unlink()

@@ -1,0 +1,1 @@
+"""Families of generative models: GANs and VAEs, their priors and latent variables."""

@@ -1,0 +1,189 @@
+"""Model: what a GAN and a VAE have in common, from the counting of iterations to the samples of the averaged generator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.core import checkpoint, distributed
+from regen.core.ema import Averaging
+from regen.core.forward import plain_attention
+from regen.core.metric_buffer import Count, Record, Watch
+from regen.core.objective import Objective
+from regen.core.optimizers import unlabelled
+from regen.core.step import Place, Rng, Update
+from regen.data.batches import Chunk
+from regen.data.split import Files, Split, as_float
+from regen.models.latents import Latents
+from regen.models.priors import Normal
+from regen.utils.randomness import Draws
+
+
+class Model(Averaging, LightningModule):
+    """Players that each minimise an objective, in turn; an iteration ends with an update of G.
+
+    generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; of a VAE the decoder
+    discriminator      of a VAE a net without layers
+    trained            the modules whose parameters each player's optimizer changes, by player
+    optimizers         from parameters to an optimizer, by player
+    prior              what the codes are drawn from that samples are made of, by a map from latents
+    averages           the moving averages of nets; that of the generator, `ema`, is sampled and scored
+    ema_decays         of further averages of the same nets, see `averaged_by`
+    seed               the key of every draw
+    population         training images; known when training begins
+    """
+
+    kind: str  # in words
+    d_steps = 1  # batches in an iteration
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def __init__(
+        self,
+        objective: Objective,
+        trained: Mapping[str, Sequence[nn.Module]],
+        optimizers: Mapping[str, Callable[..., Optimizer]],
+        z_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.objective, self._trained, self._make = objective, dict(trained), dict(optimizers)
+        self.z_size, self.seed, self.population = z_size, seed, 1
+        self.prior = Normal(z_size)
+        self.rank, self.world = 0, 1
+        self.count = Count()
+        self.start: dict | None = None  # a state to go on from when training starts
+        self.record, self.alarm = Record(), False
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """ "g", or "g" and "d"."""
+        return tuple(self._trained)
+
+    @property
+    def iteration(self) -> int:
+        """Updates of G so far."""
+        return self.count.iteration
+
+    @property
+    def images_seen(self) -> int:
+        """Real images shown to the model so far, by all processes."""
+        return self.count.images_seen
+
+    def sample(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
+        z = Latents(self.prior.z_size, self.seed, "samples")(first, n)
+        with torch.inference_mode():
+            return self.ema(self.prior(z.to(self.device))).float()
+
+    @property
+    def has_own_sample(self) -> bool:
+        """Whether a subclass has its own way from latents to samples, which nothing but `sample` knows."""
+        return type(self).sample is not Model.sample
+
+    def settle(self, train: Split | Files) -> None:
+        """Bring up to date what samples depend on beside the weights, from training images."""
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [self.make_optimizer(player) for player in self.players]
+
+    def make_optimizer(self, player: str) -> Optimizer:
+        """A new optimizer of what the player trains."""
+        return self._make[player](self._learnt(player))
+
+    def on_fit_start(self) -> None:
+        self.prepare(self.optimizers(use_pl_optimizer=False), self.global_rank, self.trainer.world_size)
+        if self.start is not None:
+            checkpoint.restore(self, self.start)
+
+    def prepare(self, optimizers: Optimizer | Sequence[Optimizer], rank: int = 0, world: int = 1) -> None:
+        """Collect once what every update needs: the lists of parameters, the optimizers, the place among the processes."""
+        if not isinstance(optimizers, Sequence):  # Lightning's way with a single one
+            optimizers = [optimizers]
+        self.rank, self.world, self.watch = rank, world, Watch(self.device)
+        self.optimizer = dict(zip(self.players, optimizers, strict=True))
+        self.take_step = {player: unlabelled(optimizer) for player, optimizer in self.optimizer.items()}
+        self.parameters_of = {player: self._learnt(player) for player in self.players}
+        nets = [net for nets in self._trained.values() for net in nets]
+        self.blanks = {player: self.blank(player) for player in self.players}
+        self.running = [buffer for net in nets for buffer in net.buffers() if buffer.is_floating_point()]
+        self.train()
+        for average, net in self.averages:
+            average.follow(net)
+            average.eval()
+        self.following = [average for average, _ in self.averages]
+
+    def _learnt(self, player: str) -> list[nn.Parameter]:
+        return [parameter for net in self._trained[player] for parameter in net.parameters()]
+
+    def training_step(self, chunk: Chunk, _: int = 0) -> None:
+        real = chunk.images.flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
+        labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
+        losses: list[Tensor] = []
+        with plain_attention() if self.objective.second_order else nullcontext():
+            for i in range(0, len(real), self.d_steps):
+                batches = [as_float(images) for images in real[i : i + self.d_steps]]  # now, and they stay in cache
+                losses += self.iterate(batches, labels[i : i + self.d_steps])
+        self.alarm = self.watch.alarmed(losses)
+
+    def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
+        """One iteration on d_steps batches (B, C, H, W) in [-1, 1] with labels (B,). Returns the losses () of its updates."""
+        losses = self.play(real, labels or [None] * len(real))
+        for average in self.following:
+            average.update(self.count.iteration)
+        self.count.iteration += 1
+        self.count.images_seen += len(real) * len(real[0]) * self.world
+        return losses
+
+    def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
+        """The updates of an iteration, in order."""
+        raise NotImplementedError
+
+    def blank(self, player: str) -> Update:
+        """What all updates of the player have in common; `place` and the images are still missing."""
+        raise NotImplementedError
+
+    def common(self, player: str) -> Place:
+        """The part of a blank that does not depend on its kind."""
+        return {"parameters": self.parameters_of[player], "world": self.world, "loss": self.objective.loss}
+
+    def place(self, player: str, labels: Tensor | None) -> Place:
+        """Where an update of this iteration stands."""
+        return {
+            "labels": labels,
+            "lr": self.optimizer[player].param_groups[0]["lr"],
+            "iteration": self.count.iteration,
+            "images_seen": self.count.images_seen,
+        }
+
+    def rng(self, player: str, draw: int, device: torch.device) -> Rng:
+        """What the terms of an update draw with; `draw` counts the player's updates in an iteration."""
+
+        def draws(purpose: str) -> Draws:
+            parts = (self.seed, self.iteration, player, draw, purpose)
+            return Draws(*parts, device=device, rank=self.rank, world=self.world)
+
+        return draws
+
+    def update(self, step: Update) -> Tensor:
+        """One optimizer step of step.player. Returns the loss ()."""
+        player = step.player
+        parameters = self.parameters_of[player]
+        total, values = self.objective(step)
+        for parameter in parameters:  # zero_grad, for a tenth of its time
+            parameter.grad = None
+        total.backward(inputs=parameters)
+        if self.world > 1:
+            distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)
+        self.take_step[player]()
+        self.objective.after_update(step, values)
+        self.record.add(self.iteration + 1, values | self.seen(step))
+        return values[f"{player}/loss"]
+
+    def seen(self, step: Update) -> dict[str, Tensor]:
+        """{"d/real_score": (B,)}: what else of an update is worth a column of the log, detached."""
+        return {}

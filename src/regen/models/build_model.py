@@ -1,0 +1,132 @@
+"""make_model: the nets, the objective and the optimizers of a configuration, tried out before anything is trained."""
+
+import copy
+import inspect
+import math
+import traceback
+from collections.abc import Iterable
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from regen.config.instantiate import build, resolve
+from regen.core.input_gradients import Slopes
+from regen.core.objective import Loss, Objective
+from regen.core.regularizer import Regularizer
+from regen.data.images import Images
+from regen.errors import ConfigError
+from regen.models.base import Model
+from regen.utils.randomness import seeded
+
+NETS = ("generator", "discriminator", "encoder")
+
+
+def make_model(cfg: DictConfig, data: Images) -> Model:
+    """The model of a configuration, its initial weights keyed by the seed. Raises ConfigError on what does not fit the data."""
+    model = assemble(cfg, data.shape)
+    model.population = len(data.train)
+    for player in model.players:
+        check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
+    check_step(model, torch.zeros(data.batch_size, *data.shape))
+    return model
+
+
+def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
+    """The same for images of a shape (C, H, W); whether it can be trained is not tried out."""
+    with seeded(cfg.seed, "weights"):
+        kind = resolve(cfg.model.get("_target_"), "model")
+        nets = {name: _net(cfg, name, shape) for name in _nets_of(kind)}
+        nodes = cfg.regularizer.items()
+        regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
+        objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
+        slopes = build(cfg.slope, "slope", Slopes)
+        model = build(cfg.model, "model", Model, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
+    if cfg.lambda_d and "d" not in model.players:
+        raise ConfigError(
+            f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
+        )
+    return model
+
+
+def _nets_of(kind: type[Model]) -> list[str]:
+    return [name for name in NETS if name in inspect.signature(kind).parameters]
+
+
+def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
+    """Raises ConfigError on an override that sets something of a net which the model does not have."""
+    kind = resolve(cfg.model.get("_target_"), "model")
+    for override in overrides:
+        group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
+        net = name.partition(".")[0]
+        if group == "network" and net in NETS and net not in _nets_of(kind):
+            model = kind.__name__.lower()
+            raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
+
+
+def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
+    """The generator, the discriminator or the encoder. Raises ConfigError unless it makes of its input what it is to make."""
+    where, z_size = f"network.{name}", cfg.model.z_size
+    if name not in cfg.network:
+        raise ConfigError(
+            f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
+        )
+    net = build(cfg.network[name], where, nn.Module, shape=shape, z_size=z_size)
+    given, wanted = {"generator": (z_size, shape), "discriminator": (shape, ()), "encoder": (shape, 2 * z_size)}[name]
+    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)))
+    return net
+
+
+def _shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (size,) if isinstance(size, int) else size
+
+
+def check_step(model: Model, real: torch.Tensor) -> None:
+    """Raises ConfigError unless each player can learn from a batch (B, C, H, W); a copy of the model is tried out."""
+    trial = copy.deepcopy(model)
+    trial.prepare(trial.configure_optimizers())
+    try:
+        trial.iterate(real.expand(model.d_steps, *real.shape))
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        chosen = ", ".join(model.objective.regularizers) or "none"
+        raise ConfigError(
+            f"the first update failed with regularizer={chosen}{_slope(model)}{_within(error)}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _within(error: BaseException) -> str:
+    """The class and the method of a regularizer in which an error was raised, as ", in R1.for_d"; "" if in none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        if isinstance(regularizer := frame.f_locals.get("self"), Regularizer):
+            return f", in {type(regularizer).__name__}.{frame.f_code.co_name}"
+    return ""
+
+
+def _slope(model: Model) -> str:
+    return f" and slope={type(model.slopes).__name__}" if hasattr(model, "slopes") else ""
+
+
+def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Raises ConfigError unless the net makes numbers of the shape `wanted` of numbers of the shape `given`."""
+    try:
+        with torch.no_grad():
+            made = tuple(net.eval()(torch.zeros(given)).shape)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        made = str(error).splitlines()[0]
+    if made != wanted:
+        raise ConfigError(f"{where}: {type(net).__name__} must make {wanted} of {given}, and made {made}")
+    net.train()
+
+
+def check_optimizer(model: Model, player: str, node: DictConfig) -> None:
+    """Raises ConfigError unless the optimizer of a player takes its settings."""
+    where, lr = f"model.optimizer_{player}", node.get("lr")
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not (math.isfinite(lr) and lr >= 0):
+        raise ConfigError(f"{where}.lr must be a finite number >= 0, got {lr}")
+    try:
+        model.make_optimizer(player)
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise ConfigError(f"{where}: {str(error).splitlines()[0]}; got {node}") from error

@@ -1,0 +1,126 @@
+"""GAN: a discriminator and a generator trained in turn under regularized losses."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.core.forward import apart
+from regen.core.gan_step import GANStep
+from regen.core.input_gradients import Automatic, Slopes
+from regen.core.objective import Objective
+from regen.core.schedules import Schedule, value_of
+from regen.models import gan_dynamics
+from regen.models.base import Model
+from regen.utils.randomness import Draws
+
+
+class GAN(Model):
+    """An iteration is `d_steps` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
+
+    generator, discriminator     z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> logits (B,)
+    objective                    the data term and the regularizers
+    optimizer_g, optimizer_d     from parameters to an optimizer
+    reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
+    ema_decay, ema_every         of the moving average of G, `ema`: per iteration; after how many it is updated
+    ema_decays                   of further averages, see `Model.averaged_by`
+    top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
+                                 number or a schedule (Sinha 2020: it falls from 1 to 1/2)
+    slopes                       how the slope of D is taken, by penalties that need it
+    seed                         the key of every draw
+
+    Raises ConfigError on an order that is not of d and g, on reuse_fake with more than one D step or with G first, and on a
+    top_k outside (0, 1] or beside a loss that pairs real with generated images, or does not score them.
+    """
+
+    kind = "generative adversarial network"
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        optimizer_d: Callable[..., Optimizer],
+        z_size: int = 100,
+        d_steps: int = 1,
+        order: Sequence[str] = ("d", "g"),
+        reuse_fake: bool = False,
+        ema_decay: float = 0.999,
+        ema_every: int = 1,
+        ema_decays: Sequence[float] = (),
+        top_k: float | Schedule = 1.0,
+        slopes: Slopes | None = None,
+        seed: int = 0,
+    ) -> None:
+        gan_dynamics.check(d_steps, order, reuse_fake)
+        gan_dynamics.check_top_k(top_k, objective)
+        objective.attach(generator, discriminator)
+        nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
+        super().__init__(objective, nets, optimizers, z_size, seed)
+        self.generator, self.discriminator = generator, discriminator
+        self.make_averages({"ema": generator}, ema_decay, ema_every, ema_decays)
+        self.d_steps, self.order, self.reuse_fake, self.top_k = d_steps, tuple(order), reuse_fake, top_k
+        self.slopes = (slopes or Automatic()).fit(discriminator)
+
+    def score(self, images: Tensor) -> Tensor:
+        """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""
+        with torch.no_grad(), apart(self.discriminator):
+            return self.discriminator(self.objective.form(images)).float()
+
+    def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
+        before, losses = None, []
+        for player in self.order:
+            for draw in range(self.d_steps if player == "d" else 1):
+                batch = draw if player == "d" else -1  # G plays the last one
+                step = self.step(player, draw, real[batch], labels[batch])
+                if self.reuse_fake:
+                    before = self._share(step, before)
+                losses.append(self.update(step))
+        return losses
+
+    def blank(self, player: str) -> GANStep:
+        return GANStep(
+            player=player,
+            index=0,
+            generator=self.generator,
+            discriminator=self.discriminator,
+            real=torch.empty(0),
+            z_size=self.z_size,
+            rng=Draws,
+            augment=self.objective.augment,
+            slopes=self.slopes,
+            **self.common(player),
+        )
+
+    def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
+        """The step of `player` in this iteration; `draw` counts D's updates in it."""
+        made = self.blanks[player].like(
+            index=self.count.iteration * (self.d_steps if player == "d" else 1) + draw,
+            real=real,
+            rng=self.rng(player, draw, real.device),
+            **self.place(player, labels),
+        )
+        made.kept = value_of(self.top_k, made)
+        return made
+
+    def _share(self, step: GANStep, before: GANStep | None) -> GANStep:
+        """D's step makes the fakes with their graph and sees them cut from it; G's step goes on from there."""
+        if before is None:
+            step.graph = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
+            step.fake = step.graph.detach()
+        else:
+            step.z, step.fake = before.z, before.graph
+        return step
+
+    def update(self, step: GANStep) -> Tensor:
+        """One optimizer step of step.player; the other net takes no gradients. Returns the loss ()."""
+        for parameter in self.parameters_of["d"]:
+            parameter.requires_grad_(step.player == "d")
+        return super().update(step)
+
+    def seen(self, step: GANStep) -> dict[str, Tensor]:
+        if step.player == "g":
+            return {}
+        return {"d/real_score": step.real_scores.detach(), "d/fake_score": step.fake_scores.detach()}

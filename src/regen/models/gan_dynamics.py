@@ -1,0 +1,40 @@
+"""What may be chosen of the game's dynamics, checked before anything is trained."""
+
+from collections.abc import Sequence
+
+from regen.core.objective import Objective
+from regen.core.schedules import Schedule
+from regen.errors import ConfigError
+from regen.losses.adversarial import Article, Relativistic
+
+NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not ask D about them"}
+
+
+def check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
+    """Raises ConfigError on an order that is not of d and g, and on fakes that cannot be reused."""
+    if sorted(order) != ["d", "g"]:
+        raise ConfigError(
+            f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.d_steps repeats D's update"
+        )
+    if d_steps < 1:
+        raise ConfigError(f"model.d_steps must be an integer >= 1, got {d_steps}")
+    if reuse_fake and (d_steps > 1 or order[0] == "g"):
+        raise ConfigError(
+            "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
+            f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
+        )
+
+
+def check_top_k(top_k: float | Schedule, objective: Objective) -> None:
+    """Raises ConfigError on a share outside (0, 1], and on a loss of G that does not go with a part of the fakes."""
+    shares = (top_k.start, top_k.end) if isinstance(top_k, Schedule) else (top_k,)
+    if any(not isinstance(share, int | float) or not 0 < share <= 1 for share in shares):
+        raise ConfigError(
+            f"model.top_k must be a share in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
+        )
+    for loss, why in NO_BEST.items():
+        if shares != (1.0,) and isinstance(objective.loss, loss):
+            raise ConfigError(
+                f"model.top_k lets G learn from the fakes that D likes best alone, and loss={loss.__name__.lower()} {why}: "
+                "type another loss, or model.top_k=1"
+            )

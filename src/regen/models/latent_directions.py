@@ -1,0 +1,126 @@
+"""Directions in latent space along which images change: SeFa's, in closed form, and the coordinates that a code uses."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from regen.core.forward import LAYERS, apart, eager
+from regen.errors import ConfigError
+from regen.utils.randomness import Draws
+
+REACH = 3.0  # standard deviations of the prior, to either side
+STRAIGHT = 1e-3  # relative: so much may the first layer of a net differ from an affine map by rounding
+CHANCE = 16  # random directions that the change along a direction is held against
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Orthonormal directions (K, Z), the strongest first, and how strong each is, (K,)."""
+
+    vectors: Tensor
+    strengths: Tensor
+
+    def first(self, n: int) -> "Directions":
+        return Directions(self.vectors[:n], self.strengths[:n])
+
+
+def sefa(generator: nn.Module, z_size: int) -> Directions:
+    """The eigenvectors of AᵀA by descending eigenvalue, A z + b what the generator's first layer makes of z.
+
+    Source: Shen and Zhou 2021 (SeFa). Strengths are the eigenvalues' shares of their sum. The sign of a direction is
+    that for which its largest entry is positive. What comes after the first layer is not asked: where it is batch norm, a
+    strong direction may be scaled down there. Raises ConfigError as `first_map` does.
+    """
+    matrix = first_map(generator, z_size)
+    values, vectors = torch.linalg.eigh(matrix.T @ matrix)
+    values, vectors = values.flip(0).clamp_min(0), vectors.flip(1).T
+    largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
+    return Directions((vectors * largest.sign()).float(), (values / values.sum()).float())
+
+
+def coordinates(means: Tensor) -> Directions:
+    """The axes of a code, those that it uses most first, from the means (N, Z) of its posteriors for N images.
+
+    Strengths are the variances of the means over the images, as in Burda et al. 2016: an axis that is left to the prior has 0.
+    """
+    variances, order = means.double().var(dim=0, correction=0).sort(descending=True, stable=True)
+    return Directions(torch.eye(means.shape[1], device=means.device)[order], variances.float())
+
+
+def used(model: nn.Module, batches: Iterable[Tensor]) -> Directions:
+    """The coordinates of the code of a model that encodes, from images (B, C, H, W) in [-1, 1]."""
+    with torch.inference_mode():
+        return coordinates(torch.cat([model.encode(batch)[0].cpu() for batch in batches]))
+
+
+def traversals(z: Tensor, vectors: Tensor, steps: int, reach: float = REACH) -> Tensor:
+    """(K * steps, Z): for each direction the latent z (Z,) with its coordinate along it set to -reach … reach.
+
+    z ~ N(0, I) has a standard deviation of 1 along each of them. (SeFa adds as much instead: then the middle is z, and how
+    far out the ends lie depends on it.)
+    """
+    places = torch.linspace(-reach, reach, steps, device=z.device)
+    kept = z - (vectors @ z)[:, None] * vectors
+    return (kept[:, None] + places[:, None] * vectors[:, None]).flatten(0, 1)
+
+
+def change(sample: Callable[[Tensor], Tensor], z: Tensor, vectors: Tensor, reach: float = REACH) -> Tensor:
+    """(K,) how much images change along directions from one end to the other, 1 as much as along random directions.
+
+    √(E_z‖G(z₊) - G(z₋)‖² / E_z,u ‖G(z₊) - G(z₋)‖²) with the ends z± of the direction, and of random ones u, for the latents
+    z (B, Z). For a linear G and SeFa's directions it is √(Z · share) up to the draw of the u.
+    """
+    chance = nn.functional.normalize(Draws("directions", "chance").normal(CHANCE, z.shape[1]), dim=1).to(z)
+    squared = torch.stack([_squared(sample, z, one, reach) for one in torch.cat([vectors, chance])])
+    return (squared[: len(vectors)] / squared[len(vectors) :].mean()).sqrt()
+
+
+def _squared(sample: Callable[[Tensor], Tensor], z: Tensor, vector: Tensor, reach: float) -> Tensor:
+    ends = torch.stack([traversals(one, vector[None], 2, reach) for one in z], dim=1)  # (2, B, Z)
+    low, high = sample(ends.flatten(0, 1)).unflatten(0, (2, len(z)))
+    return (high - low).flatten(1).square().sum(1).mean()
+
+
+def first_map(generator: nn.Module, z_size: int) -> Tensor:
+    """A (N, Z) in float64 on the CPU: what the first linear or convolutional layer that a latent meets makes of z is A z + b.
+
+    It is read off the layer's outputs for 0 and each unit vector, so that a kernel's layout, norms of weights and reshaping
+    before it need no rules. Raises ConfigError if no such layer is met, or if what it makes is not affine in z.
+    """
+    name, like = type(generator).__name__, next(generator.parameters(), torch.zeros(()))
+    made = _of_first_layer(
+        generator, torch.cat([torch.zeros(1, z_size), torch.eye(z_size), torch.ones(1, z_size)]).to(like)
+    )
+    if made is None:
+        raise ConfigError(f"{name} has no linear or convolutional layer that latents meet, so no directions of one")
+    none, units, everything = made[0], made[1:-1], made[-1]
+    matrix = (units - none).T
+    if not torch.allclose(matrix.sum(1), everything - none, rtol=STRAIGHT, atol=STRAIGHT * matrix.abs().max().item()):
+        raise ConfigError(f"{name} changes z before its first layer, so that its weights alone give no directions")
+    return matrix
+
+
+class _Reached(Exception):
+    """The first layer has been passed: there is no need to go on."""
+
+
+@torch.no_grad()
+def _of_first_layer(net: nn.Module, given: Tensor) -> Tensor | None:
+    """(B, N) what the first layer that is passed makes of (B, Z); None if none is."""
+    seen: list[Tensor] = []
+
+    def stop(layer: nn.Module, given: tuple, made: Tensor) -> None:
+        seen.append(made.flatten(1).double().cpu())
+        raise _Reached
+
+    hooks = [layer.register_forward_hook(stop) for layer in net.modules() if isinstance(layer, LAYERS)]
+    try:
+        with contextlib.suppress(_Reached), apart(net), eager():
+            net(given)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen[0] if seen else None

@@ -1,0 +1,120 @@
+"""VAE: an encoder and a decoder trained together under regularized losses."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.core import distributed
+from regen.core.objective import Objective
+from regen.core.vae_step import VAEStep
+from regen.data.split import Files, Split
+from regen.errors import ConfigError
+from regen.losses.likelihoods import Likelihood
+from regen.metrics.image_set import Seen
+from regen.models.base import Model
+from regen.models.priors import Normal
+from regen.utils.randomness import Draws, permutation
+
+log = logging.getLogger(__name__)
+
+
+class NoDiscriminator(nn.Module):
+    """What stands in D's place: a net without layers."""
+
+
+class VAE(Model):
+    """An iteration is one update of encoder and decoder. The only player is G: the decoder, taught with its encoder.
+
+    generator, encoder    z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> (B, 2 Z), means and log variances of q(z|x)
+    objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them reads its variance, as `kl`
+                          does; otherwise it is the mean, and the model an autoencoder
+    optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
+    prior                 of z_size: what the codes of samples are drawn from
+    ema_decay, ema_every  of the moving averages of both nets: per iteration; after how many they are updated
+    ema_decays            of further averages, see `Model.averaged_by`
+    seed                  the key of every draw
+
+    Raises ConfigError on a loss that is no likelihood, and on a regularizer that leans on D alone.
+    """
+
+    kind = "variational autoencoder"
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        encoder: nn.Module,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        z_size: int = 16,
+        ema_decay: float = 0.999,
+        ema_every: int = 1,
+        ema_decays: Sequence[float] = (),
+        seed: int = 0,
+        prior: Callable[[int], Normal] = Normal,
+    ) -> None:
+        _check(objective)
+        nobody = NoDiscriminator()
+        objective.attach(generator, nobody, encoder)
+        super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, z_size, seed)
+        self.prior = prior(z_size)
+        self.generator, self.encoder, self.discriminator = generator, encoder, nobody
+        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_every, ema_decays)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
+        with torch.no_grad():
+            mean, logvar = self.ema_encoder(images).float().chunk(2, dim=1)
+        return mean, logvar
+
+    def settle(self, train: Split | Files) -> None:
+        """Fit the prior to the codes of training images, always the same ones; every process holds the first one's fit."""
+        if self.prior.images:
+            some = permutation(len(train), "prior")[: self.prior.images]
+            self.prior.fit(torch.cat(list(self._codes(Seen(train.take(some), nn.Identity(), self.device)))))
+            fitted = {name: buffer.cpu() for name, buffer in self.prior.state_dict().items()}
+            self.prior.load_state_dict(distributed.from_first(fitted))
+
+    def _codes(self, seen: Seen) -> Iterator[Tensor]:
+        for number, images in enumerate(seen.batches()):
+            rng = partial(Draws, "prior", number, device=self.device)
+            yield self.encode(self.objective.loss.see(images, rng))[0]
+
+    def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
+        return [self.update(self.step(real[0], labels[0]))]
+
+    def blank(self, player: str) -> VAEStep:
+        return VAEStep(
+            index=0,
+            generator=self.generator,
+            encoder=self.encoder,
+            real=torch.empty(0),
+            z_size=self.z_size,
+            rng=Draws,
+            draws=self.objective.draws_codes,
+            population=self.population,
+            **self.common(player),
+        )
+
+    def step(self, real: Tensor, labels: Tensor | None = None) -> VAEStep:
+        """The step of this iteration."""
+        rng = self.rng("g", 0, real.device)
+        seen = self.objective.loss.see(real, rng)
+        return self.blanks["g"].like(index=self.count.iteration, real=seen, rng=rng, **self.place("g", labels))
+
+
+def _check(objective: Objective) -> None:
+    if not isinstance(objective.loss, Likelihood):
+        name = type(objective.loss).__name__.lower()
+        raise ConfigError(f"loss={name} is of a GAN: with model=vae type loss=gaussian_learned, bernoulli or logistic")
+    for name, regularizer in objective.regularizers.items():
+        alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
+        if alone or regularizer.overrides("augment"):
+            raise ConfigError(
+                f"regularizer {name} leans on a discriminator alone, and a VAE has none: type model=gan, or leave it out"
+            )
+        if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
+            log.info("%s: lambda_g is 0, and a VAE has no discriminator: it does nothing. Type lambda_g=…", name)

@@ -1,0 +1,191 @@
+"""Pictures for people: sample grids, scatter plots and curves, without a display and without matplotlib's global state."""
+
+import functools
+import io
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from regen.plotting import curve_panels
+from regen.plotting.curve_panels import DECADES, SMOOTHED, Points, running_mean
+from regen.utils.safe_files import write_safely
+
+WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
+GAP = 2  # pixels between the images of a grid
+STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
+INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
+NEUTRAL = {"gap/auc": 0.5}  # of other gaps it is 0
+COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY}
+COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
+
+
+def grid(images: Tensor, columns: int = 8) -> Tensor:
+    """Images (B, C, H, W) in [-1, 1] -> a picture (3, H', W') uint8, row by row; pixels that are not finite are grey.
+
+    Small images are enlarged by a whole factor, each pixel a square. Of other than one or three channels, they stand side by
+    side in grey.
+    """
+    from torchvision.utils import make_grid
+
+    images = side_by_side(images)
+    columns = min(columns, len(images))
+    factor = math.ceil((WIDTH / columns - GAP) / images.shape[3]) if images.shape[3] * columns < WIDTH else 1
+    pixels = images.detach().cpu().float().nan_to_num(0, 0, 0).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+    enlarged = pixels.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    return make_grid(enlarged, nrow=columns, padding=GAP, pad_value=255)
+
+
+def side_by_side(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) of one or three channels as they are; others as (B, 1, H, C W), one channel next to the other."""
+    return images if images.shape[1] in (1, 3) else images.transpose(1, 2).flatten(2)[:, None]
+
+
+def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
+    """Points (B, 2) over the modes of a mixture -> a picture (3, H', W') uint8.
+
+    A mode is a cross, within a circle of 3 standard deviations. The axes depend on the means alone, so that pictures of
+    one mixture compare; points beyond them are counted in the title.
+    """
+    axes = _plane(tuple(map(tuple, means.tolist())), std)
+    inside = int((points.abs() <= axes.get_xlim()[1]).all(1).sum())
+    beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
+    axes.set_title(f"{len(points):,} generated points{beyond}", y=1, fontsize=10, color=INK)  # y: no search for a place
+    x, y = points.detach().cpu().numpy().T
+    size = min(max(2_000 / len(points), 3), 12)
+    shown = axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
+    picture = rendered(axes.figure)
+    shown.remove()
+    return picture
+
+
+@functools.lru_cache(4)  # axes and their ticks take as long as all else, and evaluations draw the same ones
+def _plane(means: tuple[tuple[float, float], ...], std: float):
+    """Axes with the modes of a mixture."""
+    from matplotlib.collections import EllipseCollection
+
+    reach = 1.4 * max(abs(place) for mean in means for place in mean)
+    axes = blank(5, 5).add_subplot(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+    axes.scatter(*zip(*means, strict=True), marker="+", s=120, color="#999999", linewidths=1, zorder=1)
+    circles = {"units": "xy", "offsets": means, "offset_transform": axes.transData, "facecolors": "none"}
+    circles |= {"edgecolors": INK, "linewidths": 0.8, "zorder": 3}
+    axes.add_collection(EllipseCollection(6 * std, 6 * std, 0, **circles), autolim=False)
+    axes.grid(color=PALE, linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8, colors=INK)
+    return axes
+
+
+def save_png(picture: Tensor, *paths: Path) -> None:
+    """Write a picture (3, H, W) uint8: each file is the old one or the whole new one, whatever happens."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture.cpu().permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_safely(path, buffer.getvalue())
+
+
+def curves(csv_path: Path, path: Path) -> None:
+    """Draw a run's metrics.csv against the images seen, what belongs together in one panel.
+
+    Values that are not finite leave a gap; a table without any finite value makes no picture.
+    """
+    from torchvision.utils import make_grid
+
+    drawn = curve_panels.panels(curve_panels.series(Path(csv_path)))
+    if not drawn:
+        return
+    last = max(points[-1][0] for lines in drawn.values() for points in lines.values())
+    figure = blank(4.2, 2.8)
+    figure.subplots_adjust(left=0.14, right=0.95, bottom=0.2, top=0.86)  # thrice as fast as a layout found by drawing
+    axes = figure.add_subplot()  # one for all panels: most of their time would go into making axes and ticks
+    axes.xaxis.set_label_coords(0.5, -0.15)  # like the title's y: neither is to be moved out of the numbers' way
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    made = torch.stack([_panel(axes, title, lines, last) for title, lines in drawn.items()])
+    save_png(make_grid(made, nrow=3, padding=0, pad_value=255), path)
+
+
+def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
+    """The axes with these curves alone -> (3, H', W') uint8"""
+    for old in list(axes.lines):
+        old.remove()
+    axes.relim()
+    axes.set_title(title, fontsize=min(10, 480 / len(title)), color=INK, y=1)  # a long one fits
+    for name, points in lines.items():
+        line(axes, name, points)
+    scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+    axes.xaxis.label.set(size=8, color=INK)
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    return rendered(axes.figure)
+
+
+def line(axes, name: str, points: Points) -> None:
+    """Draw the curve of a logged name onto axes of matplotlib, in the colour and style that it has in every picture."""
+    kind, _, what = name.rpartition("/")
+    colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
+    style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
+    if name.endswith(("_low", "_high")):  # of an interval
+        style["linestyle"] = ":"
+    finite = [point for point in points if math.isfinite(point[1])]
+    if kind == "gap" or name == "images_per_second":
+        axes.axhline(NEUTRAL.get(name, 0), color=GREY, linewidth=0.8, zorder=1)  # so that it is in view
+    if kind == "real":  # a reference: the same in every row
+        axes.axhline(finite[-1][1], linewidth=1.2, **style)
+    elif len(finite) <= SMOOTHED:
+        marker = "o" if len(points) <= 30 else None
+        axes.plot(*zip(*points, strict=True), linewidth=1.4, marker=marker, markersize=3, **style)
+    else:
+        axes.plot(*zip(*points, strict=True), linewidth=0.6, color=colour, alpha=0.25)
+        axes.plot(*running_mean(finite), linewidth=1.4, **style)
+
+
+def scale(axes, values: list[float], last: float) -> None:
+    """Finish axes of matplotlib with these finite values against the images seen up to `last`: scales, ticks and zero."""
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = min(values), max(values)
+    decades = math.log10(high / low) if low > 0 else 0
+    axes.set_yscale("log" if decades > DECADES else "linear")
+    if decades > DECADES:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,), numticks=6))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
+        if low < 0 < high:
+            axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    axes.set_xlim(0, 1.03 * max(last, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("images seen")
+
+
+def short(value: float, _: int = 0) -> str:
+    """A number on an axis, in few letters."""
+    if value and not 1e-3 <= abs(value) < 1e4:
+        mantissa, _, exponent = f"{value:.4g}".replace("-", "−").partition("e")
+        return f"{mantissa}e{exponent[0].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else mantissa
+    return f"{value:g}".replace("-", "−")
+
+
+def blank(width: float, height: float):
+    """A figure of this size in inches, that no window and no global state knows of."""
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), dpi=110)
+
+
+def rendered(figure) -> Tensor:
+    """(3, H', W') uint8"""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8).view(height, width, 4)
+    return pixels[..., :3].permute(2, 0, 1).contiguous()

@@ -1,0 +1,73 @@
+"""Plots as SVG inside the page: drawn by matplotlib, in inks that follow the page's light or dark scheme."""
+
+import io
+import re
+from collections.abc import Callable
+
+from markupsafe import Markup, escape
+
+from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE
+
+WIDTH, HEIGHT = 300, 190  # SVG's units: on a phone about a pixel each, so that text is as large as it says
+TEXT = 13.5  # at least 14 pixels on the narrowest phone
+INKS = {
+    ORANGE: "held-out",
+    BLUE: "train",
+    GREEN: "fake",
+    GREY: "real",
+    INK: "ink",
+    PALE: "line",
+}  # variables in page.css
+MARGINS = {"left": 52, "right": 8, "top": 10, "bottom": 40}
+
+
+def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HEIGHT), bare: bool = False) -> Markup:
+    """An <svg> of what draw(axes) puts on axes of matplotlib; `name` makes its ids unique, `alt` tells what is to be seen.
+
+    size   width and height, which keep their ratio and fill the column
+    bare   no axes are drawn, and no margin left
+    """
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    width, height = size
+    figure = Figure((width / 72, height / 72))
+    figure.patch.set_visible(False)
+    edges = dict.fromkeys(MARGINS, 1) if bare else MARGINS
+    left, bottom = edges["left"] / width, edges["bottom"] / height
+    axes = figure.add_axes((left, bottom, 1 - edges["right"] / width - left, 1 - edges["top"] / height - bottom))
+    axes.patch.set_visible(False)
+    axes.tick_params(which="both", labelsize=TEXT, colors=INK, length=3)
+    axes.spines[:].set_color(GREY)
+    axes.spines[["top", "right"]].set_visible(bare)
+    axes.locator_params(nbins=5)
+    draw(axes)
+    axes.xaxis.label.set(size=TEXT, color=INK)
+    axes.yaxis.label.set(size=TEXT, color=INK)
+    written = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "axes.unicode_minus": True}):
+        FigureCanvasSVG(figure).print_svg(written)
+    return Markup(_inline(written.getvalue(), name, alt))
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """matplotlib's SVG as a part of a page: no fonts, styles or namespaces of its own, ids that no other part has."""
+    svg = svg[svg.index("<svg") :]
+    for unwanted in (
+        r"<metadata>.*?</metadata>",
+        r"<style.*?</style>",
+        r"<!--.*?-->",
+        r' (?:xmlns[:\w]*|version)="[^"]*"',
+    ):
+        svg = re.sub(unwanted, "", svg, flags=re.DOTALL)
+    svg = re.sub(r' font-family: [^;"]*;', "", svg).replace("xlink:href", "href")
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    for colour, ink in INKS.items():
+        svg = svg.replace(colour, f"var(--{ink})")
+    svg = re.sub(r"(\d\.\d\d)\d+(?=[^<>]*>)", r"\1", svg)  # hundredths of a pixel; numbers that are read keep theirs
+    label = f'<svg class="plot" role="img" aria-label="{escape(alt)}"'
+    svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)
+    return re.sub(r"\s*\n\s*", " ", svg).strip()

@@ -1,0 +1,100 @@
+"""Penalties on the codes of a VAE, image by image: what holds q(z|x) to the prior N(0, I)."""
+
+import math
+from typing import Unpack
+
+from torch import Tensor
+
+from regen.core.constraints import Never, Setting, without_encoder
+from regen.core.distributed import pooled
+from regen.core.forward import squares
+from regen.core.regularizer import Regularizer, Strengths
+from regen.core.schedules import Strength, value_of
+from regen.core.vae_step import VAEStep
+from regen.errors import ConfigError
+
+A_CODE = without_encoder("it holds the code that an encoder gives to an image")
+
+
+def _iwae(setting: Setting) -> str | None:
+    return "loss IWAE" if type(setting.loss).__name__ == "IWAE" else None
+
+
+HAS_THE_KL = Never("loss=iwae", "the bound has the KL in it", "Type regularizer=none", _iwae)
+
+
+class KL(Regularizer):
+    """λ_G E KL(q(z|x) ‖ N(0, I)), in nats an image.
+
+    Source: Kingma and Welling 2014; with λ_G ≠ 1 the β-VAE of Higgins et al. 2017. Convention: summed over the code, as the
+    likelihood is over an image's values. (Means over both, as in some code, make β = λ_G · code / values.)
+
+    A strength that moves is a warm-up (Bowman et al. 2016) or cyclical (Fu et al. 2019): schedule warmup, or cyclical.
+    """
+
+    search = {"lambda_g": (1e-1, 1e2)}
+    never = (A_CODE, HAS_THE_KL)
+    reads_variance = True
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return step.kl.sum(1).mean()
+
+
+class Capacity(KL):
+    """λ_G |E KL(q(z|x) ‖ N(0, I)) - C|, C in nats an image.
+
+    Source: Burgess et al. 2018, eq. 8. Convention: of the batch's mean KL, over all processes.
+
+    nats   C: a number or a schedule, usually from 0 to what the code is to hold
+
+    Raises ConfigError on a C that is negative or not finite.
+    """
+
+    search = {"lambda_g": (1.0, 1e3)}
+
+    def __init__(self, nats: Strength = 25.0, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not callable(nats) and not (math.isfinite(nats) and nats >= 0):
+            raise ConfigError(f"{self.name}: nats must be a finite number >= 0 or a schedule, got {nats}")
+        self.nats = nats
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return (pooled(super().for_g(step)) - value_of(self.nats, step)).abs()
+
+
+class FreeBits(KL):
+    """λ_G Σ_j max(E KL(q(z_j|x) ‖ N(0, 1)), nats).
+
+    Source: Kingma et al. 2016 (IAF), section 2.3. Convention: each number of the code is a group of its own; E over the
+    batch, of all processes.
+
+    A number that says less than `nats` about an image has no reason to fall silent: posterior collapse is undone. Raises
+    ConfigError on nats that are negative or not finite.
+    """
+
+    search = {"lambda_g": (1e-1, 1e1)}
+
+    def __init__(self, nats: float = 0.1, **strengths: Unpack[Strengths]) -> None:
+        super().__init__(**strengths)
+        if not (math.isfinite(nats) and nats >= 0):
+            raise ConfigError(f"{self.name}: nats must be a finite number >= 0, got {nats}")
+        self.nats = nats
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return pooled(step.kl.mean(0)).clamp_min(self.nats).sum()
+
+
+class CodeL2(Regularizer):
+    """λ_G ½ E‖mean(x)‖².
+
+    Source: Ghosh et al. 2020 (RAE), eq. 9. Convention: ½; summed over the code.
+
+    The codes of an autoencoder stay in a bounded region; beside `weight_l2`, `generator_slope` or `spectral_norm` on the
+    decoder it is the regularized autoencoder.
+    """
+
+    search = {"lambda_g": (1e-4, 1.0)}
+    never = (A_CODE,)
+
+    def for_g(self, step: VAEStep) -> Tensor:
+        return squares(step.mean).mean() / 2

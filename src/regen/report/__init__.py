@@ -1,0 +1,1 @@
+"""HTML pages of a run, of a comparison and of a cross-validation."""

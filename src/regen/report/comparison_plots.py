@@ -1,0 +1,192 @@
+"""The plots of compare.html: curves of groups, a figure along a strength, and quality against gap and cost."""
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from markupsafe import Markup
+
+from regen.comparison.lambda_paths import Path, places
+from regen.comparison.load_runs import Run
+from regen.comparison.run_group import COST, Comparison, Group, summary
+from regen.plotting.curve_panels import DECADES
+from regen.plotting.images import BLUE, GREEN, GREY, INK, NEUTRAL, ORANGE, PALE, short
+from regen.plotting.svg import TEXT, plot
+
+PURPLE = "#7a3fb0"  # --purple in compare.css
+COLOURS = {ORANGE: "held-out", BLUE: "train", GREEN: "fake", PURPLE: "purple", INK: "ink"}
+MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
+DRAWN = 2 * len(MARKS)  # groups that have a look of their own
+
+
+def look(i: int) -> tuple[str, str, str]:
+    """The colour, the dashes and the mark of the group number i: the second five are dashed."""
+    return list(COLOURS)[i % len(COLOURS)], ("-", "--")[i // len(COLOURS)], MARKS[i % len(MARKS)][0]
+
+
+def key(i: int) -> tuple[str, str, str]:
+    """The same for the legend: classes of page.css, and a character."""
+    colour, dashes, _ = look(i)
+    return COLOURS[colour], "dashed" if dashes == "--" else "", MARKS[i % len(MARKS)][1]
+
+
+def curves(figure: str, groups: Sequence[Group]) -> Markup | None:
+    """Means of groups with a band of one standard error, over thin lines of runs; None if nothing was logged twice."""
+    lines = {group.label: _lines(group.runs, figure) for group in groups}
+    values = [y for runs in lines.values() for line in runs for _, y in line if math.isfinite(y)]
+    last = max((line[-1][0] for runs in lines.values() for line in runs), default=0.0)
+    if not values or not any(len(line) > 1 for runs in lines.values() for line in runs):
+        return None
+
+    def draw(axes) -> None:
+        for i, group in enumerate(groups):
+            colour, dashes, mark = look(i)
+            for line in lines[group.label]:
+                axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.6, alpha=0.45)
+            if found := mean_curve(_lines(group.finished or group.runs, figure)):
+                x, middle, error = zip(*found, strict=True)
+                low, high = ([m + sign * e for m, e in zip(middle, error, strict=True)] for sign in (-1, 1))
+                axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+                often = max(1, len(x) // 6)
+                style = {"marker": mark, "markersize": 5, "markevery": (i % often, often)}
+                axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, **style)
+        _scale(axes.set_yscale, axes.yaxis, values)
+        if figure.startswith("gap"):
+            axes.axhline(NEUTRAL.get(figure, 0), color=GREY, linewidth=0.8, zorder=1)
+        axes.set_xlim(0, 1.03 * last)
+        _named(axes.xaxis, "images seen")
+        axes.grid(axis="y", color=PALE, linewidth=0.7)
+
+    ends = "; ".join(f"{group.label} ends at {short(group.of(figure).mean)}" for group in groups if group.of(figure).n)
+    return drawn(f"curve-{_slug(figure)}", f"{figure} against images seen: {ends}", draw)
+
+
+def mean_curve(lines: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float, float]]:
+    """(images seen, mean, standard error or 0) where every one of the lines has a finite value."""
+    held = [dict(line) for line in lines if line]
+    shared = sorted(
+        x for x in (set.intersection(*map(set, held)) if held else ()) if all(math.isfinite(y[x]) for y in held)
+    )
+    found = [summary([line[x] for line in held]) for x in shared]
+    return [(x, one.mean, one.error if one.n > 1 else 0.0) for x, one in zip(shared, found, strict=True)]
+
+
+def path(name: str, of: Path, figures: Sequence[tuple[str, str, str]]) -> Markup:
+    """Figures against the strength, with bars of one standard error: (name, colour, dashes) of each."""
+    at = places(of.values)
+
+    def draw(axes) -> None:
+        for figure, colour, dashes in figures:
+            found = [(x, group.of(figure)) for x, group in zip(at, of.groups, strict=True) if group.of(figure).n]
+            positive = [(x, one) for x, one in found if of.values[at.index(x)] > 0]
+            mark = {"color": colour, "marker": "s" if dashes == "--" else "o", "markersize": 5, "capsize": 3}
+            for line, joined in ((positive, dashes), ([point for point in found if point not in positive], "none")):
+                if line:
+                    x, ones = zip(*line, strict=True)
+                    errors = [_bar(one.error) for one in ones]
+                    axes.errorbar(x, [one.mean for one in ones], errors, linestyle=joined, linewidth=1.5, **mark)
+            zero = [one.mean for x, one in found if of.values[at.index(x)] == 0]
+            if zero:
+                axes.axhline(zero[0], color=colour, linewidth=0.8, linestyle=":", zorder=1)
+        if figures[0][0].startswith("gap"):
+            axes.axhline(NEUTRAL.get(figures[0][0], 0), color=GREY, linewidth=0.8, zorder=1)
+        _strengths(axes, of, at)
+
+    told = "; ".join(f"{figure} {_along(of, figure)}" for figure, *_ in figures)
+    return drawn(name, f"Against {of.strength}: {told}", draw)
+
+
+def scatter(name: str, comparison: Comparison, x: str, numbers: dict[int, bool]) -> Markup:
+    """The monitored figure of groups against another: those of the front (True) are filled, and have their number."""
+    chosen = {i: comparison.groups[i] for i in numbers}
+    points = {i: (group.typical(x), group.of(comparison.monitor)) for i, group in chosen.items()}
+    bars = {i: math.nan if x in COST else group.of(x).error for i, group in chosen.items()}
+
+    def draw(axes) -> None:
+        for i, (across, up) in points.items():
+            on = numbers[i]
+            errors = {"xerr": _bar(bars[i]), "yerr": _bar(up.error)}
+            style = {"color": ORANGE if on else GREY, "marker": "o", "markersize": 7 if on else 5, "elinewidth": 0.8}
+            axes.errorbar(across, up.mean, **errors, **style, markerfacecolor=ORANGE if on else "none")
+            if on or len(points) <= DRAWN:
+                place = {"xytext": (6, 5), "textcoords": "offset points", "fontsize": TEXT, "color": INK}
+                axes.annotate(str(i + 1), (across, up.mean), **place)
+        axes.margins(0.12)
+        _scale(axes.set_yscale, axes.yaxis, [up.mean for _, up in points.values()])
+        _scale(axes.set_xscale, axes.xaxis, [across for across, _ in points.values()])
+        _named(axes.xaxis, x.replace("images_per_second", "images per second"))
+        axes.grid(color=PALE, linewidth=0.7)
+
+    told = "; ".join(f"{i + 1}: {short(up.mean)} at {short(across)}" for i, (across, up) in points.items())
+    return drawn(name, f"{comparison.monitor} against {x}, by number of the table: {told}", draw)
+
+
+def drawn(name: str, alt: str, draw: Callable) -> Markup:
+    """regen.plotting.svg's plot, with one ink more."""
+    return Markup(plot(name, alt, draw).replace(PURPLE, "var(--purple)"))
+
+
+def _bar(error: float) -> float:
+    """A standard error, or no length where there is none."""
+    return 0.0 if math.isnan(error) else error
+
+
+def _along(of: Path, figure: str) -> str:
+    """3.1 at 0, 2.7 at 0.1: for who does not see the plot."""
+    known = [(value, group.of(figure)) for value, group in zip(of.values, of.groups, strict=True) if group.of(figure).n]
+    return ", ".join(f"{short(found.mean)} at {short(value)}" for value, found in known)
+
+
+def _lines(runs: Sequence[Run], figure: str) -> list[list[tuple[float, float]]]:
+    return [points for run in runs if (points := run.curves.get(figure))]
+
+
+def _strengths(axes, of: Path, at: list[float]) -> None:
+    """Ticks at the strengths, as many as have room; a line divides 0 from the logarithmic axis."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    room = (max(at) - min(at) or 1) / 6
+    kept: list[int] = []
+    for i, x in enumerate(at):
+        if not kept or x - at[kept[-1]] >= room:
+            kept.append(i)
+    named = {at[i]: _brief(of.values[i]) for i in kept}
+    axes.xaxis.set_major_locator(FixedLocator(list(named)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: named[min(named, key=lambda known: abs(known - x))]))
+    if of.values[0] == 0 and len(at) > 1:
+        axes.axvline(fmean(at[:2]), color=GREY, linewidth=0.8, linestyle=(0, (2, 3)))
+    pad = 0.08 * (max(at) - min(at) or 1)
+    axes.set_xlim(min(at) - pad, max(at) + pad)
+    for x, group in zip(at, of.groups, strict=True):
+        if not group.finished:
+            axes.text(x, 0.03, "✕", transform=axes.get_xaxis_transform(), ha="center", fontsize=TEXT, color=INK)
+    axes.set_xlabel(of.strength.removeprefix("regularizer."))
+    axes.yaxis.set_major_formatter(FuncFormatter(short))
+    axes.grid(axis="y", color=PALE, linewidth=0.7)
+
+
+def _brief(value: float) -> str:
+    """Of a strength that a search has drawn two digits: 0.45 of 0.4508."""
+    return short(value if value == float(f"{value:.3g}") else float(f"{value:.2g}"))
+
+
+def _scale(set_scale: Callable, axis, values: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    if min(values) > 0 and math.log10(max(values) / min(values)) > DECADES:
+        set_scale("log")
+        axis.set_major_locator(LogLocator(numticks=6))
+        axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(short))
+
+
+def _named(axis, name: str) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    if name.startswith("images"):
+        axis.set_major_formatter(EngFormatter(sep=""))
+    axis.axes.set_xlabel(name)
+
+
+def _slug(figure: str) -> str:
+    return figure.replace("/", "-")

@@ -1,0 +1,44 @@
+"""samples: what a run of each group draws, side by side."""
+
+import io
+
+from regen.comparison.load_runs import Run
+from regen.comparison.run_group import Comparison, Group
+from regen.plotting.png import data_uri
+
+MOST = 12  # groups
+WIDEST = 420  # pixels
+
+
+def samples(comparison: Comparison) -> dict:
+    """The samples.png of the first seed of each group; ValueError if there is none."""
+    runs = [(i + 1, group.label, run) for i, group in enumerate(comparison.groups) if (run := first(group))]
+    found = [(i, label, run.config.get("seed"), picture(run)) for i, label, run in runs[:MOST]]
+    if not found:
+        raise ValueError("no run has drawn samples.png yet.")
+    drawn = {number for number, *_ in found}
+    return {"pictures": found, "left_out": [i for i in range(1, len(comparison.groups) + 1) if i not in drawn]}
+
+
+def first(group: Group) -> Run | None:
+    """The run of its first seed that has drawn samples.png, a finished one if there is one."""
+    return min((run for run in group.runs if run.folder.samples.exists()), key=_seed, default=None)
+
+
+def picture(run: Run) -> str:
+    """Its samples.png as a data URI: grids of small images as they are where that is little, others as WebP."""
+    content = run.folder.samples.read_bytes()
+    if len(content) <= 40_000:
+        return data_uri(content, "PNG")
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((WIDEST, WIDEST * 4))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=80)
+    return data_uri(buffer.getvalue(), "WEBP")
+
+
+def _seed(run: Run) -> tuple[bool, int]:
+    return run.status != "finished", run.config.get("seed") or 0

@@ -1,0 +1,77 @@
+"""What the page of a run is made from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.plotting import curve_panels
+from regen.runs.folder import Folder
+from regen.runs.stored_config import read_config
+
+if TYPE_CHECKING:
+    from regen.data.images import Images
+    from regen.metrics.base import Look
+
+
+class Absent(Exception):
+    """A section has nothing to show: the reason, which the page gives at its end; without one it does not belong there."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A run, as far as it is there: the files of its folder, the content of result.json, its data, its last evaluation."""
+
+    folder: Folder
+    result: dict
+    data: Images | None
+    seen: Look | None
+
+    @cached_property
+    def cfg(self) -> DictConfig:
+        """config.yaml, or nothing."""
+        return read_config(self.folder.config) if self.folder.config.exists() else OmegaConf.create({})
+
+    @cached_property
+    def series(self) -> dict[str, curve_panels.Points]:
+        """The curves of metrics.csv by name."""
+        return curve_panels.series(self.folder.metrics) if self.folder.metrics.exists() else {}
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """Those of the last evaluation. (What is not finite stands in JSON as a string.)"""
+        return {name: float(value) for name, value in (self.result.get("figures") or {}).items()}
+
+    @property
+    def look(self) -> Look:
+        """What the last evaluation saw. Raises Absent if there was none, or if nothing finite was drawn."""
+        if self.seen is None:
+            raise Absent(f"no evaluation was made: the run {self.result.get('status', 'did not end')}.")
+        return self.seen
+
+    @property
+    def drawing(self) -> Look:
+        """The same, of a generator that draws finite images."""
+        if not self.look.fake.images.isfinite().all():
+            raise Absent("the generator draws numbers that are not finite.")
+        return self.look
+
+    @property
+    def of(self) -> Images:
+        """The data. Raises Absent if they are not at hand."""
+        if self.data is None:
+            raise Absent("the data are not available.")
+        return self.data
+
+    @property
+    def in_plane(self) -> bool:
+        """Whether the data are points rather than images."""
+        return hasattr(self.of, "to_plane")
+
+    def figure(self, name: str) -> float:
+        """A figure; nan if it was not measured."""
+        return self.figures.get(name, math.nan)

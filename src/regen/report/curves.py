@@ -1,0 +1,68 @@
+"""The run's curves, what belongs together in one plot, as in curves.png."""
+
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from regen.plotting import images
+from regen.plotting.curve_panels import Points, panels
+from regen.plotting.images import short
+from regen.plotting.svg import INKS, plot
+from regen.report.context import Absent, Evidence
+
+MOST = 30  # plots
+POINTS = 400  # of a curve
+STYLES = {"--": "dashed", ":": "dotted"}
+MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot, its title and its key: (name, ink, style, mark) of each line."""
+
+    title: str
+    plot: Markup
+    key: list[tuple[str, str, str, str]]
+
+
+def make(evidence: Evidence) -> dict:
+    """All panels, in their order."""
+    found = panels({name: points for name, points in evidence.series.items() if len(points) > 1})
+    if not found:
+        raise Absent("nothing was logged more than once: type log_every=… and evaluate_every=… for more.")
+    last = max(points[-1][0] for lines in found.values() for points in lines.values())
+    drawn = [_panel(i, title, lines, last) for i, (title, lines) in enumerate(list(found.items())[:MOST])]
+    return {"panels": drawn, "left_out": list(found)[MOST:]}
+
+
+def thinned(points: Points) -> Points:
+    """At most POINTS points: the means of as many stretches of the curve, nan where a stretch has no finite value."""
+    stretch = math.ceil(len(points) / POINTS)
+    if stretch == 1:
+        return points
+    stretches = [points[i : i + stretch] for i in range(0, len(points), stretch)]
+    return [(one[-1][0], _mean([y for _, y in one if math.isfinite(y)])) for one in stretches]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
+    key: list[tuple[str, str, str, str]] = []
+
+    def draw(axes) -> None:
+        for name, points in lines.items():
+            images.line(axes, name, thinned(points))
+            drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
+            style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
+            if len(lines) > 1 and not style:  # told apart without colours, too
+                shape, mark = MARKS[len(marks) % len(MARKS)]
+                drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
+            key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
+        images.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        axes.grid(axis="y", color=images.PALE, linewidth=0.7)
+
+    ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
+    return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key)

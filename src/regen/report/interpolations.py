@@ -1,0 +1,32 @@
+"""Ways between samples: what lies between two latents should be as good as what lies at them."""
+
+import torch
+from torch import Tensor
+
+from regen.models.latents import paths
+from regen.plotting import png
+from regen.report import plane
+from regen.report.context import Absent, Evidence
+from regen.utils.randomness import Draws
+
+ROWS, STEPS = 4, 8
+FINE = 100  # steps of a path in the plane
+
+
+def make(evidence: Evidence) -> dict:
+    """Rows of images from one latent to another, or paths in the plane."""
+    look = evidence.drawing
+    if getattr(look.model, "has_own_sample", False):
+        raise Absent("the model has its own way from latents to samples.")
+    if evidence.in_plane:
+        return {"plot": plane.paths(evidence.of, _drawn(look.model, FINE)), "rows": ROWS}
+    return {"picture": png.grid(_drawn(look.model, STEPS).flatten(0, 1), STEPS), "rows": ROWS, "steps": STEPS}
+
+
+def _drawn(model, steps: int) -> Tensor:
+    """(ROWS, steps, C, H, W) in [-1, 1], of the averaged generator."""
+    z = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.prior.z_size)
+    with torch.inference_mode():
+        stations = model.prior(z)
+        images = model.ema(paths(stations, steps)).float().cpu()
+    return images.unflatten(0, (ROWS, steps))

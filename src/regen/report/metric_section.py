@@ -1,0 +1,78 @@
+"""The metric table: each figure on held-out, training, generated and real images, with its error, and the gap."""
+
+from dataclasses import dataclass, field, replace
+
+from regen.metrics.glossary import Words, number, with_error, words
+from regen.metrics.metric_table import DETAILS, in_order
+from regen.report.context import Absent, Evidence
+
+COLUMNS = {
+    "val": "held-out",
+    "test": "test",
+    "train": "training",
+    "gap": "gap",
+    "fake": "generated",
+    "real": "real",
+}
+
+
+@dataclass
+class Row:
+    """A figure's words and its values by column."""
+
+    words: Words
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """An evaluation: its caption, its columns by the figures' prefix, its rows, and those of minor figures."""
+
+    caption: str
+    columns: dict[str, str]
+    rows: list[Row]
+    details: list[Row]
+
+
+def make(evidence: Evidence) -> dict:
+    """The tables of the run's last evaluation and of those by src/evaluate.py."""
+    tables = [_table("", evidence.figures)] if evidence.figures else []
+    for evaluation in evidence.result.get("evaluations") or []:
+        figures = {name: float(value) for name, value in evaluation["figures"].items()}
+        tables.append(_table(_caption(evaluation), figures))
+    _explain_once(tables)
+    if not tables:
+        raise Absent("no evaluation was made, so nothing was measured.")
+    return {"tables": tables}
+
+
+def _explain_once(tables: list[Table]) -> None:
+    """Leave out the meaning of a figure that an earlier table explains."""
+    explained: set[str] = set()
+    for row in [row for table in tables for row in (*table.rows, *table.details)]:
+        if row.words.title in explained:
+            row.words = replace(row.words, meaning="")
+        explained.add(row.words.title)
+
+
+def _caption(evaluation: dict) -> str:
+    """The images, samples and weights of an evaluation."""
+    samples, checkpoint = number(evaluation.get("samples")), evaluation.get("checkpoint")
+    return (
+        f"On the {evaluation.get('split')} part: {samples} samples of the {checkpoint} checkpoint "
+        f"({evaluation.get('weights')} weights), at {number(evaluation.get('images_seen'))} images seen"
+    )
+
+
+def _table(caption: str, figures: dict[str, float]) -> Table:
+    """With the columns that have a value."""
+    rows = {name: Row(words(name), _cells(figures, name)) for name in in_order(figures)}
+    rows = {name: row for name, row in rows.items() if row.cells}
+    columns = {kind: title for kind, title in COLUMNS.items() if any(kind in row.cells for row in rows.values())}
+    details = [row for name, row in rows.items() if name in DETAILS]
+    return Table(caption, columns, [row for name, row in rows.items() if name not in DETAILS], details)
+
+
+def _cells(figures: dict[str, float], figure: str) -> dict[str, str]:
+    names = {kind: f"{kind}/{figure}" for kind in COLUMNS} | ({"gap": "gap"} if figure == "gap" else {})
+    return {kind: with_error(figures, name) for kind, name in names.items() if name in figures}

@@ -1,0 +1,38 @@
+"""The configuration and versions of the run, and commands to continue with it."""
+
+import shlex
+
+from regen.report.context import Evidence
+from regen.utils.project import ROOT
+
+NEXT = {
+    "evaluate it on the test part": "python src/evaluate.py run={run} split=test",
+    "generate images": "python src/sample.py run={run}",
+    "export it": "python src/export.py run={run}",
+    "make this page again": "python src/report.py run={run}",
+}
+
+
+def make(evidence: Evidence) -> dict:
+    """Configuration, versions and commands."""
+    result, path = evidence.result, evidence.folder.path.resolve()
+    run = shlex.quote(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
+    versions = {name: version for name, version in (result.get("versions") or {}).items() if version}
+    return {
+        "config": evidence.folder.config.read_text() if evidence.folder.config.exists() else "",
+        "versions": {"Python": result.get("python"), "platform": result.get("platform"), **versions},
+        "commit": result.get("commit"),
+        "changed": result.get("uncommitted_changes"),
+        "commands": _commands(evidence, run),
+    }
+
+
+def _commands(evidence: Evidence, run: str) -> dict[str, str]:
+    """What goes on from a checkpoint; without one, there is only training it again."""
+    if not any(evidence.folder.checkpoints.glob("*.ckpt")):
+        again = "judge the images again" if "inputs" in evidence.result else "train it again"
+        command = evidence.result.get("command")
+        return {again: f"python src/{shlex.join(command)}"} if command else {}
+    more = f" max_iterations={2 * evidence.result['iteration']}" if evidence.result.get("status") == "finished" else ""
+    going_on = {"continue training": f"python src/train.py resume={run}{more}"}
+    return going_on | {what: command.format(run=run) for what, command in NEXT.items()}

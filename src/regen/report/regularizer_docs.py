@@ -1,0 +1,158 @@
+"""The catalogue of regularizers: a passport for each conf/regularizer/*.yaml, from its class, its docstring and its yaml."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.instantiate import resolve
+from regen.core.constraints import WITHOUT_ENCODER, Words, words
+from regen.core.regularizer import Regularizer
+from regen.utils.project import ROOT
+
+PLACES = {
+    "attach": "form of the nets",
+    "augment": "what D sees",
+    "for_d": "D's loss",
+    "for_g": "G's loss",
+    "after_update": "weights after a step",
+}
+BEGIN, END = "<!-- made by `make table` -->", "<!-- end of what `make table` makes -->"
+
+
+@dataclass(frozen=True)
+class Passport:
+    """One option of the group `regularizer`."""
+
+    name: str
+    node: DictConfig
+    kind: type[Regularizer]
+
+    @cached_property
+    def words(self) -> Words:
+        """What the docstring says."""
+        return words(self.kind)
+
+    @cached_property
+    def places(self) -> list[str]:
+        """On which of the five places it leans; keeping a state of its own is none."""
+        over = [place for place in PLACES if getattr(self.kind, place) is not getattr(Regularizer, place)]
+        if self.kind.attach_order > 0 and "attach" in over:
+            over.remove("attach")
+        return [place for place in over if place != "after_update" or over == ["after_update"]]
+
+    @property
+    def is_of_codes(self) -> bool:
+        """Whether it needs an encoder."""
+        return any(never.what == WITHOUT_ENCODER for never in self.kind.never)
+
+    @property
+    def where(self) -> str:
+        """The places, in words."""
+        if self.is_of_codes:
+            return "the code of a VAE"
+        return ", ".join(PLACES[place] for place in self.places).replace("D's loss, G's loss", "both losses")
+
+    @property
+    def defaults(self) -> str:
+        """The settings of the yaml, but for those that every penalty has at their usual value."""
+        usual = {"every": 1, "relative": None}
+        shown = {
+            key: value for key, value in self.node.items() if key != "_target_" and (key, value) not in usual.items()
+        }
+        return ", ".join(f"{key}: {_short(value)}" for key, value in shown.items())
+
+    @property
+    def searched(self) -> str:
+        """The ranges worth searching."""
+        return ", ".join(f"{key}: {_short(low)} to {_short(high)}" for key, (low, high) in self.kind.search.items())
+
+    @property
+    def cost(self) -> str:
+        """Extra passes of an update, for each player whose update has some."""
+        return "; ".join(f"{player.upper()}'s update: {cost}" for player, cost in self.kind.cost.items())
+
+    def says(self, wanted: str) -> bool:
+        """Whether the word stands anywhere in the passport."""
+        return wanted.casefold() in " ".join([self.name, self.where, *vars(self.words).values()]).casefold()
+
+
+def passports() -> list[Passport]:
+    """All of them, by the place that they lean on and then by name."""
+    found = []
+    for path in sorted((ROOT / "conf/regularizer").glob("*.yaml")):
+        for name, node in OmegaConf.load(path).items():
+            found.append(Passport(name, node, resolve(node._target_, f"regularizer.{name}")))
+    order = list(PLACES)
+    return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))
+
+
+def table(chosen: list[Passport]) -> str:
+    """A table in Markdown."""
+    lines = ["| `regularizer=` | formula | source | default | extra passes |", "|---|---|---|---|---|"]
+    where = None
+    for one in chosen:
+        if one.where != where:
+            where = one.where
+            lines.append(f"| **{where}** | | | | |")
+        cells = [f"`{one.name}`", one.words.formula, _brief(one.words.source), f"`{one.defaults}`", one.cost]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def page(chosen: list[Passport]) -> str:
+    """The whole catalogue in Markdown: a paragraph of facts and the docstring's text for each."""
+    parts = [
+        "# The regularizers",
+        "Made by `make table` from the docstrings and `conf/regularizer`. Penalties are logged unweighted as "
+        "`<player>/<name>`; `every: k` asks a penalty at every k-th update of its player and weighs it k times; `relative: s` "
+        "sets the strength so that its gradient has s times the norm of the data term's.",
+    ]
+    for one in chosen:
+        parts += [f"## `{one.name}`", one.words.formula + ".", facts(one), one.words.text]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def facts(one: Passport) -> str:
+    """A list in Markdown of what the passport holds beside formula and text."""
+    rows = {
+        "Leans on": one.where,
+        "Source": one.words.source,
+        "Convention": one.words.convention,
+        "Default": one.defaults and f"`{one.defaults}`",
+        "Searched": one.searched and f"`{one.searched}`",
+        "Extra passes": one.cost,
+        "Not with": "; ".join(f"{never.what}: {never.why}" for never in one.kind.never),
+        "Class": f"`{one.node._target_}`",
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
+
+
+def write() -> list[Path]:
+    """Put the table into README.md and the page into docs/regularizers.md; the files that changed."""
+    readme, docs, all_of_them = ROOT / "README.md", ROOT / "docs/regularizers.md", passports()
+    made = {readme: put(readme.read_text(), table(all_of_them)), docs: page(all_of_them)}
+    changed = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    for path in changed:
+        path.write_text(made[path])
+    return changed
+
+
+def put(text: str, made: str) -> str:
+    """The text with what stands between the two marks replaced. ValueError if a mark is missing."""
+    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
+    replaced, times = re.subn(pattern, lambda _: f"{BEGIN}\n{made}\n{END}", text, flags=re.DOTALL)
+    if times != 1:
+        raise ValueError(f"expected once {BEGIN} … {END}, found it {times} times")
+    return replaced
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("'", "")
+
+
+def _brief(source: str) -> str:
+    """A source without what follows its first comma or semicolon: the docs page has all of it."""
+    return re.split(r"[,;] (?!.*\d{4})", source)[0]

@@ -1,0 +1,31 @@
+"""Generated images next to held-out images, and generated images during training."""
+
+import torch
+
+from regen.plotting import png
+from regen.report import plane
+from regen.report.context import Absent, Evidence
+
+SHOWN = 64
+COLUMNS = 8
+
+
+def make(evidence: Evidence) -> dict:
+    """Two pictures of equally many samples and held-out images."""
+    look = evidence.drawing
+    if evidence.in_plane:
+        return {"plots": plane.samples(evidence.of, look)}
+    rows = {"generated": look.fake, "held-out": look.held_out}
+    n = min(SHOWN, *map(len, rows.values()))
+    taken = {name: images.take(torch.arange(n)).images for name, images in rows.items()}
+    return {"n": n, "pictures": {name: png.grid(images, COLUMNS) for name, images in taken.items()}}
+
+
+def over_time(evidence: Evidence) -> dict:
+    """The same samples at every evaluation, as an animation."""
+    paths = sorted((evidence.folder.path / "samples").glob("images_*.png"))
+    if len(paths) < 2:
+        raise Absent(f"{'one evaluation was' if paths else 'no evaluation was'} drawn: type evaluate_every=… for more.")
+    animation, last, n = png.animation(paths)
+    first, end = (png.seen(path) for path in (paths[0], paths[-1]))
+    return {"animation": animation, "last": last, "n": n, "first": first, "end": end}

@@ -1,0 +1,97 @@
+"""Directions in latent space: what changes in an image along each of them, and how much."""
+
+from dataclasses import dataclass
+
+import torch
+from markupsafe import Markup
+from torch import Tensor
+
+from regen.errors import ConfigError
+from regen.metrics.glossary import number
+from regen.models.latent_directions import REACH, Directions, change, sefa, traversals, used
+from regen.models.latents import Latents
+from regen.plotting import png
+from regen.plotting.svg import INKS
+from regen.report import factors, plane
+from regen.report.context import Absent, Evidence
+
+SHOWN = 8  # directions, in the plane fewer: each has a colour
+STEPS = 7  # images along a direction
+FINE = 100  # steps of a path in the plane
+STARTS = 8  # latents from which changes are measured
+ENCODED = 1000  # held-out images whose codes tell which axes are used
+
+
+@dataclass(frozen=True)
+class Row:
+    """A direction: its name, how strong it is, how much images change along it, and images in its order."""
+
+    name: str
+    strength: str
+    change: str
+    strip: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Directions of one origin, the strongest first: the axes of a code, or SeFa's. Points in the plane have a plot."""
+
+    name: str
+    rows: list[Row]
+    of: int
+    plot: Markup | None
+
+
+def make(evidence: Evidence) -> dict:
+    """Rows of images along the axes of the code, with what these know of factors, and along SeFa's directions."""
+    if getattr(evidence.drawing.model, "has_own_sample", False):
+        raise Absent("the model has its own way from latents to samples.")
+    kinds, reason, known = [], "", None
+    if hasattr(evidence.drawing.model, "encode"):
+        kinds.append(_axes(evidence))
+        known = factors.make(evidence)
+    try:
+        kinds.append(_sefa(evidence))
+    except ConfigError as error:
+        reason = str(error)
+    if not kinds:
+        raise Absent(f"{reason}.")
+    inks = [INKS[colour] for colour in plane.PATHS]
+    about = {"reason": reason, "reach": f"{REACH:g}", "steps": STEPS, "encoded": ENCODED, "inks": inks}
+    return {"kinds": kinds, "known": known, **about}
+
+
+def _axes(evidence: Evidence) -> Kind:
+    look = evidence.drawing
+    some = look.held_out.take(torch.arange(min(ENCODED, len(look.held_out))))
+    found = used(look.model, some.batches())
+    names = [f"axis {place}" for place in found.vectors.argmax(1).tolist()]
+    return _kind(evidence, "axes", found, names, [number(value) for value in found.strengths.tolist()])
+
+
+def _sefa(evidence: Evidence) -> Kind:
+    model = evidence.drawing.model
+    found = sefa(model.ema.net, model.z_size)
+    names = [str(place) for place in range(1, len(found.strengths) + 1)]
+    return _kind(evidence, "sefa", found, names, [f"{share:.1%}" for share in found.strengths.tolist()])
+
+
+def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], strengths: list[str]) -> Kind:
+    model = evidence.drawing.model
+    few = found.first(len(plane.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
+    z = model.prior(
+        Latents(model.prior.z_size, model.seed, "samples")(0, STARTS).to(model.device)
+    ).cpu()  # the first samples'
+
+    def sample(z: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return model.ema(z.to(model.device)).float().cpu()
+
+    steps = FINE if evidence.in_plane else STEPS
+    drawn = sample(traversals(z[0], few, steps)).unflatten(0, (len(few), steps))
+    strips = [""] * len(few) if evidence.in_plane else [png.grid(row, steps) for row in drawn]
+    changes = [number(value) for value in change(sample, z, few).tolist()]
+    rows = [Row(*row) for row in zip(names, strengths, changes, strips, strict=False)]
+    where = f"along {len(few)} directions"
+    plot = plane.paths(evidence.of, drawn, f"paths-{name}", where) if evidence.in_plane else None
+    return Kind(name, rows, len(found.strengths), plot)

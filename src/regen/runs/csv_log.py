@@ -1,0 +1,82 @@
+"""The log that is always on: metrics.csv. (regen.tracking is W&B's.)"""
+
+import csv
+import io
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from regen.errors import ConfigError
+from regen.utils.safe_files import disk_errors, open_without_links, write_safely
+
+AXES = ("iteration", "images_seen")
+
+
+class CSVLog(Logger):
+    """metrics.csv: a row for every record, a column for every name; each row is on disk when log_metrics returns.
+
+    Unlike Lightning's, it can go on from a given row, so that a resumed run has the log of the uninterrupted one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.rows, self.columns = path, 0, list(AXES)
+
+    name, version = "csv", None
+
+    def check(self, rows: int) -> None:
+        """Raises ConfigError if the file does not hold as many whole rows: before anything is written."""
+        self._read(rows)
+
+    @rank_zero_only
+    def go_on(self, rows: int) -> None:
+        """Keep the first rows of the file, drop what a killed run wrote after its checkpoint."""
+        names, kept = self._read(rows)
+        self._rewrite([name for name in names if name in AXES or any(row[name] for row in kept)], kept)
+        self.rows = len(kept)
+
+    def _read(self, rows: int) -> tuple[list[str], list[dict[str, str]]]:
+        """The columns and the first rows of the file. Raises ConfigError if it does not hold as many whole rows."""
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                kept = [row for _, row in zip(range(rows), reader, strict=False)]
+                names = list(reader.fieldnames or [])
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError(f"{self.path} cannot be read ({error}): {self._advice(rows)}") from error
+        if len(kept) < rows or not set(AXES) <= set(names) or any(None in row or None in row.values() for row in kept):
+            raise ConfigError(f"{self.path} is damaged: it has {len(kept)} whole rows: {self._advice(rows)}")
+        return names, kept
+
+    def _advice(self, rows: int) -> str:
+        return f"the newest checkpoint belongs to a log of {rows} rows. Put that file back, or start a new run with name=NAME"
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        new = [name for name in metrics if name not in self.columns]
+        if new and self.path.exists():
+            with open(self.path, newline="") as file:
+                self._rewrite(self.columns + new, list(csv.DictReader(file)))
+        self.columns += [name for name in new if name not in self.columns]
+        fresh = not self.path.exists()
+        size = 20 * len(self.columns)
+        with disk_errors(self.path, size), open(self.path, "a", newline="", opener=open_without_links) as file:
+            writer = csv.DictWriter(file, self.columns)
+            if fresh:
+                writer.writeheader()
+            writer.writerow(metrics)
+        self.rows += 1
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """The run's config.yaml holds them."""
+
+    def _rewrite(self, columns: list[str], rows: list[dict]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_safely(self.path, text.getvalue().encode())
+        self.columns = columns

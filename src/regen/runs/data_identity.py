@@ -1,0 +1,161 @@
+"""What makes a run the run that it is: the content of its data, and the settings that may not change when it is resumed."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.instantiate import build, resolve
+from regen.data.array_cache import caching_in
+from regen.data.images import Images
+from regen.errors import ConfigError
+from regen.runs.folder import Folder
+
+RECORD = "dataset"  # the key of config.yaml that holds the identity of the data
+MAY_CHANGE = (  # when a run is resumed; docs/resume.md lists them, too
+    *("max_iterations", "max_images", "log_every", "save_every", "evaluate_every", "evaluation_samples", "chunk"),
+    *("monitor", "patience", "report", "name", "group", "tags", "sweep", "resume", "logger"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"),
+    *(
+        "trainer.progress_bar",
+        "trainer.timeout_seconds",
+        "data.root",
+        "data.workers",
+        "data.in_memory_bytes",
+        "data.monitor",
+    ),
+    "data.batch_size",  # images an iteration may not: see `check_batch`
+    *("lambda_g", "lambda_d"),  # their regularizers have them, too
+    RECORD,
+)
+SHOWN = 6  # differences in a message
+
+
+def open_data(cfg: DictConfig, cache: Path | None) -> Images:
+    """The data set of a configuration; what is computed of its files is kept in the folder `cache`, if given.
+
+    Raises ConfigError if it is not on this machine, and on what cannot be built.
+    """
+    with caching_in(cache):
+        data = build(cfg.data, "data", Images)
+        _ = data.fingerprint
+    return data
+
+
+def find_fingerprint(cfg: DictConfig, cache: Path | None) -> str | None:
+    """The fingerprint of data in files of the user's own, without decoding them; None of a built-in data set.
+
+    Raises ConfigError if the files are not there.
+    """
+    node = OmegaConf.to_container(cfg.data, resolve=True)
+    module = sys.modules[resolve(node.pop("_target_"), "data").__module__]
+    if not hasattr(module, "fingerprint"):
+        return None
+    with caching_in(cache):
+        return module.fingerprint(**node)
+
+
+def record_of(data: Images) -> dict[str, object]:
+    """The identity of the data, as config.yaml holds it."""
+    return {"name": data.name, "fingerprint": data.fingerprint, "images": data.size}
+
+
+def read_record(folder: Folder) -> dict | None:
+    """What a run's config.yaml records of its data; None of an earlier version's."""
+    return (yaml.safe_load(folder.config.read_text()) or {}).get(RECORD)
+
+
+def check_data(record: Mapping | None, data: Images, run: Path, root: object = None) -> None:
+    """Raise ConfigError, which names both, unless the data are those of a run's record.
+
+    A run without a record is of an earlier version, and had other parts if its images are the user's own.
+    """
+    typed = "" if root is None else f" in data.root={root}"
+    now = f"{data.name} (fingerprint {data.fingerprint}, {data.size:,} images){typed}"
+    if not record:
+        if data.is_own:
+            raise ConfigError(
+                f"{run} does not record its data, because an earlier version trained it, whose parts held other images; "
+                f"{now} would mix training and held-out images. Start a new run"
+            )
+        return
+    if record["fingerprint"] != data.fingerprint:
+        raise ConfigError(
+            f"{run} was trained on {record['name']} (fingerprint {record['fingerprint']}, {record['images']:,} images), and "
+            f"the data are now {now}. Type data.root= with the folder that holds those images, or start a new run"
+        )
+
+
+def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
+    """Raise ConfigError, which names what changed, if a configuration and its data would make a run another run."""
+    before = yaml.safe_load(folder.config.read_text()) or {}
+    now = yaml.safe_load(yaml.safe_dump(OmegaConf.to_container(cfg, resolve=True)))
+    if before.get("data", {}).get("_target_") == now["data"]["_target_"]:
+        check_data(before.get(RECORD), data, folder.path, now["data"].get("root"))
+    changes = list(differences(before, now))
+    if changes:
+        more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+        raise ConfigError(
+            f"resume={folder.path} continues a run that was started with other settings: {', '.join(changes[:SHOWN])}{more}. "
+            "Leave them out, or start a new run without resume="
+        )
+
+
+def check_batch(images_seen: int, iteration: int, per_iteration: int) -> None:
+    """Raise ConfigError if a resumed run would show another number of images an iteration than before."""
+    if iteration and images_seen != iteration * per_iteration:
+        raise ConfigError(
+            f"this run has shown {images_seen / iteration:g} images an iteration, and would show {per_iteration}: the images "
+            "of all processes and D steps count. Change data.batch_size or trainer.devices, or start a new run"
+        )
+
+
+def differences(before: Mapping, now: Mapping) -> Iterator[str]:
+    """'loss was Nonsaturating and is Hinge': each setting that may not change and did, in words."""
+    old, new = ({key: value for key, value in flatten(one).items() if not _may_change(key)} for one in (before, now))
+    said: list[str] = []
+    for key in [*(key for key in {**old, **new} if key.endswith("_target_")), *{**old, **new}]:
+        if old.get(key) == new.get(key) or any(key.startswith(f"{place}.") for place in said):
+            continue
+        group = key.partition(".")[0]
+        nodes = [list(one.get(group) or {}) if group in ("regularizer", "metrics") else [] for one in (before, now)]
+        if (
+            group == "metrics"
+            and key.split(".")[1] != "features"
+            and not all(key.split(".")[1] in node for node in nodes)
+        ):
+            continue  # metrics may be added or left out
+        if nodes[0] != nodes[1] and group == "regularizer":
+            said.append(group)
+            yield "regularizer was {} and is {}".format(*(f"[{','.join(node)}]" if node else "none" for node in nodes))
+        elif key.endswith("._target_"):
+            place = key.removesuffix("._target_")
+            said.append(place)
+            yield f"{place} was {_class(old.get(key))} and is {_class(new.get(key))}"
+        else:
+            yield f"{key} was {_text(old.get(key))} and is {_text(new.get(key))}"
+
+
+def flatten(node: Mapping, above: str = "") -> dict[str, object]:
+    """{"data.root": "data", …}: the leaves of nested mappings."""
+    flat: dict[str, object] = {}
+    for key, value in node.items():
+        flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def _may_change(key: str) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in MAY_CHANGE)
+
+
+def _class(target: object) -> str:
+    return str(target).rpartition(".")[2] if target else "null"
+
+
+def _text(value: object) -> str:
+    """As it is typed."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(map(_text, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,201 @@
+"""open_run: a run, ended or still training, as its model with the weights of a checkpoint; its folder stays as it is."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from regen.config.instantiate import resolve
+from regen.core import checkpoint as checkpoints
+from regen.data.images import Images
+from regen.data.parts import check_size
+from regen.errors import ConfigError
+from regen.models.base import Model
+from regen.models.build_model import assemble
+from regen.runs.data_identity import RECORD, check_data, open_data
+from regen.runs.find import find_runs
+from regen.runs.folder import Folder
+from regen.runs.stored_config import read_config
+from regen.utils.json_files import read_json
+
+MADE_OF = ("network", "loss", "regularizer", "slope", "model")  # the groups of which a model is made
+__all__ = ["Opened", "find_runs", "open_run"]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run: its files, its configuration as it was composed, its model in eval mode, and the checkpoint it is from."""
+
+    folder: Folder
+    cfg: DictConfig
+    model: Model
+    shape: tuple[int, int, int]  # (C, H, W) of its images
+    state: dict  # iteration, images_seen, best, figures, rows, model, …
+
+    @cached_property
+    def data(self) -> Images:
+        """The data set, loaded when it is first asked for. Raises ConfigError if it is another one, or not on this machine."""
+        data = open_data(self.cfg, self.folder.home / "features")
+        check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
+        return data
+
+    def sample(self, first: int, n: int, weights: str = "ema") -> Tensor:
+        """(n, C, H, W) the run's samples number first to first + n - 1, by the model's own `sample`."""
+        if weights == "raw":
+            for average, net in self.model.averages:
+                average.net.load_state_dict(net.state_dict())
+        return self.model.sample(first, n).float()
+
+    def generator(self, weights: str = "ema") -> nn.Module:
+        """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained. A VAE's
+        z are codes."""
+        nets = {"ema": self.model.ema.net, "raw": self.model.generator}
+        if weights not in nets:
+            raise ConfigError(f"weights={weights}: expected {' or '.join(nets)}")
+        return nets[weights]
+
+    def whole(self, weights: str = "ema") -> nn.Module:
+        """Latents (B, prior.z_size) -> images (B, C, H, W): the generator behind its prior."""
+        return self.model.prior.before(self.generator(weights))
+
+    def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
+        """The same, to float32 in [-1, 1], on the model's device and without a graph."""
+        return self._bare(self.whole(weights))
+
+    def decoder(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
+        """The same of codes."""
+        return self._bare(self.generator(weights))
+
+    def codes(self, z: Tensor) -> Tensor:
+        """Latents (B, prior.z_size) -> codes (B, Z), on the CPU; a GAN's are the latents."""
+        return self._bare(self.model.prior)(z).cpu()
+
+    def _bare(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
+        def made(z: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return net(z.to(self.model.device)).float()
+
+        return made
+
+
+def open_run(
+    path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu", root: str | None = None
+) -> Opened:
+    """The run in a folder, with the weights of its newest or best checkpoint, on a device (auto: cuda where there is one).
+
+    `root` is the folder of the data set, if it was moved. The data set is not needed, unless its configuration lacks the size
+    of its images.
+
+    Raises:
+        ConfigError: no run there, no such device, no whole checkpoint, a configuration that does not go with it, or classes
+            from a folder that --config-dir does not name this time.
+    """
+    device, folder = _device(device), Folder(find_runs([str(path)])[0])
+    cfg = _config(folder)
+    if root is not None:
+        if "root" not in cfg.data:
+            raise ConfigError(f"data.root={root}: the data of {folder.path} are in no folder. Leave it out")
+        cfg.data.root = root
+    state = _state(folder, cfg, checkpoint)
+    _check_targets(folder, cfg)
+    model, shape = _model(folder, cfg, state)
+    model.load_state_dict(state["model"])
+    model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
+    return Opened(folder, cfg, model.eval().to(device), shape, state)
+
+
+def _device(name: torch.device | str) -> torch.device:
+    """Raises ConfigError if torch has no such device here."""
+    try:
+        device = torch.device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device={name}: {str(error).split('. ')[0][:80]}. Type device=cpu, cuda or auto") from error
+
+
+def _config(folder: Folder) -> DictConfig:
+    cfg = read_config(folder.config)
+    lacking = [group for group in ("data", "seed", *MADE_OF) if group not in cfg]
+    if lacking:
+        raise ConfigError(f"{folder.config} is not of a run of src/train.py: it has no {lacking[0]}")
+    return cfg
+
+
+def _state(folder: Folder, cfg: DictConfig, checkpoint: str) -> dict:
+    if checkpoint not in ("newest", "best"):
+        raise ConfigError(f"checkpoint={checkpoint}: expected newest or best")
+    paths = sorted(folder.checkpoints.glob("iteration_*.ckpt"), reverse=True)
+    best = folder.checkpoints / "best.ckpt"
+    if checkpoint == "best" and best.exists():
+        paths = [best]
+    elif checkpoint == "best":
+        log.warning("%s has no best checkpoint: taking its newest", folder.path)
+    elif best.exists():
+        paths.append(best)  # written while none was due yet
+    if not paths:
+        raise ConfigError(f"{folder.path} has no checkpoint{_why_none(folder, cfg)}")
+    for path in paths:
+        try:
+            return checkpoints.load(path)
+        except ValueError as error:  # damaged, or dropped by the run that is training
+            log.warning("%s", error)
+    instead = "checkpoint=newest, or " if checkpoint == "best" else ""
+    names = ", ".join(path.name for path in paths)
+    raise ConfigError(f"{folder.path}: {names}: every checkpoint is damaged. Type {instead}another run")
+
+
+def _why_none(folder: Folder, cfg: DictConfig) -> str:
+    result = read_json(folder.result)
+    if not result:
+        return f" yet: it saves one every save_every={cfg.get('save_every')} iterations, or was killed before the first"
+    reason = f" ({result['reason']})" if result.get("reason") else ""
+    return f": it ended as {result.get('status')}{reason} before the first was saved. Type save_every=… when training again"
+
+
+def _check_targets(folder: Folder, cfg: DictConfig) -> None:
+    for group in MADE_OF:
+        for where, target in _targets(cfg[group], group):
+            try:
+                resolve(target, where)
+            except ConfigError as error:
+                own = (
+                    ""
+                    if str(target).startswith(("regen.", "torch."))
+                    else "Trained with it? Type --config-dir FOLDER again"
+                )
+                raise ConfigError(f"{folder.path}: {error}. {own}".rstrip(". ")) from error
+
+
+def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, DictConfig):
+        for key, value in node.items():
+            if key == "_target_":
+                yield where, value
+            else:
+                yield from _targets(value, f"{where}.{key}")
+
+
+def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
+    """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
+    size = OmegaConf.to_container(cfg.data).get("image_size")
+    recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded before the choice was
+    for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
+        with contextlib.suppress(ConfigError):
+            model = assemble(cfg, shape)
+            checkpoints.check(model, state)
+            return model, shape
+    shape = open_data(cfg, folder.home / "features").shape
+    model = assemble(cfg, shape)
+    try:
+        checkpoints.check(model, state)
+    except ConfigError as error:
+        difference = str(error).split(". ")[0].partition(": ")[2]
+        raise ConfigError(f"{folder.config} and its checkpoint are not of one run: {difference}") from error
+    return model, shape

@@ -1,0 +1,57 @@
+"""Provenance of a run: command, git commit and versions of the packages."""
+
+import functools
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from regen.utils.project import ROOT
+from regen.utils.redaction import redact
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "hydra-core",
+    "omegaconf",
+    "wandb",
+    "numpy",
+    "scikit-learn",
+)
+
+
+def provenance() -> dict[str, object]:
+    """Command, git commit, versions: what is needed to run it again."""
+    return {"command": [Path(sys.argv[0]).name, *map(redact, sys.argv[1:])], **_imported()}
+
+
+@functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile
+def _imported() -> dict[str, object]:
+    changes = _git("status", "--porcelain", "--untracked-files=no")  # None: git refused to answer, or is not there
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": None if changes is None else bool(changes),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

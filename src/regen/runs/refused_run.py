@@ -1,0 +1,44 @@
+"""Folders of runs that were refused before they began: Hydra has made them already, and they hold nothing."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+
+from regen.errors import ConfigError
+from regen.utils.locks import FolderLock
+
+BEFORE_A_RUN = {".lock", ".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"}
+
+
+@contextlib.contextmanager
+def leaving_no_folder() -> Iterator[None]:
+    """Inside, a ConfigError removes the run's folder if nothing but Hydra's own files and logs is in it."""
+    try:
+        yield
+    except ConfigError:
+        remove_if_unstarted(Path(HydraConfig.get().runtime.output_dir))
+        raise
+
+
+def remove_if_unstarted(folder: Path) -> None:
+    """Remove the folder of a run that has written nothing, unless another command holds its lock."""
+    paths = sorted(folder.rglob("*"), reverse=True)  # what is in a folder comes before it
+    if folder.is_symlink() or any(path.is_symlink() or not _is_hydras(folder, path) for path in paths):
+        return
+    lock = FolderLock(folder)
+    with contextlib.suppress(OSError, ConfigError):
+        lock.acquire()
+        try:
+            for path in paths:
+                path.rmdir() if path.is_dir() else path.unlink()
+            (folder / ".lock").unlink(missing_ok=True)  # made by the lock itself
+            folder.rmdir()
+        finally:
+            lock.release()
+
+
+def _is_hydras(folder: Path, path: Path) -> bool:
+    name = path.relative_to(folder).as_posix()
+    return name in BEFORE_A_RUN or ("/" not in name and path.suffix == ".log")

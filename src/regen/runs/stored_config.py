@@ -1,0 +1,143 @@
+"""config.yaml and overrides.yaml of a run's folder, which may come from someone else: plain values, and nothing that acts."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from regen.errors import ConfigError
+from regen.utils.project import ROOT
+
+MOST_BYTES, MOST_DEPTH = 1_000_000, 32
+INTERPOLATION = re.compile(r"(?<!\\)(\\\\)*\$\{")
+FILES = re.compile(r"metrics\.features\.(path|weights|net)\b.*")  # keys that name files which are loaded
+SCHEDULE = re.compile(r"\+schedule@(regularizer|model)\.[\w.]+=\w+")
+OPTION = re.compile(r"[\w-]+|\[\s*([\w-]+\s*(,\s*[\w-]+\s*)*)?\]")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a yaml file. Raises ConfigError, which names the line, on aliases, tags, interpolations, and on files
+    that are too long or too deep for a configuration."""
+    return _parsed(path, lambda text: yaml.load(text, LOADER))
+
+
+def _parsed(path: Path, parse: Callable[[str], Any]) -> Any:
+    if path.stat().st_size > MOST_BYTES:
+        raise ConfigError(f"{path} has {path.stat().st_size:,} bytes, expected at most {MOST_BYTES:,}")
+    try:
+        text = path.read_text()
+        _check_events(path, text)
+        return parse(text)
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, AssertionError) as error:  # OmegaConf asserts
+        reason = (str(error) or "expected keys and values").splitlines()[0]
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
+
+
+def _check_events(path: Path, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        where = f"{path}, line {event.start_mark.line + 1}"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise ConfigError(f"{where}: nested more than {MOST_DEPTH} deep")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ConfigError(f"{where}: anchors and aliases (&, *) are not read from a run: write the values out")
+        if getattr(event, "tag", None):
+            raise ConfigError(f"{where}: the tag {event.tag} is not read from a run: write a plain value")
+        if isinstance(event, yaml.ScalarEvent) and INTERPOLATION.search(event.value):
+            raise ConfigError(
+                f"{where}: {event.value[:80]} is an interpolation, which is not read from a run: write the value itself"
+            )
+
+
+def read_config(path: Path) -> DictConfig:
+    """The configuration in a run's config.yaml. Raises ConfigError as `read_yaml` does, and if it is not a mapping."""
+    content = _parsed(path, OmegaConf.create)
+    if not isinstance(content, DictConfig):
+        raise ConfigError(f"{path} cannot be read: expected keys and values, got {type(content).__name__}")
+    return content
+
+
+def read_overrides(path: Path, typed: Collection[str] = ()) -> list[str]:
+    """The overrides in a run's overrides.yaml, without `resume=` and those that are typed again.
+
+    typed   the overrides of this command, which are trusted
+
+    Raises ConfigError, which names the line, on anything but KEY=VALUE with a known key and a plain value.
+    """
+    lines = _lines(path)
+    numbers = {line: number for number, line in enumerate(lines, start=1)}
+    kept = [line for line in lines if not line.startswith("resume=") and line not in typed]
+    for line in kept:
+        if reason := _reason_against(line):
+            raise ConfigError(
+                f"{path}, entry {numbers[line]}: {line[:120]}: {reason}, which is not taken from a run's folder. "
+                "If you want it, type it again after resume=; otherwise remove the entry"
+            )
+    return kept
+
+
+def plain_overrides(path: Path) -> list[str]:
+    """The overrides in a run's overrides.yaml that are plain, for display; none if it cannot be read."""
+    try:
+        return [line for line in _lines(path) if not _reason_against(line)]
+    except (ConfigError, OSError):
+        return []
+
+
+def _lines(path: Path) -> Sequence[str]:
+    content = read_yaml(path)
+    if content is not None and not (isinstance(content, list) and all(isinstance(line, str) for line in content)):
+        raise ConfigError(f"{path} cannot be read: expected a list of overrides like - seed=1")
+    return content or []
+
+
+def _reason_against(line: str) -> str | None:
+    """Why an override is more than a known key with a plain value; None if it is not."""
+    if line.startswith("-"):
+        return "an option"
+    if SCHEDULE.fullmatch(line):
+        return None
+    try:
+        override = OverridesParser.create().parse_override(line)
+    except HydraException:
+        return "no override"
+    key = override.get_key_element()
+    if re.match(r"[+~]*hydra\b", key):
+        return "a setting of Hydra"
+    if not re.fullmatch(r"[\w./]+", key):
+        return f"an override with {key[0] if key[0] in '+~' else '@'}"
+    if FILES.fullmatch(key):
+        return "a file that would be loaded"
+    return _reason_against_value(key, override)
+
+
+def _reason_against_value(key: str, override: Override) -> str | None:
+    if INTERPOLATION.search(override.input_line):
+        return "an interpolation"
+    value = override.value()
+    values = value if isinstance(value, list) else [value]
+    if override.is_sweep_override() or any(isinstance(item, list | dict) for item in values):
+        return "not a plain value"
+    if (ROOT / "conf" / key).is_dir() and not OPTION.fullmatch(override.get_value_string()):
+        return "not the name of an option"
+    return None
+
+
+def escape_interpolations(content: Any) -> Any:
+    """Containers in which ${ in strings is escaped, so that it is read again as it is and nothing is resolved."""
+    if isinstance(content, dict):
+        return {key: escape_interpolations(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [escape_interpolations(value) for value in content]
+    if isinstance(content, str):
+        return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", content)
+    return content

@@ -1,0 +1,245 @@
+"""What src/sample.py does: draw from runs, and write what is asked for."""
+
+import contextlib
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from tqdm import tqdm
+
+from regen.config.validate import CHECKED
+from regen.data.images import Images
+from regen.data.mixtures import Mixture
+from regen.data.pixels import MODES
+from regen.data.window import FULL_8, from_unit, value_dtype, window_of
+from regen.errors import ConfigError
+from regen.metrics.image_set import Seen
+from regen.models.latent_directions import sefa, traversals, used
+from regen.models.latents import Latents, paths, sweep
+from regen.plotting.images import grid, save_png
+from regen.runs.load import Opened, open_run
+from regen.sampling.copy_filter import CopyFilter, as_samples
+from regen.sampling.sample_files import Npz, PngFolder
+
+PATIENCE = 1280  # images in a row that are all copies, after which no others are expected
+
+log = logging.getLogger(__name__)
+
+
+def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
+    """Draw from each of the runs and print what was written; the folders. One that cannot be drawn from is named, the others
+    go on. Raises ConfigError if none can.
+    """
+    runs, folders = list(runs), []
+    for run in runs:
+        try:
+            opened = open_run(run, cfg.checkpoint, cfg.device, cfg.data.root)
+            out = None if cfg.out is None else Path(str(cfg.out))
+            folders.append(Drawing(opened, cfg, out / run.name if out and len(runs) > 1 else out).write())
+        except ConfigError as error:
+            if len(runs) == 1:
+                raise
+            log.error("%s", error)
+    if not folders:
+        raise ConfigError(f"none of the {len(runs)} runs could be drawn from")
+    return folders
+
+
+class Drawing:
+    """One run, what is asked for of it, and where that is written: by default RUN/drawn/<what was drawn>.
+
+    Truncation multiplies z, as StyleGAN's moves latents towards their mean (Karras et al. 2019), which for z is 0; that of
+    Brock et al. 2019 draws again what lies beyond a threshold.
+    """
+
+    def __init__(self, opened: Opened, cfg: DictConfig, folder: Path | None = None) -> None:
+        self.opened, self.cfg, model = opened, cfg, opened.model
+        data = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
+        self.plane = data if isinstance(data, Mixture) else None
+        self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
+        self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
+        self._check_what()
+        self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
+        parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
+        self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
+        self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
+        self.folder = folder or opened.folder.path / "drawn" / self._name()
+        if opened.model.has_own_sample and cfg.seed is not None:
+            model.seed = cfg.seed
+        if opened.cfg.trainer.get("threads"):
+            torch.set_num_threads(opened.cfg.trainer.threads)
+
+    def write(self) -> Path:
+        """Write all of it and print where it is; the folder."""
+        pictures = {"grid": self.grid, "interpolation": self.interpolation, "sweep": self.sweep}
+        pictures |= {"directions": self.directions, "traversal": self.traversal}
+        if self.copies:
+            del pictures["grid"]  # of the images that are written
+        for name in [name for name in self.what if name in pictures]:
+            save_png(pictures[name](), self.folder / f"{name}.png")
+        self._stream()
+        places = {"images": "images", "npz": "samples.npz"}
+        for name in self.what:
+            print(f"{name:14} {self.folder / places.get(name, f'{name}.png')}")
+        return self.folder
+
+    def grid(self) -> Tensor:
+        """A picture (3, H', W') uint8 of the first images, or of all points."""
+        n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
+        images = self.samples(0, n).cpu()
+        return self.plane.draw(images) if self.plane else grid(images, self.cfg.columns)
+
+    def samples(self, first: int, n: int) -> Tensor:
+        """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
+        if self.opened.model.has_own_sample:
+            return self.opened.sample(first, n, self.cfg.weights)
+        return self.decode(self.codes(first, n))
+
+    def interpolation(self) -> Tensor:
+        """The same of arcs between codes: each row begins where the one above it ends."""
+        return self._picture(paths(self.codes(0, self.cfg.rows + 1), self.cfg.steps), self.cfg.steps)
+
+    def sweep(self) -> Tensor:
+        """The same of one row of latents at each of several truncations."""
+        z = sweep(self.latents(0, self.cfg.columns), self.cfg.truncations)
+        return self._picture(self.opened.codes(z), self.cfg.columns)
+
+    def directions(self) -> Tensor:
+        """The same of the first code moved along SeFa's directions, one a row."""
+        return self._along(sefa(self.opened.generator(self.cfg.weights), self.opened.model.z_size).vectors)
+
+    def traversal(self) -> Tensor:
+        """The same along the axes of the code, those first that held-out images use most."""
+        held_out = Seen(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
+        return self._along(used(self.opened.model, held_out.batches()).vectors)
+
+    def _along(self, vectors: Tensor) -> Tensor:
+        z = self.codes(0, 1)[0]
+        return self._picture(
+            traversals(z, vectors[: self.cfg.rows].cpu(), self.cfg.steps, self.cfg.reach), self.cfg.steps
+        )
+
+    def codes(self, first: int, n: int) -> Tensor:
+        """(n, Z) those of the latents number first to first + n - 1, truncated."""
+        return self.opened.codes(self.cfg.truncation * self.latents(first, n))
+
+    def _picture(self, codes: Tensor, columns: int) -> Tensor:
+        images = self.decode(codes).cpu()
+        return self.plane.draw(images) if self.plane else grid(images, columns)
+
+    def _stream(self) -> None:
+        """Write all n images, a batch at a time, into the files that hold them all; without copies the grid, too."""
+        gridded = self.cfg.rows * self.cfg.columns if self.copies and "grid" in self.what else 0
+        first, shown = 0, []
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(file) for file in self._files()]
+            total = self.n if files else min(self.n, gridded)
+            bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None if files else True, leave=False))
+            for rows in self._batches(total):
+                for file in files:
+                    file.add(first, rows)
+                if first < gridded:
+                    shown.append(rows[: gridded - first])
+                first += len(rows)
+                bar.update(len(rows))
+        if shown:
+            images = as_samples(np.concatenate(shown), self.window)
+            save_png(grid(images, self.cfg.columns), self.folder / "grid.png")
+        if self.copies and total:
+            print(f"{self.copies.refused:,} of {self.copies.seen:,} images were copies of training images and left out")
+
+    def _batches(self, n: int) -> Iterator[np.ndarray]:
+        """n images as rows (B, H, W, C), or points (B, 2), a batch at a time; with `refuse_copies` no copies.
+
+        The last batch is filled up, so that an image is the same however many are asked for, where the network rounds
+        differently in batches of another size. Raises ConfigError if PATIENCE images in a row are copies.
+        """
+        written, in_vain = 0, 0
+        for first in itertools.count(0, self.cfg.batch):
+            if written == n:
+                return
+            rows = self._rows(self.samples(first, self.cfg.batch).cpu())
+            rows = self.copies(rows, n - written) if self.copies else rows[: n - written]
+            in_vain = 0 if len(rows) else in_vain + self.cfg.batch
+            if in_vain >= PATIENCE:
+                raise ConfigError(_why_none(written, n, in_vain))
+            if len(rows):
+                written += len(rows)
+                yield rows
+
+    def _files(self) -> list[PngFolder | Npz]:
+        c, h, w = self.opened.shape
+        files: list[PngFolder | Npz] = [PngFolder(self.folder / "images", self.n)] if "images" in self.what else []
+        if "npz" in self.what:
+            shape, dtype = ((self.n, 2), "float32") if self.plane else ((self.n, h, w, c), self.dtype.name)
+            files.append(Npz(self.folder / "samples.npz", shape, dtype))
+        return files
+
+    def _has_files(self) -> bool:
+        """Whether images can be written as PNG files without losing levels or channels."""
+        channels = self.opened.shape[0]
+        wide = self.dtype == np.uint16 and channels == 1
+        return not self.plane and (wide or (self.dtype == np.uint8 and channels in MODES))
+
+    def _rows(self, samples: Tensor) -> np.ndarray:
+        """Samples (B, C, H, W) -> (B, H, W, C) values as in the data's files, or points (B, 2) in the plane's own units."""
+        if self.plane:
+            return self.plane.to_plane(samples).numpy()
+        finite = samples.nan_to_num(0, 0, 0).clamp(-1, 1).permute(0, 2, 3, 1)
+        if self.window == FULL_8:
+            return finite.add(1).mul(127.5).round().to(torch.uint8).contiguous().numpy()
+        return np.ascontiguousarray(from_unit(finite.numpy(), self.window))
+
+    def _check_what(self) -> None:
+        name = self.opened.folder.path.name
+        if self.plane and self.cfg.refuse_copies:
+            raise ConfigError(
+                f"refuse_copies=true: {name} draws points in the plane, not images. Leave out refuse_copies"
+            )
+        if self.plane and (wrong := [one for one in self.what if one not in ("grid", "npz")]):
+            raise ConfigError(
+                f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
+                "a scatter plot and the points in the plane's own units"
+            )
+        if self.opened.model.has_own_sample:
+            self._check_own_samples()
+        if "traversal" in self.what and not hasattr(self.opened.model, "encode"):
+            raise ConfigError(
+                f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
+                "write=[directions]"
+            )
+        if "images" in self.what and not self._has_files():
+            raise ConfigError(
+                f"write=images: those of {name} have {self.opened.shape[0]} channels of {self.dtype}, which PNG files do not "
+                "hold: type write=[npz]"
+            )
+
+    def _check_own_samples(self) -> None:
+        """Raises ConfigError on what needs a generator that makes images of latents in one pass."""
+        kind, others = type(self.opened.model).__name__, [one for one in self.what if one not in CHECKED]
+        if others:
+            raise ConfigError(
+                f"write={others[0]}: {kind} has its own sample(), and no other way from latents to images is known: "
+                f"type write=[{','.join(CHECKED)}]"
+            )
+        if self.cfg.truncation != 1:
+            raise ConfigError(f"truncation={self.cfg.truncation}: {kind} has its own sample(): leave out truncation")
+
+    def _name(self) -> str:
+        cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
+        parts += [] if cfg.seed is None else [f"seed_{cfg.seed}"]
+        parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
+        parts += ["without_copies"] if cfg.refuse_copies else []
+        return "_".join(parts)
+
+
+def _why_none(written: int, n: int, in_vain: int) -> str:
+    copies = f"refuse_copies=true: {in_vain:,} images in a row are copies of training images"
+    if written:
+        return f"{copies}; only {written:,} of the {n:,} images asked for were found. Type n={written} for these"
+    return f"{copies}, and none is not. Nothing is written: train with a regularizer or on more images"

@@ -1,0 +1,192 @@
+"""What a Dirac-GAN does near its equilibrium: eigenvalues, the best strength, and the spectral radius of an iteration."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from regen.core.regularizer import Regularizer
+from regen.stability.game import Dirac, NoGame
+
+H = 1e-5  # of the differences
+AGREE = 1e-3  # relative: differences that disagree by more tell of a kink
+ZERO = 1e-6  # a rate below counts as none
+SLIGHT = 1e-4  # an entry of the Jacobian of a penalty of strength 1 below counts as none
+STRENGTHS = torch.logspace(-3, 3, 241, dtype=torch.float64)  # where the best one is looked for
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+class Singular(Exception):
+    """The field has no derivative at the equilibrium; says why."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The strengths of a regularizer at which the slowest mode of the game decays fastest, and that rate.
+
+    Without strengths none in 0.001 ... 1000 damps; `bounded` is False if more is always better there.
+    """
+
+    strengths: dict[str, float] = field(default_factory=dict)
+    rate: float = 0.0
+    bounded: bool = True
+
+    def __str__(self) -> str:
+        if not self.strengths:
+            return "no strength damps"
+        if not self.bounded:
+            return "the more, the faster"
+        return f"{', '.join(f'{name}={value:.3g}' for name, value in self.strengths.items())}: rate {self.rate:.3g}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a game behaves near the equilibrium.
+
+    eigenvalues              of the field's Jacobian, of the directions in which anything happens
+    simultaneous, alternating   the spectral radius of an iteration's update map; its distance follows the number's powers
+    best                     of each regularizer that has strengths
+    why_not                  why there are no eigenvalues
+    """
+
+    eigenvalues: tuple[complex, ...] = ()
+    simultaneous: float = math.nan
+    alternating: float = math.nan
+    best: dict[str, Best] = field(default_factory=dict)
+    why_not: str = ""
+
+    @property
+    def abscissa(self) -> float:
+        """The largest real part: below 0 the game converges locally."""
+        return max((value.real for value in self.eigenvalues), default=math.nan)
+
+    @property
+    def converges(self) -> bool:
+        """Whether all modes decay."""
+        return self.abscissa < -ZERO
+
+    @property
+    def answer(self) -> str:
+        """Does it converge locally?"""
+        if self.why_not:
+            return self.why_not
+        return "yes" if self.converges else "no, it is driven away" if self.abscissa > ZERO else "no"
+
+
+def spelt(eigenvalues: Iterable[complex]) -> str:
+    """Eigenvalues to three digits, conjugates and equal ones together: "-0.5 (2)", "-0.05 ± 0.497i"."""
+    found: dict[str, int] = {}
+    for value in sorted(eigenvalues, key=lambda one: (-one.real, abs(one.imag))):
+        real, imaginary = (part if abs(part) > SLIGHT else 0.0 for part in (value.real, value.imag))
+        if imaginary >= 0:
+            pair = f"± {imaginary:.3g}i" if real else f"±{imaginary:.3g}i"
+            text = " ".join([f"{real:.3g}"] * bool(real or not imaginary) + [pair] * bool(imaginary))
+            found[text] = found.get(text, 0) + 1
+    return ", ".join(text if times == 1 else f"{text} ({times})" for text, times in found.items())
+
+
+def examine(game: Dirac, lr: float) -> Verdict:
+    """The verdict on a game, its iterations of learning rate lr."""
+    try:
+        matrix = jacobian(game)
+        kept, n_g = essential(matrix, game.n_g)
+        if not (kept[:n_g, n_g:].any() or kept[n_g:, :n_g].any()):
+            raise NoGame("of one pixel it leaves D nothing to see, so that the players do not meet")
+        best = {name: best_strength(game, name) for name, one in game.objective.regularizers.items() if movable(one)}
+    except Singular as reason:
+        return Verdict(why_not=f"singular ({reason})")
+    except NoGame as reason:
+        return Verdict(why_not=f"not applicable: {reason}")
+    return Verdict(tuple(torch.linalg.eigvals(kept).tolist()), *radii(kept, n_g, lr), best)
+
+
+def jacobian(game: Dirac) -> Tensor:
+    """(n, n) of the field at the equilibrium, by central differences.
+
+    Raises Singular if it is not finite there or has a kink or a jump, and NoGame if the equilibrium is elsewhere.
+    """
+    rest = game.equilibrium
+    here, moves = game.field(rest), H * torch.eye(len(rest), dtype=rest.dtype)
+    above, below, far_above, far_below = (
+        torch.stack([game.field(rest + way * move) for move in moves], dim=1) for way in (1, -1, 10, -10)
+    )
+    if not here.isfinite().all():
+        raise Singular("undefined")
+    central, far = (above - below) / (2 * H), (far_above - far_below) / (20 * H)
+    forward, backward = (above - here[:, None]) / H, (here[:, None] - below) / H
+    scale = AGREE * central.abs().max()
+    if not ((far - central).abs().max() <= scale and (forward - backward).abs().max() <= scale):
+        raise Singular("kink")
+    if here.abs().max() > 1e-6:
+        raise NoGame("it moves the equilibrium away from theta = psi = 0")
+    return central
+
+
+def essential(matrix: Tensor, n_g: int) -> tuple[Tensor, int]:
+    """(m, m) the Jacobian without the directions of a player in which nothing pulls and which pull at nothing; G's number."""
+    basis, kept = _directions([matrix], n_g)
+    return basis.T @ matrix @ basis, kept
+
+
+def _directions(matrices: Sequence[Tensor], n_g: int) -> tuple[Tensor, int]:
+    """(n, m) the directions of either player in which any of the matrices does anything, and the number of G's."""
+    both = torch.cat([one for matrix in matrices for one in (matrix, matrix.T)])
+    bases = []
+    for columns in (both[:, :n_g], both[:, n_g:]):
+        _, sizes, directions = torch.linalg.svd(columns, full_matrices=False)
+        bases.append(directions[sizes > ZERO].T)
+    return torch.block_diag(*bases), bases[0].shape[1]
+
+
+def radii(matrix: Tensor, n_g: int, lr: float) -> tuple[float, float]:
+    """The spectral radii of an iteration of simultaneous steps, I + hJ, and of D's step followed by G's."""
+    identity, of_g = torch.eye(len(matrix), dtype=matrix.dtype), torch.zeros_like(matrix)
+    of_g[:n_g] = matrix[:n_g]
+    maps = identity + lr * matrix, (identity + lr * of_g) @ (identity + lr * (matrix - of_g))
+    return tuple(torch.linalg.eigvals(one).abs().max().item() for one in maps)
+
+
+def movable(regularizer: Regularizer) -> bool:
+    """Whether it has a strength that is a number above 0."""
+    strengths = [one for one in regularizer.strengths.values() if one != 0]
+    return bool(strengths) and not any(map(callable, strengths))
+
+
+def best_strength(game: Dirac, name: str) -> Best:
+    """The best strengths of a regularizer, in the proportion that they have now; all others as they are.
+
+    The field is linear in them, and so is its Jacobian. Raises Singular and NoGame as `jacobian` does.
+    """
+    regularizer = game.objective.regularizers[name]
+    now, most = dict(regularizer.strengths), max(regularizer.strengths.values())
+    matrices = []
+    for factor in (0.0, 1 / most):
+        regularizer.strengths = {player: factor * strength for player, strength in now.items()}
+        matrices.append(jacobian(game))
+    regularizer.strengths = now
+    plain, slope = matrices[0], matrices[1] - matrices[0]
+    slope[slope.abs() < SLIGHT] = 0
+    basis, _ = _directions([plain, slope], game.n_g)
+
+    def worst(strengths: Tensor) -> Tensor:
+        return torch.linalg.eigvals(basis.T @ (plain + strengths[:, None, None] * slope) @ basis).real.amax(1)
+
+    found = worst(STRENGTHS)
+    place = int(found.argmin())
+    if found[place] > -ZERO:
+        return Best()
+    bounded = 0 < place < len(STRENGTHS) - 1
+    strength = _golden(worst, STRENGTHS[place - 1].log(), STRENGTHS[place + 1].log()) if bounded else STRENGTHS[place]
+    rate = -worst(strength[None]).item()
+    return Best({f"lambda_{p}": (one / most * strength).item() for p, one in now.items() if one}, rate, bounded)
+
+
+def _golden(worst: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
+    """() where `worst` is least between two logarithms, by golden sections."""
+    while high - low > 1e-6:
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        one, other = worst(torch.stack([left, right]).exp())
+        low, high = (low, right) if one < other else (left, high)
+    return ((low + high) / 2).exp()

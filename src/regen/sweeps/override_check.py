@@ -1,0 +1,44 @@
+"""What the command line of a sweep must say, looked at before anything starts."""
+
+import re
+from pathlib import Path
+
+from regen.config.resolvers import slug
+from regen.errors import ConfigError
+from regen.sweeps.sweep_names import KNOBS, LENGTHS
+
+
+def check(options: list[str], overrides: list[str], regularizers: list[Path]) -> None:
+    """Raises ConfigError on a name without multirun, lengths under one name, and a strength that no regularizer typed has."""
+    typed = dict(override.partition("=")[::2] for override in overrides)
+    swept = bool({"-m", "--multirun"} & set(options))
+    name = typed.get("sweep", "null").replace("null", "")
+    if name and not swept:
+        raise ConfigError(f"sweep={name} names a multirun: type -m as well")
+    if typed.get("sweep") in ("", "''", '""'):
+        raise ConfigError("sweep=: the name is empty: is a variable unset? Type sweep=NAME, or leave it out")
+    if name and not slug(name).strip("."):
+        raise ConfigError(f"sweep={name}: expected a name with letters or digits, like sweep=mine")
+    if slug(name) != name:
+        raise ConfigError(f"sweep={name}: letters, digits, '.', '_' and '-' only; type sweep={slug(name)}")
+    sweeper = typed.get("hydra/sweeper", "basic")
+    if sweeper != "basic" and not swept:
+        raise ConfigError(f"hydra/sweeper={sweeper} searches in a multirun: type -m as well")
+    for key, value in typed.items():
+        if sweeper == "basic" and swept and "interval(" in value:
+            raise ConfigError(f"{key}={value}: an interval is searched, not gone through: type hydra/sweeper=optuna")
+    for length in LENGTHS:
+        if name and "," in typed.get(length, ""):
+            raise ConfigError(
+                f"{length}={typed[length]}: in a named sweep a longer job goes on with the shorter one. "
+                "Leave out sweep=, or sweep each length under a name of its own"
+            )
+    named = re.findall(r"\w+", typed.get("regularizer", "none"))
+    chosen = {path.stem: path.read_text() for path in regularizers if path.stem in named}
+    for knob in KNOBS:
+        nowhere = not any(knob in text for text in chosen.values())
+        if swept and typed.get(knob, "null") != "null" and chosen and nowhere and "experiment" not in typed:
+            raise ConfigError(
+                f"{knob}={typed[knob]}: no chosen regularizer has that strength (regularizer={','.join(chosen)}). "
+                "Type regularizer=l2, say, or leave it out"
+            )

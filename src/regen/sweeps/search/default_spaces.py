@@ -1,0 +1,24 @@
+"""Knobs: the strengths of the chosen regularizers, and the ranges in which their passports say to search them."""
+
+from collections.abc import Collection
+
+from omegaconf import DictConfig
+
+from regen.config.instantiate import resolve
+from regen.sweeps.search.search_spaces import Real
+from regen.sweeps.sweep_names import KNOBS, owners
+
+
+def knobs(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dict[str, Real]:
+    """{"lambda_d": 0.1 to 100 on a logarithmic scale} of what no one has typed: `search` of each regularizer's class.
+
+    several   jobs have different regularizers: each knob has its long name, regularizer.r1.lambda_d, and a range of its own
+    """
+    found = {}
+    for name, node in cfg.regularizer.items():
+        for knob, (low, high) in resolve(node._target_, f"regularizer.{name}").search.items():
+            long = f"regularizer.{name}.{knob}"
+            short = knob if knob in KNOBS and owners(cfg, knob) == [name] else long
+            if not {long, short} & set(typed) and not isinstance(node.get(knob), DictConfig):  # a schedule is typed
+                found[long if several else short] = Real(low, high, log=True)
+    return found

@@ -1,0 +1,123 @@
+"""open_study: Optuna's study of a sweep, in the journal of its folder or in a database that many machines share."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from omegaconf import DictConfig
+from optuna.distributions import check_distribution_compatibility
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.pool import NullPool
+
+from regen.config.instantiate import build
+from regen.errors import ConfigError
+from regen.metrics.base import SampleMetric
+from regen.metrics.evaluator import is_higher_better, monitored
+from regen.metrics.features import Source
+from regen.runs.data_identity import open_data
+from regen.runs.folder import outputs_of
+from regen.sweeps.search.search_spaces import Space
+from regen.utils.redaction import redact
+from regen.utils.safe_files import write_safely
+
+JOURNAL = "study.journal"
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+log = logging.getLogger(__name__)
+
+
+class JournalLock:
+    """One process at a time writes the journal; a process that is killed lets go (of Optuna's own locks only after 30 s)."""
+
+    def __init__(self, journal: Path) -> None:
+        self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
+
+    def acquire(self) -> bool:
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def storage(folder: Path, url: str | None) -> BaseStorage:
+    """The journal of a sweep's folder, or the database that has this URL. Raises ConfigError if it cannot be opened."""
+    if url is not None:
+        try:
+            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
+        except Exception as error:
+            said = redact(str(error).splitlines()[0]).replace(url, redact(url))
+            raise ConfigError(f"hydra.sweeper.storage: {type(error).__name__}: {said}") from error
+    lock = JournalLock(folder / JOURNAL)
+    with lock.lock:
+        mend(folder / JOURNAL)
+    return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
+
+
+def mend(journal: Path) -> None:
+    """Cut off what a machine that stopped has left of a line: nobody could read on behind it."""
+    content = journal.read_bytes() if journal.exists() else b""
+    if content and not content.endswith(b"\n"):
+        log.warning("%s ends within a line, which is cut off", journal)
+        write_safely(journal, content[: content.rfind(b"\n") + 1])
+
+
+def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Callable[[], bool]) -> optuna.Study:
+    """The study that bears the name of the folder, made if there is none.
+
+    fixed       the overrides that all of its trials share: a study answers one question
+    is_higher   whether more of the monitored figure is better; asked if the study is to be made
+
+    Raises ConfigError if the study is there and answers another question.
+    """
+    kept, name = storage(folder, url), folder.name
+    if name not in optuna.get_all_study_names(kept):
+        direction = "maximize" if is_higher() else "minimize"
+        study = optuna.create_study(storage=kept, study_name=name, direction=direction, load_if_exists=True)
+        study.set_user_attr("fixed", sorted(fixed))
+        return study
+    study = optuna.load_study(study_name=name, storage=kept, sampler=optuna.samplers.RandomSampler())
+    before, now = set(study.user_attrs.get("fixed", sorted(fixed))), set(fixed)
+    if before != now:
+        listed = [f"was {' '.join(sorted(one))}" for one in [before - now] if one]
+        listed += [f"is {' '.join(sorted(one))}" for one in [now - before] if one]
+        raise ConfigError(
+            f"{folder} holds a search of another question: it {' and '.join(listed)}. Type another sweep="
+        )
+    return study
+
+
+def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
+    """Raises ConfigError on a space that cannot stand beside that of earlier trials: an interval may be another one."""
+    probe = optuna.create_study(sampler=optuna.samplers.RandomSampler(0)).ask()
+    for name, space in spaces.items():
+        space.draw(probe, name)
+        for old in [one.distributions[name] for one in study.get_trials(deepcopy=False) if name in one.distributions]:
+            try:
+                check_distribution_compatibility(old, probe.distributions[name])
+            except ValueError as error:
+                raise ConfigError(
+                    f"{name} is searched over {space}, and earlier trials of this sweep over {old}: only an interval may "
+                    "be changed for another. Type another sweep="
+                ) from error
+
+
+def is_higher_better_in(cfg: DictConfig) -> bool:
+    """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
+    chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
+    data = open_data(cfg, outputs_of(Path(cfg.hydra.sweep.dir)) / "features" if "hydra" in cfg else None)
+    metrics = [*chosen, *data.own_metrics().values()]
+    source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
+    return is_higher_better(monitored(cfg.monitor, metrics, source), metrics)
+
+
+def home(folder: Path) -> str:
+    """A name that machines have in common if they share the folder, and no others have."""
+    path = folder / ".home"
+    if not path.exists():
+        write_safely(path, json.dumps(uuid.uuid4().hex).encode())
+    return json.loads(path.read_text())

@@ -1,0 +1,144 @@
+"""search: draw, train, tell, until the study has the trials that are wanted; what Hydra's sweeper `optuna` does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
+from omegaconf import DictConfig, OmegaConf
+from optuna import Trial
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from regen.config.instantiate import build
+from regen.errors import ConfigError
+from regen.runs.folder import Folder
+from regen.sweeps.search import search_result
+from regen.sweeps.search import search_spaces as spaces
+from regen.sweeps.search.default_spaces import knobs
+from regen.sweeps.search.study import check_spaces, home, is_higher_better_in, open_study
+from regen.sweeps.search.trials import Claim, Trials
+from regen.sweeps.sweep_names import BESIDE, identify_data
+from regen.utils.randomness import key
+
+if TYPE_CHECKING:
+    from hydra_plugins.regen_optuna.sweeper import Search
+
+WAIT = 1.0  # seconds, while the last trials are trained by other commands
+log = logging.getLogger(__name__)
+
+
+class Question:
+    """What is searched: overrides that all jobs share, the spaces that were typed, and knobs if none was."""
+
+    def __init__(self, sweeper: Search, arguments: Sequence[str]) -> None:
+        """Raises ConfigError if there is nothing to search."""
+        self.sweeper = sweeper
+        typed = [f"{name}={space}" for name, space in sweeper.params.items()]
+        parser = OverridesParser.create(config_loader=sweeper.hydra_context.config_loader)
+        self.fixed, self.spaces = spaces.read(parser.parse_overrides([*typed, *arguments]))
+        self.by_passport = set(self.spaces) <= {"regularizer"}
+        self.several = "regularizer" in self.spaces
+        first = [f"{name}={space.points(2)[0]}" for name, space in self.spaces.items()]
+        self.config = cfg = self._composed(first)  # a wrong name or type is told before the study is made
+        self.knobs = knobs(cfg, self.fixed) if self.by_passport and not self.several else {}
+        if not self.spaces and not self.knobs:
+            chosen = ",".join(cfg.regularizer) or "none"
+            raise ConfigError(
+                f"there is nothing to search: regularizer={chosen} has no strength whose range is known. "
+                "Type a space, as 'lambda_d=tag(log,interval(0.1,100))'"
+            )
+
+    def draw(self, trial: Trial) -> list[str]:
+        """The overrides of a trial's job. Raises ConfigError if its parameters are not of the spaces that are searched."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Inconsistent parameter values", RuntimeWarning)  # of another interval
+            return self._drawn(trial)
+
+    def _drawn(self, trial: Trial) -> list[str]:
+        spaces = {**self.spaces, **self.knobs}
+        drawn = [f"{name}={space.draw(trial, name)}" for name, space in spaces.items()]
+        if self.by_passport and self.several:
+            own = knobs(self._composed(drawn), {**self.fixed, **self.spaces}, several=True)
+            drawn += [f"{name}={space.draw(trial, name)}" for name, space in own.items()]
+            spaces |= own
+        if others := trial.params.keys() - spaces.keys():
+            raise ConfigError(f"{min(others)} is not searched here")
+        return [*self.fixed.values(), *drawn]
+
+    def sampler(self, number: int) -> BaseSampler:
+        """What draws the trial of this number: keyed by it, so that processes and restarts draw no trial twice."""
+        seed = self.sweeper.seed
+        seeds = {"seed": key(seed, number) >> 32, "sequence_seed": key(seed) >> 32}
+        node = OmegaConf.create(self.sweeper.sampler)
+        axes = {**self.spaces, **self.knobs}
+        return build(node, "hydra.sweeper.sampler", BaseSampler, axes=lambda n: spaces.points(axes, n), **seeds)
+
+    def say(self, trials: Trials) -> None:
+        """What is searched, and how."""
+        for name, space in {**self.spaces, **self.knobs}.items():
+            by = ", as its regularizer's passport says" if name in self.knobs else ""
+            log.info("searching %s: %s%s", name, space, by)
+        if self.by_passport and self.several:
+            log.info("searching the strengths of each regularizer as its passport says")
+        done = len(trials.counted())
+        log.info("%d trials are wanted, %s", trials.wanted, f"{done} are there" if done else "none is there")
+
+    def _composed(self, drawn: list[str]) -> DictConfig:
+        overrides = [*self.fixed.values(), *drawn]
+        return self.sweeper.hydra_context.config_loader.load_sweep_config(self.sweeper.config, overrides)
+
+
+def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
+    """What all jobs returned. Typed again, or by several at once, it does what is missing; best.json is the answer so far.
+
+    Raises ConfigError on what cannot be searched.
+    """
+    for name in ("n_trials", "n_jobs"):
+        if not isinstance(value := getattr(sweeper, name), int) or value == 0:
+            raise ConfigError(f"hydra.sweeper.{name} must be a whole number of trials, got {value}")
+    folder = Path(sweeper.config.hydra.sweep.dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    question = Question(sweeper, arguments)
+    pruner = build(OmegaConf.create(sweeper.pruner), "hydra.sweeper.pruner", BasePruner)
+    fixed = [typed for name, typed in question.fixed.items() if name not in BESIDE]
+    fixed = identify_data(fixed, question.config)
+    study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
+    check_spaces(study, {**question.spaces, **question.knobs})
+    study.pruner = pruner
+    among = home(folder) if sweeper.storage else None
+    trials = Trials(study, folder, sweeper.n_trials, question.draw, question.sampler, among)
+    trials.try_failed_again()
+    question.say(trials)
+    at_once = sweeper.n_jobs if sweeper.n_jobs > 0 else os.cpu_count() or 1
+    returned: list[JobReturn] = []
+    while True:
+        if claims := trials.claim(at_once):
+            returned += _train(sweeper, trials, claims, len(returned))
+            search_result.write(trials)
+        elif trials.others_train():
+            time.sleep(WAIT)
+        else:
+            search_result.write(trials)
+            return returned
+
+
+def _train(sweeper: Search, trials: Trials, claims: list[Claim], first: int) -> list[JobReturn]:
+    """Launch the jobs of the claims, and tell the study what they were worth."""
+    jobs = [[*claim.overrides, f"hydra.sweeper.trial={claim.trial.number}"] for claim in claims]
+    try:
+        done = list(sweeper.launcher.launch(jobs, initial_job_idx=first))
+        for claim, job in zip(claims, done, strict=True):
+            _ = job.return_value  # raises what ended a job before it began
+            trials.tell(claim, Folder(Path(job.hydra_cfg.hydra.runtime.output_dir)))
+    finally:
+        for claim in claims:
+            claim.lock.release()
+    return done

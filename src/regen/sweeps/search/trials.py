@@ -1,0 +1,181 @@
+"""Trials: which of a study's are to be trained now, and what their jobs were worth. Commands in one folder share them.
+
+A lock for each trial is held by the command that trains it. A trial that runs and whose lock is free was left by a command
+that is no more: another one takes it over, and its job goes on from its checkpoint.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from regen.errors import ConfigError
+from regen.metrics.diagnosis import read_history
+from regen.runs.eligibility import memorizes
+from regen.runs.folder import Folder
+from regen.sweeps.search.samplers import most
+from regen.utils.json_files import read_json
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that this command trains; nobody else does while the lock is held."""
+
+    trial: Trial
+    lock: FileLock
+    overrides: list[str]
+
+
+class Trials:
+    """The trials of a study.
+
+    folder    of the sweep
+    wanted    how many there are to be, whoever trained them
+    draw      the overrides of a new trial's job
+    sampler   what draws the trial of a number
+    among     the name of the folder, where commands of other folders have trials in the study as well; None where none can
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        folder: Path,
+        wanted: int,
+        draw: Callable[[Trial], list[str]],
+        sampler: Callable[[int], optuna.samplers.BaseSampler],
+        among: str | None = None,
+    ) -> None:
+        self.study, self.folder, self.draw, self.sampler = study, folder, draw, sampler
+        self.locks, self.had = folder / ".trials", set()
+        self.locks.mkdir(exist_ok=True)
+        self.asking = FileLock(self.locks / "asking.lock")
+        self.home = among
+        self.wanted = min(wanted, most(sampler(0)))
+
+    def try_failed_again(self) -> None:
+        """Trials whose jobs failed are made anew with the same settings: the cause may have been mended."""
+        with self.asking:
+            for old in self._failed():
+                again = optuna.trial.create_trial(
+                    state=TrialState.RUNNING,
+                    params=old.params,
+                    distributions=old.distributions,
+                    user_attrs={**old.user_attrs, "again": old.number},
+                )
+                self.study.add_trial(again)
+
+    def claim(self, most_at_once: int) -> list[Claim]:
+        """Trials for this command to train: those that were left, then new ones as long as some are wanted."""
+        claims: list[Claim] = []
+        with self.asking:
+            for left in self._running():
+                if len(claims) < most_at_once and left.number not in self.had and (lock := self._locked(left.number)):
+                    claims += self._taken_over(left, lock)
+            while len(claims) < most_at_once and len(self.counted()) < self.wanted:
+                self.study.sampler = self.sampler(len(self.study.get_trials(deepcopy=False)))
+                trial = self.study.ask()
+                claims.append(self._claimed(trial, self._locked(trial.number)))
+        return claims
+
+    def counted(self) -> list[FrozenTrial]:
+        """All trials but those that were tried again."""
+        trials = self.study.get_trials(deepcopy=False)
+        again = {one.user_attrs.get("again") for one in trials}
+        return [one for one in trials if one.number not in again]
+
+    def others_train(self) -> bool:
+        """Whether other commands in this folder still train trials."""
+        for running in self._running():
+            if running.number not in self.had:
+                return True  # or has just been left: it is to be claimed
+            if lock := self._locked(running.number):
+                lock.release()
+            else:
+                return True
+        return False
+
+    def tell(self, claim: Claim, folder: Folder) -> None:
+        """Tell the study what a job's folder holds: a figure, that it was pruned, or that it failed.
+
+        A job that diverged is as bad as can be: the study is told infinity, so that the sampler keeps away from there.
+        Whether its run memorizes is noted, and changes nothing of the figure: such a trial is never the best (see `closing`).
+        One that was interrupted stays as it is, to be gone on with.
+        """
+        result = read_json(folder.result)
+        status = "failed" if (folder.path / "error.txt").exists() else result.get("status")
+        value = float(result.get(result.get("monitor"), math.nan))
+        worst = math.inf if self.study.direction == optuna.study.StudyDirection.MINIMIZE else -math.inf
+        told = {
+            "finished": {"values": value if math.isfinite(value) else worst},
+            "diverged": {"values": worst},
+            "pruned": {"state": TrialState.PRUNED},
+            "failed": {"state": TrialState.FAIL},
+        }.get(status)
+        if told is None:
+            return
+        claim.trial.set_user_attr("status", status)
+        claim.trial.set_user_attr("folder", folder.path.name)
+        claim.trial.set_user_attr("memorizes", memorizes(result))
+        if status in ("finished", "pruned"):
+            self._report(claim.trial.number, folder, result["monitor"])
+        self.study.tell(claim.trial.number, **told)
+
+    def _report(self, number: int, folder: Folder, monitor: str) -> None:
+        """The figures of a job that was trained for a trial of before with the same settings."""
+        trial = Trial(self.study, self._of(number)._trial_id)
+        if not self._of(number).intermediate_values:
+            for step, row in enumerate(read_history(folder.metrics, [monitor]), start=1):
+                trial.report(row[monitor], step)
+
+    def _taken_over(self, left: FrozenTrial, lock: FileLock) -> list[Claim]:
+        """The claim of a trial that another command left; none, and the trial fails, if it is not of this search's space."""
+        self.study.sampler = self.sampler(left.number)
+        try:
+            claim = self._claimed(Trial(self.study, left._trial_id), lock)
+        except (ConfigError, ValueError, LookupError, TypeError) as error:
+            log.warning("trial %d is not of this search and fails: %s", left.number, str(error).splitlines()[0])
+            self.study.tell(left.number, state=TrialState.FAIL)
+            lock.release()
+            return []
+        log.info("trial %d was left by another command and continues", left.number)
+        return [claim]
+
+    def _claimed(self, trial: Trial, lock: FileLock) -> Claim:
+        """A study may be shared with others, so that a trial carries parameters; its overrides are made here of these."""
+        self.had.add(trial.number)
+        overrides = self.draw(trial)
+        if "job" not in trial.user_attrs:
+            trial.set_user_attr("job", {"home": self.home})
+        return Claim(trial, lock, overrides)
+
+    def _of(self, number: int) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def _running(self) -> list[FrozenTrial]:
+        """Those of commands in this folder: of others nobody here can tell whether they still train."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [one for one in running if self.home is None or _home(one) == self.home]
+
+    def _failed(self) -> list[FrozenTrial]:
+        return [one for one in self.counted() if one.state == TrialState.FAIL and "job" in one.user_attrs]
+
+    def _locked(self, number: int) -> FileLock | None:
+        """The trial's lock, or None while another command holds it."""
+        lock = FileLock(self.locks / f"{number}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
+
+
+def _home(trial: FrozenTrial) -> object:
+    job = trial.user_attrs.get("job")
+    return job.get("home") if isinstance(job, dict) else None

@@ -1,0 +1,91 @@
+"""Names: the folder of a multirun, and those of its jobs."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.resolvers import folder_name, slug
+from regen.errors import ConfigError
+from regen.runs.folder import outputs_of
+
+KNOBS = ("lambda_g", "lambda_d")
+LENGTHS = ("max_iterations", "max_images")
+BESIDE = (
+    "sweep",
+    "report",
+    "name",
+    "group",
+    "tags",
+    "chunk",
+    "save_every",
+    "data.workers",
+    "model.ema_decays",
+)  # they change no figure
+
+
+def sweep_folder(name: str | None) -> str:
+    """Where a multirun stands under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name.
+
+    Raises ConfigError on a name that is no folder in sweeps/.
+    """
+    if name is None:
+        return folder_name("multirun")
+    if not slug(name).strip("."):
+        raise ConfigError(f"sweep={name}: expected a name with letters or digits, like sweep=mine")
+    return f"sweeps/{slug(name)}"
+
+
+def job_name(overrides: str, *, _root_: DictConfig) -> str:
+    """The folder of a job in its multirun: its overrides alone make it, so that the same command finds it again.
+
+    A strength that no chosen regularizer has is left out: `none` with lambda_g=0.1 is the job `none`. So is, in a named
+    sweep, what changes no figure, and the length: a longer one goes on with what is there. data.root is replaced by the
+    fingerprint of the images, so that a folder may be moved, and another folder's images are another job.
+    """
+    without = {knob for knob in KNOBS if not owners(_root_, knob)} | set((*LENGTHS, *BESIDE) if _root_.sweep else ())
+    kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if one.partition("=")[0] not in without]
+    if _root_.sweep:
+        kept = identify_data(kept, _root_)
+    text = ",".join(kept) or "default"
+    short = slug(text).replace("-_", "_")  # of [l2,r1]
+    if len(text) <= 80 and re.fullmatch(r"[A-Za-z0-9._,=\[\]-]*", text) and "=-" not in text:
+        return short
+    rest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()  # two texts could have the same slug
+    return f"{short[:71]}_{rest}"
+
+
+def identify_data(overrides: Sequence[str], cfg: DictConfig) -> list[str]:
+    """The overrides with the fingerprint of the images in place of data.root=FOLDER; of built-in sets without it.
+
+    They stay as they are if the folder cannot be read: the job says why.
+    """
+    if not any(one.startswith("data.root=") for one in overrides):
+        return list(overrides)
+    from regen.runs.data_identity import find_fingerprint  # here: it imports torch
+
+    try:
+        fingerprint = find_fingerprint(cfg, features_of(cfg))
+    except (ConfigError, OSError):
+        return list(overrides)
+    kept = [one for one in overrides if not one.startswith("data.root=")]
+    return kept if fingerprint is None else sorted([*kept, f"data.root={fingerprint}"])
+
+
+def features_of(cfg: DictConfig) -> Path | None:
+    """The folder in which the jobs of a sweep keep what they compute of their data."""
+    folder = OmegaConf.select(cfg, "hydra.sweep.dir")
+    return Path(outputs_of(Path(folder))) / "features" if folder else None
+
+
+def owners(cfg: DictConfig, knob: str) -> list[str]:
+    """The chosen regularizers that have the strength lambda_g or lambda_d."""
+    return [name for name, node in cfg.regularizer.items() if isinstance(node, DictConfig) and knob in node]
+
+
+def register_resolvers() -> None:
+    """What conf/train.yaml uses: ${sweep_folder:...}, ${job_name:...}."""
+    OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True)
+    OmegaConf.register_new_resolver("job_name", job_name, replace=True)

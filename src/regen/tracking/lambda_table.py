@@ -1,0 +1,74 @@
+"""The path of a strength: a figure against λ, a line for each regularizer or for each value of the other settings."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from regen.comparison.config_diff import text
+from regen.comparison.lambda_paths import places
+from regen.comparison.run_group import Comparison, Group
+from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE, blank, rendered
+
+COLOURS = (ORANGE, BLUE, GREEN, INK, GREY)
+
+
+class Point(NamedTuple):
+    """The mean of a figure over seeds and folds, ± one standard error (nan where there is none), at a strength of a line."""
+
+    line: str
+    strength: float
+    mean: float
+    error: float
+
+
+def points(comparison: Comparison) -> list[Point]:
+    """For each strength (lambda_*) in which groups differ, a line for each combination of the other settings; by strength."""
+    found = []
+    for name in (one for one in comparison.factors if one.rpartition(".")[2].startswith("lambda_")):
+        for group in comparison.groups:
+            value, monitored = group.settings.get(name), group.of(comparison.monitor)
+            if isinstance(value, float) and monitored.n:
+                found.append(Point(_line(name, group), value, monitored.mean, monitored.error))
+    return sorted(found, key=lambda one: (one.line, one.strength))
+
+
+def lines(known: Sequence[Point]) -> dict[str, list[Point]]:
+    """The points of each line that has two or more."""
+    found: dict[str, list[Point]] = {}
+    for point in known:
+        found.setdefault(point.line, []).append(point)
+    return {name: sorted(line, key=lambda one: one.strength) for name, line in found.items() if len(line) > 1}
+
+
+def picture(monitor: str, known: Sequence[Point]) -> Tensor:
+    """(3, H, W) uint8: means with bars of one standard error; λ on a logarithmic axis, 0 a step before it.
+
+    Raises ValueError where no line has two points.
+    """
+    if not (found := lines(known)):
+        raise ValueError("a path needs two strengths with finished runs")
+    strengths = sorted({point.strength for line in found.values() for point in line})
+    at = dict(zip(strengths, places(strengths), strict=True))
+    page = blank(6.4, 4.2)
+    axes = page.add_subplot()
+    for i, (name, line) in enumerate(found.items()):
+        style = {"color": COLOURS[i % len(COLOURS)], "linestyle": "-" if i < len(COLOURS) else "--"}
+        errors = [0.0 if math.isnan(point.error) else point.error for point in line]
+        x, means = [at[point.strength] for point in line], [point.mean for point in line]
+        axes.errorbar(x, means, errors, label=name, marker="o", markersize=4, capsize=3, linewidth=1.4, **style)
+    axes.set_xticks(list(at.values()), [f"{value:g}" for value in at], rotation=45 if len(at) > 9 else 0)
+    axes.set_xlabel("strength λ", fontsize=9, color=INK)
+    axes.set_ylabel(f"{monitor}, mean ± s.e.", fontsize=9, color=INK)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+    page.tight_layout()
+    return rendered(page)
+
+
+def _line(name: str, group: Group) -> str:
+    beside = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != name)
+    return f"{beside}: {name}" if beside else name

@@ -1,0 +1,42 @@
+"""What a run is found and compared by in W&B: name, group, job type, tags, and its configuration a column a key."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from regen.config.resolvers import slug
+from regen.runs.folder import is_alone
+from regen.sweeps.axes import axes
+from regen.utils.redaction import redact, redact_values
+
+
+def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of wandb.init; `config` is cfg, resolved."""
+    hydra = HydraConfig.get()
+    told = axes(cfg)
+    model, *choices = (hydra.runtime.choices[group] for group in ("model", "data", "network", "loss"))
+    return {
+        "name": cfg.name
+        or slug(",".join(f"{k}={v}" for k, v in told.items()) or hydra.job.override_dirname)
+        or "default",
+        "group": cfg.group or ("-".join(choices) if is_alone() else Path(hydra.sweep.dir).name),
+        "job_type": "train",
+        "tags": [model, *choices, *(cfg.regularizer or ["none"]), *cfg.tags],
+        "config": columns(cfg, config),
+    }
+
+
+def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
+    """{"model.d_steps": 1, ...}, what was typed in one column, and in a sweep {"sweep/lambda_d": 0.1, ...}, its axes."""
+    typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
+    told = {f"sweep/{key}": value for key, value in axes(cfg).items()}
+    return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | told)
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

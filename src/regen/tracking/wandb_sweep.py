@@ -1,0 +1,148 @@
+"""A sweep's own run in W&B: the path of a strength, the comparison and the samples of all its runs."""
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from regen.comparison.load_runs import STATUSES, gather
+from regen.comparison.run_group import Comparison, compare_runs
+from regen.report.compare import FIGURES
+from regen.report.comparison_samples import MOST, first
+from regen.runs.folder import outputs_of
+from regen.tracking.connection import started
+from regen.tracking.lambda_table import Point, lines, picture, points
+
+if TYPE_CHECKING:
+    from wandb import Image, Table
+
+log = logging.getLogger(__name__)
+Picture = Path | Tensor  # a file, or (3, H, W) uint8
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the run of a sweep shows.
+
+    monitor   the figure of the points: (line, λ, mean, standard error), of which a line takes two or more
+    pictures  by name: "path" is drawn of the points unless it is given
+    tables    CSV files
+    pages     HTML files that load nothing
+    samples   pictures with what is told below them
+    summary   columns of W&B's table of runs
+    """
+
+    monitor: str
+    points: Sequence[Point] = ()
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    tables: Mapping[str, Path] = field(default_factory=dict)
+    pages: Mapping[str, Path] = field(default_factory=dict)
+    samples: Mapping[str, Picture] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str | None = None) -> None:
+    """Write a run of the type "summary" that bears the sweep's name, in its group; the same one whenever it is told again.
+
+    It never fails and never prompts; without a logger it does nothing. Its id is kept in the sweep's wandb.json.
+    """
+    if not logger:
+        return
+    try:
+        about = {"name": sweep.name, "group": group or sweep.name, "job_type": "summary", "tags": ["summary"]}
+        run = started(logger, outputs_of(sweep), sweep / "wandb.json", config={"monitor": told.monitor}, **about)
+        if run is None:
+            return
+        try:
+            run.log(_logged(told))
+            run.summary.update(dict(told.summary))
+        finally:
+            run.finish()
+    except Exception as error:  # noqa: BLE001 - whatever a remote service may raise, and a picture is no reason to fail a sweep
+        log.warning("W&B has no summary of %s: %s: %s", sweep, type(error).__name__, str(error).partition("\n")[0])
+
+
+def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None = None) -> None:
+    """tell, of the runs that a sweep's folder holds; nothing where they cannot be compared."""
+    try:
+        runs, _ = gather(sweep)
+        known = {name for run in runs for name in run.result.get("figures", {})}
+        found = compare_runs(runs, None, [name for name in FIGURES if name in known])
+        told = Told(
+            found.monitor,
+            points(found),
+            tables={"comparison": sweep / "compare.csv"},
+            pages={"compare": sweep / "compare.html"},
+            samples=_samples(found),
+            summary=_summary(found),
+        )
+    except Exception as error:  # noqa: BLE001 - a summary is no reason to fail a sweep
+        log.info("W&B has no summary of %s: %s", sweep, error)
+        return
+    tell(sweep, logger, told, group)
+
+
+def _samples(comparison: Comparison) -> dict[str, Path]:
+    runs = {group.label: run for group in comparison.groups if (run := first(group))}
+    return {label: run.folder.samples for label, run in list(runs.items())[:MOST]}
+
+
+def _summary(comparison: Comparison) -> dict[str, Any]:
+    best, monitor = comparison.best, comparison.monitor
+    counts = {status: sum(run.status == status for run in comparison.runs) for status in STATUSES}
+    found: dict[str, Any] = {"runs": len(comparison.runs), **counts}
+    found["passed_over"] = sum(bool(group.passed_over) for group in comparison.groups)  # settings that memorize
+    if best:
+        found |= {"best": best.label, f"best/{monitor}/se": best.of(monitor).error}
+        found |= {f"best/{name}": best.of(name).mean for name in (monitor, *comparison.figures)}
+    return found
+
+
+def _logged(told: Told) -> dict[str, Any]:
+    import wandb
+
+    found: dict[str, Any] = {name: _image(one) for name, one in told.pictures.items()}
+    if known := lines(told.points):
+        columns = ["line", "strength", told.monitor, "standard error"]
+        found["path_table"] = wandb.Table(columns, [list(point) for point in told.points])
+        found["path_plot"] = wandb.plot.line_series(
+            xs=[[point.strength for point in line] for line in known.values()],
+            ys=[[point.mean for point in line] for line in known.values()],
+            keys=list(known),
+            title=f"{told.monitor} against strength",
+            xname="strength",
+        )
+        found.setdefault("path", _image(picture(told.monitor, told.points)))
+    found |= {name: _table(path) for name, path in told.tables.items() if path.exists()}
+    found |= {name: wandb.Html(path.read_text(), inject=False) for name, path in told.pages.items() if path.exists()}
+    if told.samples:
+        found["samples"] = [_image(one, caption) for caption, one in told.samples.items()]
+    return found
+
+
+def _image(one: Picture, caption: str | None = None) -> "Image":
+    import wandb
+
+    content = one.permute(1, 2, 0).numpy() if isinstance(one, Tensor) else str(one)  # uint8: floats would be black
+    return wandb.Image(content, caption=caption)
+
+
+def _table(path: Path) -> "Table":
+    """Of a CSV file: columns whose cells are all numbers or empty are numbers."""
+    import wandb
+
+    with open(path, newline="") as file:
+        names, *rows = csv.reader(file)
+    columns = [_column(cells) for cells in zip(*rows, strict=True)]
+    return wandb.Table(names, [list(row) for row in zip(*columns, strict=True)])
+
+
+def _column(cells: Sequence[str]) -> list[float | str | None]:
+    try:
+        return [float(cell) if cell else None for cell in cells]
+    except ValueError:
+        return list(cells)

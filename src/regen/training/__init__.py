@@ -1,0 +1,1 @@
+"""Training of one run: the trainer, its callbacks and its processes."""

@@ -1,0 +1,79 @@
+"""Checkpoints, and ending in good order when asked to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers.logger import Logger
+
+from regen.core import checkpoint, distributed
+from regen.models.base import Model
+from regen.training.callbacks.metric_log import Outcome
+from regen.utils import signals
+
+
+class Checkpoints(Callback):
+    """Go on from a checkpoint; save every `every` iterations, at the end, on a signal, and whenever the figure is the best."""
+
+    def __init__(self, every: int, last: int, folder: Path, written: Sequence[Logger], outcome: Outcome) -> None:
+        self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome
+
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+        if self.outcome.evaluated_at == model.iteration:  # the evaluation that a signal had interrupted
+            self._save(trainer, model, due=True)
+
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+        if self.outcome.status == "running" and model.iteration >= self.last:
+            self.outcome.status = "finished"
+        stops = self.outcome.status in ("finished", "pruned", "interrupted")
+        due = stops or (model.iteration % self.every == 0 and self.outcome.status == "running")
+        if due or self._is_best(model):
+            self._save(trainer, model, due)
+
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+        if self.outcome.status == "finished" and self._is_best(model):
+            self._save(trainer, model, due=False)
+
+    def _is_best(self, model: Model) -> bool:
+        """Whether this iteration has just been evaluated and found the best."""
+        return self.outcome.best.get("iteration") == model.iteration == self.outcome.evaluated_at
+
+    def _save(self, trainer: Trainer, model: Model, due: bool) -> None:
+        """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
+        refused, records = None, distributed.gather(model.record.state())
+        if trainer.is_global_zero:
+            more = {
+                "rows": self.written[0].rows,
+                "best": dict(self.outcome.best),
+                "figures": dict(self.outcome.figures),
+                "evaluation_due": self.outcome.evaluation_due,
+                "records": records,
+            }
+            try:
+                if due:
+                    checkpoint.save_iteration(self.folder, model, **more)
+                if self._is_best(model):
+                    checkpoint.save(self.folder / "best.ckpt", model, **more)
+            except ValueError as error:
+                refused = f"{error}, at iteration {model.iteration}"
+        if refused := distributed.from_first(refused):
+            self.outcome.status, self.outcome.reason = "diverged", refused
+            trainer.should_stop = True
+
+
+class Signals(Callback):
+    """A signal ends the run between two iterations, with a checkpoint; several processes agree on the iteration."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+        signals.defer()
+
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+        received = signals.received()
+        if trainer.world_size > 1:
+            received = int(distributed.most(received, model.device))
+        if received and self.outcome.status == "running":
+            self.outcome.status, self.outcome.reason = "interrupted", str(signals.Interrupted(received))
+            trainer.should_stop = True

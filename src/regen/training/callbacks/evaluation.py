@@ -1,0 +1,149 @@
+"""The figures on held-out data, and a picture."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lightning.pytorch import Callback, Trainer
+from tqdm import tqdm
+
+from regen.core import distributed
+from regen.core.ema import figure_name
+from regen.data.images import Images
+from regen.metrics.evaluator import Evaluator
+from regen.models.base import Model
+from regen.plotting import images
+from regen.runs.folder import Folder, is_alone
+from regen.sweeps.search.pruning import Rivals
+from regen.training.callbacks.metric_log import Outcome, write
+from regen.utils import signals
+
+SHOWN = ("val/skill", "gap/copies", "gap/auc")  # next to the monitored figure, while training
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a run is after: the figure, whether more of it is better, and after how many evaluations in vain it gives up."""
+
+    monitor: str
+    higher: bool = False
+    patience: int | None = None
+
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Whether the value is better than the best so far; what is not finite never is."""
+        if best is None:
+            return math.isfinite(value)
+        return value > best if self.higher else value < best
+
+
+class Evaluation(Callback):
+    """The figures on held-out data and a picture of the same latents, every `every` iterations and at the end.
+
+    All processes measure together, each a share of the samples.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        make: Callable[[Model], Evaluator],
+        data: Images,
+        folder: Folder,
+        goal: Goal,
+        outcome: Outcome,
+        rivals: Rivals,
+    ) -> None:
+        self.rivals = rivals
+        self.every, self.make, self.data, self.folder, self.goal, self.outcome = (
+            every,
+            make,
+            data,
+            folder,
+            goal,
+            outcome,
+        )
+
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+        self.evaluator = self.make(model)
+        if model.start:
+            self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
+        if model.start and model.start.get("evaluation_due"):  # a signal interrupted this evaluation
+            self.evaluate(trainer, model)
+
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+        if self.outcome.status == "running" and model.iteration % self.every == 0:
+            try:
+                self.evaluate(trainer, model)
+            except signals.Interrupted as error:
+                if trainer.world_size > 1:  # the others may be past this point: no common checkpoint
+                    raise
+                self.outcome.status, self.outcome.reason = "interrupted", str(error)
+                self.outcome.evaluation_due = trainer.should_stop = True
+
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+        if self.outcome.status == "finished" and self.outcome.evaluated_at != model.iteration:
+            self.evaluate(trainer, model)
+
+    def evaluate(self, trainer: Trainer, model: Model) -> None:
+        """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
+        began = time.perf_counter()
+        with signals.interruptible():
+            of_others = self._figures_of_other_averages(model)
+            model.settle(self.data.train)
+            look = self.evaluator.look(model)
+            figures = distributed.from_first(self.evaluator.measure(look))
+        self.outcome.look = look
+        self.outcome.figures, self.outcome.evaluated_at = figures, model.iteration
+        self.outcome.evaluation_seconds.append(time.perf_counter() - began)
+        self.outcome.missing = self.evaluator.missing
+        monitor, best = self.goal.monitor, self.outcome.best
+        if self.goal.is_better(figures[monitor], best.get(monitor)):
+            where = {"iteration": model.iteration, "images_seen": model.images_seen}
+            self.outcome.best = where | {monitor: figures[monitor]}
+        elif self._is_in_vain(model):
+            self.outcome.status = "finished"
+            self.outcome.reason = f"stopped early: {monitor} is no better than at iteration {best['iteration']:,}"
+            trainer.should_stop = True
+        self._hold_against_rivals(trainer, model, figures[monitor])
+        write(trainer, model, figures | of_others)
+        if trainer.is_global_zero:
+            self._picture(trainer, model)
+            if is_alone():  # the jobs of a multirun have a line each, when they end
+                self._say(model)
+
+    def _figures_of_other_averages(self, model: Model) -> dict[str, float]:
+        """Measure the monitored figure of the further averages, before the others: what is settled last is the model's own."""
+        figures, monitor = {}, self.goal.monitor
+        metrics = self.evaluator.metrics_of(monitor)
+        for decay in model.ema_decays:
+            with model.averaged_by(decay):
+                model.settle(self.data.train)
+                measured = self.evaluator.measure(self.evaluator.look(model), metrics)
+            figures[figure_name(monitor, decay)] = measured[monitor]
+        return distributed.from_first(figures)
+
+    def _say(self, model: Model) -> None:
+        figures = self.outcome.figures
+        shown = [name for name in (self.goal.monitor, *SHOWN) if name in figures]
+        tqdm.write(f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown))
+
+    def _is_in_vain(self, model: Model) -> bool:
+        """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""
+        waited = (model.iteration - self.outcome.best.get("iteration", 0)) // self.every
+        return self.goal.patience is not None and self.outcome.status == "running" and waited >= self.goal.patience
+
+    def _hold_against_rivals(self, trainer: Trainer, model: Model, value: float) -> None:
+        if self.outcome.status != "running":
+            return
+        if distributed.from_first(self.rivals.rule_out(model.iteration, value)):
+            self.outcome.status = "pruned"
+            self.outcome.reason = f"other trials were better at iteration {model.iteration:,}"
+            trainer.should_stop = True
+
+    def _picture(self, trainer: Trainer, model: Model) -> None:
+        picture = self.data.draw(model.sample(0, self.data.shown).cpu())
+        of_now = self.folder.path / "samples" / f"images_{model.images_seen:010d}.png"
+        images.save_png(picture, of_now, self.folder.samples)
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_picture"):
+                logger.log_picture("samples", picture, model.images_seen)

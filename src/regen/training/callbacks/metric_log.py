@@ -1,0 +1,113 @@
+"""The pace of training and the rows of the log."""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from regen.core import distributed
+from regen.core.divergence import bad_moment, find_reason
+from regen.metrics.base import Look
+from regen.models.base import Model
+
+TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
+MOST_ITERATIONS = 50  # in a chunk: by default a row of the log ends it
+
+
+@dataclass
+class Outcome:
+    """How a run stands: what result.json says of it."""
+
+    status: str = "running"  # finished, diverged, pruned, interrupted
+    reason: str | None = None
+    figures: dict[str, float] = field(default_factory=dict)  # of the last evaluation
+    evaluated_at: int = -1  # iteration
+    evaluation_due: bool = False  # a signal came during the evaluation at the last iteration
+    best: dict[str, float] = field(default_factory=dict)
+    look: Look | None = None  # of the last evaluation
+    missing: list[str] = field(default_factory=list)  # the classes or clusters that its samples miss
+    images_per_second: list[float] = field(default_factory=list)
+    evaluation_seconds: list[float] = field(default_factory=list)  # of each evaluation by this process
+
+
+class Pace(Callback):
+    """How many iterations a call by Lightning makes, and how many images a second are trained on."""
+
+    def __init__(self, fixed: int | None, outcome: Outcome) -> None:
+        self.fixed, self.outcome, self.seconds, self.measured = fixed, outcome, 0.0, []
+
+    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+        trainer.train_dataloader.k = self.fixed or 1
+
+    def on_train_batch_start(self, trainer: Trainer, model: Model, batch: object, batch_idx: int) -> None:
+        self.started = time.perf_counter()
+        if batch_idx == 0:
+            self.seen = model.images_seen
+
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+        if self.fixed is None and len(self.measured) < 10:
+            self._measure(trainer, model)
+        self.seconds += time.perf_counter() - self.started
+
+    def rate(self, model: Model, waited: float) -> float:
+        """Images a second since the last call; the caller has just waited for the device, `waited` seconds."""
+        images, self.seen = model.images_seen - self.seen, model.images_seen
+        seconds, self.seconds = self.seconds + waited, 0.0
+        self.outcome.images_per_second.append(images / max(seconds, 1e-9))
+        return self.outcome.images_per_second[-1]
+
+    def _measure(self, trainer: Trainer, model: Model) -> None:
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.measured.append(time.perf_counter() - self.started)
+        if len(self.measured) == 10:
+            k = round(TARGET_SECONDS / sorted(self.measured)[5])
+            trainer.train_dataloader.k = distributed.from_first(min(max(k, 1), MOST_ITERATIONS))
+
+
+class Log(Callback):
+    """The means of what the updates measured, every `every` iterations; and the end of a run that diverged."""
+
+    def __init__(self, every: int, pace: Pace, outcome: Outcome) -> None:
+        self.every, self.pace, self.outcome = every, pace, outcome
+
+    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+        if trainer.world_size == 1 and model.alarm:  # several processes find out together, at the next row
+            self._diverged(trainer, model)
+        elif model.iteration % self.every == 0:
+            self.write(trainer, model)
+
+    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+        if self.outcome.status == "finished" and model.record.updates:
+            self.write(trainer, model)
+
+    def write(self, trainer: Trainer, model: Model) -> None:
+        """One row to every logger, against images seen."""
+        asked = time.perf_counter()
+        means = model.record.means()
+        waited = time.perf_counter() - asked
+        if not all(map(math.isfinite, means.values())):
+            self._diverged(trainer, model)
+            return
+        if moment := bad_moment(model):  # equal in all processes
+            self.outcome.status = "diverged"
+            self.outcome.reason = f"{moment} was not finite at iteration {model.iteration}"
+            trainer.should_stop = True
+            return
+        model.record.clear()
+        means |= model.objective.quantities(model.generator, model.discriminator)
+        write(trainer, model, means | {"images_per_second": self.pace.rate(model, waited)})
+
+    def _diverged(self, trainer: Trainer, model: Model) -> None:
+        reasons = [reason for reason in distributed.gather(find_reason(model)) if reason]
+        iteration, term = min(reasons, default=(model.iteration, "a loss"))
+        self.outcome.status, self.outcome.reason = "diverged", f"{term} was not finite at iteration {iteration}"
+        trainer.should_stop = True
+
+
+def write(trainer: Trainer, model: Model, figures: dict[str, float]) -> None:
+    """Figures to every logger, with where the run stands."""
+    for logger in trainer.loggers:
+        logger.log_metrics({"iteration": model.iteration, "images_seen": model.images_seen, **figures})

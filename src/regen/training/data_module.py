@@ -1,0 +1,24 @@
+"""StreamModule: the data that Lightning trains on."""
+
+from lightning.pytorch import LightningDataModule
+
+from regen.data.batches import Chunks, Stream
+from regen.data.images import Images
+from regen.models.base import Model
+
+
+class StreamModule(LightningDataModule):
+    """The chunks of the training stream from the model's iteration to the last."""
+
+    def __init__(self, data: Images, model: Model, last: int, stops: tuple[int, ...]) -> None:
+        super().__init__()
+        self.data, self.model, self.last, self.stops = data, model, last, stops
+
+    def train_dataloader(self) -> Chunks:
+        data, trainer = self.data, self.trainer
+        ranks = {"rank": trainer.global_rank, "world": trainer.world_size}
+        stream = Stream(
+            len(data.train), data.batch_size, self.model.d_steps, self.model.seed, mirror=data.mirror, **ranks
+        )
+        split = data.train if data.workers else data.train.to(trainer.strategy.root_device)
+        return Chunks(split, stream, self.model.iteration, self.last, self.stops, data.workers)

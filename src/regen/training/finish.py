@@ -1,0 +1,108 @@
+"""The end of a run: result.json, the curves, and what the terminal shows."""
+
+import math
+import statistics
+from dataclasses import asdict
+
+from lightning.pytorch.loggers.logger import Logger
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from regen.config.quoting import shell_argument
+from regen.data.images import Images
+from regen.metrics.diagnosis import diagnose, read_history
+from regen.metrics.metric_table import board
+from regen.models.base import Model
+from regen.report import run_page
+from regen.runs.folder import Folder, is_alone
+from regen.runs.provenance import provenance
+from regen.tracking.wandb_run import Wandb
+from regen.training.callbacks import Goal, Outcome
+from regen.utils.json_files import read_json, write_json
+
+
+def close(
+    folder: Folder,
+    outcome: Outcome,
+    model: Model,
+    data: Images,
+    goal: Goal,
+    loggers: list[Logger],
+    cost: dict[str, float],
+    with_pictures: bool,
+) -> None:
+    """Write result.json, finish W&B's run, print the figures and what they say of the run.
+
+    with_pictures   whether curves.png and the page are made, too
+    """
+    result = _result(folder, outcome, model, data, goal.monitor, cost)
+    write_json(folder.result, result)
+    for logger in loggers:
+        if isinstance(logger, Wandb):
+            logger.close(result, goal.higher)
+    if outcome.status != "failed":
+        if with_pictures and outcome.status != "interrupted":  # what interrupts does not wait; src/report.py draws both
+            run_page.write_curves(folder)
+            run_page.write(folder, outcome.look, result, data)
+        if is_alone():  # a multirun ends with one table for all
+            _show(folder, result)
+
+
+def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monitor: str, cost: dict) -> dict:
+    """The content of result.json."""
+    said = diagnose(
+        read_history(folder.metrics, ["gap", monitor]),
+        modes=data.modes,
+        latents=model.z_size,
+        missing=outcome.missing,
+        held_out=len(data.validation),
+        reason=outcome.reason if outcome.status == "diverged" else None,
+    )
+    speed = statistics.median(outcome.images_per_second) if outcome.images_per_second else math.nan
+    result = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "iteration": model.iteration,
+        "images_seen": model.images_seen,
+        "monitor": monitor,
+        monitor: outcome.figures.get(monitor, math.nan),
+        "figures": outcome.figures,
+        "verdict": asdict(said),
+        "best": outcome.best,
+        "inert": model.objective.inert(),
+        "images_per_second": speed,
+        **cost,
+        **provenance(),
+    }
+    if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on
+        result["evaluations"] = evaluations
+    return result
+
+
+def _show(folder: Folder, result: dict) -> None:
+    console = Console()
+    if result["figures"]:
+        console.print(board(f"{result['status']} after {result['iteration']:,} iterations", result["figures"]))
+    table = Table(show_header=False)
+    if result["best"]:
+        table.add_row(
+            f"best {result['monitor']}",
+            f"{result['best'][result['monitor']]:.4g} at iteration {result['best']['iteration']:,}",
+        )
+    table.add_row("images per second", f"{result['images_per_second']:,.0f}")
+    table.add_row("seconds in all", f"{result['seconds']:,.0f}")
+    for name, share in result["inert"].items():
+        table.add_row(f"{name} is inert", f"at most {share:.2g} of the data term's gradient")
+    if result["reason"]:
+        style = "" if result["status"] == "finished" else "bold red"
+        console.print(f"{result['status']}: {escape(result['reason'])}", style=style)
+    console.print(table)
+    console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
+    paths = (folder.page, folder.samples, folder.curves, folder.result, folder.path)
+    for name, path in zip(("page", "samples", "curves", "result", "run"), paths, strict=True):
+        if path.exists():
+            console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
+    if result["status"] == "interrupted":
+        typed = shell_argument("resume", folder.path)
+        console.print(f"continue with: python src/train.py {typed}", soft_wrap=True, markup=False)

@@ -1,0 +1,229 @@
+"""Signs of life between the processes of a run: one that dies, hangs or never starts ends all of them, with the reason.
+
+The first process hosts a key-value store (torch's TCPStore). A thread of each process counts up its own key and looks
+at those of the others, while the process computes, waits in a collective operation, or loads data.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import torch.distributed as dist
+
+from regen.errors import ConfigError, ProcessLost
+from regen.training.launcher import Rank
+from regen.utils import signals
+
+EVERY = 1.0  # seconds between two signs of life
+SLOW_START = 6  # times the patience: a started process that is not stopped imports torch, on a busy machine
+GRACE = 6.0  # seconds that the main thread has to end by itself once the run has failed
+
+
+class Heartbeat:
+    """The signs of life of this process and of the others.
+
+    patience   seconds without a sign after which a process is lost
+    on_loss    called with the reason if the main thread does not end in time: it may wait in a collective operation
+    """
+
+    def __init__(self, rank: Rank, patience: float, on_loss: Callable[[str], None]) -> None:
+        self.rank, self.patience, self.on_loss = rank, patience, on_loss
+        self.cause: str | None = None
+        self.children: list[subprocess.Popen] = []
+        self._found, self._stopped = threading.Event(), threading.Event()
+        self.store = self._connect(is_host=rank.rank == 0 and not _agent_hosts())
+        self._own = self._connect(is_host=False)  # calls on one connection wait for each other
+        self._own.set(f"who/{rank.rank}", f"{socket.gethostname()} {os.getpid()}")
+        self._seen: dict[int, tuple[int, float]] = {}
+        self._told_signal, self._answered = False, time.monotonic()
+        for work in (self._beat, self._watch):
+            threading.Thread(target=work, daemon=True, name="heartbeat").start()
+
+    def _connect(self, is_host: bool) -> dist.PrefixStore:
+        """Raises ProcessLost if the first process cannot be reached within the patience."""
+        rank, last = self.rank, time.monotonic() + self.patience
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        while True:
+            try:
+                wait = timedelta(seconds=5)
+                store = dist.TCPStore(rank.address, rank.port, None, is_host, wait, wait_for_workers=False)
+                return dist.PrefixStore(f"regen/{attempt}", store)
+            except RuntimeError as error:
+                if is_host and "EADDRINUSE" in str(error):
+                    raise ConfigError(
+                        f"port {rank.port} of {rank.address} is in use: set MASTER_PORT to another"
+                    ) from error
+                if time.monotonic() > last:
+                    raise ProcessLost(
+                        f"process 0 did not answer at {rank.address}:{rank.port} within {self.patience:.0f} seconds"
+                    ) from error
+                time.sleep(0.2)
+
+    def wait_for_all(self) -> None:
+        """Wait until every process has given a sign. Raises ProcessLost if one does not within the patience."""
+        names = [f"beat/{number}" for number in range(self.rank.world)]
+        while not self.store.check(names):
+            if self._found.is_set():
+                raise ProcessLost(self.cause)
+            time.sleep(0.05)
+
+    def send_failure(self, reason: str) -> None:
+        """Give the others the reason for which this process is about to end."""
+        with contextlib.suppress(RuntimeError):
+            self.store.compare_set("failed", "", f"process {self.rank.rank}: {reason}")
+
+    def send_signal(self, number: int) -> None:
+        """Hand a signal that this process has received to the others."""
+        self._told_signal = True
+        with contextlib.suppress(RuntimeError):
+            self.store.compare_set("signal", "", str(int(number)))
+
+    def find_cause(self, seconds: float = 4.0) -> str | None:
+        """Why another process ended, once this process's transport has failed; None if that is not known in time."""
+        self._found.wait(seconds)
+        return self.cause
+
+    def close(self) -> None:
+        """Announce that this process has done its part; the first process waits for the others to do so."""
+        with contextlib.suppress(RuntimeError):
+            self.store.set(f"done/{self.rank.rank}", "1")
+            others = [f"done/{number}" for number in range(1, self.rank.world)]
+            last = time.monotonic() + 10
+            while self.rank.rank == 0 and not self._found.is_set() and time.monotonic() < last:
+                if self.store.check(others):
+                    break
+                time.sleep(0.05)
+        self.stop()
+
+    def stop(self) -> None:
+        """Give no further signs, and look for none."""
+        self._stopped.set()
+
+    def _beat(self) -> None:
+        """Exchange signs; a call on the store blocks while the host is stopped."""
+        while not self._stopped.is_set() and not self._found.is_set():
+            try:
+                self._own.add(f"beat/{self.rank.rank}", 1)
+                reason = self._look()
+            except RuntimeError:
+                reason = "process 0 has ended"
+            self._answered = time.monotonic()
+            if reason and not self._stopped.is_set():
+                self._lose(reason)
+            self._stopped.wait(EVERY)
+
+    def _watch(self) -> None:
+        """Notice a host that does not answer, without asking it; and end a process that cannot end by itself."""
+        before = time.monotonic()
+        while not self._stopped.wait(EVERY):
+            now = time.monotonic()
+            if now - before > 5 * EVERY:  # this process was stopped itself
+                self._answered, self._seen = now, {}
+            before = now
+            if now - self._answered > self.patience:
+                self._lose(f"process 0 has given no sign of life for {self.patience:.0f} seconds")
+            if self._found.is_set():
+                if not self._stopped.wait(GRACE):
+                    self._end()
+                return
+
+    def _look(self) -> str | None:
+        """The reason for which the run cannot continue."""
+        own = self._own
+        if own.check(["failed"]):
+            failed = own.get("failed").decode()
+            return None if failed.startswith(f"process {self.rank.rank}:") else failed
+        self._exchange_signals()
+        for number in range(self.rank.world):
+            if number == self.rank.rank or own.check([f"done/{number}"]):
+                continue
+            count = int(own.get(f"beat/{number}")) if own.check([f"beat/{number}"]) else 0
+            if reason := self._fate(number, count) or self._silence(number, count):
+                return None if own.check([f"done/{number}"]) else reason
+        return None
+
+    def _exchange_signals(self) -> None:
+        if self._told_signal:
+            return
+        if number := signals.received():
+            self._told_signal = True
+            self._own.compare_set("signal", "", str(int(number)))
+        elif self._own.check(["signal"]):
+            self._told_signal = True
+            os.kill(os.getpid(), int(self._own.get("signal")))
+
+    def _fate(self, number: int, count: int) -> str | None:
+        """How a process ended that this one has started, or that runs on the same machine."""
+        if self.children:
+            code = self.children[number - 1].poll()
+            if code is None:
+                return None
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+            return f"process {number} {how}"
+        if count:
+            host, _, pid = self._own.get(f"who/{number}").decode().rpartition(" ")
+            if host == socket.gethostname() and _has_ended(int(pid)):
+                return f"process {number} has ended without a message: it was killed"
+        return None
+
+    def _silence(self, number: int, count: int) -> str | None:
+        now = time.monotonic()
+        before, since = self._seen.get(number, (-1, now))
+        self._seen[number] = (count, since if count == before else now)
+        starting = not count and self.children and not _is_stopped(self.children[number - 1].pid)
+        if now - self._seen[number][1] <= self.patience * (SLOW_START if starting else 1):
+            return None
+        what = "has given no sign of life" if count else "has not started"
+        return f"process {number} {what} for {self.patience:.0f} seconds"
+
+    def _lose(self, reason: str) -> None:
+        self.cause = self.cause or reason
+        self._found.set()
+
+    def _end(self) -> None:
+        print(f"error: {self.cause}", file=sys.stderr, flush=True)
+        self.kill_others()
+        with contextlib.suppress(Exception):
+            self.on_loss(str(self.cause))
+        os._exit(ProcessLost.STATUS)
+
+    def kill_others(self) -> None:
+        """End what this process has started; or the process that started it, which may be stopped."""
+        for child in self.children:
+            child.kill()
+        if self.rank.launcher == "regen" and "process 0" in str(self.cause):
+            with contextlib.suppress(OSError):
+                os.kill(os.getppid(), signal.SIGKILL)
+
+
+def _agent_hosts() -> bool:
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
+def _is_stopped(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    return False
+
+
+def _has_ended(pid: int) -> bool:
+    if sys.platform == "linux":
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+        except OSError:
+            return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

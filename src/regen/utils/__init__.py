@@ -1,0 +1,1 @@
+"""Files, locks, signals and random numbers; imports nothing else of regen but its errors."""
