@@ -20,6 +20,7 @@ LARGE, LARGEST = 32, 64  # pixels a side; larger images are reduced to LARGEST b
 SHIFTABLE = 5  # pixels a side: smaller images, and points in the plane, are compared without shifts
 DUPLICATE = 1e-2  # distance: rounding makes as much of two equal images
 QUERIES = 128  # images that are compared with the whole set at a time
+COLUMNS = 1024  # images of the set in a block on a CPU: its distances stay in the cache of a core
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class CopySearch:
         self.kept = _first_of_equal(self.coarse)
         self.coarse = self.coarse[self.kept]
         squares = self.coarse.square().sum(1, keepdim=True)
-        self.right = torch.cat([-2 * self.coarse, torch.ones_like(squares), squares], 1).T.contiguous()
+        right = torch.cat([-2 * self.coarse, torch.ones_like(squares), squares], 1)
+        columns = COLUMNS if right.device.type == "cpu" else len(right)
+        self.blocks = [block.T.contiguous() for block in right.split(columns)]
 
     def __len__(self) -> int:
         """The number of distinct images."""
@@ -124,12 +127,12 @@ class CopySearch:
 
     def _candidates(self, batch: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Coarse distances (B, k), ascending, and indices (B, k) of the nearest images."""
-        smallest = None
+        queries = []
         for window in self._windows(batch):
             query = self._coarse(window)
             squares = query.square().sum(1, keepdim=True)
-            products = torch.cat([query, squares, torch.ones_like(squares)], 1) @ self.right  # |q|² + |c|² - 2 <q, c>
-            smallest = products if smallest is None else torch.minimum(smallest, products, out=smallest)
+            queries.append(torch.cat([query, squares, torch.ones_like(squares)], 1))
+        smallest = torch.cat([_smallest_products(queries, block) for block in self.blocks], 1)
         values, indices = smallest.topk(k, largest=False)
         return values.clamp_min(0).sqrt(), self.kept[indices]
 
@@ -168,6 +171,14 @@ class CopySearch:
         if min(batch.shape[2:]) > self.grid:
             batch = F.adaptive_avg_pool2d(batch, self.grid)
         return batch.flatten(1) * (pixels / (batch.shape[2] * batch.shape[3])) ** 0.5
+
+
+def _smallest_products(queries: list[Tensor], block: Tensor) -> Tensor:
+    """(B, n) the smallest of the products |q|² + |c|² - 2 <q, c> of queries (B, F) with a block (F, n) of the set."""
+    smallest = queries[0] @ block
+    for query in queries[1:]:
+        torch.minimum(smallest, query @ block, out=smallest)
+    return smallest
 
 
 def _first_of_equal(rows: Tensor) -> Tensor:
