@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture nightly cluster-check lint format bench ladder wandb-view table clean distclean
+.PHONY: help setup train test torture nightly cluster-check lint format bench ladder wandb-view table docs clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,8 +64,12 @@ ladder: setup  ## check the diagnosis on images of which the truth is known (ARG
 wandb-view: setup  ## save a workspace for comparing runs in W&B (ARGS="sweep=NAME")
 	@$(RUN) src/wandb_view.py $(ARGS)
 
-table: setup  ## make the tables of regularizers in README.md and docs/ anew
+table: setup  ## write the table and the pages of regularizers in docs/
 	@$(RUN) src/regularizers.py --write
+
+docs: setup  ## build the documentation in build/docs/, warnings are errors
+	@$(RUN) -m sphinx -q -E -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html."
 
 clean:  ## remove caches and what building left, never outputs/
 	@rm -rf build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache

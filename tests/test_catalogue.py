@@ -1,16 +1,31 @@
 """The passports as they are printed: tables that are current, a terminal that finds what is typed."""
 
-import pytest
+import yaml
 
 import regularizers as script
-from regen.report import regularizer_docs
+from regen.report import regularizer_docs, regularizer_pages
 from regen.utils.project import ROOT
 
 
-def test_the_tables_are_those_that_make_table_writes():
-    readme, everything = (ROOT / "README.md").read_text(), regularizer_docs.passports()
-    assert regularizer_docs.put(readme, regularizer_docs.table(everything)) == readme
-    assert (ROOT / "docs/regularizers.md").read_text() == regularizer_docs.page(everything)
+def test_pages_are_those_that_make_table_writes():
+    made = regularizer_pages.pages()
+    assert {path.name for path in made} == {
+        "regularizers.md",
+        *(f"{one.name}.md" for one in regularizer_docs.passports()),
+    }
+    assert [path.name for path, text in made.items() if not path.exists() or path.read_text() != text] == []
+    assert set((ROOT / "docs/regularizers").iterdir()) <= set(made)
+
+
+def test_every_source_but_the_article_has_a_link():
+    papers = yaml.safe_load((ROOT / "docs/papers.yaml").read_text())
+    sources = {
+        one.name: one.words.source for one in regularizer_docs.passports() if "the article" not in one.words.source
+    }
+    assert [
+        name for name, source in sources.items() if "](https://" not in regularizer_pages.linked(source, papers)
+    ] == []
+    assert [paper for paper in papers if not any(paper in source for source in sources.values())] == []
 
 
 def test_every_option_but_none_has_a_passport():
@@ -22,11 +37,6 @@ def test_a_place_is_where_it_leans_and_not_where_it_keeps_its_state():
     places = {one.name: one.places for one in regularizer_docs.passports()}
     assert places["lecam"] == ["for_d"] and places["historical_averaging"] == ["for_d", "for_g"]
     assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
-
-
-def test_a_text_without_the_marks_is_refused():
-    with pytest.raises(ValueError, match="found it 0 times"):
-        regularizer_docs.put("no marks", "a table")
 
 
 def test_one_that_is_named_exactly_is_shown_whole(capsys):

@@ -14,7 +14,7 @@ from regen.cross_validation.sweep_name import OWN, with_name
 from regen.utils.project import ROOT
 
 CONF = ROOT / "conf"
-PLACES = ("README.md", "docs/choose.md", "docs/vae.md", "conf/choose.yaml")
+PLACES = ("README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")), "conf/choose.yaml")
 TEXTS = {place: (ROOT / place).read_text() for place in PLACES}
 TYPED = sorted({line for text in TEXTS.values() for line in re.findall(r"python src/choose\.py (\S[^#`\n]*)", text)})
 NODES = parse.options(sorted((CONF / "regularizer").glob("*.yaml")))

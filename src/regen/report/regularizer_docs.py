@@ -1,9 +1,7 @@
 """The catalogue of regularizers: a passport for each conf/regularizer/*.yaml, from its class, its docstring and its yaml."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,7 +17,6 @@ PLACES = {
     "for_g": "G's loss",
     "after_update": "weights after a step",
 }
-BEGIN, END = "<!-- made by `make table` -->", "<!-- end of what `make table` makes -->"
 
 
 @dataclass(frozen=True)
@@ -89,36 +86,10 @@ def passports() -> list[Passport]:
     return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))
 
 
-def table(chosen: list[Passport]) -> str:
-    """A table in Markdown."""
-    lines = ["| `regularizer=` | formula | source | default | extra passes |", "|---|---|---|---|---|"]
-    where = None
-    for one in chosen:
-        if one.where != where:
-            where = one.where
-            lines.append(f"| **{where}** | | | | |")
-        cells = [f"`{one.name}`", one.words.formula, _brief(one.words.source), f"`{one.defaults}`", one.cost]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
-
-
-def page(chosen: list[Passport]) -> str:
-    """The whole catalogue in Markdown: a paragraph of facts and the docstring's text for each."""
-    parts = [
-        "# The regularizers",
-        "Made by `make table` from the docstrings and `conf/regularizer`. Penalties are logged unweighted as "
-        "`<player>/<name>`; `every: k` asks a penalty at every k-th update of its player and weighs it k times; `relative: s` "
-        "sets the strength so that its gradient has s times the norm of the data term's.",
-    ]
-    for one in chosen:
-        parts += [f"## `{one.name}`", one.words.formula + ".", facts(one), one.words.text]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
 def facts(one: Passport) -> str:
-    """A list in Markdown of what the passport holds beside formula and text."""
+    """A list in Markdown of what the passport holds next to formula and text."""
     rows = {
-        "Leans on": one.where,
+        "Acts on": one.where,
         "Source": one.words.source,
         "Convention": one.words.convention,
         "Default": one.defaults and f"`{one.defaults}`",
@@ -127,32 +98,8 @@ def facts(one: Passport) -> str:
         "Not with": "; ".join(f"{never.what}: {never.why}" for never in one.kind.never),
         "Class": f"`{one.node._target_}`",
     }
-    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
-
-
-def write() -> list[Path]:
-    """Put the table into README.md and the page into docs/regularizers.md; the files that changed."""
-    readme, docs, all_of_them = ROOT / "README.md", ROOT / "docs/regularizers.md", passports()
-    made = {readme: put(readme.read_text(), table(all_of_them)), docs: page(all_of_them)}
-    changed = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
-    for path in changed:
-        path.write_text(made[path])
-    return changed
-
-
-def put(text: str, made: str) -> str:
-    """The text with what stands between the two marks replaced. ValueError if a mark is missing."""
-    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    replaced, times = re.subn(pattern, lambda _: f"{BEGIN}\n{made}\n{END}", text, flags=re.DOTALL)
-    if times != 1:
-        raise ValueError(f"expected once {BEGIN} … {END}, found it {times} times")
-    return replaced
+    return "\n".join(f"- **{name}:** {value}" for name, value in rows.items() if value)
 
 
 def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).replace("'", "")
-
-
-def _brief(source: str) -> str:
-    """A source without what follows its first comma or semicolon: the docs page has all of it."""
-    return re.split(r"[,;] (?!.*\d{4})", source)[0]
