@@ -189,7 +189,7 @@ PLACES = {
     "+network.generator.extra={_target_:os.system}": r"network\.generator\.extra\._target_=os\.system is not admitted",
     "+model.optimizer_g.extra={_target_:os.system}": r"model\.optimizer_g\.extra\._target_=os\.system is not admitted",
     "model.optimizer_g._target_=torch.optim.Nope": r"torch\.optim\.Nope does not exist",
-    "loss._target_=regen.losses.adversarial.Nope": r"adversarial\.Nope is not admitted: expected .*regen\.losses\.adversarial\.Hinge",
+    "loss._target_=regen.losses.adversarial.Nope": r"adversarial\.Nope is not admitted: expected .*adversarial\.Hinge",
     "loss._target_=regen.nope.Nope": r"regen\.nope\.Nope is not admitted",
     "loss._target_=regen.regularizers.gradients.R1": r"loss.*R1",
     "+regularizer.x._target_=regen.losses.adversarial.Hinge": r"regularizer\.x.*Hinge",
