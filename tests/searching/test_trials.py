@@ -10,6 +10,8 @@ import pytest
 from forking import killed_when
 from optuna.trial import TrialState
 from searching.by_hand import done, study_in, trials_in
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from regen.errors import ConfigError
 from regen.sweeps.search.samplers import Grid, quasi_random
@@ -176,6 +178,22 @@ def test_a_database_is_let_go_of_between_two_questions(tmp_path) -> None:
     study.ask().report(1.0, step=1)
     opened = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
     assert not [one for one in opened if one.endswith("study.db")]
+
+
+def test_tables_that_another_command_creates_at_the_same_time_are_used(tmp_path) -> None:
+    url, created = f"sqlite:///{tmp_path}/study.db", []
+
+    def create_before(connection, cursor, statement: str, *_: object) -> None:
+        if statement.lstrip().startswith("CREATE TABLE") and not created:
+            created.append(statement)
+            storage(tmp_path, url)
+
+    event.listen(Engine, "before_cursor_execute", create_before)
+    try:
+        assert optuna.get_all_study_names(storage(tmp_path, url)) == []
+    finally:
+        event.remove(Engine, "before_cursor_execute", create_before)
+    assert created
 
 
 def test_a_database_that_cannot_be_opened_is_said(tmp_path) -> None:

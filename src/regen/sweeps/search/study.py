@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from optuna.distributions import check_distribution_compatibility
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from regen.config.instantiate import build
@@ -26,6 +28,7 @@ from regen.utils.redaction import redact
 from regen.utils.safe_files import write_safely
 
 JOURNAL = "study.journal"
+ATTEMPTS = 6  # to open a database in which another command creates Optuna's tables at the same time
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def storage(folder: Path, url: str | None) -> BaseStorage:
     """The journal of a sweep's folder, or the database that has this URL. Raises ConfigError if it cannot be opened."""
     if url is not None:
         try:
-            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
+            return _open_database(url)
         except Exception as error:
             said = redact(str(error).splitlines()[0]).replace(url, redact(url))
             raise ConfigError(f"hydra.sweeper.storage: {type(error).__name__}: {said}") from error
@@ -56,6 +59,19 @@ def storage(folder: Path, url: str | None) -> BaseStorage:
     with lock.lock:
         mend(folder / JOURNAL)
     return JournalStorage(JournalFileBackend(str(folder / JOURNAL), lock_obj=lock))
+
+
+def _open_database(url: str) -> RDBStorage:
+    """Open a database, and create Optuna's tables in it; of two commands that create them at once, one fails and repeats it."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
+        except DBAPIError as error:
+            has_lost = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not has_lost or attempt == ATTEMPTS:
+                raise
+            time.sleep(0.2 * attempt)
+    raise AssertionError("not reached")
 
 
 def mend(journal: Path) -> None:
