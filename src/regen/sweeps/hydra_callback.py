@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from regen.config.quoting import quote
 from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
-from regen.sweeps import axes, sweep_names, sweep_summary, workers
+from regen.sweeps import axes, isolation, sweep_names, sweep_summary, workers
 from regen.utils import signals
 from regen.utils.project import ROOT
 from regen.utils.redaction import hide, redact
@@ -20,6 +20,7 @@ from regen.utils.safe_files import check_links
 
 sweep_names.register_resolvers()
 register_resolvers()  # joblib's and submitit's processes find the job's folder by them; this module is the first they import
+isolation.end_with_parent()
 
 
 class Watch(Callback):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -38,9 +39,9 @@ def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None
 
     sys.stdout.flush()
     sys.stderr.flush()
-    child = _fork()
+    parent, child = os.getpid(), _fork()
     if child == 0:
-        _run_and_exit(work, on_failure)
+        _run_and_exit(work, on_failure, parent)
     try:
         _, status = os.waitpid(child, 0)
     except signals.Interrupted:
@@ -63,10 +64,12 @@ def _fork() -> int:
         return os.fork()
 
 
-def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], None]) -> None:
+def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], None], parent: int) -> None:
     status = 1
     try:
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before the line above
+            os._exit(1)
         FolderLock.forget()
         with signals.handled():
             work()
@@ -110,10 +113,13 @@ def _interrupt(child: int) -> int:
 
 
 def end_with_parent() -> None:
-    """End this process once the one that has started it is gone: a killed joblib leaves its workers otherwise."""
-    if _watching:
+    """End this process, if it is a worker of joblib, once the process that started it is gone: a killed joblib leaves it.
+
+    Called when a worker imports this package, so that the parent is watched before the first job has been imported.
+    """
+    if _watching or type(multiprocessing.current_process()).__name__ != "LokyProcess":
         return
-    parent = os.getppid()
+    parent = multiprocessing.parent_process().pid
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -89,8 +89,6 @@ def _worked(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float]
         workers.settle(cfg, folder.path.parent)
         work(cfg)
 
-    if workers.is_beside_others() and "submitit" not in sys.modules:
-        isolation.end_with_parent()
     if isolation.is_possible():
         return isolation.run_apart(settled, lambda error: _note(folder, error))
     try:
