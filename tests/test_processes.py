@@ -1,5 +1,6 @@
 """Several processes: the same weights, different latents, and together one process with the larger batch."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,14 +10,18 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from conftest import SMOKE
+from conftest import RING, SMOKE
+from forking import forked_command, status_of
 from tiny import images, make_gan, weights
 
+import train as script
+from regen.cli import entry_point
 from regen.core import checkpoint
 from regen.losses.adversarial import Relativistic
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
+from regen.training.launcher import _free_port
 from regen.utils.project import ROOT
 
 ITERATIONS, BATCH = 10, 16
@@ -80,3 +85,20 @@ def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(
     assert states[0]["images_seen"] == states[1]["images_seen"] == 12 * 32
     for name, tensor in states[0]["model"].items():
         torch.testing.assert_close(states[1]["model"][name], tensor, rtol=0, atol=1e-6)
+
+
+def test_processes_that_torchrun_starts_are_one_run_in_one_folder(tmp_path: Path) -> None:
+    variables = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    variables["MASTER_PORT"] = str(_free_port())
+    run = [*(one for one in RING if not one.startswith("trainer=")), "metrics=[frechet]", "monitor=val/fd"]
+
+    def command(rank: int) -> None:
+        os.environ.update(variables, RANK=str(rank), LOCAL_RANK=str(rank))
+        place = f"hydra.run.dir={tmp_path / f'started-at-{rank}'}"  # as each has its own time in its folder's name
+        sys.argv = ["train.py", *run, "trainer=ddp_cpu", "trainer.progress_bar=false", place]
+        entry_point.run(script.main)
+
+    started = [forked_command(lambda rank=rank: command(rank), tmp_path / f"{rank}.log") for rank in (0, 1)]
+    assert [status_of(child) for child in started] == [0, 0], (tmp_path / "1.log").read_text()
+    assert [path.name for path in tmp_path.glob("started*")] == ["started-at-0"]
+    assert json.loads((tmp_path / "started-at-0/result.json").read_text())["images_seen"] == 2 * 2 * 64

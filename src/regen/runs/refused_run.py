@@ -1,12 +1,15 @@
 """Folders of runs that were refused before they began: Hydra has made them already, and they hold nothing."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict, read_write
 
 from regen.errors import ConfigError
+from regen.runs.folder import Folder
 from regen.utils.locks import FolderLock
 
 BEFORE_A_RUN = {".lock", ".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"}
@@ -20,6 +23,19 @@ def leaving_no_folder() -> Iterator[None]:
     except ConfigError:
         remove_if_unstarted(Path(HydraConfig.get().runtime.output_dir))
         raise
+
+
+def replace_folder(folder: Path) -> Folder:
+    """Let this process, which is not the first of its run, work in the run's folder; the one that Hydra has made is removed."""
+    config, own = HydraConfig.get(), Path(HydraConfig.get().runtime.output_dir)
+    with read_write(config), open_dict(config):
+        config.runtime.output_dir = str(folder)
+    for handler in list(logging.root.handlers):
+        if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == own:
+            logging.root.removeHandler(handler)
+            handler.close()
+    remove_if_unstarted(own)
+    return Folder(folder)
 
 
 def remove_if_unstarted(folder: Path) -> None:

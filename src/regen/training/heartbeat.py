@@ -75,6 +75,17 @@ class Heartbeat:
                 raise ProcessLost(self.cause)
             time.sleep(0.05)
 
+    def share(self, name: str, value: str) -> str:
+        """Process 0's value, on every process. Raises ProcessLost if process 0 does not give it within the patience."""
+        if self.rank.rank == 0:
+            self.store.set(name, value)
+            return value
+        while not self.store.check([name]):
+            if self._found.is_set():
+                raise ProcessLost(self.cause)
+            time.sleep(0.05)
+        return self.store.get(name).decode()
+
     def send_failure(self, reason: str) -> None:
         """Give the others the reason for which this process is about to end."""
         with contextlib.suppress(RuntimeError):

@@ -55,6 +55,12 @@ class Group:
     def _begin(self) -> None:
         self.heartbeat = Heartbeat(self.rank, self._patience, self._on_loss)
 
+    def share_folder(self, folder: Path) -> Path:
+        """The folder of process 0, on every process: torchrun and srun start each one for itself, at its own time."""
+        if self.heartbeat is None or self.rank.launcher == "regen":  # process 0 has given its folder to those it started
+            return folder
+        return Path(self.heartbeat.share("folder", str(folder)))
+
     def assemble(self, folder: Path) -> None:
         """Start the processes that no launcher has started, and wait until all have given a sign of life."""
         if self.rank.world == 1:

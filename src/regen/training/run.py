@@ -31,6 +31,7 @@ from regen.models.build_model import check_typed, make_model
 from regen.runs import data_identity
 from regen.runs.csv_log import CSVLog
 from regen.runs.folder import Folder, is_alone
+from regen.runs.refused_run import replace_folder
 from regen.runs.stored_config import escape_interpolations
 from regen.sweeps.search.pruning import rivals
 from regen.tracking.wandb_run import start_wandb
@@ -55,13 +56,15 @@ def train(cfg: DictConfig) -> float:
     Raises ConfigError on what cannot be run.
     """
     folder, rank = Folder.of_hydra(), find_rank(processes(cfg.trainer), cfg.trainer.num_nodes)
-    group = Group(rank, cfg.trainer.timeout_seconds, lambda reason: _note_loss(folder, reason))
+    group = Group(rank, cfg.trainer.timeout_seconds, lambda reason: _note_loss(Folder.of_hydra(), reason))
     tune(cfg.trainer.accelerator)
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
     if is_alone() and not cfg.resume:  # a job of a sweep over models does without what its own does not have
         check_typed(cfg, HydraConfig.get().overrides.task)
     try:
+        if is_alone() and (shared := group.share_folder(folder.path)) != folder.path:
+            folder = replace_folder(shared)
         with _written_by_one(folder):
             return _train(cfg, group)
     except BaseException as error:
