@@ -53,6 +53,8 @@ class FitRunner:
         if n_jobs > 1 and not any(one.startswith("hydra/launcher=") for one in of_hydra):
             options += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
         self.config = self.composed([*options, *shared], RunMode.MULTIRUN)
+        target = str(self.config.hydra.launcher._target_)
+        self.is_remote = not target.startswith(LAUNCHERS)  # the fits run on other machines than this one
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=task, config=self.config
         )
