@@ -174,7 +174,8 @@ class CrossValidation:
         cfg, whole = self.cfg, sum(one.whole for one in self.candidates)
         zeros = len(self.candidates) - whole + (whole > 0)
         asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros, evaluations)
-        if self.deadline is None and (iterations < MEASURED or self.fits.is_remote):  # a cluster's login node trains nothing
+        # Without a budget, the login node of a cluster trains nothing
+        if self.deadline is None and (iterations < MEASURED or self.fits.is_remote):
             return make_plan(asked, Cost(0.0, 0.0, evaluations or 1), None, self.n_jobs, self.level, cfg.stop_early)
         jobs = [[*one.overrides(one.strengths[-1]), *self.fits.shared[1:]] for one in self.candidates]
         jobs = [jobs[place % len(jobs)] for place in range(-(-len(jobs) // self.n_jobs) * self.n_jobs)]

@@ -57,7 +57,7 @@ class Group:
 
     def share_folder(self, folder: Path) -> Path:
         """The folder of process 0, on every process: torchrun and srun start each one for itself, at its own time."""
-        if self.heartbeat is None or self.rank.launcher == "regen":  # process 0 has given its folder to those it started
+        if self.heartbeat is None or self.rank.launcher == "regen":  # those that process 0 has started have its folder
             return folder
         return Path(self.heartbeat.share("folder", str(folder)))
 
