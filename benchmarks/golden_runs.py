@@ -47,7 +47,15 @@ def tensors(value: object) -> list[torch.Tensor]:
 
 def digest(source: Path, overrides: list[str], folder: Path) -> str:
     """Train a run, and return the digest of the tensors of its last checkpoint, whatever their names."""
-    command = [sys.executable, str(source / "src/train.py"), *overrides, *LENGTHS, f"hydra.run.dir='{folder}'"]
+    command = [
+        sys.executable,
+        str(source / "src/train.py"),
+        *overrides,
+        *QUIET,
+        "max_iterations=40",
+        "seed=3",
+        f"hydra.run.dir='{folder}'",
+    ]
     environment = {"PYTHONPATH": str(source / "src"), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     newest = max(folder.glob("checkpoints/iteration_*.ckpt"), key=lambda path: int(path.stem.rpartition("_")[2]))
