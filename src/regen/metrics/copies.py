@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import Seen, first_of_equal
 
 RATIO = 1 / 3  # a sample whose nearest neighbour is nearer than this part of the distance to the second is a copy
 CANDIDATES = 8  # nearest neighbours of a coarse image that are compared in full
@@ -59,15 +58,17 @@ class CopySearch:
     scale    the typical distance of other images to their nearest; `calibrate` sets it
     """
 
+    largest_shift = 1  # pixels
+
     def __init__(self, images: Seen, mirror: bool, scale: float = 0.0) -> None:
         self.images, self.mirror, self.scale = images, mirror, scale
-        self.shift = 1 if min(images.shape[1:]) >= SHIFTABLE else 0
+        self.shift = self.largest_shift if min(images.shape[1:]) >= SHIFTABLE else 0
         side = max(images.shape[1:])
         self.grid = COARSE_LARGE if side > LARGE else COARSE
         # Points in the plane lie so close together that the expanded square of float32 would not tell them apart.
         self.dtype = torch.float32 if self.shift else torch.float64
         self.coarse = torch.cat([self._coarse(self._core(self._reduced(batch))) for batch in images.batches()])
-        self.kept = _first_of_equal(self.coarse)
+        self.kept = first_of_equal(self.coarse)
         self.coarse = self.coarse[self.kept]
         squares = self.coarse.square().sum(1, keepdim=True)
         right = torch.cat([-2 * self.coarse, torch.ones_like(squares), squares], 1)
@@ -128,7 +129,7 @@ class CopySearch:
     def _candidates(self, batch: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Coarse distances (B, k), ascending, and indices (B, k) of the nearest images."""
         queries = []
-        for window in self._windows(batch):
+        for window in self._coarse_windows(batch):
             query = self._coarse(window)
             squares = query.square().sum(1, keepdim=True)
             queries.append(torch.cat([query, squares, torch.ones_like(squares)], 1))
@@ -140,9 +141,12 @@ class CopySearch:
         """(B, K) distances of images (B, C, H, W) to the set's images of the indices (B, K), each after the best alignment."""
         unique, places = candidates.flatten().unique(return_inverse=True)
         core = self._core(self._pick(unique)).flatten(1)[places].view(*candidates.shape, -1)
-        windows = torch.stack([window.flatten(1) for window in self._windows(batch)], 1)
-        squares = windows.square().sum(2)[:, :, None] + core.square().sum(2)[:, None]
-        return (squares - 2 * windows @ core.transpose(1, 2)).amin(1).clamp_min(0).sqrt()
+        squares, nearest = core.square().sum(2)[:, None], []
+        for group in self._windows(batch):
+            windows = torch.stack([window.flatten(1) for window in group], 1)
+            products = windows.square().sum(2)[:, :, None] + squares - 2 * windows @ core.transpose(1, 2)
+            nearest.append(products.amin(1))
+        return torch.stack(nearest).amin(0).clamp_min(0).sqrt()
 
     def _pick(self, indices: Tensor) -> Tensor:
         return self._reduced(self.images.at(indices.cpu()).to(self.coarse.device))
@@ -154,16 +158,25 @@ class CopySearch:
             batch = F.adaptive_avg_pool2d(batch, [max(1, round(side * factor)) for side in batch.shape[2:]])
         return batch.to(self.dtype)
 
-    def _windows(self, batch: Tensor) -> list[Tensor]:
+    def _windows(self, batch: Tensor) -> Iterator[list[Tensor]]:
+        """Groups of images, each as large as a core: all alignments of images (B, C, H, W) that are compared in full."""
+        yield self._shifted(batch)
+
+    def _coarse_windows(self, batch: Tensor) -> list[Tensor]:
+        """The alignments of images (B, C, H, W) whose coarse versions are compared."""
+        return self._shifted(batch)
+
+    def _shifted(self, batch: Tensor, step: int = 1) -> list[Tensor]:
         """Views of images (B, C, H, W), each as large as a core: one for each shift and reflection."""
         h, w = (size - 2 * self.shift for size in batch.shape[2:])
-        shifts = range(2 * self.shift + 1)
+        shifts = range(0, 2 * self.shift + 1, step)
         sides = [batch, batch.flip(3)] if self.mirror else [batch]
         return [side[:, :, y : y + h, x : x + w] for side in sides for y in shifts for x in shifts]
 
     def _core(self, batch: Tensor) -> Tensor:
         """Images (B, C, H, W) without the pixels that a shift moves out."""
-        return batch[:, :, 1:-1, 1:-1] if self.shift else batch
+        h, w = batch.shape[2:]
+        return batch[:, :, self.shift : h - self.shift, self.shift : w - self.shift]
 
     def _coarse(self, batch: Tensor) -> Tensor:
         """Images (B, C, H, W) -> averages over a grid (B, C * grid * grid), scaled to distances of whole images."""
@@ -179,15 +192,6 @@ def _smallest_products(queries: list[Tensor], block: Tensor) -> Tensor:
     for query in queries[1:]:
         torch.minimum(smallest, query @ block, out=smallest)
     return smallest
-
-
-def _first_of_equal(rows: Tensor) -> Tensor:
-    """Ascending indices of rows (N, F) without those that repeat an earlier one."""
-    array = np.ascontiguousarray(rows.cpu().numpy())
-    _, first = np.unique(
-        array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1])))[:, 0], return_index=True
-    )
-    return torch.from_numpy(np.sort(first)).to(rows.device)
 
 
 def _parts(images: Seen) -> Iterator[Tensor]:

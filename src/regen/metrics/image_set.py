@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,3 +68,12 @@ class Seen:
     def at(self, indices: Tensor) -> Tensor:
         """(n, C, H, W) in [-1, 1]: the images of the indices (n,)."""
         return self.source[indices] if isinstance(self.source, Tensor) else as_float(self.source[indices][0])
+
+
+def first_of_equal(rows: Tensor) -> Tensor:
+    """Ascending indices of rows (N, F) without those that repeat an earlier one."""
+    array = np.ascontiguousarray(rows.cpu().numpy())
+    _, first = np.unique(
+        array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1])))[:, 0], return_index=True
+    )
+    return torch.from_numpy(np.sort(first)).to(rows.device)

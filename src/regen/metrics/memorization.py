@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from regen.metrics.altered_copies import CopyDetector
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.confidence_intervals import difference
 from regen.metrics.copies import RATIO, CopySearch, Matches
@@ -23,7 +24,8 @@ class Memorization(SampleMetric):
     """Compares every generated image with the whole training set, in pixels; held-out images are the null distribution.
 
         fake/copies        share of generated images that are copies: nearest neighbour ratio d1/d2 < 1/3 after the best
-                           small shift (Yoon et al. 2023); see `CopySearch`
+                           alignment (Yoon et al. 2023), those of other brightness, contrast or scale or shifted by
+                           two pixels included; see `CopyDetector`
         real/copies        the same share of held-out images
         gap/copies         (fake - real) / (1 - real), the share of copies beyond that of held-out images, with a 95 %
                            interval gap/copies_low to gap/copies_high (Newcombe 1998);
@@ -125,7 +127,7 @@ class _Null:
 
     def __init__(self, training: Seen, held_out: Seen, mirror: bool) -> None:
         self.training = training
-        self.search, self.others = CopySearch(training, mirror), CopySearch(held_out, mirror)
+        self.search, self.others = CopyDetector(training, mirror), CopySearch(held_out, mirror)
         self.to_nearest = self.search.coarse.new_full((len(training),), torch.nan)
         self.matches = self.search.calibrate(held_out)
         self.rows = self.rows_of(held_out, self.matches)

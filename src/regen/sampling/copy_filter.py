@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from regen.data.images import Images
 from regen.data.window import FULL_8, Window, to_unit
-from regen.metrics.copies import CopySearch
+from regen.metrics.altered_copies import CopyDetector
 from regen.metrics.image_set import Seen
 
 
@@ -14,7 +14,7 @@ class CopyFilter:
     """Callable with images (B, H, W, C) as they are written, it returns the first that are not copies of training images.
 
     A copy is nearer to its nearest training image than a third of the distance to the second nearest picture; see
-    `CopySearch`. With colour images and `data.mirror`, mirrored copies are copies, too.
+    `CopyDetector`. With colour images and `data.mirror`, mirrored copies are copies, too.
 
     window          the values that are -1 and 1
     seen, refused   images looked at so far, and those of them that were copies
@@ -23,7 +23,7 @@ class CopyFilter:
     def __init__(self, data: Images, device: torch.device | str, window: Window = FULL_8) -> None:
         self.device, self.window, self.seen, self.refused = device, window, 0, 0
         train, held_out = (Seen(part, nn.Identity(), device) for part in (data.train, data.validation))
-        self.search = CopySearch(train, mirror=data.has_mirrored_copies)
+        self.search = CopyDetector(train, mirror=data.has_mirrored_copies)
         self.search.calibrate(held_out)
 
     def __call__(self, rows: np.ndarray, most: int) -> np.ndarray:
