@@ -32,25 +32,31 @@ python src/regularizers.py r1                 # all about one
 """
 
 
-def table(chosen: list[Passport], papers: Mapping[str, str]) -> str:
-    """A table in Markdown, whose names link to the pages."""
-    lines = ["| `regularizer=` | formula | source | default | extra passes |", "|---|---|---|---|---|"]
-    where = None
+def tables(chosen: list[Passport], papers: Mapping[str, str]) -> str:
+    """A table in Markdown for each place, whose names link to the pages."""
+    lines, where = [], None
     for one in chosen:
         if one.where != where:
             where = one.where
-            lines.append(f"| **{where}** | | | | |")
+            heading = f"## {where[0].upper()}{where[1:]}"
+            lines += [
+                "",
+                heading,
+                "",
+                "| `regularizer=` | formula | source | default | extra passes |",
+                "|---|---|---|---|---|",
+            ]
         name, source = f"[`{one.name}`](regularizers/{one.name}.md)", linked(_brief(one.words.source), papers)
         cells = [name, one.words.formula, source, f"`{one.defaults}`", one.cost]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines[1:])
 
 
 def index(chosen: list[Passport], papers: Mapping[str, str]) -> str:
-    """The page with the table, in Markdown; the site's navigation has the pages in its order."""
+    """The page with the tables, in Markdown; the site's navigation has the pages in its order."""
     names = "\n".join(f"regularizers/{one.name}" for one in chosen)
     tree = f"```{{toctree}}\n:hidden:\n\n{names}\n```"
-    return "\n".join([INTRODUCTION, table(chosen, papers), "", tree, ""])
+    return "\n".join([INTRODUCTION, tables(chosen, papers), "", tree, ""])
 
 
 def page(one: Passport, papers: Mapping[str, str], use: str) -> str:
