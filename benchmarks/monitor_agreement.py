@@ -1,9 +1,10 @@
-"""Agreement of the monitors with a classifier that takes no part in them: python benchmarks/monitor_agreement.py RUN [RUN ...]
+"""Agreement of the monitors with classifiers that take no part in them: python benchmarks/monitor_agreement.py RUN [RUN ...]
 
-For every run (a folder of outputs/) of one data set, images of its newest checkpoint are compared with the validation images
-in features of a larger classifier, which is trained here on the labels of the training images. Prints the distances in its
-features next to the run's own figures, and Spearman's rank correlation with each of them. --labels takes class folders of the
-same kind of images, for runs that were judged without labels; without runs, these photographs themselves are degraded.
+For every run (a folder of outputs/) of one data set, images of its newest checkpoint are compared with real images in features
+of two larger classifiers, which are trained here on the labels of the training images. Prints the distances in their features
+next to the run's own figures, Spearman's rank correlations with bootstrap intervals, and what limits them: the agreement of the
+classifiers with each other, and of a figure with itself when it is measured again. --labels takes class folders of the same
+kind of images, for runs that were judged without labels; without runs, these photographs themselves are degraded.
 """
 
 import argparse
@@ -26,6 +27,9 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument(
         "--samples", type=int, default=2000, metavar="N", help="generated images of each run (default: 2000)"
     )
+    parser.add_argument(
+        "--shown", type=int, default=60_000, metavar="N", help="images of a classifier's training (default: 60000)"
+    )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of torch (default: 2)")
     asked = parser.parse_args(given)
     with loading():
@@ -37,8 +41,8 @@ def main(given: list[str] | None = None) -> int:
         parser.error(
             "type folders of runs, or --labels FOLDER for photographs that are worse than real ones to known extents"
         )
-    measured = asked.runs and agreement.measure(asked.runs, asked.labels, asked.samples)
-    print(agreement.report(measured or agreement.measure_photographs(asked.labels)))
+    measured = asked.runs and agreement.measure(asked.runs, asked.labels, asked.samples, asked.shown)
+    print(agreement.report(measured or agreement.measure_photographs(asked.labels, asked.shown)))
     return 0
 
 

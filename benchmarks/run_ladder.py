@@ -21,6 +21,10 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="one of each kind of set, on digits and the grid")
     parser.add_argument("--fld", action="store_true", help="compare FLD as a monitor, too: slow")
     parser.add_argument(
+        "--only", default="", metavar="NAME", help="data sets whose name in the table begins so, like 'photos, 350'"
+    )
+    parser.add_argument("--samples", type=int, default=2000, metavar="N", help="images in a set (default: 2000)")
+    parser.add_argument(
         "--draws", type=int, metavar="N", help="only 0 and 15 %% copies of digits, N times: how often each is said"
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of torch (default: 2)")
@@ -38,9 +42,9 @@ def main(given: list[str] | None = None) -> int:
         print(table.draws(climb.repeated_draws(cache, asked.draws)))
         return 0
     cells = []
-    for cell in climb.climb(
-        table.chosen_rungs(asked.mnist, asked.photos, asked.short), cache, short=asked.short, with_fld=asked.fld
-    ):
+    rungs = table.chosen_rungs(asked.mnist, asked.photos, asked.short)
+    rungs = (rung for rung in rungs if rung.name.startswith(asked.only))
+    for cell in climb.climb(rungs, cache, asked.samples, short=asked.short, with_fld=asked.fld):
         print(table.line(cell), flush=True)
         cells.append(cell)
     print(table.summary(cells))

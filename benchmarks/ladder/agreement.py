@@ -45,47 +45,50 @@ class Agreement:
     distances: dict[str, float]
 
 
-def measure(runs: Sequence[str], labels: str | None, samples: int) -> list[Agreement]:
+def measure(runs: Sequence[str], labels: str | None, samples: int, shown: int) -> list[Agreement]:
     """Train classifiers on the data set of the first run, or on the class folders, and compare every run with them.
 
     Real images are the validation images of the runs, or with class folders their test images, which are more.
     """
     opened = [open_run(Path(run)) for run in runs]
     train, test = _labelled(opened[0].data.full_train, opened[0].data.test, labels, opened[0].shape)
-    nets = train_classifiers(train, test)
+    nets = train_classifiers(train, test, shown)
     held_out = test if labels else opened[0].data.validation
-    real = held_out[torch.arange(min(MOST_REAL, len(held_out)))][0]
+    real = _features(nets, held_out[torch.arange(min(MOST_REAL, len(held_out)))][0])
     found = []
     for run in opened:
         images = torch.cat(
             [run.model.sample(i, min(AT_A_TIME, samples - i)).cpu() for i in range(0, samples, AT_A_TIME)]
         )
         figures = read_history(run.folder.metrics, [run.cfg.monitor])[-1]
-        found.append(Agreement(run.folder.path.name, figures, _distances(nets, images, real)))
+        found.append(Agreement(run.folder.path.name, figures, _distances(_features(nets, images), real)))
     return found
 
 
-def measure_photographs(labels: str) -> list[Agreement]:
+def measure_photographs(labels: str, shown: int) -> list[Agreement]:
     """The same of photographs that are worse than real ones to known extents, judged without their labels."""
     rung = photos(labels, max(PHOTOS))
     train, test = _labelled(rung.data.full_train, rung.data.test, labels, rung.data.shape)
-    nets = train_classifiers(train, test)
-    sets = degraded(rung.data, rung.unseen, SETS_OF)
+    nets = train_classifiers(train, test, shown)
+    real, sets = _features(nets, rung.data.validation.images), degraded(rung.data, rung.unseen, SETS_OF)
     metrics = {"kernel": KernelDistance(), "memorization": Memorization()}
     evaluator = Evaluator(rung.data, metrics, Auto().for_data(rung.data), ROOT / "outputs/features", samples=SETS_OF)
     found = []
     for name, images in sets.items():
         figures = evaluator(GivenImages(Split(images), torch.device("cpu")))
-        found.append(Agreement(name, figures, _distances(nets, images, rung.data.validation.images)))
+        found.append(Agreement(name, figures, _distances(_features(nets, images), real)))
     return found
 
 
-def _distances(nets: Sequence[Classifier], fake: Tensor, real: Tensor) -> dict[str, float]:
+def _features(nets: Sequence[Classifier], images: Tensor) -> list[Tensor]:
+    return [features_of(net, images) for net in nets]
+
+
+def _distances(fake: Sequence[Tensor], real: Sequence[Tensor]) -> dict[str, float]:
+    """fd and kd of features (N, 128) of each classifier."""
     distances = {}
-    for net, number in zip(nets, ("", "2"), strict=True):
-        rows = [features_of(net, images) for images in (fake, real)]
-        distances[f"fd{number}"] = frechet_distance(*rows)
-        distances[f"kd{number}"] = kernel_distance(*rows)[0]
+    for number, *rows in zip(("", "2"), fake, real, strict=True):
+        distances |= {f"fd{number}": frechet_distance(*rows), f"kd{number}": kernel_distance(*rows)[0]}
     return distances
 
 

@@ -62,16 +62,19 @@ def _convolution(width: int, wider: int, stride: int = 1) -> nn.Module:
     return nn.Sequential(convolution, nn.BatchNorm2d(wider), nn.ReLU())
 
 
-def train_classifiers(train: Split, test: Split) -> list[Classifier]:
-    """One of each form, trained on the same images in another order; the accuracy on the test images is logged."""
-    return [_trained(train, test, residual) for residual in (True, False)]
+def train_classifiers(train: Split, test: Split, shown: int = IMAGES) -> list[Classifier]:
+    """One of each form, trained on the same images in another order; the accuracy on the test images is logged.
+
+    shown   images that each is shown in training, at most
+    """
+    return [_trained(train, test, residual, shown) for residual in (True, False)]
 
 
-def _trained(train: Split, test: Split, residual: bool) -> Classifier:
+def _trained(train: Split, test: Split, residual: bool, shown: int) -> Classifier:
     classes, purpose = int(train.labels.max()) + 1, ("agreement",) if residual else ("agreement", "second")
     with seeded(*purpose):
         net = Classifier(train.shape[0], classes, residual).to(memory_format=torch.channels_last)
-    steps = min(IMAGES, MOST_PASSES * len(train)) // BATCH
+    steps = min(shown, MOST_PASSES * len(train)) // BATCH
     adam = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=steps)
     passes = -(-steps * BATCH // len(train))

@@ -30,9 +30,10 @@ def line(cell: Cell) -> str:
     figures = cell.figures
     skill = f"{_figure(figures, 'skill'):6.2f} ± {figures.get(_named(figures, 'skill_se'), math.nan):.2f}"
     mark = "right" if cell.is_right else "WRONG"
+    fld = f"  fld {_figure(figures, 'fld'):8.2f}" if _named(figures, "fld") in figures else ""
     return (
         f"{mark}  {cell.rung:14} {cell.truth.name:42} {cell.diagnosis.kind:12} skill {skill}  "
-        f"copies {figures['gap/copies']:6.1%}  generalization {_figure(figures, 'generalization'):6.2f}"
+        f"copies {figures['gap/copies']:6.1%}  generalization {_figure(figures, 'generalization'):6.2f}{fld}"
     )
 
 
