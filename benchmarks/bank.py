@@ -32,7 +32,6 @@ LENGTHS = (0.125, 0.25, 0.5, 1.0)  # of the iterations, at which a GAN of the gr
 MONITOR, OTHERS = "val/generalization", ("val/kd",)
 DIGITS = ("data=digits", "data.subset=200", "network=mlp", "regularizer=r1", "metrics=[kernel,memorization]")
 QUIET = ("logger=csv", "report=false", "trainer.threads=1", "trainer.progress_bar=false")
-IMAGES = 64  # in an iteration
 
 
 def make_grid(strengths: Sequence[float], rounds: int, iterations: int, out: Path) -> Bank:
@@ -72,7 +71,7 @@ def _stored(path: Path, strengths: Sequence[float], lengths: np.ndarray) -> Bank
 def make_digits(strengths: Sequence[float], rounds: int, iterations: int, out: Path) -> Bank:
     """Run src/train.py for each strength and round; the same command again does what is missing."""
     sweep = f"bank_digits_{iterations}"
-    lengths = [f"max_iterations={iterations}", f"evaluate_every={max(1, iterations // 6) * IMAGES}"]
+    lengths = [f"max_iterations={iterations}", f"evaluate_every={max(1, iterations // 6)}"]
     for fold in range(min(FOLDS, rounds)):
         seeds = ",".join(map(str, range(fold, rounds, FOLDS)))
         swept = [f"seed={seeds}", f"lambda_d={','.join(f'{strength:g}' for strength in strengths)}"]

@@ -16,14 +16,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[1]
-LENGTHS = [
-    "max_iterations=40",
-    "evaluate_every=100000000",
-    "report=false",
-    "logger=csv",
-    "trainer.progress_bar=false",
-    "seed=3",
-]
+QUIET = ["evaluate_every=100000000", "report=false", "logger=csv", "trainer.progress_bar=false"]
 RUNS = {
     "none": ["regularizer=none"],
     "l2": ["regularizer=l2", "lambda_g=0.1"],

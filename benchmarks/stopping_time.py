@@ -86,14 +86,14 @@ def train(seed: int, asked: argparse.Namespace) -> Iterator[Row]:
     model = make_model(cfg, data)
     evaluators = [evaluator(cfg, data, model, split, asked.samples) for split in ("val", "test")]
     model.prepare(model.configure_optimizers())
-    every = asked.iterations // asked.evaluations
-    stream = Stream(len(data.train), data.batch_size, model.d_steps, model.seed)
-    chunks = Chunks(data.train, stream, 0, asked.iterations, (every,))
+    interval = asked.iterations // asked.evaluations
+    stream = Stream(len(data.train), data.batch_size, model.n_critic, model.seed)
+    chunks = Chunks(data.train, stream, 0, asked.iterations, (interval,))
     chunks.k = 50
     for chunk in chunks:
         model.training_step(chunk)
         model.record.clear()
-        if model.iteration % every == 0:
+        if model.iteration % interval == 0:
             yield from evaluate(model, cfg.model.ema_decay, evaluators, seed)
             print(f"\rseed {seed}: iteration {model.iteration:,}", end="", file=sys.stderr, flush=True)
 

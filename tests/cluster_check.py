@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 RUN = "data=ring network=mlp metrics=[frechet] monitor=val/fd evaluation_samples=100 report=false logger=csv"
 RUN += " trainer.progress_bar=false log_every=5"
 SLURM = "hydra/launcher=slurm hydra.launcher.gpus_per_node=0 hydra.launcher.cpus_per_task=1 hydra.launcher.mem_gb=2"
-SHORT = "max_iterations=20 save_every=10 evaluate_every=640"
+SHORT = "max_iterations=20 save_every=10 evaluate_every=10"
 
 
 class Skipped(Exception):

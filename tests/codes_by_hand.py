@@ -15,7 +15,7 @@ def step_of(mean: Tensor, logvar: Tensor, number: int = 0, **options) -> VAEStep
         generator=torch.nn.Identity(),
         encoder=lambda real: torch.cat([mean, logvar], dim=1),
         real=torch.zeros(len(mean), 1, 1, 1, dtype=torch.float64),
-        z_size=mean.shape[1],
+        latent_dim=mean.shape[1],
         rng=lambda purpose: Draws("codes", number, purpose),
         **options,
     )

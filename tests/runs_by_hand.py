@@ -19,7 +19,7 @@ from regen.utils.project import ROOT
 def composed(model: str = "gan") -> str:
     """The configuration of a small run, without interpolations."""
     register_resolvers()
-    small = [f"model={model}", "network=mlp", "data.image_size=8", "model.z_size=8", "logger=csv"]
+    small = [f"model={model}", "network=mlp", "data.image_size=8", "model.latent_dim=8", "logger=csv"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return OmegaConf.to_yaml(compose("train", small), resolve=True)
 
@@ -36,7 +36,7 @@ def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, **optio
     folder.checkpoints.mkdir(parents=True)
     folder.config.write_text(OmegaConf.to_yaml(cfg))
     for _ in range(iterations):
-        model.iterate(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(model.d_steps, 4, *shape))
+        model.iterate(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(model.n_critic, 4, *shape))
         save(path, model)
     return model.eval()
 

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-SHORT = ("model=vae", "data.subset=70", "max_iterations=8", "log_every=1", "evaluate_every=9999999", "share_every=99")
+SHORT = (
+    "model=vae",
+    "data.subset=70",
+    "max_iterations=8",
+    "log_every=1",
+    "evaluate_every=9999999",
+    "grad_ratio_every=99",
+)
 
 
 def column(folder: Path, name: str) -> list[float]:

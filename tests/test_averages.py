@@ -15,7 +15,7 @@ from regen.errors import ConfigError
 RUN = (
     "data.subset=100",
     "data.batch_size=16",
-    "evaluate_every=160",
+    "evaluate_every=10",
     "metrics=[kernel,memorization,scores]",
     "max_iterations=20",
 )
@@ -57,7 +57,7 @@ def test_a_resumed_run_has_the_averages_of_the_uninterrupted_one(train, whole):
 
 
 def test_a_regularized_autoencoder_fits_its_prior_to_each_average_and_keeps_that_of_its_own(train):
-    rae = ("model=rae", "model.z_size=4", "data.subset=100", "data.batch_size=16", "max_iterations=8")
+    rae = ("model=rae", "model.latent_dim=4", "data.subset=100", "data.batch_size=16", "max_iterations=8")
     rae += ("metrics=[kernel,memorization]",)
     several = train(*rae, "model.ema_decays=[0.5]", folder="several")
     own, other = train(*rae, folder="own"), train(*rae, "model.ema_decay=0.5", folder="other")

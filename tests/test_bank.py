@@ -44,7 +44,7 @@ def train_alone(data: Mixture, strength: float, seed: int, iterations: int) -> G
     adam = functools.partial(torch.optim.Adam, lr=SETUP.lr, betas=(0.5, 0.999))
     generator, discriminator = SETUP.networks(data.shape, seed)
     objective = Objective(Nonsaturating(), {"r1": R1(lambda_d=strength)})
-    gan = GAN(generator, discriminator, objective, adam, adam, z_size=SETUP.z_size, seed=seed)
+    gan = GAN(generator, discriminator, objective, adam, adam, latent_dim=SETUP.latent_dim, seed=seed)
     gan.prepare(gan.configure_optimizers())
     stream = Stream(len(data.train), SETUP.batch, 1, seed)
     for i in range(iterations):

@@ -51,7 +51,9 @@ def test_training_ends_with_the_weights_of_the_bare_loop_bit_for_bit(
     end(bare)
     assert not any(torch.equal(a, b) for a, b in zip(start, training_speed.weights(bare_model), strict=True))
     for k in (1, 8):
-        regen, model = training_speed.regen_loop("regen", [*overrides, *quiet, f"chunk={k}"], Gate(16), tmp_path)
+        regen, model = training_speed.regen_loop(
+            "regen", [*overrides, *quiet, f"iterations_per_call={k}"], Gate(16), tmp_path
+        )
         end(regen)
         assert model.iteration == 16
         assert training_speed.same(training_speed.weights(bare_model), training_speed.weights(model)), k

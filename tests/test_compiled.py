@@ -65,7 +65,7 @@ def compiled(regularizers, backend, slopes=None) -> GAN:
         torch.compile(nets.discriminator, backend=backend),
         Objective(Nonsaturating(), regularizers),
     )
-    gan = GAN(nets.generator, discriminator, objective, adam, adam, z_size=8, slopes=slopes)
+    gan = GAN(nets.generator, discriminator, objective, adam, adam, latent_dim=8, slopes=slopes)
     gan.prepare(gan.configure_optimizers())
     return gan
 

@@ -169,7 +169,7 @@ def test_a_forbidden_combination_says_why():
 
 
 def test_a_lazy_penalty_weighs_what_it_weighs_on_average():
-    assert same(eigenvalues(R1(lambda_d=1.0, every=16), iteration=7), damped(1.0))
+    assert same(eigenvalues(R1(lambda_d=1.0, interval=16), iteration=7), damped(1.0))
 
 
 @pytest.mark.parametrize(

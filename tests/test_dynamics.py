@@ -26,20 +26,20 @@ def composed(*overrides: str):
         return compose("train", list(overrides))
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("dynamics/*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONF.glob("recipe/*.yaml")), ids=lambda path: path.stem)
 def test_each_option_says_what_the_model_becomes(path):
-    cfg, own = composed(f"dynamics={path.stem}"), OmegaConf.load(path)
+    cfg, own = composed(f"recipe={path.stem}"), OmegaConf.load(path)
     validate.check(cfg)
     assert OmegaConf.merge(cfg.model, own) == cfg.model
     assert (cfg.model == composed().model) is (path.stem == "none")
 
 
 def test_a_list_of_two_composes():
-    cfg = composed("dynamics=[two_time_scales,top_k]")
+    cfg = composed("recipe=[two_time_scales,top_k]")
     validate.check(cfg)
     assert (cfg.model.optimizer_g.lr, cfg.model.optimizer_d.lr) == (1e-4, 4e-4)
-    assert cfg.model.top_k._target_.endswith("Linear") and cfg.model.d_steps == 1
-    assert composed("dynamics=five_d_steps", "model.d_steps=2").model.d_steps == 2
+    assert cfg.model.top_k._target_.endswith("Linear") and cfg.model.n_critic == 1
+    assert composed("recipe=five_d_steps", "model.n_critic=2").model.n_critic == 2
 
 
 def best(gan, k: int) -> float:

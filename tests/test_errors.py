@@ -81,8 +81,8 @@ STRENGTHS = {
     "lambda_d=1": r"lambda_d=1: no chosen regularizer has that strength \(regularizer=none\)\. Type regularizer=l2",
     "regularizer=[l1,l2] lambda_g=1": r"Type regularizer\.l1\.lambda_g=1 or regularizer\.l2\.lambda_g=1",
     "regularizer=r1 +regularizer.r1.lambda_g=1": r"R1 has no penalty on G's loss: leave out lambda_g=1",
-    "regularizer=r1 regularizer.r1.every=0": r"every must be an integer >= 1, got 0",
-    "regularizer=r1 regularizer.r1.every=1.5": r"regularizer\.r1\.every must be an integer, got 1\.5",
+    "regularizer=r1 regularizer.r1.interval=0": r"interval must be an integer >= 1, got 0",
+    "regularizer=r1 regularizer.r1.interval=1.5": r"regularizer\.r1\.interval must be an integer, got 1\.5",
     "regularizer=l2 regularizer.l2.reduce=max": r"reduce must be one of mean, sum, got 'max'",
     "regularizer=weight_clipping regularizer.weight_clipping.limit=abc": r"weight_clipping\.limit must be a number, got 'abc'",
     "regularizer=weight_clipping regularizer.weight_clipping.limit=0": r"limit must be a finite number > 0, got 0",
@@ -98,10 +98,10 @@ NETS = {
     "regularizer=[packing,r1]": r"r1 cannot be combined with Packing, and here is regularizer packing",
     "regularizer=packing data.batch_size=63": r"Packing: m=2 must divide the batch, got 63 images",
     "regularizer=label_smoothing loss=hinge": r"other losses than Minimax and its kin, and here is loss Hinge: .* Type loss=",
-    "regularizer=r1 slope=finite_differences": r"smooth discriminator, .* layers\.1 is a LeakyReLU.* Type slope=",
-    "dynamics=top_k loss=relativistic": r"model\.top_k lets G learn .* type another loss, or model\.top_k=1",
+    "regularizer=r1 gradient_method=finite_differences": r"smooth discriminator, .*layers\.1 is a LeakyReLU.* gradient_method=",
+    "recipe=top_k loss=relativistic": r"model\.top_k lets G learn .* type another loss, or model\.top_k=1",
     "regularizer=r1 regularizer.r1.relative=-1": r"R1: relative must be a finite number > 0 or null, got -1",
-    "regularizer=r1 regularizer.r1.every=2.5": r"regularizer\.r1\.every must be an integer, got 2\.5",
+    "regularizer=r1 regularizer.r1.interval=2.5": r"regularizer\.r1\.interval must be an integer, got 2\.5",
     "network=dcgan data.image_size=12": r"^network=dcgan makes images of 16 to 256 .* Type data\.image_size=32, or network=mlp",
     "network=dcgan data.image_size=257": r"^network=dcgan makes images of 16 to 256 .* 1 x 257 x 257",
     "network=resnet data.image_size=7": r"^network=resnet makes images of 8 to 256 .* 1 x 7 x 7",
@@ -141,15 +141,15 @@ TRAINING = {
     "log_every=0": r"log_every must be at least 1, got 0",
     "save_every=0": r"save_every must be at least 1, got 0",
     "evaluate_every=0": r"evaluate_every must be at least 1, got 0",
-    "chunk=0": r"chunk must be at least 1, got 0",
+    "iterations_per_call=0": r"chunk must be at least 1, got 0",
     "seed=abc": r"seed: Value 'abc' .* could not be converted to Integer",
-    "model.d_steps=0": r"model\.d_steps must be at least 1, got 0",
-    "model.d_steps=1.5": r"model\.d_steps: Value '1\.5' .* could not be converted to Integer",
+    "model.n_critic=0": r"model\.n_critic must be at least 1, got 0",
+    "model.n_critic=1.5": r"model\.n_critic: Value '1\.5' .* could not be converted to Integer",
     "model.order=[g]": r"model\.order must be \[d,g\] or \[g,d\], got \[g\]",
     "model.order=dg": r"model\.order",
-    "model.reuse_fake=true model.d_steps=2": r"it needs model\.d_steps=1 and model\.order=\[d,g\], got 2",
+    "model.reuse_fake=true model.n_critic=2": r"it needs model\.n_critic=1 and model\.order=\[d,g\], got 2",
     "model.ema_decay=1.5": r"model\.ema_decay must be in \[0, 1\), got 1\.5",
-    "model.z_size=0": r"model\.z_size must be at least 1, got 0",
+    "model.latent_dim=0": r"model\.latent_dim must be at least 1, got 0",
     "model.optimizer_g.lr=-1": r"model\.optimizer_g.*-1",
     "model.optimizer_d.lr=nan": r"model\.optimizer_d.*nan",
     "model.optimizer_g.lr=inf": r"model\.optimizer_g\.lr.*inf",
@@ -214,7 +214,7 @@ def _data(config: str) -> Images:
 
 def prepare(*overrides: str) -> None:
     """All that train.py does before it trains, on a configuration that is composed once for the same choices."""
-    groups = "(regularizer|network|data|trainer|loss|slope|dynamics)="
+    groups = "(regularizer|network|data|trainer|loss|gradient_method|recipe)="
     choices = [override for override in overrides if re.match(groups, override)]
     values = [override for override in overrides if override not in choices]
     cfg = _composed(*choices).copy()

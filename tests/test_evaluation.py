@@ -30,7 +30,7 @@ def test_better_is_lower_or_higher_as_the_figure_has_it_and_never_what_is_not_fi
 
 def test_a_run_stops_after_as_many_evaluations_in_vain_as_patience_allows(train) -> None:
     still = ["model.optimizer_g.lr=0", "model.optimizer_d.lr=0", "model.ema_decay=0"]
-    run = train(*still, "max_iterations=20", "evaluate_every=256", "data.batch_size=64", "patience=2")
+    run = train(*still, "max_iterations=20", "evaluate_every=4", "data.batch_size=64", "patience=2")
     result = read_json(run / "result.json")
     assert result["status"] == "finished"
     assert result["iteration"] == 12  # evaluated at 4, 8 and 12, and the first was the best
@@ -38,7 +38,7 @@ def test_a_run_stops_after_as_many_evaluations_in_vain_as_patience_allows(train)
 
 
 def test_a_figure_that_is_better_when_higher_chooses_the_best_checkpoint(train) -> None:
-    run = train("max_iterations=12", "evaluate_every=256", "metrics=[density_coverage]", "monitor=val/density")
+    run = train("max_iterations=12", "evaluate_every=4", "metrics=[density_coverage]", "monitor=val/density")
     with open(run / "metrics.csv", newline="") as file:
         rows = [(float(r["val/density"]), int(r["iteration"])) for r in csv.DictReader(file) if r["val/density"]]
     best = read_json(run / "result.json")["best"]

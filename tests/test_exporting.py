@@ -35,7 +35,7 @@ from regen.utils.randomness import generator, seeded
 
 ALL = ("safetensors", "pt2", "onnx")
 NETS = {
-    "mlp": (lambda: mlp.Generator((2, 1, 1), z_size=6, hidden=(16,)), None),
+    "mlp": (lambda: mlp.Generator((2, 1, 1), latent_dim=6, hidden=(16,)), None),
     "dcgan of 28 pixels, weight norm": (lambda: dcgan.Generator((1, 28, 28), 6, width=4), WeightNorm),
     "dcgan in colour, spectral norm": (lambda: dcgan.Generator((3, 32, 32), 6, width=4), SpectralNorm),
     "resnet, spectral norm": (lambda: resnet.Generator((1, 16, 16), 6, width=4), SpectralNorm),

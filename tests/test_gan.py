@@ -13,14 +13,14 @@ from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
 
 
-def chunk(k: int, first: int = 0, d_steps: int = 1) -> Chunk:
-    pixels = torch.stack([torch.stack([images(number=first + i + 100 * j) for j in range(d_steps)]) for i in range(k)])
+def chunk(k: int, first: int = 0, n_critic: int = 1) -> Chunk:
+    pixels = torch.stack([torch.stack([images(number=first + i + 100 * j) for j in range(n_critic)]) for i in range(k)])
     return Chunk(first, ((pixels + 1) * 127.5).to(torch.uint8), None)
 
 
 def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
-    gan = make_gan(d_steps=3)
-    gan.training_step(chunk(2, d_steps=3))
+    gan = make_gan(n_critic=3)
+    gan.training_step(chunk(2, n_critic=3))
     assert gan.iteration == 2
     assert gan.images_seen == 2 * 3 * 16
     assert len(gan.record.by_name()["d/loss"]) == 6
@@ -115,7 +115,7 @@ def test_the_average_follows_the_net_buffers_included() -> None:
 
 def test_past_the_start_the_average_takes_as_large_a_step_as_those_that_it_leaves_out() -> None:
     net, each = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    seldom, always = Averaged(net, decay=0.9, every=4), Averaged(net, decay=0.9)
+    seldom, always = Averaged(net, decay=0.9, interval=4), Averaged(net, decay=0.9)
     for average in (seldom, always):
         average.follow(each)
         with torch.no_grad():
@@ -153,8 +153,8 @@ def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
     ("options", "words"),
     [
         ({"order": ["g"]}, r"order must be \[d,g\] or \[g,d\], got \[g\]"),
-        ({"d_steps": 0}, "d_steps must be an integer >= 1, got 0"),
-        ({"reuse_fake": True, "d_steps": 2}, "needs model.d_steps=1"),
+        ({"n_critic": 0}, "n_critic must be an integer >= 1, got 0"),
+        ({"reuse_fake": True, "n_critic": 2}, "needs model.n_critic=1"),
         ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\), got 1.5"),
     ],
 )

@@ -31,20 +31,22 @@ def test_mlp_is_the_articles_pair_by_default():
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 5, 7), (2, 1, 1)])
 def test_mlp_makes_any_shape(shape):
-    made = mlp.Generator(shape, z_size=6, hidden=(9,))(torch.randn(4, 6, generator=torch.Generator().manual_seed(0)))
+    made = mlp.Generator(shape, latent_dim=6, hidden=(9,))(
+        torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    )
     assert made.shape == (4, *shape) and made.abs().max() <= 1
     assert mlp.Discriminator(shape, hidden=(9,))(made).shape == (4,)
-    assert mlp.Encoder(shape, z_size=6, hidden=(9,))(made).shape == (4, 12)
+    assert mlp.Encoder(shape, latent_dim=6, hidden=(9,))(made).shape == (4, 12)
 
 
 @pytest.mark.parametrize(("nets", "size"), CONVOLUTIONAL)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_convolutional_network_makes_every_size_that_it_promises(nets, size, channels):
     shape = (channels, size, size)
-    made = nets.Generator(shape, z_size=5, width=2)(torch.zeros(2, 5))
+    made = nets.Generator(shape, latent_dim=5, width=2)(torch.zeros(2, 5))
     assert made.shape == (2, *shape) and made.abs().max() <= 1
     assert nets.Discriminator(shape, width=2)(made).shape == (2,)
-    assert nets.Encoder(shape, z_size=5, width=2)(made).shape == (2, 10)
+    assert nets.Encoder(shape, latent_dim=5, width=2)(made).shape == (2, 10)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (16, 32), (33, 256), (20, 17)])
@@ -52,10 +54,10 @@ def test_a_convolutional_network_makes_every_size_that_it_promises(nets, size, c
 @pytest.mark.parametrize("nets", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 def test_networks_make_images_of_any_sides_and_channels(nets, channels, size):
     shape, small = (channels, *size), {"hidden": (3,)} if nets is mlp else {"width": 2}
-    made = nets.Generator(shape, z_size=5, **small)(torch.zeros(2, 5))
+    made = nets.Generator(shape, latent_dim=5, **small)(torch.zeros(2, 5))
     assert made.shape == (2, *shape) and made.abs().max() <= 1
     assert nets.Discriminator(shape, **small)(made).shape == (2,)
-    assert nets.Encoder(shape, z_size=5, **small)(made).shape == (2, 10)
+    assert nets.Encoder(shape, latent_dim=5, **small)(made).shape == (2, 10)
 
 
 def test_maps_of_sizes_that_were_always_possible_are_what_they_were():
@@ -120,7 +122,7 @@ def test_a_score_is_its_own_images_alone(nets):
 
 @every_network
 def test_an_encoder_is_the_discriminator_up_to_its_last_layer(nets):
-    discriminator, encoder = nets.Discriminator((1, 16, 16)), nets.Encoder((1, 16, 16), z_size=7)
+    discriminator, encoder = nets.Discriminator((1, 16, 16)), nets.Encoder((1, 16, 16), latent_dim=7)
     ours = [parameter.shape for parameter in encoder.parameters()]
     theirs = [parameter.shape for parameter in discriminator.parameters()]
     assert ours[:-2] == theirs[:-2] and ours[-2][0] == ours[-1][0] == 14
@@ -131,7 +133,7 @@ def test_an_encoder_is_the_discriminator_up_to_its_last_layer(nets):
 @pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch_norm"])
 def test_an_encoders_log_variances_start_near_0_and_its_means_tell_images_apart(nets, batch_norm):
     with seeded(0):
-        encoder = nets.Encoder((1, 16, 16), z_size=7, batch_norm=batch_norm)
+        encoder = nets.Encoder((1, 16, 16), latent_dim=7, batch_norm=batch_norm)
     batch = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     mean, logvar = encoder(batch).chunk(2, dim=1)
     assert mean.shape == logvar.shape == (64, 7) and logvar.abs().max() < 0.05
@@ -141,7 +143,7 @@ def test_an_encoders_log_variances_start_near_0_and_its_means_tell_images_apart(
 @every_network
 def test_an_encoder_learns_the_moments_of_what_it_sees(nets):
     with seeded(0):
-        encoder = nets.Encoder((1, 16, 16), z_size=2)
+        encoder = nets.Encoder((1, 16, 16), latent_dim=2)
     dark, bright = -torch.ones(8, 1, 16, 16), torch.ones(8, 1, 16, 16)
     images, wanted = (
         torch.cat([dark, bright]),
@@ -170,7 +172,7 @@ def test_kernels_of_convolutions_lie_channels_last(nets):
 
 @every_network
 def test_an_encoder_under_weight_norm_starts_as_it_is(nets):
-    encoder = nets.Encoder((1, 16, 16), z_size=3).eval()
+    encoder = nets.Encoder((1, 16, 16), latent_dim=3).eval()
     batch = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     before = encoder(batch)
     WeightNorm(nets=["discriminator"]).attach(nn.Identity(), encoder)
@@ -220,12 +222,15 @@ def test_resnets_weights_start_by_glorots_rule_those_of_branches_times_the_root_
 @every_network
 def test_generator_and_encoder_learn_together_as_a_vae(nets):
     with seeded(0):
-        pair = {"generator": nets.Generator((1, 16, 16), z_size=4), "encoder": nets.Encoder((1, 16, 16), z_size=4)}
+        pair = {
+            "generator": nets.Generator((1, 16, 16), latent_dim=4),
+            "encoder": nets.Encoder((1, 16, 16), latent_dim=4),
+        }
         vae = VAE(
             **pair,
             objective=Objective(Gaussian(), {"kl": KL(lambda_g=1.0)}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
-            z_size=4,
+            latent_dim=4,
         )
     vae.population = 32
     vae.prepare(vae.configure_optimizers())

@@ -57,7 +57,7 @@ def test_a_strength_of_0_does_not_even_compute_the_penalty():
 
 
 def test_every_asks_at_every_kth_update_and_weighs_k_times_as_much():
-    lazy = Seven(lambda_d=0.5, every=4)
+    lazy = Seven(lambda_d=0.5, interval=4)
     assert [lazy.weight(make_step("d", index=i)) for i in range(6)] == [2.0, 0, 0, 0, 2.0, 0]
 
 
@@ -67,7 +67,7 @@ def test_a_strength_may_be_a_schedule():
 
 
 def test_ds_updates_are_counted_through_all_iterations():
-    gan = make_gan(d_steps=3)
+    gan = make_gan(n_critic=3)
     gan.count.iteration = 5
     assert [gan.step("d", draw, images()).index for draw in range(3)] == [15, 16, 17]
     assert gan.step("g", 0, images()).index == 5
@@ -87,8 +87,8 @@ def test_a_strength_for_a_player_without_a_penalty_is_refused():
 
 
 def test_every_below_1_is_refused():
-    with pytest.raises(ConfigError, match="Seven: every must be an integer >= 1, got 0"):
-        Seven(every=0)
+    with pytest.raises(ConfigError, match="Seven: interval must be an integer >= 1, got 0"):
+        Seven(interval=0)
 
 
 def test_augmentations_are_applied_in_the_order_of_the_list():
@@ -128,7 +128,7 @@ def test_after_update_follows_each_players_step():
             self.seen.append((step.player, step.net is step.discriminator))
 
     note = Note()
-    make_gan(regularizers={"note": note}, d_steps=2).iterate(images(16).view(2, 8, 1, 4, 4))
+    make_gan(regularizers={"note": note}, n_critic=2).iterate(images(16).view(2, 8, 1, 4, 4))
     assert note.seen == [("d", True), ("d", True), ("g", False)]
 
 

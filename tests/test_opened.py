@@ -21,7 +21,7 @@ def test_a_run_opens_with_the_weights_of_its_checkpoint_ready_to_be_sampled(tmp_
     opened = open_run(tmp_path / "run")
     assert same(weights(opened.model), weights(model)) and not opened.model.training
     assert (opened.model.iteration, opened.model.images_seen, opened.state["iteration"]) == (1, 4, 1)
-    assert opened.shape == (1, 8, 8) == opened.data.shape and opened.cfg.model.z_size == 8
+    assert opened.shape == (1, 8, 8) == opened.data.shape and opened.cfg.model.latent_dim == 8
     assert torch.equal(opened.model.sample(0, 5), model.sample(0, 5))
 
 

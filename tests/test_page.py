@@ -136,7 +136,7 @@ def make_run(path: Path, model=None, labels: bool = True, net: nn.Module | None 
     node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 0.5, "every": 1}
     folder.config.write_text(OmegaConf.to_yaml({"name": "a <b>bold</b> run", "regularizer": {"r1": node}}))
     folder.metrics.write_text(
-        "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/share,val/fd,gap/copies,gap/copies_low,gap/copies_high\n"
+        "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/grad_ratio,val/fd,gap/copies,gap/copies_low,gap/copies_high\n"
         "10,640,1.4,0.7,0.1,0.0002,5,0,-0.1,0.1\n20,1280,nan,0.6,0.2,0.0001,4.567,0.0553,-0.0041,0.1037\n"
     )
     for seen in (640, 1280):

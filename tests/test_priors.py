@@ -122,7 +122,7 @@ def test_a_setting_that_makes_no_sense_is_refused(setting):
 
 def mixed(**options):
     """A VAE after three iterations, its prior a mixture."""
-    vae = make_vae(prior=lambda z_size: Mixture(z_size, components=4, images=60), **options)
+    vae = make_vae(prior=lambda latent_dim: Mixture(latent_dim, components=4, images=60), **options)
     for number in range(3):
         vae.iterate(images(number=number)[None])
     return vae
@@ -200,8 +200,8 @@ RAE = ("model=vae", "prior=mixture", "regularizer=[code_l2,generator_slope]", "d
 
 
 def test_a_run_with_it_goes_on_bit_for_bit_and_opens_as_it_was(train):
-    whole = train(*RAE, "evaluate_every=128", "max_iterations=12", folder="whole")
-    part = train(*RAE, "evaluate_every=128", "max_iterations=5", folder="part")
+    whole = train(*RAE, "evaluate_every=8", "max_iterations=12", folder="whole")
+    part = train(*RAE, "evaluate_every=8", "max_iterations=5", folder="part")
     train(f"resume={part}", "max_iterations=12", smoke=False)
     assert_same_run(whole, part, last=12)
     opened, z = open_run(whole), Latents(17, 0, "samples")(0, 5)
@@ -221,7 +221,7 @@ def opened_with_mixture(folder: Path) -> Opened:
 
 def test_its_sampler_leaves_in_every_format_as_a_map_from_latents_to_images(tmp_path):
     opened = opened_with_mixture(tmp_path / "run")
-    taken = Taken(opened.sampler(), opened.whole(), opened.model.prior.z_size, seed=0)
+    taken = Taken(opened.sampler(), opened.whole(), opened.model.prior.latent_dim, seed=0)
     for one in chosen(("safetensors", "pt2", "onnx")):
         path = tmp_path / one.file
         with quiet():

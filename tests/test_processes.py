@@ -34,7 +34,7 @@ def gan():
         "noise": InstanceNoise(),
         "diffaugment": DiffAugment(),
     }
-    return make_gan(regularizers=regularizers, loss=Relativistic(), d_steps=2)
+    return make_gan(regularizers=regularizers, loss=Relativistic(), n_critic=2)
 
 
 def one_of_two(rank: int, folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(
     one = train(*run, "data.batch_size=32", folder="one")
     two = tmp_path / "two"
     choice = [option for option in (*SMOKE, *run) if not option.startswith("trainer")]
-    lengths = ["log_every=5", "evaluate_every=640", "evaluation_samples=100", "trainer.progress_bar=false"]
+    lengths = ["log_every=5", "evaluate_every=10", "evaluation_samples=100", "trainer.progress_bar=false"]
     command = ["trainer=ddp_cpu", *choice, *lengths, "data.batch_size=16", f"hydra.run.dir={two}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(

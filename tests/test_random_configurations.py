@@ -34,11 +34,11 @@ LOSSES = {
 LOSSES["rae"] = LOSSES["vae"]
 NUMBERS = {
     "data.batch_size": (1, 2, 3, 16),
-    "model.z_size": (1, 2, 7),
-    "model.d_steps": (1, 2, 3),
-    "model.ema_every": (1, 4),
+    "model.latent_dim": (1, 2, 7),
+    "model.n_critic": (1, 2, 3),
+    "model.ema_interval": (1, 4),
     "model.top_k": (1.0, 0.5),
-    "share_every": (1, 2),
+    "grad_ratio_every": (1, 2),
     "seed": (0, 1, 12345),
 }
 
@@ -59,9 +59,11 @@ def commands(draw: st.DrawFn) -> list[str]:
     if draw(st.integers(0, 4)) == 0:
         typed.append(f"lambda_{draw(st.sampled_from('gd'))}={draw(st.sampled_from((0, 0.1, 10, 1e6)))}")
     if draw(st.integers(0, 4)) == 0:
-        typed.append(f"slope={draw(st.sampled_from(sorted(path.stem for path in CONF.glob('slope/*.yaml'))))}")
+        typed.append(
+            f"gradient_method={draw(st.sampled_from(sorted(path.stem for path in CONF.glob('gradient_method/*.yaml'))))}"
+        )
     if draw(st.integers(0, 4)) == 0:
-        typed.append(f"dynamics=[{draw(st.sampled_from(sorted(path.stem for path in CONF.glob('dynamics/*.yaml'))))}]")
+        typed.append(f"recipe=[{draw(st.sampled_from(sorted(path.stem for path in CONF.glob('recipe/*.yaml'))))}]")
     return typed
 
 
@@ -78,7 +80,7 @@ def train_two_batches(typed: list[str]) -> str:
         model.prepare(model.configure_optimizers())
     except (ConfigError, HydraException) as error:  # the latter is of unknown keys: the command line names the nearest
         return str(error)
-    stream = Stream(len(data.train), data.batch_size, model.d_steps, cfg.seed)
+    stream = Stream(len(data.train), data.batch_size, model.n_critic, cfg.seed)
     model.training_step(Chunk(0, *data.train[stream.indices(0, 2)]))
     losses = [value for name, value in model.record.means().items() if name.endswith("/data")]
     assert model.iteration == 2

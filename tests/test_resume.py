@@ -17,7 +17,7 @@ from forking import killed_when
 from regen.core import checkpoint
 
 # 100 images in batches of 16: passes end in the middle of iterations 7, 13 and 19
-RUN = ("data.subset=100", "data.batch_size=16", "regularizer=[l2,r1,spectral_norm,diffaugment]", "evaluate_every=128")
+RUN = ("data.subset=100", "data.batch_size=16", "regularizer=[l2,r1,spectral_norm,diffaugment]", "evaluate_every=8")
 LAST = 20
 
 
@@ -137,7 +137,7 @@ def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(short, train, tmp_p
 
 
 def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_more(train) -> None:
-    part = train(*RUN, "evaluate_every=64", "max_iterations=9", "save_every=9")  # evaluated at iterations 4, 8 and 9
+    part = train(*RUN, "evaluate_every=4", "max_iterations=9", "save_every=9")  # evaluated at iterations 4, 8 and 9
     figures = checkpoint.newest(part / "checkpoints")["figures"]
     assert figures["val/fd"] > 0
     train(f"resume={part}", "max_iterations=10", "evaluate_every=999999", smoke=False)
@@ -170,7 +170,15 @@ def test_settings_that_make_another_run_are_refused_by_name(short, train, capsys
 
 def test_what_does_not_make_another_run_may_change(short, train, tmp_path) -> None:
     part = shutil.copytree(short[1], tmp_path / "part")
-    changed = ("log_every=50", "save_every=3", "patience=9", "name=x", "tags=[y]", "chunk=2", "evaluation_samples=50")
+    changed = (
+        "log_every=50",
+        "save_every=3",
+        "patience=9",
+        "name=x",
+        "tags=[y]",
+        "iterations_per_call=2",
+        "evaluation_samples=50",
+    )
     typed = (*changed, "metrics=[frechet]", "monitor=val/fd", "trainer.threads=1", "data.workers=1")
     train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False)
     states = [checkpoint.load(folder / f"checkpoints/iteration_{LAST:09d}.ckpt") for folder in (short[0], part)]

@@ -97,29 +97,29 @@ def observed(controller: Controller, *measured: float, batch: int = 16) -> list[
 
 
 def test_a_controller_rises_above_its_target_and_falls_below_it_by_the_share_of_its_span():
-    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=160, every=1)
+    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=160, interval=1)
     assert observed(held, 1.1, 99.0, 0.9, -5.0, 1.0) == pytest.approx([0.6, 0.7, 0.6, 0.5, 0.5])
 
 
 def test_a_controller_counts_the_images_of_every_process():
-    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=160, every=1)
+    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=160, interval=1)
     held.observe(make_step(world=3), torch.tensor(2.0), 0)
     assert held.value.item() == pytest.approx(0.5 + 3 * 16 / 160)
 
 
 def test_a_controller_stays_between_its_bounds():
-    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=64, every=1, least=0.3, most=0.6)
+    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=64, interval=1, least=0.3, most=0.6)
     assert observed(held, 2.0, 2.0, 0.0, 0.0, 2.0) == pytest.approx([0.6, 0.6, 0.35, 0.3, 0.55])
 
 
 def test_a_controller_moves_at_every_kth_turn_by_the_mean_over_them():
-    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=640, every=4)
+    held = Controller(target=1.0, measure="penalty", start=0.5, span_images=640, interval=4)
     expected = [0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6, 0.5]
     assert observed(held, 0.0, 0.0, 0.0, 4.1, 3.9, 0.0, 0.0, 0.0) == pytest.approx(expected)  # means 1.025, 0.975
 
 
 def test_a_log_controller_moves_tenfold_in_its_span():
-    held = LogController(target=1.0, measure="penalty", start=2.0, span_images=32, every=1, least=0.5, most=100.0)
+    held = LogController(target=1.0, measure="penalty", start=2.0, span_images=32, interval=1, least=0.5, most=100.0)
     root = math.sqrt(10)
     assert observed(held, 2.0, 2.0, 2.0, 2.0, 0.0) == pytest.approx([2 * root, 20, 20 * root, 100, 100 / root])
 
@@ -176,10 +176,10 @@ def test_what_it_has_taken_in_since_its_last_move_is_state_too():
     assert after.value.item() == pytest.approx(0.6)  # the mean is 2, above the target
 
 
-def controlled(every: int = 1):
+def controlled(interval: int = 1):
     """A model with R1 whose strength rises, since R1's value lies above its target."""
-    strength = LogController(1e-6, "penalty", start=2.0, span_images=160, every=1, least=0.1, most=1e3)
-    return make_gan(regularizers={"r1": R1(lambda_d=strength, every=every)})
+    strength = LogController(1e-6, "penalty", start=2.0, span_images=160, interval=1, least=0.1, most=1e3)
+    return make_gan(regularizers={"r1": R1(lambda_d=strength, interval=interval)})
 
 
 def go_on(gan, iterations: int):
@@ -200,7 +200,7 @@ def test_a_controlled_strength_moves_in_training_and_is_recorded_as_it_weighed()
 
 
 def test_of_a_lazy_penalty_it_counts_the_images_between_its_turns_too():
-    gan = go_on(controlled(every=2), 2)
+    gan = go_on(controlled(interval=2), 2)
     assert gan.objective.regularizers["r1"].controllers["d"].value.item() == pytest.approx(2 * 10**0.2, rel=1e-6)
 
 

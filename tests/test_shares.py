@@ -42,9 +42,9 @@ def updated(gan, updates: int = 1) -> dict[str, list[torch.Tensor]]:
     return gan.record.by_name()
 
 
-def with_share_every(share_every: int, **regularizers: Regularizer):
+def with_grad_ratio_every(grad_ratio_every: int, **regularizers: Regularizer):
     gan = make_gan(regularizers=regularizers)
-    gan.objective.share_every = share_every
+    gan.objective.grad_ratio_every = grad_ratio_every
     return gan
 
 
@@ -72,7 +72,7 @@ def test_what_does_not_depend_on_the_parameters_pulls_nothing():
 def test_the_recorded_share_is_the_strength_times_the_ratio_of_the_norms(kind):
     data, penalty = pulls_by_hand(kind(lambda_d=1))
     recorded = updated(make_gan(regularizers={"it": kind(lambda_d=0.3)}))
-    assert recorded["d/it/share"][0].item() == pytest.approx(0.3 * penalty / data, rel=1e-5)
+    assert recorded["d/it/grad_ratio"][0].item() == pytest.approx(0.3 * penalty / data, rel=1e-5)
     assert "d/it/strength" not in recorded  # it is 0.3 throughout
 
 
@@ -82,13 +82,13 @@ def test_of_g_it_is_the_share_of_gs_data_term():
     step = plain.step("g", 0, images())
     data = norm_of(plain.objective.loss.for_g(step), plain.generator)
     expected = 0.3 * norm_of(L2(lambda_g=1).for_g(step), plain.generator) / data
-    assert gan.record.by_name()["g/l2/share"][0].item() == pytest.approx(expected, rel=1e-5)
+    assert gan.record.by_name()["g/l2/grad_ratio"][0].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_shares_are_measured_at_every_kth_update_of_the_penalty():
-    recorded = updated(with_share_every(3, r1=R1(lambda_d=1), lazy=WeightL2(lambda_d=1, every=2)), 8)
-    assert len(recorded["d/r1/share"]) == 3  # updates 0, 3, 6
-    assert len(recorded["d/lazy/share"]) == 4  # its turns 0, 2, 4, 6
+    recorded = updated(with_grad_ratio_every(3, r1=R1(lambda_d=1), lazy=WeightL2(lambda_d=1, interval=2)), 8)
+    assert len(recorded["d/r1/grad_ratio"]) == 3  # updates 0, 3, 6
+    assert len(recorded["d/lazy/grad_ratio"]) == 4  # its turns 0, 2, 4, 6
 
 
 @pytest.mark.parametrize("kind", [R1, L2, WeightL2])
@@ -100,18 +100,20 @@ def test_a_relative_penalty_pulls_with_its_share_of_the_data_terms_norm(kind):
     weighted = total - gan.objective.loss.for_d(step)
     assert norm_of(weighted, gan.discriminator) == pytest.approx(0.1 * data, rel=1e-5)
     assert values["d/it/strength"].item() == pytest.approx(0.1 * data / penalty, rel=1e-5)
-    assert values["d/it/share"].item() == pytest.approx(0.1, rel=1e-6)
+    assert values["d/it/grad_ratio"].item() == pytest.approx(0.1, rel=1e-6)
 
 
 def test_a_lazy_relative_penalty_has_its_share_on_average_over_the_updates():
     data, penalty = pulls_by_hand(WeightL2(lambda_d=1))
-    gan = make_gan(regularizers={"it": WeightL2(lambda_d=1, every=4, relative=0.1)})
+    gan = make_gan(regularizers={"it": WeightL2(lambda_d=1, interval=4, relative=0.1)})
     step = gan.step("d", 0, images())
     total, values = gan.objective(step)
     assert norm_of(total - gan.objective.loss.for_d(step), gan.discriminator) == pytest.approx(0.4 * data, rel=1e-5)
     assert values["d/it/strength"].item() == pytest.approx(0.1 * data / penalty, rel=1e-5)
     recorded = updated(gan, 9)
-    assert len(recorded["d/it/strength"]) == 3 and len(recorded["d/it/share"]) == 2  # turns 0, 4, 8; measured at 0, 8
+    assert (
+        len(recorded["d/it/strength"]) == 3 and len(recorded["d/it/grad_ratio"]) == 2
+    )  # turns 0, 4, 8; measured at 0, 8
 
 
 def test_a_relative_strength_follows_moving_averages_of_the_norms():
@@ -133,9 +135,9 @@ def test_a_penalty_that_pulls_nothing_yet_has_strength_0_and_its_share_once_it_p
     gan = make_gan(regularizers={"it": HistoricalAveraging(lambda_d=1, relative=0.1)})
     recorded = updated(gan, 12)
     strengths = torch.stack(recorded["d/it/strength"])
-    assert not strengths[:10].any() and recorded["d/it/share"][0] == 0
+    assert not strengths[:10].any() and recorded["d/it/grad_ratio"][0] == 0
     assert strengths[10:].isfinite().all() and (strengths[10:] > 0).all()
-    assert 0.05 < recorded["d/it/share"][1] < 0.2
+    assert 0.05 < recorded["d/it/grad_ratio"][1] < 0.2
     assert all(tensor.isfinite().all() for tensor in weights(gan).values())
 
 
@@ -149,14 +151,14 @@ def test_a_penalty_that_pauses_comes_back_with_the_strength_that_it_had():
 
 @pytest.mark.parametrize("relative", [None, 0.1])
 def test_measuring_shares_changes_no_bit_of_training(relative):
-    def trained(share_every: int) -> tuple[dict[str, torch.Tensor], int]:
+    def trained(grad_ratio_every: int) -> tuple[dict[str, torch.Tensor], int]:
         kinds = {"r1": R1(lambda_d=1, relative=relative), "l2": L2(lambda_g=0.1, lambda_d=0.1, relative=relative)}
-        gan = with_share_every(share_every, **kinds)
+        gan = with_grad_ratio_every(grad_ratio_every, **kinds)
         for number in range(12):
             gan.iterate(images(number=number)[None])
         named = weights(gan).items()
         return {name: tensor for name, tensor in named if ".pulls." not in name}, len(
-            gan.record.by_name()["d/r1/share"]
+            gan.record.by_name()["d/r1/grad_ratio"]
         )
 
     (often, many), (seldom, few) = trained(1), trained(10**9)
@@ -165,18 +167,18 @@ def test_measuring_shares_changes_no_bit_of_training(relative):
 
 
 def test_a_penalty_with_a_tiny_strength_is_named_as_inert_and_one_with_a_normal_one_is_not():
-    gan = with_share_every(1, tiny=R1(lambda_d=1e-7), normal=WeightL2(lambda_d=0.1), off=L2(lambda_d=0.0))
+    gan = with_grad_ratio_every(1, tiny=R1(lambda_d=1e-7), normal=WeightL2(lambda_d=0.1), off=L2(lambda_d=0.0))
     assert gan.objective.inert() == {}  # nothing is known yet
     recorded = updated(gan, 3)
-    largest = max(share.item() for share in recorded["d/tiny/share"])
+    largest = max(share.item() for share in recorded["d/tiny/grad_ratio"])
     assert gan.objective.inert() == {"d/tiny": pytest.approx(largest)} and 0 < largest < 1e-3
 
 
 def test_a_penalty_that_once_pulled_is_not_inert():
-    gan = with_share_every(1, it=WeightL2(lambda_d=1.0))
+    gan = with_grad_ratio_every(1, it=WeightL2(lambda_d=1.0))
     updated(gan)
     gan.objective.regularizers["it"].strengths["d"] = 1e-9
-    assert updated(gan)["d/it/share"][1] < 1e-6
+    assert updated(gan)["d/it/grad_ratio"][1] < 1e-6
     assert gan.objective.inert() == {}
 
 
@@ -184,7 +186,7 @@ def test_shares_are_measured_of_a_step_of_the_training_alone():
     gan = make_gan(regularizers={"r1": R1(lambda_d=1)})
     step = gan.step("d", 0, images())
     step.parameters = ()
-    assert "d/r1/share" not in Objective(gan.objective.loss, {"r1": R1(lambda_d=1)})(step)[1]
+    assert "d/r1/grad_ratio" not in Objective(gan.objective.loss, {"r1": R1(lambda_d=1)})(step)[1]
 
 
 @pytest.mark.parametrize("relative", [0, -1, math.nan, math.inf, True])

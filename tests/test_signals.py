@@ -81,7 +81,7 @@ def test_signal_during_start_up_exits_with_128_plus_its_number_and_names_it(tmp_
 
 def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_evaluation(tmp_path, train) -> None:
     run, output = tmp_path / "run", tmp_path / "output"
-    lengths = ("max_iterations=12", "evaluate_every=384", "save_every=50", "log_every=3", "data.batch_size=64")
+    lengths = ("max_iterations=12", "evaluate_every=6", "save_every=50", "log_every=3", "data.batch_size=64")
 
     def interrupted() -> None:
         from regen.metrics.evaluator import Evaluator

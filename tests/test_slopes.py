@@ -85,13 +85,13 @@ def go_on(gan: GAN) -> GAN:
 
 @pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
 def test_finite_differences_are_refused_for_the_shipped_critics(pair):
-    expected = r"needs a smooth discriminator, and layer layers\.\S+ is a (Leaky)?ReLU: .* Type slope=auto"
+    expected = r"needs a smooth discriminator, and layer layers\.\S+ is a (Leaky)?ReLU: .* Type gradient_method=auto"
     with pytest.raises(ConfigError, match=expected):
         FiniteDifferences().fit(pair.Discriminator((1, 16, 16)))
 
 
 def test_a_gan_asks_its_way_whether_it_suits_d():
-    with pytest.raises(ConfigError, match="slope=finite_differences needs a smooth discriminator"):
+    with pytest.raises(ConfigError, match="gradient_method=finite_differences needs a smooth discriminator"):
         make_gan(slopes=FiniteDifferences())
 
 
@@ -120,7 +120,7 @@ def test_finite_differences_stay_near_the_point_where_the_slopes_square_underflo
 
 
 def test_a_step_of_h_must_be_positive():
-    with pytest.raises(ConfigError, match=r"slope=finite_differences: h must be a number > 0, got 0"):
+    with pytest.raises(ConfigError, match=r"gradient_method=finite_differences: h must be a number > 0, got 0"):
         FiniteDifferences(h=0)
 
 

@@ -25,13 +25,13 @@ from regen.regularizers.weights import HistoricalAveraging, SpectralPenalty
 
 REMEMBERING: dict[str, Callable[[], Regularizer]] = {
     "lecam": lambda: LeCam(start=1, lambda_d=0.3),
-    "ada": lambda: ADA(target=0.0, every=2, span_images=500, start=0.5),
-    "apa": lambda: APA(target=0.0, every=2, span_images=500, start=0.5),
+    "ada": lambda: ADA(target=0.0, interval=2, span_images=500, start=0.5),
+    "apa": lambda: APA(target=0.0, interval=2, span_images=500, start=0.5),
     "path_length": lambda: PathLength(share=1.0, lambda_g=2.0),
     "historical_averaging": lambda: HistoricalAveraging(lambda_g=1.0, lambda_d=1.0),
     "spectral_penalty": lambda: SpectralPenalty(lambda_g=0.1, lambda_d=0.1),
     "controlled": lambda: R1(
-        lambda_d=LogController(0.0, measure="score_gap", start=1.0, span_images=300, every=2, least=1e-3, most=1e3)
+        lambda_d=LogController(0.0, measure="score_gap", start=1.0, span_images=300, interval=2, least=1e-3, most=1e3)
     ),
     "relative": lambda: R1(lambda_d=1.0, relative=0.1),
 }

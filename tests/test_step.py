@@ -68,7 +68,7 @@ def test_z_is_standard_normal_and_the_same_for_the_same_key():
 
 
 def test_no_two_updates_see_the_same_z():
-    gan, real = make_gan(d_steps=2), images()
+    gan, real = make_gan(n_critic=2), images()
     seen = []
     for _ in range(2):
         seen += [gan.step(player, draw, real).z for player, draw in (("d", 0), ("d", 1), ("g", 0))]

@@ -59,7 +59,7 @@ def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train,
 
 
 def test_lengths_may_be_given_in_images(train) -> None:
-    folder = train("max_iterations=null", "max_images=500", "model.d_steps=2")
+    folder = train("max_iterations=null", "max_images=500", "model.n_critic=2")
     assert json.loads((folder / "result.json").read_text())["iteration"] == 4  # of 2 x 64 images
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
         "    def for_d(self, step):\n"
         "        return step.real_scores.mean() * (float('nan') if step.index == 12 else 1.0)\n"
     )
-    options = ("--config-dir", str(conf), "regularizer=burst", "max_iterations=200", "evaluate_every=640")
+    options = ("--config-dir", str(conf), "regularizer=burst", "max_iterations=200", "evaluate_every=10")
     folder = train(*options, status=70)
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "diverged"
@@ -92,19 +92,19 @@ def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(t
 
 
 def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> None:
-    folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3", "share_every=1")
+    folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3", "grad_ratio_every=1")
     inert = json.loads((folder / "result.json").read_text())["inert"]
     assert inert.keys() == {"d/l2"} and 0 < inert["d/l2"] < 1e-3
     assert "d/l2 is inert" in capsys.readouterr().out
 
 
 def test_the_state_of_a_regularizer_and_its_share_are_logged(train) -> None:
-    controlled = ("+schedule@regularizer.r1.lambda_d=controller", "regularizer.r1.lambda_d.every=1")
+    controlled = ("+schedule@regularizer.r1.lambda_d=controller", "regularizer.r1.lambda_d.interval=1")
     folder = train(
         "regularizer=[ada,r1]", *controlled, "log_every=1", "max_iterations=3", "regularizer.ada.span_images=64"
     )
     logged = rows(folder)
-    assert float(logged[0]["d/r1/share"]) > 0 and float(logged[2]["d/ada/p"]) >= 0
+    assert float(logged[0]["d/r1/grad_ratio"]) > 0 and float(logged[2]["d/ada/p"]) >= 0
     strengths = [float(row["d/r1/strength"]) for row in logged if row["d/r1/strength"]]
     assert len(set(strengths)) == 3 and strengths[0] == 1
 

@@ -18,7 +18,7 @@ from regen.regularizers.latent_codes import KL
 from regen.runs.load import open_run
 
 BATCH, ITERATIONS = 16, 6
-VAE = ("model=vae", "model.z_size=4")
+VAE = ("model=vae", "model.latent_dim=4")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from regen.runs.load import open_run
 from regen.utils.json_files import read_json
 
-FAST = ("data=array", "data.image_size=null", "data.batch_size=8", "max_iterations=4", "evaluate_every=32")
+FAST = ("data=array", "data.image_size=null", "data.batch_size=8", "max_iterations=4", "evaluate_every=4")
 FAST = (*FAST, "evaluation_samples=16", "save_every=2")
 
 
@@ -34,7 +34,7 @@ def test_a_run_of_12_bits_records_its_window_and_writes_samples_in_it(tmp_path, 
     opened = open_run(run)
     from regen.models.latents import Latents
 
-    z = Latents(opened.model.prior.z_size, opened.model.seed, "samples")(0, 6)
+    z = Latents(opened.model.prior.latent_dim, opened.model.seed, "samples")(0, 6)
     expected = (opened.sampler()(z).permute(0, 2, 3, 1).numpy().astype(float) + 1) * 4095 / 2
     assert np.abs(drawn - expected).max() < 1
 

@@ -25,7 +25,7 @@ def make_gan(
             objective=Objective(loss or Nonsaturating(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
             optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
-            z_size=8,
+            latent_dim=8,
             seed=seed,
             **options,
         )
@@ -35,7 +35,7 @@ def make_gan(
 
 def small_nets() -> dict[str, torch.nn.Module]:
     return {
-        "generator": mlp.Generator(SHAPE, z_size=8, hidden=(16,)),
+        "generator": mlp.Generator(SHAPE, latent_dim=8, hidden=(16,)),
         "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
     }
 
@@ -44,11 +44,11 @@ def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
     """A small fully connected VAE on 4x4 images, prepared to be stepped by hand; without regularizers an autoencoder."""
     with seeded(seed, "weights"):
         vae = VAE(
-            generator=mlp.Generator(SHAPE, z_size=3, hidden=(16,)),
-            encoder=mlp.Encoder(SHAPE, z_size=3, hidden=(16,)),
+            generator=mlp.Generator(SHAPE, latent_dim=3, hidden=(16,)),
+            encoder=mlp.Encoder(SHAPE, latent_dim=3, hidden=(16,)),
             objective=Objective(loss or Gaussian(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
-            z_size=3,
+            latent_dim=3,
             seed=seed,
             **options,
         )
@@ -82,7 +82,7 @@ def make_step(
         generator=generator or gan.generator,
         discriminator=discriminator or gan.discriminator,
         real=images() if real is None else real,
-        z_size=8,
+        latent_dim=8,
         rng=options.pop("rng", lambda purpose: Draws(0, player, purpose)),
         augment=options.pop("augment", lambda images, rng, step: images),
         **options,

@@ -43,7 +43,9 @@ CASES = {
     "workers": f"{DIGITS} regularizer=r1 data.workers=2",
     "two processes": f"{RING} regularizer=r1 trainer=ddp_cpu trainer.timeout_seconds=50",
 }
-LENGTHS = "max_iterations=240 log_every=15 save_every=20 evaluate_every=1280 report=false logger=csv trainer.progress_bar=false"
+LENGTHS = (
+    "max_iterations=240 log_every=15 save_every=20 evaluate_every=20 report=false logger=csv trainer.progress_bar=false"
+)
 KINDS = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
 SLOWEST = 10.0  # seconds from a signal to the end of the run
 

@@ -16,7 +16,13 @@ def test_what_all_runs_share_is_not_told():
 
 
 def test_seeds_folds_names_and_machines_make_no_difference():
-    one = config() | {"seed": 1, "name": "a", "logger": {"project": "x"}, "trainer": {"threads": 1}, "chunk": 4}
+    one = config() | {
+        "seed": 1,
+        "name": "a",
+        "logger": {"project": "x"},
+        "trainer": {"threads": 1},
+        "iterations_per_call": 4,
+    }
     one["data"] = one["data"] | {"fold": 2, "root": "/data"}
     assert settings([one, config()]) == [{}, {}]
 

@@ -23,8 +23,8 @@ def test_strengths_typed_at_the_knob_are_the_axis_and_0_is_added():
 
 
 def test_at_0_a_regularizer_that_has_nothing_else_is_left_out():
-    (one,) = asked("regularizer=r1", "lambda_d=0,1", "regularizer.r1.every=4", "chunk=3")
-    assert one.overrides((0.0,)) == ["chunk=3", "regularizer=none"]
+    (one,) = asked("regularizer=r1", "lambda_d=0,1", "regularizer.r1.interval=4", "iterations_per_call=3")
+    assert one.overrides((0.0,)) == ["iterations_per_call=3", "regularizer=none"]
 
 
 def test_a_strength_that_is_held_fixed_stays_at_0_of_the_other():
@@ -75,11 +75,13 @@ def test_a_strength_within_a_list_is_typed_by_its_full_key():
 
 
 def test_each_of_several_regularizers_has_the_strengths_that_are_its_own():
-    r1, l2, augment = asked("regularizer=r1,l2,diffaugment", "lambda_g=0,1", "regularizer.r1.every=2", "lambda_d=0,3")
+    r1, l2, augment = asked(
+        "regularizer=r1,l2,diffaugment", "lambda_g=0,1", "regularizer.r1.interval=2", "lambda_d=0,3"
+    )
     assert [axis.key for axis in r1.axes] == ["lambda_d"]
     assert [axis.key for axis in l2.axes] == ["lambda_g", "lambda_d"]
     assert augment.axes[0].key == ""
-    assert "regularizer.r1.every=2" not in l2.overrides((1.0, 1.0))
+    assert "regularizer.r1.interval=2" not in l2.overrides((1.0, 1.0))
 
 
 def test_the_regularizer_of_an_experiment_is_taken_where_none_is_typed():

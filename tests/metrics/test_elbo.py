@@ -22,7 +22,7 @@ N = 4000
 
 def measured(held_out: Tensor, train: Tensor, shift: float = 0.2) -> dict[str, float]:
     objective = Objective(linear.likelihood(), {"kl": KL(lambda_g=7.0)})
-    model = VAE(linear.Decoder(), linear.Encoder(shift, 1.3), objective, torch.optim.Adam, z_size=linear.CODE)
+    model = VAE(linear.Decoder(), linear.Encoder(shift, 1.3), objective, torch.optim.Adam, latent_dim=linear.CODE)
     names = [field.name for field in fields(Look)[2:-1]]
     sets = {name: Seen(held_out, nn.Identity()) for name in names if name != "some_train"}
     return ELBO().measure(Look("val", model, some_train=Seen(train, nn.Identity()), **sets))

@@ -30,7 +30,7 @@ def vae(shift: float = 0.2, stretch: float = 1.3) -> VAE:
     """Its q(z|x) lies beside the posterior, and is wider."""
     encoder = linear.Encoder(shift, stretch)
     objective = Objective(linear.likelihood(), {"kl": KL(lambda_g=1.0)})
-    return VAE(linear.Decoder(), encoder, objective, torch.optim.Adam, z_size=linear.CODE)
+    return VAE(linear.Decoder(), encoder, objective, torch.optim.Adam, latent_dim=linear.CODE)
 
 
 def measured(metric: NLL, images: Tensor, model: VAE | None = None) -> dict[str, float]:
@@ -85,8 +85,8 @@ def test_however_many_draws_no_more_than_500_images_are_decoded_at_a_time(monkey
 def test_more_images_take_no_more_memory():
     shape, objective, peaks = (1, 28, 28), Objective(Bernoulli(), {"kl": KL(lambda_g=1.0)}), []
     model = VAE(
-        mlp.Generator(shape, z_size=40, hidden=(8,)),
-        mlp.Encoder(shape, z_size=40, hidden=(8,)),
+        mlp.Generator(shape, latent_dim=40, hidden=(8,)),
+        mlp.Encoder(shape, latent_dim=40, hidden=(8,)),
         objective,
         torch.optim.Adam,
     )

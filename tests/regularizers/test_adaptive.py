@@ -104,7 +104,7 @@ def test_r1_through_ada_is_that_of_each_images_own_augmentation():
 @pytest.mark.parametrize("regularizer", [ADA, APA])
 @pytest.mark.parametrize("bias", [-9.0, 0.0, 9.0])
 def test_p_moves_by_the_images_shown_towards_the_target(regularizer, bias):
-    gan, steps = make_gan(regularizers={"it": regularizer(target=0.1, every=2, span_images=200, start=0.5)}), []
+    gan, steps = make_gan(regularizers={"it": regularizer(target=0.1, interval=2, span_images=200, start=0.5)}), []
     gan.discriminator.layers[2].bias.data.fill_(bias)
     make = gan.step
     gan.step = lambda *given: steps.append(make(*given)) or steps[-1]

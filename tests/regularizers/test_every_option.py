@@ -119,7 +119,9 @@ def test_its_unweighted_values_are_recorded_under_its_name(name):
         for player, index in itertools.product("gd", range(3))
         if regularizer.overrides(f"for_{player}") and regularizer.due(make_step(player, index=index))
     }
-    expected = {f"{player}/{name}" for player, _ in asked} | {f"{p}/{name}/share" for p, index in asked if index == 0}
+    expected = {f"{player}/{name}" for player, _ in asked} | {
+        f"{p}/{name}/grad_ratio" for p, index in asked if index == 0
+    }
     standard = {f"{player}/{value}" for player in "gd" for value in ("data", "loss")} | {"d/real_score", "d/fake_score"}
     assert set(gan.record.by_name()) == expected | standard
 
@@ -198,7 +200,7 @@ def test_with_others_it_trains_and_stays_finite_or_says_why_not(first):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_with_several_d_steps_and_g_first(name):
-    gan = make_gan(regularizers=regularizers(name), loss=Nonsaturating(), d_steps=2, order=("g", "d"))
+    gan = make_gan(regularizers=regularizers(name), loss=Nonsaturating(), n_critic=2, order=("g", "d"))
     losses = gan.iterate(images(16).view(2, 8, 1, 4, 4))
     assert len(losses) == 3 and all(loss.isfinite() for loss in losses)
 

@@ -22,8 +22,8 @@ def largest_singular_value(layer: nn.Module) -> float:
 
 
 @pytest.mark.parametrize("every", [1, 4])
-def test_the_averaged_generators_largest_singular_values_are_1_too(every):
-    gan = make_gan(regularizers={"sn": SpectralNorm(["generator"])}, ema_decay=0.99, ema_every=every)
+def test_the_averaged_generators_largest_singular_values_are_1_too(interval):
+    gan = make_gan(regularizers={"sn": SpectralNorm(["generator"])}, ema_decay=0.99, ema_interval=interval)
     gan.optimizer["g"].param_groups[0]["lr"] = 0.05  # so that the singular vectors turn
     for number in range(160):
         gan.iterate(images(number=number)[None])

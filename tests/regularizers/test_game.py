@@ -133,7 +133,7 @@ def test_it_damps_the_bilinear_game_which_without_it_runs_away():
 
 @pytest.mark.parametrize("player", ["g", "d"])
 def test_it_leaves_the_state_of_the_nets_alone(player):
-    generator, discriminator = dcgan.Generator((1, 16, 16), z_size=8), dcgan.Discriminator((1, 16, 16))
+    generator, discriminator = dcgan.Generator((1, 16, 16), latent_dim=8), dcgan.Discriminator((1, 16, 16))
     SpectralNorm().attach(generator, discriminator)
     before = [buffer.clone() for net in (generator, discriminator) for buffer in net.buffers()]
     step = step_of(player, generator, discriminator)

@@ -60,7 +60,7 @@ def test_path_length_is_the_squared_distance_of_each_path_from_the_average():
 
 
 def test_the_average_moves_at_the_updates_that_are_asked_and_by_a_share_of_the_batch():
-    gan, average, values = make_gan(regularizers={"path": PathLength(0.25, 0.5, lambda_g=1.0, every=2)}), 0.0, []
+    gan, average, values = make_gan(regularizers={"path": PathLength(0.25, 0.5, lambda_g=1.0, interval=2)}), 0.0, []
     for number in range(5):
         if number % 2 == 0:
             lengths = paths(gan.step("g", 0, images()), gan.generator, 4)
@@ -74,7 +74,7 @@ def test_the_average_moves_at_the_updates_that_are_asked_and_by_a_share_of_the_b
 def normalised() -> nn.Module:
     """A generator whose batch norm has seen some batches."""
     with seeded("normalised"):
-        net = dcgan.Generator((1, 16, 16), z_size=8, width=4).double()
+        net = dcgan.Generator((1, 16, 16), latent_dim=8, width=4).double()
     for number in range(3):
         net(Draws("seen", number).normal(16, 8).double())
     return net

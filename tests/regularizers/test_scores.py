@@ -100,7 +100,7 @@ def test_lecam_is_asked_from_its_start_on_but_never_before_it_has_averages():
     first = {start: [LeCam(start, lambda_d=1).due(make_step("d", index=i)) for i in range(5)] for start in (0, 1, 3)}
     assert first == {start: [i >= max(1, start) for i in range(5)] for start in (0, 1, 3)}
     assert not LeCam(start=0, lambda_d=0).due(make_step("d", index=4))
-    assert [LeCam(3, lambda_d=1, every=4).due(make_step("d", index=i)) for i in (3, 4, 5, 8)] == [
+    assert [LeCam(3, lambda_d=1, interval=4).due(make_step("d", index=i)) for i in (3, 4, 5, 8)] == [
         False,
         True,
         False,

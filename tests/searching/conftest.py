@@ -16,7 +16,7 @@ SMALL += (
     "trainer=smoke",
 )
 SMALL += ("network=mlp", "logger=csv", "report=false", "trainer.progress_bar=false", "trainer.threads=1", "seed=0")
-JOB = (*SMALL, "max_iterations=6", "save_every=2", "evaluate_every=128")
+JOB = (*SMALL, "max_iterations=6", "save_every=2", "evaluate_every=2")
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(sear
         (("regularizer=r1", "monitor=val/no"), "monitor=val/no: expected one of gap, "),
         ((*R1, "hydra.sweeper.n_trials=0"), "hydra.sweeper.n_trials must be a whole number of trials, got 0"),
         ((*R1, "hydra.sweeper.sampler.n_start=3"), "there is no hydra.sweeper.sampler.n_start"),
-        (("regularizer=r1", "model.z_sise=interval(1,2)"), "there is no model.z_sise (did you mean model.z_size"),
+        (("regularizer=r1", "model.z_sise=interval(1,2)"), "there is no model.z_sise (did you mean model.latent_dim"),
         ((*R1, "hydra/sweeper/sampler=tep"), "there is no hydra/sweeper/sampler=tep (did you mean tpe?)"),
     ],
     ids=["nothing", "seed", "monitor", "number", "setting", "key", "sampler"],

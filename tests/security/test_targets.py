@@ -19,7 +19,7 @@ KEYS = (  # one for each group
     "data",
     "network.generator",
     "loss",
-    "slope",
+    "gradient_method",
     "regularizer.x",
     "metrics.features",
     "metrics.features.net",
@@ -63,7 +63,7 @@ def test_every_option_of_conf_is_listed_in_a_group_that_admits_it():
             name = line.partition("_target_: ")[2]
             if name and not line.lstrip().startswith("#") and elsewhere.get(folder) != name and path.parent != CONF:
                 assert any(name in group.listed or name.startswith("torch.optim.") for group in GROUPS), path
-                assert folder in folders or folder == "dynamics", path
+                assert folder in folders or folder == "recipe", path
 
 
 @pytest.mark.parametrize("where", KEYS)
@@ -110,7 +110,15 @@ def test_a_run_whose_configuration_names_a_payload_is_refused_at_every_key(tmp_p
     made(tmp_path / "run")
     path, canary = tmp_path / "run/config.yaml", tmp_path / "canary"
     good = OmegaConf.load(path)
-    for key in ("loss", "model", "slope", "network.generator", "model.optimizer_g", "regularizer.x", "model.top_k"):
+    for key in (
+        "loss",
+        "model",
+        "gradient_method",
+        "network.generator",
+        "model.optimizer_g",
+        "regularizer.x",
+        "model.top_k",
+    ):
         cfg = good.copy()
         payload = {"_target_": "regen.runs.provenance._git", "_args_": ["init", str(canary)]}
         OmegaConf.update(cfg, key, OmegaConf.create(payload), merge=False, force_add=True)

@@ -51,7 +51,7 @@ def test_resuming_goes_on_with_wandbs_run(train, tmp_path: Path) -> None:
 
 
 def test_the_summary_holds_the_largest_value_of_a_figure_of_which_more_is_better(train, tmp_path: Path) -> None:
-    folder = train("logger=wandb", "monitor=val/generalization", "evaluate_every=256", "max_iterations=20")
+    folder = train("logger=wandb", "monitor=val/generalization", "evaluate_every=4", "max_iterations=20")
     result = json.loads((folder / "result.json").read_text())
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
     summary = json.loads(inspected(run, "--summary"))["summary"]

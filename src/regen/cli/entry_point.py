@@ -178,7 +178,7 @@ def _overrides_of(folder: Path) -> Path:
 
 def _check_groups(overrides: list[str]) -> None:
     groups = {path.name for path in CONF.iterdir() if path.is_dir()}
-    optional = {"experiment", "dynamics", "schedule"}
+    optional = {"experiment", "recipe", "schedule"}
     for group, _, option in (override.partition("=") for override in overrides):
         swept = option.split(",")
         if group in groups and (option == "" or "null" in swept) and (len(swept) > 1 or group not in optional):

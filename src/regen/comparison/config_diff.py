@@ -10,11 +10,23 @@ from regen.utils.project import ROOT
 
 Value = str | float | bool | None
 REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
-ASIDE = ("name", "group", "sweep", "tags", "resume", "report", "logger", "trainer", "chunk", "log_every", "save_every")
-ASIDE += ("lambda_g", "lambda_d", "share_every", "monitor", "data.workers", "data.in_memory_bytes")
+ASIDE = (
+    "name",
+    "group",
+    "sweep",
+    "tags",
+    "resume",
+    "report",
+    "logger",
+    "trainer",
+    "iterations_per_call",
+    "log_every",
+    "save_every",
+)
+ASIDE += ("lambda_g", "lambda_d", "grad_ratio_every", "monitor", "data.workers", "data.in_memory_bytes")
 ASIDE += ("model.ema_decays",)
-CHOSEN = ("data", "model", "prior", "network", "loss", "slope")  # groups of which a run has one option
-LISTED = ("regularizer", "dynamics")  # groups of which a run has a list of options, by name
+CHOSEN = ("data", "model", "prior", "network", "loss", "gradient_method")  # groups of which a run has one option
+LISTED = ("regularizer", "recipe")  # groups of which a run has a list of options, by name
 LATER = (
     "network.encoder.",
     "dataset",

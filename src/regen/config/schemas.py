@@ -47,12 +47,12 @@ class Model:
     """conf/model"""
 
     _target_: str = MISSING
-    z_size: int = MISSING
-    d_steps: int = MISSING
+    latent_dim: int = MISSING
+    n_critic: int = MISSING
     order: list[str] = MISSING
     reuse_fake: bool = MISSING
     ema_decay: float = MISSING
-    ema_every: int = MISSING
+    ema_interval: int = MISSING
     ema_decays: list[float] = MISSING
     top_k: Any = MISSING  # a number or a schedule
     prior: dict[str, Any] = MISSING
@@ -92,8 +92,8 @@ class Train:
     network: Any = MISSING
     loss: Any = MISSING
     regularizer: Any = MISSING
-    slope: Any = MISSING
-    dynamics: Any = None
+    gradient_method: Any = MISSING
+    recipe: Any = None
     metrics: Any = MISSING
     trainer: Trainer = MISSING
     logger: Any = MISSING
@@ -104,10 +104,10 @@ class Train:
     max_images: int | None = None
     log_every: int = MISSING
     save_every: int = MISSING
-    share_every: int = MISSING
+    grad_ratio_every: int = MISSING
     evaluate_every: int = MISSING
     evaluation_samples: int | None = None
-    chunk: int | None = None
+    iterations_per_call: int | None = None
     monitor: str = MISSING
     patience: int | None = None
     report: bool = MISSING
@@ -124,7 +124,7 @@ class Stability:
 
     loss: Any = MISSING
     regularizer: Any = MISSING
-    slope: Any = MISSING
+    gradient_method: Any = MISSING
     lambda_g: float | None = None
     lambda_d: float | None = None
     all: bool = MISSING

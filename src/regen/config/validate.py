@@ -26,8 +26,9 @@ from regen.errors import ConfigError
 from regen.sweeps.sweep_names import KNOBS, owners
 
 AT_LEAST_ONE = (
-    "max_iterations max_images log_every save_every share_every evaluate_every patience chunk data.batch_size "
-    "model.z_size model.d_steps model.ema_every trainer.threads trainer.num_nodes trainer.timeout_seconds"
+    "max_iterations max_images log_every save_every grad_ratio_every evaluate_every patience iterations_per_call "
+    "data.batch_size model.latent_dim model.n_critic model.ema_interval trainer.threads trainer.num_nodes "
+    "trainer.timeout_seconds"
 )
 
 

@@ -18,20 +18,20 @@ PREFIX = "ema_"  # of the last part of a figure's name, followed by the decay
 class Averaged(nn.Module):
     """average <- d^k * average + (1 - d^k) * net after every k-th iteration t, with d = min(decay, (1 + t) / (10 + t)).
 
-    In the first EACH iterations k is 1: there the average has to keep up. Later k = `every`: of a slow average some of its
+    In the first EACH iterations k is 1: there the average has to keep up. Later k = `interval`: of a slow average some of its
     terms say as much as all of them, and a small net trains a few per cent faster. Buffers such as the running means of
     batch norm are averaged like weights; counters are copied. Under spectral norm the average has a power iteration of
     its own, one step an update: a mean of singular vectors is none. (torch's AveragedModel takes five times as long on a small
     net.) Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
     """
 
-    def __init__(self, net: nn.Module, decay: float, every: int = 1) -> None:
+    def __init__(self, net: nn.Module, decay: float, interval: int = 1) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise ConfigError(f"model.ema_decay must be in [0, 1), got {decay}")
-        if every < 1:
-            raise ConfigError(f"model.ema_every must be at least 1, got {every}")
-        self.every, self.decay = every, decay
+        if interval < 1:
+            raise ConfigError(f"model.ema_interval must be at least 1, got {interval}")
+        self.interval, self.decay = interval, decay
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
 
     def follow(self, net: nn.Module) -> None:
@@ -45,10 +45,10 @@ class Averaged(nn.Module):
     @torch.no_grad()
     def update(self, iteration: int) -> None:
         """Take one step towards the net, if it is due after this iteration (counted from 0)."""
-        every = 1 if iteration < EACH else self.every
-        if (iteration + 1) % every:
+        interval = 1 if iteration < EACH else self.interval
+        if (iteration + 1) % interval:
             return
-        decay = min(self.decay, (1 + iteration) / (10 + iteration)) ** every
+        decay = min(self.decay, (1 + iteration) / (10 + iteration)) ** interval
         torch._foreach_lerp_(*self._pairs, 1 - decay)
         for averaged, counter in self._counters:
             averaged.copy_(counter)
@@ -75,19 +75,23 @@ class Averaging:
         sets = [{name: getattr(self, name) for name in self._nets_to_average}, *self.other_averages]
         return [(averages[name], net) for averages in sets for name, net in self._nets_to_average.items()]
 
-    def make_averages(self, nets: Mapping[str, nn.Module], decay: float, every: int, others: Sequence[float]) -> None:
+    def make_averages(
+        self, nets: Mapping[str, nn.Module], decay: float, interval: int, others: Sequence[float]
+    ) -> None:
         """Add an average of each net as the attribute of its name, and further averages of the decays `others`.
 
         Raises ConfigError on decays or an interval outside their range.
         """
         self._nets_to_average = dict(nets)
-        for name, average in self._averages_of(decay, every).items():
+        for name, average in self._averages_of(decay, interval).items():
             setattr(self, name, average)
         self.ema_decays = check_decays(others, decay)
-        self.other_averages = nn.ModuleList(nn.ModuleDict(self._averages_of(other, every)) for other in self.ema_decays)
+        self.other_averages = nn.ModuleList(
+            nn.ModuleDict(self._averages_of(other, interval)) for other in self.ema_decays
+        )
 
-    def _averages_of(self, decay: float, every: int) -> dict[str, Averaged]:
-        return {name: Averaged(net, decay, every) for name, net in self._nets_to_average.items()}
+    def _averages_of(self, decay: float, interval: int) -> dict[str, Averaged]:
+        return {name: Averaged(net, decay, interval) for name, net in self._nets_to_average.items()}
 
     @contextmanager
     def averaged_by(self, decay: float) -> Iterator[None]:

@@ -17,7 +17,7 @@ Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 class GANStep(Update):
     """One update of G or D.
 
-    z_size          numbers in a latent
+    latent_dim          numbers in a latent
     augment         what D sees instead of images
     slopes          how D's slope is taken
     kept            the share of the fakes, those with the highest scores, that G learns from; set after the making
@@ -35,14 +35,14 @@ class GANStep(Update):
         generator: nn.Module,
         discriminator: nn.Module,
         real: Tensor,
-        z_size: int,
+        latent_dim: int,
         rng: Rng,
         augment: Augment,
         slopes: Slopes | None = None,
         **more: Unpack[Place],
     ) -> None:
         super().__init__(player, index, generator, real, rng, **more)
-        self.discriminator, self.z_size = discriminator, z_size
+        self.discriminator, self.latent_dim = discriminator, latent_dim
         self._augment, self._slopes = augment, slopes or Autograd()
         self.kept, self.seeing = 1.0, ""  # what D is looking at: the purpose of the pass that is being made
 
@@ -54,7 +54,7 @@ class GANStep(Update):
     @cached_property
     def z(self) -> Tensor:
         """(B, Z) from N(0, I), not the same in two updates, nor in two processes."""
-        return self.rng("z").normal(len(self.real), self.z_size)
+        return self.rng("z").normal(len(self.real), self.latent_dim)
 
     @cached_property
     def fake(self) -> Tensor:

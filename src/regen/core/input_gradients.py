@@ -78,15 +78,16 @@ class FiniteDifferences(Slopes):
 
     def __init__(self, h: float = 1e-2) -> None:
         if not h > 0:
-            raise ConfigError(f"slope=finite_differences: h must be a number > 0, got {h}")
+            raise ConfigError(f"gradient_method=finite_differences: h must be a number > 0, got {h}")
         self.h = h
 
     def fit(self, discriminator: nn.Module) -> Slopes:
         for name, layer in discriminator.named_modules():
             if isinstance(layer, KINKED):
                 raise ConfigError(
-                    f"slope=finite_differences needs a smooth discriminator, and layer {name} is a {type(layer).__name__}: "
-                    "the gradient of the penalty would be wrong by a factor of up to nine. Type slope=auto"
+                    "gradient_method=finite_differences needs a smooth discriminator, and layer "
+                    f"{name} is a {type(layer).__name__}: "
+                    "the gradient of the penalty would be wrong by a factor of up to nine. Type gradient_method=auto"
                 )
         return self
 

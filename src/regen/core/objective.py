@@ -38,17 +38,17 @@ class Loss(nn.Module):
 class Objective(nn.Module):
     """The data term and the named regularizers of a run.
 
-    share_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
+    grad_ratio_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
                   term's. Costs a backward pass for the data term and one for each penalty. A relative strength, which moves by
                   what is measured, has an interval of its own.
     """
 
-    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], share_every: int = 200) -> None:
+    def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], grad_ratio_every: int = 200) -> None:
         super().__init__()
         for name in regularizers:
             if hasattr(nn.ModuleDict, name):
                 raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
-        self.loss, self.share_every = loss, share_every
+        self.loss, self.grad_ratio_every = loss, grad_ratio_every
         self.regularizers = nn.ModuleDict(regularizers)
         slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
         self._penalties = {p: [(n, r) for n, r in slopes_first if r.overrides(f"for_{p}")] for p in "gd"}
@@ -112,7 +112,7 @@ class Objective(nn.Module):
         return total, values
 
     def _shares(self, step: Update, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
-        """{"d/r1/share": ()} of those penalties whose share is measured in this update."""
+        """{"d/r1/grad_ratio": ()} of those penalties whose share is measured in this update."""
         measured = [item for item in asked if step.parameters and self._is_measured(item[1], step)]
         if not measured:
             return {}
@@ -120,12 +120,12 @@ class Objective(nn.Module):
         for name, regularizer, value in measured:
             of_penalty, pull = gradient_norm(value, step.parameters), regularizer.pulls[step.player]
             pull.take(of_data, of_penalty)
-            values[f"{step.player}/{name}/share"] = pull.share(regularizer.strength(step), of_data, of_penalty)
+            values[f"{step.player}/{name}/grad_ratio"] = pull.share(regularizer.strength(step), of_data, of_penalty)
         return values
 
     def _is_measured(self, regularizer: Regularizer, step: Update) -> bool:
-        updates = self.share_every if regularizer.relative is None else RELATIVE_EVERY
-        return step.index // regularizer.every % max(1, updates // regularizer.every) == 0
+        updates = self.grad_ratio_every if regularizer.relative is None else RELATIVE_EVERY
+        return step.index // regularizer.interval % max(1, updates // regularizer.interval) == 0
 
     def after_update(self, step: Update, values: Mapping[str, Tensor]) -> None:
         """Let each regularizer project the weights or adapt its state, and controllers move; `values` are forward's."""
@@ -134,7 +134,7 @@ class Objective(nn.Module):
         for name, regularizer in self._controlled:
             value = values.get(f"{step.player}/{name}")
             if step.player in regularizer.controllers and value is not None:
-                turn, lazy = step.index // regularizer.every, regularizer.every
+                turn, lazy = step.index // regularizer.interval, regularizer.interval
                 regularizer.controllers[step.player].observe(step, value, turn, lazy)
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:

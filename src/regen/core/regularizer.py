@@ -23,7 +23,7 @@ class Strengths(TypedDict, total=False):
 
     lambda_g: Strength
     lambda_d: Strength
-    every: int
+    interval: int
     relative: float | None
 
 
@@ -31,7 +31,8 @@ class Regularizer(nn.Module):
     """L_p = data term + lambda_p * for_p for the players p in {g, d}.
 
     lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 leaves the player alone
-    every                the penalty is asked at every `every`-th update of its player, and then weighs `every` times as much.
+    interval             the penalty is asked at every `interval`-th update of its player, and weighs `interval` times as
+                         much there.
                          (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
                          Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
     relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's
@@ -60,15 +61,15 @@ class Regularizer(nn.Module):
         self,
         lambda_g: Strength = 0.0,
         lambda_d: Strength = 0.0,
-        every: int = 1,
+        interval: int = 1,
         relative: float | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ConfigError(f"{self.name}: every must be an integer >= 1, got {every}")
+        if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
+            raise ConfigError(f"{self.name}: interval must be an integer >= 1, got {interval}")
         if relative is not None and not (_is_number(relative) and relative > 0):
             raise ConfigError(f"{self.name}: relative must be a finite number > 0 or null, got {relative}")
-        self.strengths, self.every, self.relative = {"g": lambda_g, "d": lambda_d}, every, relative
+        self.strengths, self.interval, self.relative = {"g": lambda_g, "d": lambda_d}, interval, relative
         for player, strength in self.strengths.items():
             self._check(player, strength)
         if relative is not None and not any(_is_number(one) and one for one in self.strengths.values()):
@@ -122,7 +123,7 @@ class Regularizer(nn.Module):
     def due(self, step: Update) -> bool:
         """Whether the penalty is asked in this update: on its turn, unless its strength is 0. Never waits for the device."""
         strength = value_of(self.strengths[step.player], step)
-        return step.index % self.every == 0 and (isinstance(strength, Tensor) or strength != 0)
+        return step.index % self.interval == 0 and (isinstance(strength, Tensor) or strength != 0)
 
     def strength(self, step: Update) -> float | Tensor:
         """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
@@ -138,8 +139,8 @@ class Regularizer(nn.Module):
         return self.relative is not None and not callable(self.strengths[player])
 
     def weight(self, step: Update) -> float | Tensor:
-        """What the penalty weighs in this update: the strength times `every` on its turn, otherwise 0."""
-        return self.every * self.strength(step) if self.due(step) else 0.0
+        """What the penalty weighs in this update: the strength times `interval` on its turn, otherwise 0."""
+        return self.interval * self.strength(step) if self.due(step) else 0.0
 
     def _check(self, player: str, strength: Strength) -> None:
         if not callable(strength) and (not _is_number(strength) or strength < 0):

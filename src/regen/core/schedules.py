@@ -122,7 +122,7 @@ class Steps(Schedule):
 class Controller(nn.Module):
     """A value that rises while what is measured lies above the target and falls while it lies below (Karras 2020, ADA).
 
-    value <- clip(value + sign(m - target) * images / span_images, least, most), every `every` turns, `images` those of all
+    value <- clip(value + sign(m - target) * images / span_images, least, most), every `interval` turns, `images` those of all
     processes in the player's updates meanwhile and m the mean of the measure over them.
 
     measure       real_sign, score_gap or penalty
@@ -138,7 +138,7 @@ class Controller(nn.Module):
         measure: str = "real_sign",
         start: float = 0.0,
         span_images: float = 500_000,
-        every: int = 4,
+        interval: int = 4,
         least: float = 0.0,
         most: float = 1.0,
     ) -> None:
@@ -147,12 +147,12 @@ class Controller(nn.Module):
             raise ConfigError(f"{self.name}: measure must be one of {', '.join(MEASURES)}, got {measure}")
         if not math.isfinite(target):
             raise ConfigError(f"{self.name}: target must be a finite number, got {target}")
-        if not (0 <= least <= start <= most and math.isfinite(most) and span_images > 0 and every >= 1):
+        if not (0 <= least <= start <= most and math.isfinite(most) and span_images > 0 and interval >= 1):
             raise ConfigError(
                 f"{self.name}: expected 0 <= least <= start <= most, span_images > 0 and every >= 1, got least={least}, "
-                f"start={start}, most={most}, span_images={span_images}, every={every}"
+                f"start={start}, most={most}, span_images={span_images}, interval={interval}"
             )
-        self.measure, self.target, self.span_images, self.every = MEASURES[measure], target, span_images, every
+        self.measure, self.target, self.span_images, self.interval = MEASURES[measure], target, span_images, interval
         self.least, self.most = least, most
         self.register_buffer("value", torch.tensor(float(start)))
         self.register_buffer("total", torch.tensor(0.0))  # of the measure since the last move
@@ -171,9 +171,9 @@ class Controller(nn.Module):
     def observe(self, step: GANStep, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
         """Take in an update; it is number `turn` of those that are observed, one in `lazy` of all."""
         self.total += averaged(self.measure(step, penalty).float())
-        if (turn + 1) % self.every == 0:
-            above = (self.total / self.every - self.target).sign()
-            way = above * step.batch * self.every * lazy / self.span_images
+        if (turn + 1) % self.interval == 0:
+            above = (self.total / self.interval - self.target).sign()
+            way = above * step.batch * self.interval * lazy / self.span_images
             self.value.copy_(self.moved(way).clamp(self.least, self.most))
             self.total.zero_()
 

@@ -23,7 +23,7 @@ class VAEStep(Update):
     """One update of encoder and decoder together.
 
     encoder         images -> (B, 2 Z): the means and the log variances of q(z|x)
-    z_size          numbers in a code
+    latent_dim          numbers in a code
     draws           whether z is drawn from q(z|x), or is its mean
     population      training images
     """
@@ -36,14 +36,14 @@ class VAEStep(Update):
         generator: nn.Module,
         encoder: nn.Module,
         real: Tensor,
-        z_size: int,
+        latent_dim: int,
         rng: Rng,
         draws: bool = True,
         population: int = 1,
         **more: Unpack[Place],
     ) -> None:
         super().__init__("g", index, generator, real, rng, **more)
-        self.encoder, self.z_size, self.draws, self.population = encoder, z_size, draws, population
+        self.encoder, self.latent_dim, self.draws, self.population = encoder, latent_dim, draws, population
 
     @cached_property
     def code(self) -> tuple[Tensor, Tensor]:
@@ -73,7 +73,7 @@ class VAEStep(Update):
 
     def noise(self, purpose: str, times: int | None = None) -> Tensor:
         """(B, Z) from N(0, I), or (B, times, Z)."""
-        shape = (self.z_size,) if times is None else (times, self.z_size)
+        shape = (self.latent_dim,) if times is None else (times, self.latent_dim)
         return self.rng(purpose).normal(len(self.real), *shape).to(self.real.dtype)
 
     @cached_property

@@ -103,10 +103,10 @@ def choose_training_length(evaluations: Evaluations, higher_is_better: bool) -> 
 
 
 def evaluation_interval(cfg: DictConfig, evaluations: int) -> int:
-    """Return the `evaluate_every` in images with which a training of one process is evaluated so many times."""
-    per_iteration = cfg.data.batch_size * cfg.model.get("d_steps", 1)
+    """Return the `evaluate_every` in iterations with which a training of one process is evaluated so many times."""
+    per_iteration = cfg.data.batch_size * cfg.model.get("n_critic", 1)
     iterations = cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / per_iteration)
-    return per_iteration * math.ceil(iterations / evaluations)
+    return math.ceil(iterations / evaluations)
 
 
 def _history(run: Run, monitor: str) -> dict[int, dict[float | None, float]]:

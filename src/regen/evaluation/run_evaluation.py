@@ -72,7 +72,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
         [*known, place | figures],
         cfg.split,
         run.data.modes,
-        run.model.z_size,
+        run.model.latent_dim,
         missing=evaluator.missing,
         held_out=held_out,
     )

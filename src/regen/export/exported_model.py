@@ -63,7 +63,7 @@ def export(
         )
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
-    taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.z_size, model.seed)
+    taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.latent_dim, model.seed)
     with quiet():
         written = [_verified(one, taken, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
@@ -103,7 +103,7 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
         "weights": weights,
         "iteration": str(opened.state["iteration"]),
         "images_seen": str(opened.state["images_seen"]),
-        "z_size": str(opened.model.prior.z_size),
+        "latent_dim": str(opened.model.prior.latent_dim),
         "shape": json.dumps(opened.shape),
         "trained_with": json.dumps(trained),
         "exported_with": json.dumps({key: exported[key] for key in trained}),

@@ -64,7 +64,7 @@ def _what(opened: Opened, weights: str) -> str:
     lines = [
         f"# A {opened.model.kind}: {_name(cfg.data)}",
         f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
-        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.prior.z_size} numbers from "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.prior.latent_dim} numbers from "
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]

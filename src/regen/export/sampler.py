@@ -19,11 +19,11 @@ TOLERANCE = 1e-5  # of an image in [-1, 1]
 class Taken:
     """A sampler on the CPU: `original`, as a run samples, and `net`, the same in plain layers.
 
-    Both make images (n, C, H, W) float32 in [-1, 1] of latents (n, z_size), which are keyed by the seed.
+    Both make images (n, C, H, W) float32 in [-1, 1] of latents (n, latent_dim), which are keyed by the seed.
     """
 
-    def __init__(self, original: Callable[[Tensor], Tensor], generator: nn.Module, z_size: int, seed: int) -> None:
-        self.original, self.net, self.z_size, self.seed = original, plain(generator), z_size, seed
+    def __init__(self, original: Callable[[Tensor], Tensor], generator: nn.Module, latent_dim: int, seed: int) -> None:
+        self.original, self.net, self.latent_dim, self.seed = original, plain(generator), latent_dim, seed
 
     @cached_property
     def program(self) -> ExportedProgram:
@@ -60,7 +60,7 @@ class Taken:
 
     def latents(self, n: int) -> Tensor:
         """(n, Z), the same for a seed and a number."""
-        return Draws(self.seed, "export", n).normal(n, self.z_size)
+        return Draws(self.seed, "export", n).normal(n, self.latent_dim)
 
 
 def plain(net: nn.Module) -> nn.Module:

@@ -23,7 +23,7 @@ import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("sampler.onnx")
-z = np.random.default_rng(0).standard_normal((16, {z_size}), dtype=np.float32)
+z = np.random.default_rng(0).standard_normal((16, {latent_dim}), dtype=np.float32)
 images = session.run(["images"], {{"z": z}})[0]  # {batch}
 ```"""
 PROGRAM = """\
@@ -33,7 +33,7 @@ In PyTorch, without the code of the generator (a `.pt2` is a program: load only 
 import torch
 
 sampler = torch.export.load("sampler.pt2").module()
-images = sampler(torch.randn(16, {z_size})).numpy()  # {batch}
+images = sampler(torch.randn(16, {latent_dim})).numpy()  # {batch}
 ```"""
 WEIGHTS = """\
 The weights, with the generator's class from regen (its layers in plain PyTorch stand below, under the same names):
@@ -46,7 +46,7 @@ from safetensors.torch import load_file
 
 generator = {made}.eval().requires_grad_(False)
 generator.load_state_dict(load_file("model.safetensors"))
-images = generator(torch.randn(16, {z_size})).numpy()  # {batch}
+images = generator(torch.randn(16, {latent_dim})).numpy()  # {batch}
 ```
 
 ```text
@@ -81,7 +81,7 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
     unit = source_of(opened.cfg.data._target_).unit
     named, made = _made(opened)
     words = {
-        "z_size": opened.model.prior.z_size,
+        "latent_dim": opened.model.prior.latent_dim,
         "batch": f"{(16, *opened.shape)} in [-1, 1]",
         "imports": "\n".join(f"from {module} import {name}" for module, name in sorted(named.items())),
         "made": made,
@@ -113,6 +113,6 @@ def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
     module, _, name = node._target_.rpartition(".")
     taken = inspect.signature(resolve(node._target_, where)).parameters
     given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
-    known = {"shape": opened.shape, "z_size": opened.cfg.model.z_size}
+    known = {"shape": opened.shape, "latent_dim": opened.cfg.model.latent_dim}
     values = {key: value for key, value in (known | given).items() if key in taken}
     return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

@@ -37,7 +37,7 @@ class Model(Averaging, LightningModule):
     """
 
     kind: str  # in words
-    d_steps = 1  # batches in an iteration
+    n_critic = 1  # batches in an iteration
     generator: nn.Module
     discriminator: nn.Module
 
@@ -46,14 +46,14 @@ class Model(Averaging, LightningModule):
         objective: Objective,
         trained: Mapping[str, Sequence[nn.Module]],
         optimizers: Mapping[str, Callable[..., Optimizer]],
-        z_size: int,
+        latent_dim: int,
         seed: int,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.objective, self._trained, self._make = objective, dict(trained), dict(optimizers)
-        self.z_size, self.seed, self.population = z_size, seed, 1
-        self.prior = Normal(z_size)
+        self.latent_dim, self.seed, self.population = latent_dim, seed, 1
+        self.prior = Normal(latent_dim)
         self.rank, self.world = 0, 1
         self.count = Count()
         self.start: dict | None = None  # a state to go on from when training starts
@@ -76,7 +76,7 @@ class Model(Averaging, LightningModule):
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
-        z = Latents(self.prior.z_size, self.seed, "samples")(first, n)
+        z = Latents(self.prior.latent_dim, self.seed, "samples")(first, n)
         with torch.inference_mode():
             return self.ema(self.prior(z.to(self.device))).float()
 
@@ -125,13 +125,13 @@ class Model(Averaging, LightningModule):
         labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
         losses: list[Tensor] = []
         with plain_attention() if self.objective.second_order else nullcontext():
-            for i in range(0, len(real), self.d_steps):
-                batches = [as_float(images) for images in real[i : i + self.d_steps]]  # now, and they stay in cache
-                losses += self.iterate(batches, labels[i : i + self.d_steps])
+            for i in range(0, len(real), self.n_critic):
+                batches = [as_float(images) for images in real[i : i + self.n_critic]]  # now, and they stay in cache
+                losses += self.iterate(batches, labels[i : i + self.n_critic])
         self.alarm = self.watch.alarmed(losses)
 
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
-        """One iteration on d_steps batches (B, C, H, W) in [-1, 1] with labels (B,). Returns the losses () of its updates."""
+        """One iteration on n_critic batches (B, C, H, W) in [-1, 1] with labels (B,). Returns the losses () of its updates."""
         losses = self.play(real, labels or [None] * len(real))
         for average in self.following:
             average.update(self.count.iteration)

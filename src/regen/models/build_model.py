@@ -39,8 +39,8 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
         nets = {name: _net(cfg, name, shape) for name in _nets_of(kind)}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
-        objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.share_every)
-        slopes = build(cfg.slope, "slope", Slopes)
+        objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.grad_ratio_every)
+        slopes = build(cfg.gradient_method, "gradient_method", Slopes)
         model = build(cfg.model, "model", Model, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
     if cfg.lambda_d and "d" not in model.players:
         raise ConfigError(
@@ -66,13 +66,17 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
 
 def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
     """The generator, the discriminator or the encoder. Raises ConfigError unless it makes of its input what it is to make."""
-    where, z_size = f"network.{name}", cfg.model.z_size
+    where, latent_dim = f"network.{name}", cfg.model.latent_dim
     if name not in cfg.network:
         raise ConfigError(
             f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
         )
-    net = build(cfg.network[name], where, nn.Module, shape=shape, z_size=z_size)
-    given, wanted = {"generator": (z_size, shape), "discriminator": (shape, ()), "encoder": (shape, 2 * z_size)}[name]
+    net = build(cfg.network[name], where, nn.Module, shape=shape, latent_dim=latent_dim)
+    given, wanted = {
+        "generator": (latent_dim, shape),
+        "discriminator": (shape, ()),
+        "encoder": (shape, 2 * latent_dim),
+    }[name]
     check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)))
     return net
 
@@ -86,7 +90,7 @@ def check_step(model: Model, real: torch.Tensor) -> None:
     trial = copy.deepcopy(model)
     trial.prepare(trial.configure_optimizers())
     try:
-        trial.iterate(real.expand(model.d_steps, *real.shape))
+        trial.iterate(real.expand(model.n_critic, *real.shape))
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -106,7 +110,7 @@ def _within(error: BaseException) -> str:
 
 
 def _slope(model: Model) -> str:
-    return f" and slope={type(model.slopes).__name__}" if hasattr(model, "slopes") else ""
+    return f" and gradient_method={type(model.slopes).__name__}" if hasattr(model, "slopes") else ""
 
 
 def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:

@@ -17,13 +17,13 @@ from regen.utils.randomness import Draws
 
 
 class GAN(Model):
-    """An iteration is `d_steps` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
+    """An iteration is `n_critic` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
 
     generator, discriminator     z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> logits (B,)
     objective                    the data term and the regularizers
     optimizer_g, optimizer_d     from parameters to an optimizer
     reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
-    ema_decay, ema_every         of the moving average of G, `ema`: per iteration; after how many it is updated
+    ema_decay, ema_interval         of the moving average of G, `ema`: per iteration; after how many it is updated
     ema_decays                   of further averages, see `Model.averaged_by`
     top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
                                  number or a schedule (Sinha 2020: it falls from 1 to 1/2)
@@ -43,25 +43,25 @@ class GAN(Model):
         objective: Objective,
         optimizer_g: Callable[..., Optimizer],
         optimizer_d: Callable[..., Optimizer],
-        z_size: int = 100,
-        d_steps: int = 1,
+        latent_dim: int = 100,
+        n_critic: int = 1,
         order: Sequence[str] = ("d", "g"),
         reuse_fake: bool = False,
         ema_decay: float = 0.999,
-        ema_every: int = 1,
+        ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         top_k: float | Schedule = 1.0,
         slopes: Slopes | None = None,
         seed: int = 0,
     ) -> None:
-        gan_dynamics.check(d_steps, order, reuse_fake)
+        gan_dynamics.check(n_critic, order, reuse_fake)
         gan_dynamics.check_top_k(top_k, objective)
         objective.attach(generator, discriminator)
         nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
-        super().__init__(objective, nets, optimizers, z_size, seed)
+        super().__init__(objective, nets, optimizers, latent_dim, seed)
         self.generator, self.discriminator = generator, discriminator
-        self.make_averages({"ema": generator}, ema_decay, ema_every, ema_decays)
-        self.d_steps, self.order, self.reuse_fake, self.top_k = d_steps, tuple(order), reuse_fake, top_k
+        self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays)
+        self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
         self.slopes = (slopes or Automatic()).fit(discriminator)
 
     def score(self, images: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class GAN(Model):
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         before, losses = None, []
         for player in self.order:
-            for draw in range(self.d_steps if player == "d" else 1):
+            for draw in range(self.n_critic if player == "d" else 1):
                 batch = draw if player == "d" else -1  # G plays the last one
                 step = self.step(player, draw, real[batch], labels[batch])
                 if self.reuse_fake:
@@ -87,7 +87,7 @@ class GAN(Model):
             generator=self.generator,
             discriminator=self.discriminator,
             real=torch.empty(0),
-            z_size=self.z_size,
+            latent_dim=self.latent_dim,
             rng=Draws,
             augment=self.objective.augment,
             slopes=self.slopes,
@@ -97,7 +97,7 @@ class GAN(Model):
     def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
         """The step of `player` in this iteration; `draw` counts D's updates in it."""
         made = self.blanks[player].like(
-            index=self.count.iteration * (self.d_steps if player == "d" else 1) + draw,
+            index=self.count.iteration * (self.n_critic if player == "d" else 1) + draw,
             real=real,
             rng=self.rng(player, draw, real.device),
             **self.place(player, labels),

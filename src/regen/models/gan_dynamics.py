@@ -10,18 +10,18 @@ from regen.losses.adversarial import Article, Relativistic
 NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not ask D about them"}
 
 
-def check(d_steps: int, order: Sequence[str], reuse_fake: bool) -> None:
+def check(n_critic: int, order: Sequence[str], reuse_fake: bool) -> None:
     """Raises ConfigError on an order that is not of d and g, and on fakes that cannot be reused."""
     if sorted(order) != ["d", "g"]:
         raise ConfigError(
-            f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.d_steps repeats D's update"
+            f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.n_critic repeats D's update"
         )
-    if d_steps < 1:
-        raise ConfigError(f"model.d_steps must be an integer >= 1, got {d_steps}")
-    if reuse_fake and (d_steps > 1 or order[0] == "g"):
+    if n_critic < 1:
+        raise ConfigError(f"model.n_critic must be an integer >= 1, got {n_critic}")
+    if reuse_fake and (n_critic > 1 or order[0] == "g"):
         raise ConfigError(
             "model.reuse_fake=true lets G learn from the fakes of the D step before it: "
-            f"it needs model.d_steps=1 and model.order=[d,g], got {d_steps} and [{','.join(order)}]"
+            f"it needs model.n_critic=1 and model.order=[d,g], got {n_critic} and [{','.join(order)}]"
         )
 
 

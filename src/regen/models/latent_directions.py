@@ -27,14 +27,14 @@ class Directions:
         return Directions(self.vectors[:n], self.strengths[:n])
 
 
-def sefa(generator: nn.Module, z_size: int) -> Directions:
+def sefa(generator: nn.Module, latent_dim: int) -> Directions:
     """The eigenvectors of AᵀA by descending eigenvalue, A z + b what the generator's first layer makes of z.
 
     Source: Shen and Zhou 2021 (SeFa). Strengths are the eigenvalues' shares of their sum. The sign of a direction is
     that for which its largest entry is positive. What comes after the first layer is not asked: where it is batch norm, a
     strong direction may be scaled down there. Raises ConfigError as `first_map` does.
     """
-    matrix = first_map(generator, z_size)
+    matrix = first_map(generator, latent_dim)
     values, vectors = torch.linalg.eigh(matrix.T @ matrix)
     values, vectors = values.flip(0).clamp_min(0), vectors.flip(1).T
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
@@ -84,7 +84,7 @@ def _squared(sample: Callable[[Tensor], Tensor], z: Tensor, vector: Tensor, reac
     return (high - low).flatten(1).square().sum(1).mean()
 
 
-def first_map(generator: nn.Module, z_size: int) -> Tensor:
+def first_map(generator: nn.Module, latent_dim: int) -> Tensor:
     """A (N, Z) in float64 on the CPU: what the first linear or convolutional layer that a latent meets makes of z is A z + b.
 
     It is read off the layer's outputs for 0 and each unit vector, so that a kernel's layout, norms of weights and reshaping
@@ -92,7 +92,7 @@ def first_map(generator: nn.Module, z_size: int) -> Tensor:
     """
     name, like = type(generator).__name__, next(generator.parameters(), torch.zeros(()))
     made = _of_first_layer(
-        generator, torch.cat([torch.zeros(1, z_size), torch.eye(z_size), torch.ones(1, z_size)]).to(like)
+        generator, torch.cat([torch.zeros(1, latent_dim), torch.eye(latent_dim), torch.ones(1, latent_dim)]).to(like)
     )
     if made is None:
         raise ConfigError(f"{name} has no linear or convolutional layer that latents meet, so no directions of one")

@@ -15,19 +15,19 @@ PARALLEL = 1e-4  # sine of the angle below which two latents lie on one line, wh
 class Latents:
     """z ~ N(0, I), keyed by the parts: the run's own, those of samples.png, are of (its seed, "samples")."""
 
-    def __init__(self, z_size: int, *parts: object) -> None:
-        self.z_size, self.parts = z_size, parts
+    def __init__(self, latent_dim: int, *parts: object) -> None:
+        self.latent_dim, self.parts = latent_dim, parts
 
     def __call__(self, first: int, n: int) -> Tensor:
         """(n, Z) latents number first to first + n - 1, on the CPU."""
         blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
-        z = torch.cat([_block(self.z_size, *self.parts, block) for block in blocks])
+        z = torch.cat([_block(self.latent_dim, *self.parts, block) for block in blocks])
         return z[first % BLOCK : first % BLOCK + n]
 
 
 @lru_cache(maxsize=2)
-def _block(z_size: int, *parts: object) -> Tensor:
-    return Draws(*parts).normal(BLOCK, z_size)
+def _block(latent_dim: int, *parts: object) -> Tensor:
+    return Draws(*parts).normal(BLOCK, latent_dim)
 
 
 def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:

@@ -16,25 +16,25 @@ FARTHEST = 9.0  # standard deviations: no latent in float32 lies beyond, so that
 class Normal(nn.Module):
     """N(0, I): a code is a latent.
 
-    z_size   numbers in a latent
+    latent_dim   numbers in a latent
     images   training images, at most, whose codes it is fitted to
     """
 
     images = 0
 
-    def __init__(self, z_size: int) -> None:
+    def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.z_size = z_size
+        self.latent_dim = latent_dim
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (B, z_size) -> codes (B, Z)."""
+        """Latents (B, latent_dim) -> codes (B, Z)."""
         return z
 
     def fit(self, codes: Tensor) -> None:
         """Be the density of codes (N, Z)."""
 
     def before(self, generator: nn.Module) -> nn.Module:
-        """Latents (B, z_size) -> what the generator makes of their codes."""
+        """Latents (B, latent_dim) -> what the generator makes of their codes."""
         return generator
 
 
@@ -53,14 +53,14 @@ class Mixture(Normal):
     Raises ConfigError on components < 1 and images < 2.
     """
 
-    def __init__(self, z_size: int, components: int = 10, images: int = 10_000) -> None:
-        super().__init__(z_size + 1)
+    def __init__(self, latent_dim: int, components: int = 10, images: int = 10_000) -> None:
+        super().__init__(latent_dim + 1)
         if components < 1 or images < 2:
             raise ConfigError(f"prior=mixture: expected components >= 1 and images >= 2, got {components} and {images}")
         self.images = images
         self.register_buffer("bounds", torch.zeros(components - 1))  # of the last number, between two components
-        self.register_buffer("means", torch.zeros(components, z_size))
-        self.register_buffer("factors", torch.eye(z_size).repeat(components, 1, 1))  # L
+        self.register_buffer("means", torch.zeros(components, latent_dim))
+        self.register_buffer("factors", torch.eye(latent_dim).repeat(components, 1, 1))  # L
 
     def forward(self, z: Tensor) -> Tensor:
         which = (z[:, -1:] >= self.bounds).sum(1)
@@ -95,5 +95,5 @@ class Behind(nn.Module):
         self.prior, self.generator = prior, generator
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (B, prior.z_size) -> images (B, C, H, W) in [-1, 1]."""
+        """Latents (B, prior.latent_dim) -> images (B, C, H, W) in [-1, 1]."""
         return self.generator(self.prior(z))

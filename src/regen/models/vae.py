@@ -33,8 +33,8 @@ class VAE(Model):
     objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them reads its variance, as `kl`
                           does; otherwise it is the mean, and the model an autoencoder
     optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
-    prior                 of z_size: what the codes of samples are drawn from
-    ema_decay, ema_every  of the moving averages of both nets: per iteration; after how many they are updated
+    prior                 of latent_dim: what the codes of samples are drawn from
+    ema_decay, ema_interval  of the moving averages of both nets: per iteration; after how many they are updated
     ema_decays            of further averages, see `Model.averaged_by`
     seed                  the key of every draw
 
@@ -49,9 +49,9 @@ class VAE(Model):
         encoder: nn.Module,
         objective: Objective,
         optimizer_g: Callable[..., Optimizer],
-        z_size: int = 16,
+        latent_dim: int = 16,
         ema_decay: float = 0.999,
-        ema_every: int = 1,
+        ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         seed: int = 0,
         prior: Callable[[int], Normal] = Normal,
@@ -59,10 +59,10 @@ class VAE(Model):
         _check(objective)
         nobody = NoDiscriminator()
         objective.attach(generator, nobody, encoder)
-        super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, z_size, seed)
-        self.prior = prior(z_size)
+        super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, latent_dim, seed)
+        self.prior = prior(latent_dim)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
-        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_every, ema_decays)
+        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
@@ -92,7 +92,7 @@ class VAE(Model):
             generator=self.generator,
             encoder=self.encoder,
             real=torch.empty(0),
-            z_size=self.z_size,
+            latent_dim=self.latent_dim,
             rng=Draws,
             draws=self.objective.draws_codes,
             population=self.population,

@@ -17,12 +17,16 @@ SMALLEST = 16  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, z_size) -> images (B, C, H, W) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end."""
+    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end."""
 
-    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32) -> None:
         super().__init__()
         maps, widths = sizes(shape, width, "dcgan", SMALLEST)
-        layers = [nn.ConvTranspose2d(z_size, widths[-1], maps[-1], bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU()]
+        layers = [
+            nn.ConvTranspose2d(latent_dim, widths[-1], maps[-1], bias=False),
+            nn.BatchNorm2d(widths[-1]),
+            nn.ReLU(),
+        ]
         for before, after, size in zip(widths[:0:-1], widths[-2::-1], maps[-2:0:-1], strict=True):
             layers += [_doubling(before, after, size, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         self.layers = nn.Sequential(*layers, _doubling(widths[0], shape[0], maps[0]), nn.Tanh())
@@ -45,11 +49,11 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator up to its last layer."""
 
-    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 32, batch_norm: bool = False) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32, batch_norm: bool = False) -> None:
         super().__init__()
-        self.layers = _inwards(shape, width, 2 * z_size, batch_norm)
+        self.layers = _inwards(shape, width, 2 * latent_dim, batch_norm)
         _start(self)
         of_code(self.layers[-1])
 

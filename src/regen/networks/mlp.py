@@ -11,12 +11,12 @@ from regen.networks.latent_heads import of_code
 
 
 class Generator(nn.Module):
-    """z (B, z_size) -> images (B, C, H, W) in [-1, 1], ReLU between the layers and tanh at the end."""
+    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1], ReLU between the layers and tanh at the end."""
 
-    def __init__(self, shape: Sequence[int], z_size: int = 100, hidden: Sequence[int] = (128, 128)) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, hidden: Sequence[int] = (128, 128)) -> None:
         super().__init__()
         self.shape = tuple(shape)
-        self.layers = nn.Sequential(*_layers(z_size, hidden, math.prod(shape), nn.ReLU()), nn.Tanh())
+        self.layers = nn.Sequential(*_layers(latent_dim, hidden, math.prod(shape), nn.ReLU()), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z).view(-1, *self.shape)
@@ -34,13 +34,13 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator up to its last layer."""
 
     def __init__(
-        self, shape: Sequence[int], z_size: int = 100, hidden: Sequence[int] = (128, 128), batch_norm: bool = False
+        self, shape: Sequence[int], latent_dim: int = 100, hidden: Sequence[int] = (128, 128), batch_norm: bool = False
     ) -> None:
         super().__init__()
-        self.layers = _inwards(shape, hidden, 2 * z_size, batch_norm)
+        self.layers = _inwards(shape, hidden, 2 * latent_dim, batch_norm)
         of_code(self.layers[-1])
 
     def forward(self, images: Tensor) -> Tensor:

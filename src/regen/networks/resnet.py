@@ -20,16 +20,16 @@ SMALLEST = 8  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, z_size) -> images (B, C, H, W) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
+    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
 
-    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16) -> None:
         super().__init__()
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         deepest = widths[-1]
         pairs = itertools.pairwise([deepest, *widths[::-1]])
         blocks = [doubling(*pair, size) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
         self.layers = nn.Sequential(
-            nn.Linear(z_size, deepest * math.prod(maps[-1])),
+            nn.Linear(latent_dim, deepest * math.prod(maps[-1])),
             nn.Unflatten(1, (deepest, *maps[-1])),
             *blocks,
             nn.BatchNorm2d(width),
@@ -57,13 +57,13 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 z_size), means, then log variances of the code: the discriminator's blocks, then one linear
-    layer of the whole last map, since a code is to say where things are."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator's blocks, then one
+    linear layer of the whole last map, since a code is to say where things are."""
 
-    def __init__(self, shape: Sequence[int], z_size: int = 100, width: int = 16, batch_norm: bool = False) -> None:
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16, batch_norm: bool = False) -> None:
         super().__init__()
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
-        last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * z_size)
+        last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * latent_dim)
         self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), nn.Flatten(), last)
         _start(self)
         of_code(last)

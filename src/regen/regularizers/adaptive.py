@@ -18,15 +18,17 @@ class Adaptive(Regularizer):
     """An augmentation with probability p, moved so that E sign D(x) stays at a target.
 
     target        of E sign D(x), which is 1 when D has learnt its images by heart
-    every         updates of D after which p moves
+    interval      updates of D after which p moves
     span_images   real images in which p moves by 1
 
     p is state: in the checkpoint, the same in every process, and logged.
     """
 
-    def __init__(self, target: float = 0.6, every: int = 4, span_images: float = 500_000, start: float = 0.0) -> None:
+    def __init__(
+        self, target: float = 0.6, interval: int = 4, span_images: float = 500_000, start: float = 0.0
+    ) -> None:
         super().__init__()
-        self.probability = Controller(target, start=start, span_images=span_images, every=every)
+        self.probability = Controller(target, start=start, span_images=span_images, interval=interval)
 
     def after_update(self, step: GANStep) -> None:
         if step.player == "d":

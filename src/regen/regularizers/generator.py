@@ -38,7 +38,7 @@ class PathLength(Regularizer):
 
     def for_g(self, step: GANStep) -> Tensor:
         rng, batch = step.rng("path_length"), max(1, round(self.share * len(step.real)))
-        z = rng.normal(batch, step.z_size).to(step.real.dtype).requires_grad_()
+        z = rng.normal(batch, step.latent_dim).to(step.real.dtype).requires_grad_()
         with float32(z), apart(step.generator), eager(), plain_attention():
             images = step.generator(z)
             y = rng.normal(*images.shape).to(images.dtype) / (images.shape[2] * images.shape[3]) ** 0.5

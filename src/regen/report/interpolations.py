@@ -25,7 +25,7 @@ def make(evidence: Evidence) -> dict:
 
 def _drawn(model, steps: int) -> Tensor:
     """(ROWS, steps, C, H, W) in [-1, 1], of the averaged generator."""
-    z = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.prior.z_size)
+    z = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.prior.latent_dim)
     with torch.inference_mode():
         stations = model.prior(z)
         images = model.ema(paths(stations, steps)).float().cpu()

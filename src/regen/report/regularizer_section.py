@@ -95,7 +95,7 @@ def _moved(evidence: Evidence, name: str) -> list[str]:
 def _pulls(evidence: Evidence, name: str) -> list[Pull]:
     found, inert = [], evidence.result.get("inert") or {}
     for player, net in PLAYERS.items():
-        shares = [y for _, y in evidence.series.get(f"{player}/{name}/share", []) if math.isfinite(y)]
+        shares = [y for _, y in evidence.series.get(f"{player}/{name}/grad_ratio", []) if math.isfinite(y)]
         if shares:
             numbers = [number(share) for share in (shares[-1], min(shares), max(shares))]
             found.append(Pull(net, *numbers, f"{player}/{name}" in inert))

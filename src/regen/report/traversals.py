@@ -71,7 +71,7 @@ def _axes(evidence: Evidence) -> Kind:
 
 def _sefa(evidence: Evidence) -> Kind:
     model = evidence.drawing.model
-    found = sefa(model.ema.net, model.z_size)
+    found = sefa(model.ema.net, model.latent_dim)
     names = [str(place) for place in range(1, len(found.strengths) + 1)]
     return _kind(evidence, "sefa", found, names, [f"{share:.1%}" for share in found.strengths.tolist()])
 
@@ -80,7 +80,7 @@ def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], st
     model = evidence.drawing.model
     few = found.first(len(plane.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
     z = model.prior(
-        Latents(model.prior.z_size, model.seed, "samples")(0, STARTS).to(model.device)
+        Latents(model.prior.latent_dim, model.seed, "samples")(0, STARTS).to(model.device)
     ).cpu()  # the first samples'
 
     def sample(z: Tensor) -> Tensor:

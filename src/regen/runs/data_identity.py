@@ -15,7 +15,15 @@ from regen.runs.folder import Folder
 
 RECORD = "dataset"  # the key of config.yaml that holds the identity of the data
 MAY_CHANGE = (  # when a run is resumed; docs/resume.md lists them, too
-    *("max_iterations", "max_images", "log_every", "save_every", "evaluate_every", "evaluation_samples", "chunk"),
+    *(
+        "max_iterations",
+        "max_images",
+        "log_every",
+        "save_every",
+        "evaluate_every",
+        "evaluation_samples",
+        "iterations_per_call",
+    ),
     *("monitor", "patience", "report", "name", "group", "tags", "sweep", "resume", "logger"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"),
     *(

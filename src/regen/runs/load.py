@@ -24,7 +24,7 @@ from regen.runs.folder import Folder
 from regen.runs.stored_config import read_config
 from regen.utils.json_files import read_json
 
-MADE_OF = ("network", "loss", "regularizer", "slope", "model")  # the groups of which a model is made
+MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # the groups of which a model is made
 __all__ = ["Opened", "find_runs", "open_run"]
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Opened:
         return nets[weights]
 
     def whole(self, weights: str = "ema") -> nn.Module:
-        """Latents (B, prior.z_size) -> images (B, C, H, W): the generator behind its prior."""
+        """Latents (B, prior.latent_dim) -> images (B, C, H, W): the generator behind its prior."""
         return self.model.prior.before(self.generator(weights))
 
     def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
@@ -74,7 +74,7 @@ class Opened:
         return self._bare(self.generator(weights))
 
     def codes(self, z: Tensor) -> Tensor:
-        """Latents (B, prior.z_size) -> codes (B, Z), on the CPU; a GAN's are the latents."""
+        """Latents (B, prior.latent_dim) -> codes (B, Z), on the CPU; a GAN's are the latents."""
         return self._bare(self.model.prior)(z).cpu()
 
     def _bare(self, net: nn.Module) -> Callable[[Tensor], Tensor]:

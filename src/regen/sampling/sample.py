@@ -66,7 +66,7 @@ class Drawing:
         self._check_what()
         self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
-        self.latents, self.decode = Latents(model.prior.z_size, *parts), opened.decoder(cfg.weights)
+        self.latents, self.decode = Latents(model.prior.latent_dim, *parts), opened.decoder(cfg.weights)
         self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if opened.model.has_own_sample and cfg.seed is not None:
@@ -111,7 +111,7 @@ class Drawing:
 
     def directions(self) -> Tensor:
         """The same of the first code moved along SeFa's directions, one a row."""
-        return self._along(sefa(self.opened.generator(self.cfg.weights), self.opened.model.z_size).vectors)
+        return self._along(sefa(self.opened.generator(self.cfg.weights), self.opened.model.latent_dim).vectors)
 
     def traversal(self) -> Tensor:
         """The same along the axes of the code, those first that held-out images use most."""

@@ -70,7 +70,7 @@ class Dirac:
         iteration: int = 1_000_000,
     ) -> None:
         for name, regularizer in regularizers.items():
-            regularizer.every = 1
+            regularizer.interval = 1
             if regularizer.relative is not None:
                 raise NoGame(f"{name}: a share of the data term's gradient, which is 0 at rest, is no strength")
         self.real, self.iteration = torch.zeros(batch, 1, 1, 1, dtype=torch.float64), iteration
@@ -126,7 +126,7 @@ class Dirac:
             generator=self.generator,
             discriminator=self.discriminator,
             real=self.real,
-            z_size=1,
+            latent_dim=1,
             rng=lambda purpose: Quantiles("dirac", player, purpose),
             augment=self.objective.augment,
             lr=lr,

@@ -62,7 +62,7 @@ def portray(cfg: DictConfig, chosen: DictConfig) -> Portrait:
 def make_game(cfg: DictConfig, chosen: DictConfig) -> Dirac:
     """The game of a configuration's loss and the chosen regularizers. Raises ConfigError, and NoGame as Dirac does."""
     regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in chosen.items()}
-    loss, slopes = build(cfg.loss, "loss", Loss), build(cfg.slope, "slope", Slopes)
+    loss, slopes = build(cfg.loss, "loss", Loss), build(cfg.gradient_method, "gradient_method", Slopes)
     return Dirac(loss, regularizers, slopes, cfg.batch, cfg.iteration)
 
 

@@ -19,7 +19,7 @@ BESIDE = (
     "name",
     "group",
     "tags",
-    "chunk",
+    "iterations_per_call",
     "save_every",
     "data.workers",
     "model.ema_decays",

@@ -29,7 +29,7 @@ def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
-    """{"model.d_steps": 1, ...}, what was typed in one column, and in a sweep {"sweep/lambda_d": 0.1, ...}, its axes."""
+    """{"model.n_critic": 1, ...}, what was typed in one column, and in a sweep {"sweep/lambda_d": 0.1, ...}, its axes."""
     typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
     told = {f"sweep/{key}": value for key, value in axes(cfg).items()}
     return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | told)

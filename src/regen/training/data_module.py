@@ -18,7 +18,7 @@ class StreamModule(LightningDataModule):
         data, trainer = self.data, self.trainer
         ranks = {"rank": trainer.global_rank, "world": trainer.world_size}
         stream = Stream(
-            len(data.train), data.batch_size, self.model.d_steps, self.model.seed, mirror=data.mirror, **ranks
+            len(data.train), data.batch_size, self.model.n_critic, self.model.seed, mirror=data.mirror, **ranks
         )
         split = data.train if data.workers else data.train.to(trainer.strategy.root_device)
         return Chunks(split, stream, self.model.iteration, self.last, self.stops, data.workers)

@@ -54,7 +54,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
     said = diagnose(
         read_history(folder.metrics, ["gap", monitor]),
         modes=data.modes,
-        latents=model.z_size,
+        latents=model.latent_dim,
         missing=outcome.missing,
         held_out=len(data.validation),
         reason=outcome.reason if outcome.status == "diverged" else None,

@@ -123,9 +123,8 @@ class Run:
         self.cfg, self.data, self.model, self.group = cfg, data, model, group
         self.world = world = group.rank.world
         self.signal = 0  # that ended the run
-        per_iteration = data.batch_size * model.d_steps * world
+        per_iteration = data.batch_size * model.n_critic * world
         self.last = cfg.max_iterations if cfg.max_images is None else math.ceil(cfg.max_images / per_iteration)
-        self.evaluate_every = max(1, round(cfg.evaluate_every / per_iteration))
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
         self.metrics, self.source = (
             make_metrics(cfg, data, model),
@@ -185,7 +184,7 @@ class Run:
 
     def _fit(self, written: list[Logger]) -> None:
         self.group.assemble(self.folder.path)
-        stops = (self.cfg.log_every, self.cfg.save_every, self.evaluate_every)
+        stops = (self.cfg.log_every, self.cfg.save_every, self.cfg.evaluate_every)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found .* in eval mode")  # the averaged generator is, on purpose
             warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own use of torch
@@ -202,12 +201,14 @@ class Run:
 
     def _callbacks(self, written: list[Logger]) -> list[Callback]:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
-        pace = callbacks.Pace(cfg.chunk, outcome)
-        others = rivals(self.evaluate_every, self.last)
+        pace = callbacks.Pace(cfg.iterations_per_call, outcome)
+        others = rivals(self.cfg.evaluate_every, self.last)
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
-            callbacks.Evaluation(self.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others),
+            callbacks.Evaluation(
+                self.cfg.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others
+            ),
             callbacks.Signals(outcome),
             callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),

@@ -13,7 +13,7 @@ from regen.utils import signals
 
 
 class Checkpoints(Callback):
-    """Go on from a checkpoint; save every `every` iterations, at the end, on a signal, and whenever the figure is the best."""
+    """Resume from a checkpoint; save at an interval, at the end, on a signal, and whenever the figure is the best."""
 
     def __init__(self, every: int, last: int, folder: Path, written: Sequence[Logger], outcome: Outcome) -> None:
         self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome

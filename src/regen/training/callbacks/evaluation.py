@@ -38,7 +38,7 @@ class Goal:
 
 
 class Evaluation(Callback):
-    """The figures on held-out data and a picture of the same latents, every `every` iterations and at the end.
+    """The figures on held-out data and a picture of the same latents, every `interval` iterations and at the end.
 
     All processes measure together, each a share of the samples.
     """

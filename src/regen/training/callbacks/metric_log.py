@@ -68,7 +68,7 @@ class Pace(Callback):
 
 
 class Log(Callback):
-    """The means of what the updates measured, every `every` iterations; and the end of a run that diverged."""
+    """The means of what the updates measured, every `interval` iterations; and the end of a run that diverged."""
 
     def __init__(self, every: int, pace: Pace, outcome: Outcome) -> None:
         self.every, self.pace, self.outcome = every, pace, outcome
