@@ -44,7 +44,7 @@ nightly: setup  ## the tests with 500 random configurations, and all of the tort
 	@OMP_NUM_THREADS=1 REGEN_EXAMPLES=500 $(RUN) -m pytest tests/test_random_configurations.py
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)
 
-cluster-check: setup  ## try a real Slurm of two nodes and a real PostgreSQL on this machine (root, Debian's packages)
+cluster-check: setup  ## try a real Slurm of two nodes, a real PostgreSQL, torchrun and kill -9 on this machine (root, Debian's packages)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/cluster_check.py $(ARGS)
 
 lint: setup  ## check the code's style

@@ -1,13 +1,14 @@
 """Try a real Slurm of two nodes and a real PostgreSQL on this machine.
 
     python tests/cluster_check.py                 # Slurm: whichever answers sinfo
-    python tests/cluster_check.py --only sweep nodes limit cancel database   # some of them
+    python tests/cluster_check.py --only torchrun orphans   # some of the checks: these need neither
+
+The checks: sweep, nodes, limit, cancel and choice need Slurm, database PostgreSQL, torchrun and orphans this machine alone.
 
 Each check prints "passed", "FAILED" with what was found, or "skipped" with the reason. Exit status 1 if one has failed.
 """
 
 import argparse
-import csv
 import getpass
 import json
 import os
@@ -17,42 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-RUN = "data=ring network=mlp metrics=[frechet] monitor=val/fd evaluation_samples=100 report=false logger=csv"
-RUN += " trainer.progress_bar=false log_every=5"
+from check_commands import ROOT, RUN, SHORT, Skipped, read_statuses, start_command, start_sweep, wait_until
+from process_checks import check_orphans, check_torchrun
+
 SLURM = "hydra/launcher=slurm hydra.launcher.gpus_per_node=0 hydra.launcher.cpus_per_task=1 hydra.launcher.mem_gb=2"
-SHORT = "max_iterations=20 save_every=10 evaluate_every=10"
-
-
-class Skipped(Exception):
-    """A check that this machine cannot make."""
-
-
-def start(sweep: Path, *overrides: str) -> subprocess.Popen:
-    """A multirun in a folder."""
-    command = [sys.executable, str(ROOT / "src/train.py"), "-m", "sweep=check", *RUN.split(), *overrides]
-    log = open(sweep.with_suffix(".log"), "a")  # noqa: SIM115 - the process writes into it
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, f"hydra.sweep.dir={sweep}"], stdout=log, stderr=log, env=environment, start_new_session=True
-    )
-
-
-def statuses(sweep: Path) -> list[str]:
-    """Of the jobs in the sweep's table."""
-    with open(sweep / "summary.csv", newline="") as file:
-        return [row["status"] for row in csv.DictReader(file)]
-
-
-def wait_until(reached: Callable[[], object], seconds: float) -> None:
-    """AssertionError if it takes longer."""
-    last = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < last, "not reached in time"
-        time.sleep(0.5)
 
 
 def need_slurm() -> str:
@@ -68,8 +39,8 @@ def need_slurm() -> str:
 def check_sweep(folder: Path) -> None:
     """Two jobs."""
     launcher = [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
-    assert start(folder, *launcher, *SHORT.split(), "regularizer=none,r1").wait(600) == 0
-    assert statuses(folder) == ["finished"] * 2
+    assert start_sweep(folder, *launcher, *SHORT.split(), "regularizer=none,r1").wait(600) == 0
+    assert read_statuses(folder) == ["finished"] * 2
 
 
 def check_nodes(folder: Path) -> None:
@@ -77,7 +48,7 @@ def check_nodes(folder: Path) -> None:
     launcher = [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
     launcher += ["hydra.launcher.nodes=2", "hydra.launcher.tasks_per_node=1"]
     trainer = ["trainer=ddp_cpu", "trainer.num_nodes=2", "trainer.devices=1"]
-    assert start(folder, *launcher, *trainer, *SHORT.split(), "regularizer=none").wait(600) == 0
+    assert start_sweep(folder, *launcher, *trainer, *SHORT.split(), "regularizer=none").wait(600) == 0
     (result,) = (json.loads(path.read_text()) for path in folder.glob("*/result.json"))
     assert result["status"] == "finished"
     assert result["images_seen"] == 2 * 64 * 20
@@ -88,7 +59,7 @@ def check_limit(folder: Path) -> None:
     launcher = [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
     launcher += ["hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=20"]
     lengths = ["max_iterations=1000000", "save_every=10000000", "evaluate_every=999999999", "regularizer=none"]
-    command = start(folder, *launcher, *lengths)
+    command = start_sweep(folder, *launcher, *lengths)
     try:
         results = lambda: list(folder.glob("*/result.json"))  # noqa: E731
         wait_until(results, 400)
@@ -109,7 +80,7 @@ def check_cancel(folder: Path) -> None:
     """scancel leaves a checkpoint, and the same command does the rest."""
     launcher = [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
     job = ["regularizer=none", "evaluate_every=999999999", "save_every=100000"]
-    command = start(folder, *launcher, *job, "max_iterations=1000000")
+    command = start_sweep(folder, *launcher, *job, "max_iterations=1000000")
     wait_until(lambda: list(folder.glob("*/metrics.csv")), 300)
     subprocess.run(["scancel", "--user", getpass.getuser(), "--name", "train"], check=True)
     assert command.wait(300) == 75
@@ -117,8 +88,19 @@ def check_cancel(folder: Path) -> None:
     assert (result["status"], result["reason"]) == ("interrupted", "SIGTERM received")
     assert list(folder.glob("*/checkpoints/iteration_*.ckpt"))
     longer = f"max_iterations={result['iteration'] + 50}"
-    assert start(folder, *launcher, *job, longer).wait(600) == 0
-    assert statuses(folder) == ["finished"]
+    assert start_sweep(folder, *launcher, *job, longer).wait(600) == 0
+    assert read_statuses(folder) == ["finished"]
+
+
+def check_choice(folder: Path) -> None:
+    """src/choose.py sends its fits to Slurm, and trains nothing here before."""
+    lengths = "max_iterations=200 save_every=100 rounds=2 folds=2 regularizer=l2 lambda_g=0,0.1 lambda_d=0"
+    command = [sys.executable, str(ROOT / "src/choose.py"), *RUN.split(), *lengths.split(), f"hydra.sweep.dir={folder}"]
+    command += [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
+    assert start_command(folder.with_suffix(".log"), command).wait(600) == 0
+    assert read_statuses(folder) == ["finished"] * 4
+    assert len(list(folder.glob(".submitit/*/*_submission.sh"))) == 2, "not one array of jobs for each round"
+    assert (folder / "choice.json").exists()
 
 
 def check_database(folder: Path) -> None:
@@ -144,11 +126,11 @@ def check_database(folder: Path) -> None:
         storage = f"hydra.sweeper.storage='postgresql+psycopg2://{user}@/postgres?host={place}'"
         search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", storage, "regularizer=r1"]
         search += ["lambda_d=tag(log,interval(0.1,100))", *SHORT.split()]
-        first, second = start(folder, *search), start(folder, *search)
+        first, second = start_sweep(folder, *search), start_sweep(folder, *search)
         wait_until(lambda: len(list(folder.glob("*/result.json"))) >= 1, 300)
         os.killpg(first.pid, signal.SIGKILL)
         assert second.wait(600) == 0
-        assert statuses(folder).count("finished") >= 4
+        assert read_statuses(folder).count("finished") >= 4
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
 
@@ -158,7 +140,10 @@ CHECKS = {
     "nodes": check_nodes,
     "limit": check_limit,
     "cancel": check_cancel,
+    "choice": check_choice,
     "database": check_database,
+    "torchrun": check_torchrun,
+    "orphans": check_orphans,
 }
 
 
@@ -171,8 +156,8 @@ def main() -> None:
     for name in given.only:
         began = time.monotonic()
         try:
-            CHECKS[name](folder / name)
-            said = "passed"
+            found = CHECKS[name](folder / name)
+            said = f"passed: {found}" if found else "passed"
         except Skipped as reason:
             said = f"skipped: {reason}"
         except Exception as error:  # noqa: BLE001 - each check is for itself
