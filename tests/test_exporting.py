@@ -24,7 +24,7 @@ from regen.export.dataset_facts import SOURCES
 from regen.export.exported_model import export, quiet
 from regen.export.formats import Weights, chosen
 from regen.export.sampler import Taken
-from regen.metrics.glossary import with_error
+from regen.metrics.number_format import with_error
 from regen.networks import dcgan, mlp, resnet
 from regen.regularizers.form import SpectralNorm, WeightNorm
 from regen.runs.folder import Folder

@@ -20,8 +20,9 @@ from regen.data.mixtures import ring
 from regen.data.split import Split
 from regen.metrics import missing_modes
 from regen.metrics.base import Look, SampleMetric
-from regen.metrics.glossary import measurement, number, with_error, words
 from regen.metrics.image_set import Seen
+from regen.metrics.number_format import measurement, number, with_error
+from regen.metrics.registry import parse
 from regen.models.gan import GAN
 from regen.models.latent_directions import sefa, traversals
 from regen.models.latents import Latents
@@ -450,8 +451,7 @@ def test_the_weight_of_a_layer_under_spectral_norm_is_the_one_that_it_uses_and_s
 def test_every_figure_of_a_metric_has_a_meaning(option):
     (node,) = OmegaConf.load(ROOT / f"conf/metrics/{option}.yaml").values()
     names = build(node, f"metrics.{option}", SampleMetric).names("val")
-    figures = {name.partition("/")[2] for name in names if not name.endswith(("_se", "_low", "_high"))}
-    assert figures and all(words(figure).meaning for figure in figures)
+    assert names and all(parse(name).figure.meaning for name in names)
 
 
 def test_numbers_are_written_as_a_person_reads_them():

@@ -81,7 +81,7 @@ def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
         "logits of D": ["d/fake_score", "d/real_score"],
         "l2, unweighted": ["d/l2", "g/l2"],
         "r1, unweighted": ["d/r1"],
-        "images per second": ["images_per_second"],
+        "training speed (images/s)": ["images_per_second"],
     }
 
 
@@ -131,9 +131,9 @@ def test_the_figures_of_a_vae_have_panels_in_words_the_bound_of_training_images_
     names = ("val/elbo_nats", "train/elbo_nats", "gap/elbo_nats", "val/elbo_nats_se", "val/kl_nats", "g/kl", "g/scale")
     found = curve_panels.panels({name: [(64.0, 1.0), (128.0, 2.0)] for name in names})
     assert {title: list(lines) for title, lines in found.items()} == {
-        "KL of the code from its prior, nats": ["val/kl_nats"],
-        "evidence lower bound, nats an image": ["train/elbo_nats", "val/elbo_nats"],
-        "generalization gap (evidence lower bound, nats an image)": ["gap/elbo_nats"],
+        "KL of the code from its prior (nats per image)": ["val/kl_nats"],
+        "evidence lower bound (nats per image)": ["train/elbo_nats", "val/elbo_nats"],
+        "generalization gap (evidence lower bound) (nats per image)": ["gap/elbo_nats"],
         "kl, unweighted": ["g/kl"],
         "scale of the likelihood": ["g/scale"],
     }

@@ -6,16 +6,14 @@ import statistics
 
 import pytest
 from comparing.by_hand import regularizers, run
-from hydra.utils import get_object
-from omegaconf import OmegaConf
 from scipy.stats import ttest_ind, ttest_rel
 
 from regen.comparison.load_runs import gather
 from regen.comparison.paired_difference import difference
-from regen.comparison.run_group import compare_runs, is_higher, summary
+from regen.comparison.run_group import compare_runs, summary
 from regen.errors import ConfigError
-from regen.metrics.glossary import words
-from regen.utils.project import ROOT
+from regen.metrics.registry import is_higher_better
+from regen.utils.json_files import read_json, write_json
 
 
 def compared(path, *asked, **options):
@@ -53,30 +51,31 @@ def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
 
 @pytest.mark.parametrize("figure", ["val/recall", "val/modes", "val/elbo_nats", "val/skill", "val/generalization"])
 def test_more_of_these_is_better(figure):
-    assert is_higher(figure)
+    assert is_higher_better(figure)
 
 
-@pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/auc", "gap/copies"])
+@pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/copies"])
 def test_less_of_these_is_better(figure):
-    assert not is_higher(figure)
+    assert not is_higher_better(figure)
 
 
-@pytest.mark.parametrize("option", sorted((ROOT / "conf/metrics").glob("*.yaml")), ids=lambda path: path.stem)
-def test_which_way_is_better_is_what_the_metric_says(option):
-    (node,) = OmegaConf.load(option).values()
-    metric = get_object(node._target_)
-    for figure in (figure for figure in metric.figures if words(figure).better):
-        assert (words(figure).better == "higher") == (figure in metric.higher) == is_higher(f"val/{figure}")
+@pytest.mark.parametrize("figure", ["gap/auc", "val/score", "fake/spread", "val/unheard_of", "val/fd_se"])
+def test_a_figure_without_a_better_direction_compares_no_runs(tmp_path, figure):
+    run(tmp_path / "0", figures={figure: 1.0})
+    with pytest.raises(ConfigError, match=f"monitor={figure}"):
+        compared(tmp_path, figure)
 
 
-def test_of_an_unknown_figure_the_direction_is_what_runs_took_for_their_best(tmp_path):
+def test_a_figure_declared_in_result_json_has_its_direction(tmp_path):
     for i in range(2):
         folder = run(tmp_path / f"{i}", figures={"val/mine": 1.0 + i}, regularizer=regularizers(r1=i))
-        text = (folder / "result.json").read_text()
-        (folder / "result.json").write_text(
-            text.replace(f'"best": {{"val/fd": 3.0, "val/mine": {1.0 + i}', '"best": {"val/mine": 9.0')
-        )
-    assert compared(tmp_path, "val/mine").higher
+        stored = {
+            "mine": {"name": "mine", "title": "my figure", "better": "higher", "later": 1},
+            "bad": {"name": "a/b"},
+        }
+        write_json(folder / "result.json", read_json(folder / "result.json") | {"declared_figures": stored})
+    found = compared(tmp_path, "val/mine")
+    assert found.higher and found.best.of("val/mine").mean == 2.0
 
 
 def test_what_did_not_finish_is_counted_and_kept_out_of_the_means(tmp_path):

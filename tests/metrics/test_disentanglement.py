@@ -24,7 +24,6 @@ from regen.metrics.disentanglement import (
     mutual_information,
     sap,
 )
-from regen.metrics.evaluator import is_higher_better
 from regen.metrics.image_set import Seen
 from regen.utils.json_files import read_json
 from regen.utils.randomness import Draws
@@ -217,10 +216,6 @@ def test_it_is_asked_of_data_with_factors_and_of_models_with_an_encoder(data):
         Disentanglement().suits(Drawing(data.train.images))
     Disentanglement().suits(Knowing(data.train.images))
     assert list(data.own_metrics()) == ["disentanglement"] and grey.own_metrics() == {}
-
-
-def test_more_of_each_is_better():
-    assert all(is_higher_better(name, [Disentanglement()]) for name in Disentanglement().names("val"))
 
 
 SMALL = ("data=shapes", "data.train=100", "data.validation=60", "data.test=60", "data.batch_size=8", "max_iterations=2")

@@ -10,12 +10,12 @@ from drawing import Drawing
 from regen.data.digits import digits
 from regen.errors import ConfigError
 from regen.metrics.discriminator_scores import Scores
-from regen.metrics.evaluator import Evaluator, generalization, is_higher_better, monitored, names, ranked, renamed
+from regen.metrics.distances import frechet
+from regen.metrics.evaluator import Evaluator, generalization, monitored, names, ranked, renamed
 from regen.metrics.features import Own
 from regen.metrics.frechet_distance import FrechetDistance
 from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.memorization import Memorization
-from regen.metrics.mixture_modes import ModeCoverage
 from regen.metrics.ms_ssim import Diversity
 from regen.metrics.precision_recall import PrecisionRecall
 from regen.utils.randomness import Draws
@@ -132,12 +132,6 @@ def test_its_names_are_those_of_what_it_measures(data, cache):
     assert names([], Own()) == []
 
 
-def test_which_figures_are_better_when_they_are_higher():
-    metrics = [FrechetDistance(), ModeCoverage(None)]
-    better = {name: is_higher_better(name, metrics) for name in ("val/fd", "gap/fd", "val/modes", "val/skill", "gap")}
-    assert better == {"val/fd": False, "gap/fd": False, "val/modes": True, "val/skill": True, "gap": False}
-
-
 def test_one_sample_is_too_few(data, cache):
     with pytest.raises(ConfigError, match="1 generated images are too few: frechet needs 2 or more"):
         evaluator_of(data, cache, samples=1)
@@ -198,7 +192,7 @@ def test_generalization_discounts_copies_and_never_rewards_them():
 
 def test_standard_errors_are_renamed_with_their_figures():
     class Named(Own):
-        renames = {"fd": "fd_x"}
+        renames = {"fd": frechet("fd_x")}
 
     assert [renamed(name, Named()) for name in ("val/fd_se", "gap/fd", "gap/kd")] == [
         "val/fd_x_se",
@@ -224,7 +218,7 @@ def test_the_default_monitor_falls_back_to_a_distance_where_its_parts_are_not_me
     assert monitored("val/generalization", both, Own()) == "val/generalization"
     assert monitored("val/generalization", [FrechetDistance()], Own()) == "val/fd"
     assert "Copies can win val/fd" in caplog.text
-    with pytest.raises(ConfigError, match="monitor=val/kd: expected one of gap, gap_se, val/fd"):
+    with pytest.raises(ConfigError, match="monitor=val/kd: expected one of gap, val/fd"):
         monitored("val/kd", [FrechetDistance()], Own())
 
 

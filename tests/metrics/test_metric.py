@@ -18,6 +18,7 @@ from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.metrics.base import Comparison, Look, SampleMetric, Solo
 from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.figure import Figure
 from regen.metrics.frechet_distance import FrechetDistance
 from regen.metrics.image_set import Seen
 from regen.metrics.inception_score import InceptionScore
@@ -59,8 +60,7 @@ def metric(request: pytest.FixtureRequest) -> SampleMetric:
 class MeanDistance(Comparison):
     """|E real - E fake|, and minus that, which is better when it is higher."""
 
-    figures = ("apart", "near")
-    higher = frozenset({"near"})
+    figures = (Figure("apart", "distance", better="lower"), Figure("near", "nearness", better="higher"))
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         apart = (real.mean() - fake.mean()).abs()
@@ -68,7 +68,7 @@ class MeanDistance(Comparison):
 
 
 class Mean(Solo):
-    figures = ("mean",)
+    figures = (Figure("mean", "mean"),)
 
     def of(self, images: Tensor) -> dict[str, Tensor]:
         return {"mean": images.mean()}
@@ -97,7 +97,7 @@ def test_a_row_that_is_not_finite_makes_every_figure_nan(metric, bad):
     spoilt = {part: rows(metric, part) for part in metric.parts}
     spoilt[metric.parts[-1]][3].view(-1)[2] = bad
     found = figures(metric, {part: [some] for part, some in spoilt.items()})
-    assert found.keys() == {*metric.figures, *metric.errors}
+    assert found.keys() == set(metric.outputs)
     assert all(math.isnan(value) for value in found.values())
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from regen.errors import ConfigError
+from regen.metrics.registry import read_stored
 from regen.plotting.curve_panels import Points, series
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
@@ -134,7 +135,9 @@ def _read(folder: Folder) -> Run | None:
     try:
         config = read_yaml(folder.config)
         if isinstance(config, dict) and "data" in config:
-            return Run(folder, config, read_json(folder.result))
+            result = read_json(folder.result)
+            read_stored(result)
+            return Run(folder, config, result)
         log.warning("%s is not of a run of src/train.py: it is left out", folder.config)
     except (ValueError, OSError) as error:
         log.warning("%s cannot be read and is left out: %s", folder.path, str(error).splitlines()[0])

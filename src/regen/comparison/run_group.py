@@ -13,7 +13,7 @@ from regen.comparison.config_diff import Value, settings, text
 from regen.comparison.load_runs import Run
 from regen.comparison.paired_difference import Difference, difference
 from regen.errors import ConfigError
-from regen.metrics.glossary import MEANINGS, words
+from regen.metrics.registry import is_higher_better
 from regen.runs.eligibility import MEMORIZES, describe, is_passed_over, memorizes
 
 COST = {"images_per_second": "images/s", "seconds": "seconds", "peak_memory_mb": "memory, MB"}
@@ -138,7 +138,8 @@ class Comparison:
 
 
 def compare_runs(runs: Sequence[Run], monitor: str | None = None, figures: Sequence[str] = ()) -> Comparison:
-    """Raises ConfigError if the runs were judged by different figures, or none of them has the one asked for."""
+    """Raises ConfigError if the runs were judged by different figures, if none has the one asked for, or if that has no better
+    direction."""
     chosen = monitor or _monitor(runs)
     known = sorted({name for run in runs for name in run.result.get("figures", {})})
     if monitor and monitor not in known:
@@ -150,14 +151,9 @@ def compare_runs(runs: Sequence[Run], monitor: str | None = None, figures: Seque
     members: dict[str, tuple[dict, list[Run]]] = {}
     for run, one in zip(runs, settings([run.config for run in runs]), strict=True):
         members.setdefault(repr(sorted(one.items())), (one, []))[1].append(run)
-    higher = _is_higher(chosen, runs)
+    higher = is_higher_better(chosen)
     groups = sorted((Group(*one) for one in members.values()), key=lambda group: _rank(group, chosen, higher))
     return Comparison(groups, chosen, higher, [name for name in figures if name in known and name != chosen])
-
-
-def is_higher(figure: str) -> bool:
-    """Whether more of a known figure is better; of gaps it never is."""
-    return not figure.startswith("gap") and words(figure.rpartition("/")[2]).better == "higher"
 
 
 def _rank(group: Group, monitor: str, higher: bool) -> tuple[bool, bool, float]:
@@ -175,15 +171,6 @@ def _monitor(runs: Sequence[Run]) -> str:
     raise ConfigError(
         f"the runs were judged by different figures, {named}: type monitor={found.most_common()[0][0]}, say"
     )
-
-
-def _is_higher(monitor: str, runs: Sequence[Run]) -> bool:
-    """Of a figure that is not known here, what the runs took for their best: more than what they ended at, or less."""
-    if monitor == "gap" or monitor.startswith("gap/") or monitor.rpartition("/")[2] in MEANINGS:
-        return is_higher(monitor)
-    pairs = [((run.result.get("best") or {}).get(monitor), run.figure(monitor)) for run in runs]
-    votes = [math.copysign(1, best - end) for best, end in pairs if None not in (best, end) and best != end]
-    return sum(votes) > 0
 
 
 def _plainly(status: str) -> str:

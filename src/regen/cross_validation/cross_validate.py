@@ -13,7 +13,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from regen.comparison.run_group import is_higher
 from regen.config import validate
 from regen.config.instantiate import build
 from regen.config.suggestions import yamls
@@ -34,8 +33,9 @@ from regen.cross_validation.sentences import describe_plan
 from regen.cross_validation.sweep_name import OWN
 from regen.errors import ConfigError
 from regen.metrics.base import SampleMetric
-from regen.metrics.evaluator import is_higher_better, monitored
+from regen.metrics.evaluator import monitored
 from regen.metrics.features.base import Source
+from regen.metrics.registry import is_higher_better
 from regen.sweeps.hydra_callback import Watch
 from regen.utils import signals
 from regen.utils.json_files import read_json, write_json
@@ -253,8 +253,8 @@ def _monitor(cfg: DictConfig) -> tuple[str, bool]:
     metrics = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
     with contextlib.suppress(ConfigError):  # a figure that only the data measure
         monitor = monitored(cfg.monitor, metrics, Source())
-        return monitor, is_higher_better(monitor, metrics)
-    return cfg.monitor, is_higher(cfg.monitor)
+        return monitor, is_higher_better(monitor)
+    return cfg.monitor, is_higher_better(cfg.monitor)
 
 
 def _out(cfg: DictConfig, otherwise: Path) -> Path:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from regen.comparison.load_runs import why
 from regen.cross_validation.score_table import Fit, Score
+from regen.metrics.registry import parse
 from regen.runs.eligibility import memorizes
 from regen.runs.folder import Folder
 from regen.utils.json_files import read_json
@@ -95,7 +96,7 @@ def score(result: dict, monitor: str | None = None) -> Score:
     Training seconds are images seen by images per second: the same however often the run was interrupted, measuring apart.
     """
     monitor = monitor or result["monitor"]
-    figures, name = result.get("figures") or {}, monitor.partition("/")[2]
+    figures, name = result.get("figures") or {}, parse(monitor).figure.name
     diverged = result["status"] == "diverged"
     held_out = math.nan if diverged else _number(figures.get(monitor, result.get(monitor)))
     train = _number(figures.get(f"train/{name}")) if monitor.startswith("val/") else math.nan
@@ -107,7 +108,7 @@ def score(result: dict, monitor: str | None = None) -> Score:
 
 def gap_title(monitor: str) -> str:
     """Return the name of the figure that is a score's gap: that of the monitored figure, or gap/copies where it has none."""
-    name = monitor.partition("/")[2]
+    name = parse(monitor).figure.name
     return GAPS.get(name, f"gap/{name}")
 
 

@@ -12,7 +12,7 @@ from regen.cross_validation.result import Answer, Choice
 from regen.cross_validation.score_table import Strength
 from regen.cross_validation.selection import mean_ranks
 from regen.cross_validation.sentences import sentences
-from regen.metrics.glossary import number
+from regen.metrics.number_format import number
 from regen.runs.eligibility import describe
 
 FIGURES = ("mean", "se", "train", "gap", "cost", "rounds", "diverged", "memorizing", "complete")

@@ -35,7 +35,8 @@ from regen.metrics.evaluator import Evaluator, generalization, make_metrics
 from regen.metrics.features import Source
 from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
-from regen.metrics.metric_table import board
+from regen.metrics.metric_table import metric_table
+from regen.metrics.registry import STORED, stored_figures
 from regen.report import run_page
 from regen.runs.folder import Folder
 from regen.runs.provenance import provenance
@@ -95,6 +96,7 @@ def judge(cfg: DictConfig) -> float:
         "name": data.name,
         "monitor": MONITOR,
         "figures": figures,
+        STORED: stored_figures(figures),
         "verdict": asdict(said),
         "inputs": {images.key: _facts(images) for images in inputs},
         "settings": {
@@ -109,7 +111,7 @@ def judge(cfg: DictConfig) -> float:
         **provenance(),
     }
     _write(folder, result, look if cfg.report else None, data)
-    console.print(board(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
+    console.print(metric_table(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
     seconds = time.perf_counter() - began
     console.print(f"{len(samples):,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)

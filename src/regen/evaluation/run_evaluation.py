@@ -17,7 +17,8 @@ from regen.errors import ConfigError
 from regen.metrics.diagnosis import diagnose, read_history
 from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
-from regen.metrics.metric_table import board
+from regen.metrics.metric_table import metric_table
+from regen.metrics.registry import STORED, stored_figures
 from regen.runs.folder import Folder
 from regen.runs.load import Opened, find_runs, open_run
 from regen.tracking.wandb_run import add_to_wandb
@@ -77,7 +78,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
         held_out=held_out,
     )
     console = Console()
-    console.print(board(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
+    console.print(metric_table(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
     console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
     _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "verdict": asdict(said)})
@@ -89,7 +90,8 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
 def _keep(folder: Folder, found: dict) -> None:
     """Add what was found to result.json and a row to evaluations.csv."""
     result = read_json(folder.result) or {"status": "running"}
-    write_json(folder.result, result | {"evaluations": [*result.get("evaluations", []), found]})
+    declared = result.get(STORED, {}) | stored_figures(found["figures"])
+    write_json(folder.result, result | {STORED: declared, "evaluations": [*result.get("evaluations", []), found]})
     rows = [
         {key: value for key, value in one.items() if key not in ("figures", "verdict")}
         | one["figures"]

@@ -1,14 +1,12 @@
 """The figures of a model card: what was measured of the weights that leave, and what it means."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from regen.config.instantiate import resolve
-from regen.export.dataset_facts import source_of
 from regen.metrics.diagnosis import read_history
-from regen.metrics.glossary import with_error
-from regen.metrics.metric_table import is_error
-from regen.plotting.curve_panels import AXES, TITLES
+from regen.metrics.number_format import with_error
+from regen.metrics.registry import is_error, parse, read_stored
+from regen.plotting.curve_panels import AXES
 from regen.runs.load import Opened
 from regen.utils.json_files import read_json
 
@@ -22,16 +20,20 @@ error, brackets hold a 95% interval. `fd`, if there is one, is a Fréchet distan
 def figures(opened: Opened, weights: str) -> str:
     """The section of the card; `weights` "ema" or "raw"."""
     at, found = measured(opened)
+    result = read_json(opened.folder.result)
+    read_stored(result)
+    names = list(found)
     parts = (
         [f"While it trained, at iteration {at:,}.{_unlike(opened, at, weights)}\n\n{_table(found)}"] if found else []
     )
-    for one in read_json(opened.folder.result).get("evaluations", []):  # of src/evaluate.py
+    for one in result.get("evaluations", []):  # of src/evaluate.py
         if (one["iteration"], one["weights"]) == (opened.state["iteration"], weights):
             what = f"{one['samples']:,} samples, {one['split']} part, features of `{one['features']}`"
+            names += one["figures"]
             parts.append(f"Afterwards: {what}.\n\n{_table(one['figures'])}\n\n{one['verdict']['sentence']}")
     if not parts:
         return "## Figures\n\nNothing was measured before these weights were saved."
-    return "\n\n".join(["## Figures", *parts, WORDS, "\n".join(f"- {meaning}" for meaning in _meanings(opened))])
+    return "\n\n".join(["## Figures", *parts, WORDS, "\n".join(_meanings(names))])
 
 
 def measured(opened: Opened) -> tuple[int, dict[str, float]]:
@@ -51,19 +53,17 @@ def _unlike(opened: Opened, at: int, weights: str) -> str:
 def _table(figures: Mapping[str, float | str]) -> str:
     values = {name: float(value) for name, value in figures.items()}
     rows = [
-        f"| {name} | {with_error(values, name)} | {TITLES.get(name.split('/')[-1], '')} |"
+        f"| {name} | {with_error(values, name)} | {parse(name).title} |"
         for name in values
         if not is_error(name, values)
     ]
     return "\n".join(["| figure | value | |", "|---|---|---|", *rows])
 
 
-def _meanings(opened: Opened) -> list[str]:
-    nodes = opened.cfg.get("metrics", {}).items()
-    kinds = [resolve(node._target_, f"metrics.{name}") for name, node in nodes if name != "features"]
-    if source_of(opened.cfg.data._target_).unit:  # other data may be large, or elsewhere
-        kinds += map(type, opened.data.own_metrics().values())
-    return [sentence(kind) for kind in kinds]
+def _meanings(names: Iterable[str]) -> list[str]:
+    """Each figure with its title and its meaning."""
+    figures = {parse(name).figure.name: parse(name).figure for name in names}
+    return [f"- `{name}`, {figure.axis_label}: {figure.meaning}" for name, figure in figures.items() if figure.meaning]
 
 
 def sentence(kind: type) -> str:

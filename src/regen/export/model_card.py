@@ -13,7 +13,7 @@ from regen.core.constraints import words
 from regen.export.card_figures import figures, sentence
 from regen.export.dataset_facts import source_of
 from regen.export.usage import use
-from regen.metrics.glossary import percent
+from regen.metrics.number_format import percent
 from regen.runs.load import Opened
 from regen.runs.stored_config import plain_overrides
 from regen.utils.json_files import read_json

@@ -13,7 +13,9 @@ from torchmetrics.utilities import dim_zero_cat
 
 from regen.errors import ConfigError
 from regen.metrics.confidence_intervals import GROUPS, jackknife
+from regen.metrics.figure import Figure
 from regen.metrics.image_set import Seen
+from regen.metrics.registry import declare
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -58,18 +60,22 @@ class SampleMetric(torchmetrics.Metric):
     Rows are kept until compute(), which gathers those of all processes, whatever their numbers. A row that is not finite
     makes every figure nan. compute() raises ValueError unless each part has at least `fewest` rows.
 
-    figures   the names of what it computes
-    errors    those that are standard errors
-    higher    those figures that are better when they are higher
+    figures   what it reports; a class that declares a figure adds it to the registry
+    outputs   the names that `of` returns
     """
 
-    figures: ClassVar[tuple[str, ...]] = ()
-    errors: ClassVar[tuple[str, ...]] = ()
-    higher: ClassVar[frozenset[str]] = frozenset()
+    figures: ClassVar[tuple[Figure, ...]] = ()
     parts: ClassVar[tuple[str, ...]] = ()
     fewest: ClassVar[int] = 1
 
     is_differentiable, full_state_update = False, False
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Raises TypeError if `figures` holds anything but figures."""
+        super().__init_subclass__(**kwargs)
+        if not all(isinstance(figure, Figure) for figure in cls.figures):
+            raise TypeError(f"{cls.__name__}.figures={cls.figures}: expected a tuple of regen.metrics.figure.Figure")
+        declare(vars(cls).get("figures", ()), cls.__module__)
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,8 +100,13 @@ class SampleMetric(torchmetrics.Metric):
         """{figure: value}"""
         rows = {part: self._rows(part) for part in self.parts}
         if not all(part.isfinite().all() for part in rows.values()):
-            return dict.fromkeys((*self.figures, *self.errors), math.nan)
+            return dict.fromkeys(self.outputs, math.nan)
         return self.of(**rows)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names that `of` returns: those of the figures, unless a subclass says otherwise."""
+        return tuple(figure.name for figure in self.figures)
 
     def of(self, **rows: Tensor) -> dict[str, Tensor | float]:
         """The figures of the rows of each part: the definition."""
@@ -165,17 +176,17 @@ class Comparison(SampleMetric):
 
     def names(self, split: str) -> tuple[str, ...]:
         kinds = {split: True, "train": False, "gap": True, "real": True}  # whether they have an error
-        of_all = [(f"{kind}/{name}", has_error) for name in self.figures for kind, has_error in kinds.items()]
+        of_all = [(f"{kind}/{name}", has_error) for name in self.outputs for kind, has_error in kinds.items()]
         return tuple(name for base, has_error in of_all for name in ([base, f"{base}_se"] if has_error else [base]))
 
     def measure(self, look: Look) -> dict[str, float]:
         held_out, held_out_se = self._measured(real=look.held_out, fake=look.sized_fake)
         if self._of_real is None:
             real, real_se = self._measured(real=look.held_out, fake=look.stand_ins)
-            self._of_real = real | {f"{name}_se": real_se[name] for name in self.figures}
+            self._of_real = real | {f"{name}_se": real_se[name] for name in self.outputs}
         train, gap, gap_se = self._gap(look)
         found = {}
-        for name in self.figures:
+        for name in self.outputs:
             found[f"{look.split}/{name}"], found[f"{look.split}/{name}_se"] = held_out[name], held_out_se[name]
             found[f"train/{name}"] = train[name]
             found[f"gap/{name}"], found[f"gap/{name}_se"] = gap[name], gap_se[name]
@@ -198,7 +209,7 @@ class Comparison(SampleMetric):
     def _measured(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
         rows = self._gathered(real=real, fake=fake)
         if rows is None:
-            return dict.fromkeys(self.figures, math.nan), dict.fromkeys(self.figures, math.nan)
+            return dict.fromkeys(self.outputs, math.nan), dict.fromkeys(self.outputs, math.nan)
         return self.with_errors(**rows)
 
     def _gap(self, look: Look) -> tuple[Mapping[str, float], ...]:
@@ -206,14 +217,14 @@ class Comparison(SampleMetric):
         train = self._gathered(real=look.some_train, fake=look.some_fake)
         held_out = self._gathered(real=look.some_held_out, fake=look.some_fake)
         if train is None or held_out is None:
-            return (dict.fromkeys(self.figures, math.nan),) * 3
+            return (dict.fromkeys(self.outputs, math.nan),) * 3
         of_train, of_held_out = self.of(**train), self.of(**held_out)
         errors = self.gap_errors_of(train["real"], held_out["real"], train["fake"])
         return {n: float(v) for n, v in of_train.items()}, self._difference(of_held_out, of_train), errors
 
     def _difference(self, held_out: Mapping, train: Mapping) -> dict[str, float]:
         """How much better each figure is on training images."""
-        signs = {name: -1.0 if name in self.higher else 1.0 for name in self.figures}
+        signs = {f.name: -1.0 if f.better == "higher" else 1.0 for f in self.figures if f.name in self.outputs}
         return {name: sign * (float(held_out[name]) - float(train[name])) for name, sign in signs.items()}
 
 
@@ -225,15 +236,15 @@ class Manifold(Comparison):
     """
 
     def names(self, split: str) -> tuple[str, ...]:
-        return tuple(name for x in self.figures for name in (f"{split}/{x}", f"real/{x}", f"real/{x}_se"))
+        return tuple(name for x in self.outputs for name in (f"{split}/{x}", f"real/{x}", f"real/{x}_se"))
 
     def measure(self, look: Look) -> dict[str, float]:
         if self._of_real is None:
             real, errors = self._measured(real=look.some_held_out, fake=look.some_stand_ins)
-            self._of_real = {f"real/{name}": real[name] for name in self.figures}
-            self._of_real |= {f"real/{name}_se": errors[name] for name in self.figures}
+            self._of_real = {f"real/{name}": real[name] for name in self.outputs}
+            self._of_real |= {f"real/{name}_se": errors[name] for name in self.outputs}
         found = self._asked(real=look.some_held_out, fake=look.some_fake)
-        return {f"{look.split}/{name}": found[name] for name in self.figures} | self._of_real
+        return {f"{look.split}/{name}": found[name] for name in self.outputs} | self._of_real
 
 
 class Solo(SampleMetric):
@@ -252,7 +263,12 @@ class Solo(SampleMetric):
             )
 
     def names(self, split: str) -> tuple[str, ...]:
-        return tuple(f"{prefix}/{name}" for name in (*self.figures, *self.errors) for prefix in ("fake", "real"))
+        return tuple(f"{prefix}/{name}" for name in self.outputs for prefix in ("fake", "real"))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the figures and of their standard errors."""
+        return tuple(name for figure in self.figures for name in (figure.name, *figure.error_names))
 
     def measure(self, look: Look) -> dict[str, float]:
         if self._of_real is None:

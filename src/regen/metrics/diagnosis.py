@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from regen.metrics.registry import parse
+
 # Each says how large an effect has to be to be called by its name; an effect also has to be beyond chance.
 COPIED = 0.01  # memorizes: the lower bound of the share of copies beyond that of held-out images
 ATTRACTED = 0.1  # memorizes: the share of samples attracted to training images, if C_T is beyond chance as well
@@ -254,7 +256,7 @@ def _drops_modes(last: Figures, split: str, modes: int | None, missing: Sequence
 
 def _is_not_finite(last: Figures) -> bool:
     """Whether generated images are not finite: then all gaps are nan, and figures of generated images alone."""
-    gaps = [value for name, value in last.items() if name.startswith("gap") and not name.endswith("_se")]
+    gaps = [value for name, value in last.items() if (parsed := parse(name)).is_gap and not parsed.suffix]
     alone = [value for name, value in last.items() if name.startswith("fake/")]
     return any(map(math.isnan, gaps)) and (not alone or any(map(math.isnan, alone)))
 
@@ -331,7 +333,7 @@ def _growth(history: Sequence[Figures], split: str) -> tuple[int, bool]:
 
 def _distance(row: Figures, split: str) -> str:
     """The first figure of generated images against held-out and real ones: the distance of which `gap` is made."""
-    figures = [name.partition("/")[2] for name in row if name.startswith(f"{split}/")]
+    figures = [parsed.figure.name for name in row if (parsed := parse(name)).prefix == split]
     return f"{split}/{next((f for f in figures if {f'gap/{f}', f'real/{f}'} <= row.keys()), 'fd')}"
 
 

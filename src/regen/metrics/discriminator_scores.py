@@ -8,6 +8,7 @@ from torch import Tensor
 
 from regen.errors import ConfigError
 from regen.metrics.base import Look, SampleMetric
+from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
@@ -25,8 +26,26 @@ class Scores(SampleMetric):
     D sees the images as they are, without augmentations.
     """
 
-    figures = ("train", "held_out", "fake", "auc")
-    errors = ("auc_se",)
+    figures = (
+        Figure(
+            "score",
+            "mean logit of D",
+            "The mean logit that D gives to images: higher is more real.",
+            priority=DETAIL,
+            topic="logits",
+            panel="logits of D, without augmentations",
+        ),
+        Figure(
+            "auc",
+            "AUC of D, training against held-out",
+            "The probability that D scores a training image above a held-out one: 0.5 is guessing, 1 is certainty.",
+            uncertainty="standard error",
+            priority=6,
+            topic="memory",
+            neutral=0.5,
+        ),
+    )
+    outputs = ("train", "held_out", "fake", "auc", "auc_se")
     parts = ("fake", "train", "held_out")
 
     def of(self, fake: Tensor, train: Tensor, held_out: Tensor) -> dict[str, float | Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.metrics.base import Look, SampleMetric
+from regen.metrics.figure import Figure
 from regen.utils.randomness import key, permutation
 
 if TYPE_CHECKING:
@@ -34,8 +35,38 @@ class Disentanglement(SampleMetric):
     collapsed varies by little and may still tell a factor.
     """
 
-    figures = ("mig", "dci_disentanglement", "dci_completeness", "dci_informativeness", "sap")
-    higher = frozenset(figures)
+    figures = (
+        Figure(
+            "mig",
+            "mutual information gap",
+            "How much more one latent dimension knows of a factor than any other does, as a share of the factor's entropy.",
+            better="higher",
+        ),
+        Figure(
+            "dci_disentanglement",
+            "disentanglement (DCI)",
+            "1: each latent dimension predicts one factor only; 0: all of them alike.",
+            better="higher",
+        ),
+        Figure(
+            "dci_completeness",
+            "completeness (DCI)",
+            "1: each factor is predicted by one latent dimension only; 0: by all of them alike.",
+            better="higher",
+        ),
+        Figure(
+            "dci_informativeness",
+            "informativeness (DCI)",
+            "The share of factors' values that are predicted correctly from the whole latent code.",
+            better="higher",
+        ),
+        Figure(
+            "sap",
+            "separated attribute predictability",
+            "How much better the best latent dimension predicts a factor than the second best does.",
+            better="higher",
+        ),
+    )
     parts = ("codes", "factors")
     fewest = 4
 
@@ -54,7 +85,7 @@ class Disentanglement(SampleMetric):
         return {"mig": mig(codes, factors), **dci(codes, factors), "sap": sap(codes, factors)}
 
     def names(self, split: str) -> tuple[str, ...]:
-        return tuple(f"{split}/{name}" for name in self.figures)
+        return tuple(f"{split}/{name}" for name in self.outputs)
 
     def measure(self, look: Look) -> dict[str, float]:
         self.suits(look.model)

@@ -12,6 +12,7 @@ from regen.core.vae_step import decode
 from regen.errors import ConfigError
 from regen.losses.likelihoods import Likelihood
 from regen.metrics.base import Look, SampleMetric
+from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import Seen
 from regen.utils.randomness import Draws
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from regen.models.vae import VAE
 
 ACTIVE = 0.01  # the variance over images from which a number of the code is active (Burda et al. 2016, section 2.3)
-FIGURES = (
+OUTPUTS = (
     "elbo_nats",
     "elbo_nats_se",
     "train",
@@ -48,8 +49,43 @@ class ELBO(SampleMetric):
     nothing has taught, it is a bound as well, and a bad one. (Kingma and Welling 2014, eq. 3; active units: Burda et al. 2016.)
     """
 
-    figures = FIGURES
-    higher = frozenset({"elbo_nats", "active_units"})
+    figures = (
+        Figure(
+            "elbo_nats",
+            "evidence lower bound",
+            "A lower bound of the mean log likelihood of images: 1 more means that an image is e times as likely.",
+            unit="nats per image",
+            better="higher",
+            uncertainty="standard error",
+        ),
+        Figure(
+            "elbo_bpd",
+            "evidence lower bound in bits",
+            "An upper bound of the bits that a value of an image costs under the model; 8 for an unknown grey level.",
+            unit="bits per value",
+            better="lower",
+        ),
+        Figure(
+            "reconstruction_nats",
+            "-log p(x|z)",
+            "The part of the bound that remains once the latent code is known.",
+            unit="nats per image",
+            better="lower",
+            priority=DETAIL,
+        ),
+        Figure(
+            "kl_nats",
+            "KL of the code from its prior",
+            "The part of the bound that the latent code costs; about 0: the code says nothing about the image.",
+            unit="nats per image",
+        ),
+        Figure(
+            "active_units",
+            "active latent dimensions",
+            "Latent dimensions whose mean differs between images; the decoder ignores the others as noise.",
+        ),
+    )
+    outputs = OUTPUTS
     parts = ("held_out", "some_held_out", "train")
     fewest = 2
 
@@ -81,7 +117,7 @@ class ELBO(SampleMetric):
         active = (held_out[:, 2:].var(dim=0) > ACTIVE).sum()
         of_train = (on_train.mean(), gap, gap_error**0.5)
         values = (bounds.mean(), error, *of_train, bits, reconstruction, kl, active)
-        return dict(zip(FIGURES, values, strict=True))
+        return dict(zip(OUTPUTS, values, strict=True))
 
     def _show(self, model: VAE, seen: Seen, part: str) -> None:
         likelihood: Likelihood = model.objective.loss

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from regen.metrics.gaussian_baseline import gaussian_images
 from regen.metrics.image_set import AT_A_TIME, Seen
 from regen.metrics.memorization import Memorization
 from regen.metrics.reference_features import Reference, reference
+from regen.metrics.registry import is_higher_better, parse
 from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 3  # standard errors
 GENERALIZATION = "val/generalization"  # the default monitor of images
-DERIVED = ("skill", "generalization")  # figures for which more is better, that no metric declares alone
 
 log = logging.getLogger(__name__)
 
@@ -225,31 +226,22 @@ def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -
     return [renamed(name, source) for name in found]
 
 
-def is_higher_better(name: str, metrics: Iterable[SampleMetric]) -> bool:
-    """Whether more of this figure is better. (No gap is better when it is larger.)"""
-    kind, _, figure = name.partition("/")
-    return kind != "gap" and (figure in DERIVED or any(figure in metric.higher for metric in metrics))
-
-
 def ranked(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> dict[str, bool]:
-    """The figures on held-out images that have a best, and whether more of them is better."""
-    metrics = list(metrics)
-    compared = [(one, name) for one in metrics if isinstance(one, Comparison) for name in one.figures]
-    better = {renamed(f"{split}/{name}", source): name in one.higher for one, name in compared}
-    derived = {f"{split}/{name}": True for name in DERIVED}
-    known = names(metrics, source, split)
-    return {name: higher for name, higher in (better | derived).items() if name in known}
+    """Return the figures on held-out images that have a best, and whether more of them is better."""
+    parsed = [(name, parse(name)) for name in names(metrics, source, split)]
+    return {n: p.better == "higher" for n, p in parsed if p.prefix == split and p.better and not p.suffix}
 
 
 def monitored(monitor: str, metrics: Iterable[SampleMetric], source: Source) -> str:
     """The figure that is monitored, as it is called in these features.
 
     In the place of val/generalization, the default, it is the first distance from held-out images if `metrics=` leaves out
-    what that is made of. Raises ConfigError if the figure is not measured.
+    what that is made of. Raises ConfigError if the figure is not measured, or has no better direction.
     """
     metrics = list(metrics)
     name, known = renamed(monitor, source), names(metrics, source)
     if name in known:
+        is_higher_better(name)
         return name
     if monitor == GENERALIZATION and (distance := _distance(metrics)):
         instead = renamed(f"val/{distance}", source)
@@ -260,15 +252,18 @@ def monitored(monitor: str, metrics: Iterable[SampleMetric], source: Source) -> 
             instead,
         )
         return instead
-    raise ConfigError(f"monitor={name}: expected one of {', '.join(known)}")
+    raise ConfigError(f"monitor={name}: expected one of {', '.join(filter(_is_monitorable, known))}")
+
+
+def _is_monitorable(name: str) -> bool:
+    parsed = parse(name)
+    return bool(parsed.better) and not parsed.suffix
 
 
 def _distance(metrics: Iterable[SampleMetric]) -> str | None:
     """The first figure that compares and is better when lower."""
-    compared = (
-        name for one in metrics if isinstance(one, Comparison) for name in one.figures if name not in one.higher
-    )
-    return next(compared, None)
+    compared = (figure for metric in metrics if isinstance(metric, Comparison) for figure in metric.figures)
+    return next((figure.name for figure in compared if figure.better == "lower"), None)
 
 
 def _relative(gap: float, train: float) -> float:
@@ -278,9 +273,9 @@ def _relative(gap: float, train: float) -> float:
 
 def renamed(name: str, source: Source) -> str:
     """What a figure is called in the features of this source."""
-    kind, _, figure = name.rpartition("/")
-    base = figure.removesuffix("_se")
-    return f"{kind}/{source.renames[base]}{figure[len(base) :]}" if base in source.renames else name
+    parsed = parse(name)
+    figure = source.renames.get(parsed.figure.name)
+    return str(replace(parsed, figure=figure)) if figure else name
 
 
 def _fixed_order(images: Seen) -> Tensor:

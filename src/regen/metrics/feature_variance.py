@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from regen.metrics.base import Solo
+from regen.metrics.figure import DETAIL, Figure
 
 
 class Spread(Solo):
@@ -12,8 +13,14 @@ class Spread(Solo):
     than real images; noise, anything.
     """
 
-    figures = ("spread",)
-    higher = frozenset({"spread"})
+    figures = (
+        Figure(
+            "spread",
+            "variance of the features",
+            "The total variance of the features: far below that of real images, variety is lacking.",
+            priority=DETAIL,
+        ),
+    )
     fewest = 2
 
     def of(self, images: Tensor) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from regen.metrics.base import Look, SampleMetric
+from regen.metrics.figure import Figure
 
 STEPS, RATE = 100, 0.1  # of Adam on the logarithms of the bandwidths
 FITTED = 5000  # training images, at most
@@ -26,9 +27,21 @@ class FLD(SampleMetric):
     that only differences between generators mean something.
     """
 
-    figures = ("fld",)
+    figures = (
+        Figure(
+            "fld",
+            "feature likelihood divergence",
+            "How unlikely held-out images are, given the generated ones; copies do not help.",
+            better="lower",
+        ),
+    )
     parts = ("fake", "train", "held_out")
     fewest = 2
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The divergence on held-out and on training images."""
+        return "fld", "train_fld"
 
     def names(self, split: str) -> tuple[str, ...]:
         return f"{split}/fld", "train/fld"

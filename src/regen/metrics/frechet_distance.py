@@ -12,6 +12,7 @@ from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.metrics.base import Comparison
 from regen.metrics.confidence_intervals import GROUPS
+from regen.metrics.distances import frechet
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -48,7 +49,7 @@ class FrechetDistance(Comparison):
     of real images from each other dominates. The kernel distance has no such bias.
     """
 
-    figures = ("fd",)
+    figures = (frechet("fd"),)
     fewest = 2  # a covariance needs two
 
     def check(self, data: Images, net: nn.Module) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regen.errors import ConfigError
 from regen.metrics.base import Solo
 from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.figure import Figure
 from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ class InceptionScore(Solo):
     effect of first order: score · std(KL) / sqrt(n).
     """
 
-    figures, errors = ("classifier_score",), ("classifier_score_se",)
-    higher = frozenset(figures)
+    figures = (
+        Figure(
+            "classifier_score",
+            "classifier score",
+            "High if each generated image belongs clearly to one class and all classes are drawn.",
+            better="higher",
+            uncertainty="standard error",
+        ),
+    )
     fewest = 2  # a deviation needs two
 
     def check(self, data: Images, net: nn.Module) -> None:

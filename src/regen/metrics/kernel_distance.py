@@ -10,11 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from regen.metrics.base import Comparison, Look
+from regen.metrics.distances import kernel
+from regen.metrics.figure import Figure
 
 if TYPE_CHECKING:
     from regen.data.images import Images
 
 AT_A_TIME = 256  # rows: what is made of them stays in the cache of a core
+SKILL = Figure(
+    "skill",
+    "skill",
+    "1: as near to held-out images as unseen real images are; 0: no nearer than a Gaussian of the training pixels.",
+    better="higher",
+    uncertainty="standard error",
+    priority=2,
+    panel="skill and generalization",
+)
 
 
 def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
@@ -94,7 +105,7 @@ class KernelDistance(Comparison):
     for points in the plane, and nan where the baseline is not told from real images.
     """
 
-    figures = ("kd",)
+    figures = (kernel("kd"), SKILL)
     fewest = 3  # two leave no variance to what depends on one row
 
     def __init__(self) -> None:
@@ -115,6 +126,11 @@ class KernelDistance(Comparison):
 
     def gap_errors_of(self, train: Tensor, held_out: Tensor, fake: Tensor) -> dict[str, float]:
         return {"kd": kernel_gap_error(train, held_out, fake)}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The distance: `measure` adds the skill."""
+        return ("kd",)
 
     def names(self, split: str) -> tuple[str, ...]:
         skill = (f"{split}/skill", f"{split}/skill_se") if self.has_skill else ()

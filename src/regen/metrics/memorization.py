@@ -11,6 +11,7 @@ from regen.metrics.altered_copies import CopyDetector
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.confidence_intervals import difference
 from regen.metrics.copies import RATIO, CopySearch, Matches
+from regen.metrics.figure import DETAIL, PERCENT, Figure
 from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
@@ -51,7 +52,51 @@ class Memorization(SampleMetric):
     mirror   count mirrored copies, too; null: if images have colour or are mirrored in training (data.mirror)
     """
 
-    figures = ("copied", "copies", "copies_low", "copies_high", "attraction", "attraction_se", "ct", "authenticity")
+    figures = (
+        Figure(
+            "copies",
+            "share of samples that are copies",
+            "The share of images that are copies of a training image, up to a shift by a pixel. The gap is the share of "
+            "samples beyond that of held-out images.",
+            unit=PERCENT,
+            better="lower",
+            uncertainty="interval",
+            priority=3,
+            topic="memory",
+        ),
+        Figure(
+            "attraction",
+            "attraction to training images",
+            "The share of samples, beyond that expected by chance, whose nearest real image is a training image.",
+            better="lower",
+            uncertainty="standard error",
+            priority=4,
+            topic="memory",
+        ),
+        Figure(
+            "ct",
+            "C_T: z of nearness to training images",
+            "Below -3, samples are nearer to the training images than held-out images are, beyond chance.",
+            priority=DETAIL,
+            topic="memory",
+        ),
+        Figure(
+            "authenticity",
+            "share of authentic samples",
+            "The share of images farther from their nearest training image than this is from its own nearest.",
+            priority=DETAIL,
+            topic="memory",
+        ),
+        Figure(
+            "repeats",
+            "share of samples that repeat another",
+            "The share of images that nearly repeat another one of the same set: high after a collapse.",
+            better="lower",
+            priority=DETAIL,
+            topic="memory",
+        ),
+    )
+    outputs = ("copied", "copies", "copies_low", "copies_high", "attraction", "attraction_se", "ct", "authenticity")
     parts = ("samples",)
 
     def __init__(self, mirror: bool | None = None) -> None:
@@ -66,7 +111,7 @@ class Memorization(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return (
             *(f"{kind}/{name}" for name in ("copies", "authenticity", "repeats") for kind in ("fake", "real")),
-            *(f"gap/{name}" for name in self.figures[1:-1]),
+            *(f"gap/{name}" for name in self.outputs[1:-1]),
         )
 
     def measure(self, look: Look) -> dict[str, float]:

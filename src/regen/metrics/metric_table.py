@@ -7,25 +7,13 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from regen.metrics.glossary import with_error
-from regen.plotting.curve_panels import TITLES
+from regen.metrics.figure import DETAIL
+from regen.metrics.number_format import with_error
+from regen.metrics.registry import find_figure, is_error, parse
 
 COLUMNS = ("held out", "training", "gap", "real", "generated")
 WIDE = 130  # characters: room for titles
 KINDS = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
-FIRST = ("generalization", "skill", "copies", "attraction", "gap", "auc")
-DETAILS = (
-    "density",
-    "coverage",
-    "spread",
-    "authenticity",
-    "repeats",
-    "ct",
-    "ndb",
-    "score",
-    "reconstruction_nats",
-    "nll_ess",
-)
 
 
 @dataclass(frozen=True)
@@ -49,11 +37,11 @@ LAYOUTS = (
 )  # ever narrower
 
 
-def board(title: str, figures: Mapping[str, float]) -> Table:
+def metric_table(title: str, figures: Mapping[str, float]) -> Table:
     """A table of {"val/fd": …, "gap/copies_low": …}, with standard errors and intervals next to their figures.
 
-    Generalization, skill and copies come first. DETAILS are left out, and the caption names them. In a terminal that is too
-    narrow, errors stand below their figures.
+    The figures' priorities give the order; the caption names the details, which are left out. In a terminal that is too
+    narrow, errors are below their figures.
     """
     width, unlimited = Console().width, Console(width=1000)
     for layout in LAYOUTS:
@@ -65,18 +53,13 @@ def board(title: str, figures: Mapping[str, float]) -> Table:
 
 def in_order(figures: Mapping[str, float]) -> list[str]:
     """The names of figures without their kind, the most important first."""
-    names = list(dict.fromkeys(name.rpartition("/")[2] for name in figures if not is_error(name, figures)))
-    return sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-
-
-def is_error(name: str, figures: Mapping[str, float]) -> bool:
-    """Whether this is the standard error or an end of the interval of another figure."""
-    return any(name.endswith(end) and name.removesuffix(end) in figures for end in ("_se", "_low", "_high"))
+    names = dict.fromkeys(parse(name).figure.name for name in figures if not is_error(name, figures))
+    return sorted(names, key=lambda name: find_figure(name).priority)
 
 
 def _table(title: str, figures: Mapping[str, float], layout: Layout, with_titles: bool) -> Table:
     names = in_order(figures)
-    shown = [name for name in names if name not in DETAILS] or names
+    shown = [name for name in names if find_figure(name).priority < DETAIL] or names
     rows = {name: _cells(figures, name, layout) for name in shown}
     columns = [column for column in COLUMNS if any(column in cells for cells in rows.values())]
     left_out = [name for name in names if name not in shown]
@@ -89,7 +72,7 @@ def _table(title: str, figures: Mapping[str, float], layout: Layout, with_titles
     if with_titles:
         table.add_column("", style="dim")
     for name, cells in rows.items():
-        row = [name, *(cells.get(column, "") for column in columns), TITLES.get(name, "")]
+        row = [name, *(cells.get(column, "") for column in columns), find_figure(name).title]
         table.add_row(*row[: len(table.columns)])
     return table
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.features.classifier import FeatureNet
+from regen.metrics.figure import DETAIL, PERCENT, Figure
 from regen.metrics.image_set import Seen
 from regen.metrics.kernel_distance import KernelDistance, kernel_distance, skill_of
 from regen.utils.randomness import key
@@ -37,7 +38,30 @@ class MissingModes(SampleMetric):
     measurement. Real images are training and held-out images together.
     """
 
-    figures = ("missing_modes", "ndb")
+    figures = (
+        Figure(
+            "missing_modes",
+            "share of real images in missing modes",
+            "The share of real images in classes or clusters that samples hardly reach.",
+            unit=PERCENT,
+            better="lower",
+        ),
+        Figure(
+            "ndb",
+            "statistically different bins (NDB)",
+            "The share of classes or clusters that are drawn significantly too often or too rarely.",
+            better="lower",
+            priority=DETAIL,
+        ),
+        Figure(
+            "skill_of_drawn",
+            "skill on the modes that are drawn",
+            "The skill with regard to those held-out images whose class or cluster is drawn.",
+            better="higher",
+            uncertainty="standard error",
+        ),
+    )
+    outputs = ("missing_modes", "ndb")
     parts = ("fake", "real")
     fewest = 2
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from regen.metrics.base import Look, SampleMetric
+from regen.metrics.figure import Figure
 from regen.metrics.image_set import Seen
 
 if TYPE_CHECKING:
@@ -29,8 +30,24 @@ class ModeCoverage(SampleMetric):
     Points that are not finite are not of high quality.
     """
 
-    figures = ("modes", "high_quality", "reverse_kl")
-    higher = frozenset({"modes", "high_quality"})
+    figures = (
+        Figure(
+            "modes", "modes found", "Clusters of the data in which at least one generated point lies.", better="higher"
+        ),
+        Figure(
+            "high_quality",
+            "share of points of high quality",
+            "The share of generated points that lie within 3 standard deviations of a cluster.",
+            better="higher",
+        ),
+        Figure(
+            "reverse_kl",
+            "reverse KL over modes",
+            "How unevenly generated points are spread over the clusters: 0 is even.",
+            unit="nats",
+            better="lower",
+        ),
+    )
     parts = ("points",)
 
     def __init__(self, mixture: Mixture) -> None:
@@ -56,7 +73,7 @@ class ModeCoverage(SampleMetric):
             as_many = torch.arange(min(len(look.fake), len(look.held_out)))
             self._of_real = self._asked(points=look.held_out.take(as_many))["reverse_kl"]
         found = self._asked(points=look.fake)
-        return {f"{look.split}/{name}": found[name] for name in self.figures} | {"real/reverse_kl": self._of_real}
+        return {f"{look.split}/{name}": found[name] for name in self.outputs} | {"real/reverse_kl": self._of_real}
 
 
 def reverse_kl(counts: Tensor) -> float:

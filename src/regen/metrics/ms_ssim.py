@@ -11,6 +11,7 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from regen.errors import ConfigError
 from regen.metrics.base import Solo
 from regen.metrics.confidence_intervals import content_order
+from regen.metrics.figure import Figure
 from regen.metrics.image_set import Seen
 from regen.utils.randomness import permutation
 
@@ -35,7 +36,15 @@ class Diversity(Solo):
             on their order
     """
 
-    figures, errors = ("ms_ssim",), ("ms_ssim_se",)
+    figures = (
+        Figure(
+            "ms_ssim",
+            "similarity of pairs (MS-SSIM)",
+            "The mean similarity of two generated images: above that of real images, variety is lacking.",
+            better="lower",
+            uncertainty="standard error",
+        ),
+    )
     fewest = 4  # two pairs: a deviation needs as many
 
     def __init__(self, pairs: int) -> None:

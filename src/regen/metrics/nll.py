@@ -13,6 +13,7 @@ from regen.errors import ConfigError
 from regen.losses.likelihoods import log_weights
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.elbo import check_encoder
+from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import AT_A_TIME, Seen
 from regen.utils.randomness import Draws, permutation
 
@@ -38,9 +39,31 @@ class NLL(SampleMetric):
     Raises ConfigError unless samples >= 1 and images >= 2.
     """
 
-    figures = ("nll_nats", "nll_bpd", "nll_ess")
-    errors = ("nll_nats_se",)
-    higher = frozenset({"nll_ess"})
+    figures = (
+        Figure(
+            "nll_nats",
+            "-log p(x)",
+            "The negative log likelihood of images, estimated from many draws of the latent code: at most that of the bound.",
+            unit="nats per image",
+            better="lower",
+            uncertainty="standard error",
+        ),
+        Figure(
+            "nll_bpd",
+            "-log p(x) in bits",
+            "The bits that a value of an image costs under the model; 8 for an unknown grey level.",
+            unit="bits per value",
+            better="lower",
+        ),
+        Figure(
+            "nll_ess",
+            "effective draws for -log p(x)",
+            "How many of the draws count: near 1, more are needed, and the likelihood is better than estimated.",
+            better="higher",
+            priority=DETAIL,
+        ),
+    )
+    outputs = ("nll_nats", "nll_nats_se", "nll_bpd", "nll_ess")
     parts = ("rows",)
     fewest = 2
 
@@ -59,7 +82,7 @@ class NLL(SampleMetric):
             raise ConfigError("nll is of a likelihood, and this loss is none: type loss=bernoulli")
 
     def names(self, split: str) -> tuple[str, ...]:
-        return tuple(f"{split}/{name}" for name in ("nll_nats", "nll_nats_se", "nll_bpd", "nll_ess"))
+        return tuple(f"{split}/{name}" for name in self.outputs)
 
     def measure(self, look: Look) -> dict[str, float]:
         self.reset()
@@ -68,7 +91,7 @@ class NLL(SampleMetric):
         self.update(self._rows_of(look.model, mine, numbers), "rows")
         found = self.compute()
         self.reset()
-        return {name: float(found[name.partition("/")[2]]) for name in self.names(look.split)}
+        return {f"{look.split}/{name}": float(found[name]) for name in self.outputs}
 
     def of(self, rows: Tensor) -> dict[str, Tensor | float]:
         """Of rows (N, 2): the estimates of -log p(x), and how many draws count."""

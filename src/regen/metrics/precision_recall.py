@@ -7,8 +7,11 @@ from torch import Tensor
 
 from regen.errors import ConfigError
 from regen.metrics.base import Manifold
+from regen.metrics.figure import DETAIL, Figure
 
 AT_A_TIME = 256  # rows: what is made of them stays in the cache of a core
+LIKE_REAL = "The share of generated images that look like real ones"
+DRAWN = "The share of real images that look like something generated: variety."
 EXACT = 1e-12  # of the largest squared norm: squared distances in float64 are known to about this
 
 
@@ -42,11 +45,17 @@ class PrecisionRecall(Neighbourhoods):
     symmetric   report sym_precision and sym_recall instead of precision and recall
     """
 
+    figures = (
+        Figure("sym_precision", "symmetric precision", f"{LIKE_REAL}; blurred images do not.", better="higher"),
+        Figure("sym_recall", "symmetric recall", DRAWN, better="higher"),
+        Figure("precision", "precision", f"{LIKE_REAL}.", better="higher"),
+        Figure("recall", "recall", DRAWN, better="higher"),
+    )
+
     def __init__(self, neighbours: int, symmetric: bool = True) -> None:
         super().__init__(neighbours)
         self.symmetric = symmetric
-        self.figures = ("sym_precision", "sym_recall") if symmetric else ("precision", "recall")
-        self.higher = frozenset(self.figures)
+        self.figures = type(self).figures[:2] if symmetric else type(self).figures[2:]
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         around_real, around_fake = radii(real, self.neighbours), radii(fake, self.neighbours)
@@ -76,8 +85,22 @@ class DensityCoverage(Neighbourhoods):
     Boundaries excluded, as in the published code. Only real images have balls, so that outliers of G do no harm.
     """
 
-    figures = ("density", "coverage")
-    higher = frozenset(figures)
+    figures = (
+        Figure(
+            "density",
+            "density",
+            "How many real images lie around a generated one, relative to real images: 1 is as many.",
+            better="higher",
+            priority=DETAIL,
+        ),
+        Figure(
+            "coverage",
+            "coverage",
+            "The share of real images with a generated one in their neighbourhood: variety.",
+            better="higher",
+            priority=DETAIL,
+        ),
+    )
 
     def of(self, real: Tensor, fake: Tensor) -> dict[str, float]:
         around_real, slack = radii(real, self.neighbours), _slack(real, fake)

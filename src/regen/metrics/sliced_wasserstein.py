@@ -7,6 +7,7 @@ from torch import Tensor
 
 from regen.errors import ConfigError
 from regen.metrics.base import Comparison
+from regen.metrics.figure import Figure
 from regen.metrics.image_set import Seen
 from regen.utils.randomness import Draws
 
@@ -25,7 +26,16 @@ class SlicedWasserstein(Comparison):
                   distance by up to 3 %
     """
 
-    figures = ("swd",)
+    figures = (
+        Figure(
+            "swd",
+            "sliced Wasserstein distance",
+            "The distance between the distributions of generated and of real images: the mean over random projections of "
+            "the pixels.",
+            better="lower",
+            uncertainty="standard error",
+        ),
+    )
 
     def __init__(self, projections: int) -> None:
         super().__init__()

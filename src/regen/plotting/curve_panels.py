@@ -4,59 +4,19 @@ import csv
 import math
 from pathlib import Path
 
+from regen.metrics.registry import is_declared, parse
+
 DECADES = 1.5  # a panel of positive values that span more is drawn on a logarithmic axis
 SMOOTHED = 100  # points: a longer curve is drawn pale, under its running mean
-TITLES = {
-    "fd": "Fréchet distance",
-    "fid": "Fréchet Inception distance",
-    "kd": "kernel distance",
-    "kid": "kernel Inception distance",
-    "fd_imagenet": "Fréchet distance, EfficientNet",
-    "kd_imagenet": "kernel distance, EfficientNet",
-    "fd_dinov2": "Fréchet distance, DINOv2",
-    "kd_dinov2": "kernel distance, DINOv2",
-    "fd_clip": "Fréchet distance, CLIP",
-    "kd_clip": "kernel distance, CLIP",
-    "swd": "sliced Wasserstein distance",
-    "classifier_score": "classifier score",
-    "isc": "Inception score",
-    "ms_ssim": "likeness of pairs (MS-SSIM)",
-    "spread": "variance of the features",
-    "score": "mean logit of D",
-    "sym_precision": "symmetric precision",
-    "sym_recall": "symmetric recall",
-    "skill_of_drawn": "skill on the modes that are drawn",
-    "skill": "skill",
-    "gap": "relative gap",
-    "generalization": "generalization: skill without copies",
-    "copies": "share of samples that are copies",
-    "attraction": "attraction to training images",
-    "ct": "C_T: z of nearness to training images",
-    "repeats": "share of samples that repeat another",
-    "authenticity": "share of authentic samples",
-    "missing_modes": "share of real images in missing modes",
-    "fld": "feature likelihood divergence",
-    "ndb": "statistically different bins (NDB)",
-    "auc": "AUC of D, training against held-out",
-    "mig": "mutual information gap",
-    "dci_disentanglement": "disentanglement (DCI)",
-    "dci_completeness": "completeness (DCI)",
-    "dci_informativeness": "informativeness (DCI)",
-    "sap": "separated attribute predictability",
-    "modes": "modes found",
-    "high_quality": "share of points of high quality",
-    "reverse_kl": "reverse KL over modes",
-    "elbo_nats": "evidence lower bound, nats an image",
-    "elbo_bpd": "evidence lower bound, as bits a value",
-    "reconstruction_nats": "-log p(x|z), nats an image",
-    "kl_nats": "KL of the code from its prior, nats",
-    "active_units": "numbers of the code in use",
-    "nll_nats": "-log p(x), nats an image",
-    "nll_bpd": "-log p(x), bits a value",
-    "nll_ess": "draws that count, for -log p(x)",
-    "scale": "scale of the likelihood",
-}
 AXES = ("iteration", "images_seen")
+RANKS = {
+    "skill and generalization": 0,
+    "quality": 1,
+    "memory": 2,
+    "losses": 4,
+    "logits": 5,
+    "cost": 9,
+}  # of panels, topics
 
 Points = list[tuple[float, float]]  # (images seen, value or nan), in the order of the file
 
@@ -86,32 +46,20 @@ def panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
 
 
 def _panel(name: str) -> tuple[int, str]:
-    """Where a logged name is drawn: the panel's rank and title."""
-    kind, _, what = name.rpartition("/")
-    if kind.startswith(("g/", "d/")):  # of a regularizer: its share, its strength, its state
-        return 7, f"{kind[2:]}: {'share of the gradient of the data term' if what == 'share' else what}"
-    if what.startswith("ema_"):  # val/generalization/ema_0.99, see regen.core.ema
-        return 1, f"{kind} by decay of the moving average"
-    if kind in ("val", "test", "train", "real", "fake"):
-        if what in ("skill", "generalization"):
-            return 0, "skill and generalization"
-        if what == "score":
-            return 5, "logits of D, without augmentations"
-        return 2 if what in ("copies", "authenticity", "repeats") else 1, TITLES.get(what, what)
-    if name == "gap":
-        return 2, "relative gap"
-    if kind == "gap":
-        what = what.removesuffix("_low").removesuffix("_high")  # of an interval
-        return (
-            (2, TITLES[what])
-            if what in ("auc", "copies", "attraction", "ct")
-            else (3, f"generalization gap ({TITLES.get(what, what)})")
-        )
-    if kind in ("g", "d"):
-        if what in ("loss", "data"):
-            return 4, "losses"
-        return (5, "logits of D") if what.endswith("_score") else (6, TITLES.get(what, f"{what}, unweighted"))
-    return (9, "images per second") if name == "images_per_second" else (8, name)
+    """The rank and the title of the panel in which a logged name is drawn."""
+    parsed = parse(name)
+    prefix, figure = parsed.prefix, parsed.figure
+    if prefix.startswith(("g/", "d/")):  # a regularizer: its gradient ratio, its strength, its state
+        return 7, f"{prefix[2:]}: {figure.title}"
+    if figure.name.startswith("ema_"):  # val/generalization/ema_0.99, see regen.core.ema
+        return 1, f"{prefix} by decay of the moving average"
+    if prefix in ("g", "d") and not is_declared(figure.name):
+        return 6, f"{figure.name}, unweighted"
+    if prefix == "gap" and figure.topic == "quality":
+        return 3, parsed.axis_label
+    if not is_declared(figure.name):
+        return (1 if prefix else 8), figure.name
+    return RANKS.get(figure.panel, RANKS[figure.topic]), figure.panel or parsed.axis_label
 
 
 def running_mean(points: Points) -> tuple[list[float], list[float]]:

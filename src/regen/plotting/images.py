@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from regen.metrics.registry import parse
 from regen.plotting import curve_panels
 from regen.plotting.curve_panels import DECADES, SMOOTHED, Points, running_mean
 from regen.utils.safe_files import write_safely
@@ -16,7 +17,6 @@ WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
 STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
 INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
-NEUTRAL = {"gap/auc": 0.5}  # of other gaps it is 0
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY}
 COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
 
@@ -126,14 +126,19 @@ def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
 
 def line(axes, name: str, points: Points) -> None:
     """Draw the curve of a logged name onto axes of matplotlib, in the colour and style that it has in every picture."""
-    kind, _, what = name.rpartition("/")
+    parsed = parse(name)
+    kind = parsed.prefix
     colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
-    style = {"label": name, "color": colour, "linestyle": "--" if kind == "real" or what == "data" else "-"}
-    if name.endswith(("_low", "_high")):  # of an interval
+    style = {
+        "label": name,
+        "color": colour,
+        "linestyle": "--" if kind == "real" or parsed.figure.name == "data" else "-",
+    }
+    if parsed.suffix:  # an end of an interval
         style["linestyle"] = ":"
     finite = [point for point in points if math.isfinite(point[1])]
     if kind == "gap" or name == "images_per_second":
-        axes.axhline(NEUTRAL.get(name, 0), color=GREY, linewidth=0.8, zorder=1)  # so that it is in view
+        axes.axhline(parsed.figure.neutral, color=GREY, linewidth=0.8, zorder=1)  # so that it is in view
     if kind == "real":  # a reference: the same in every row
         axes.axhline(finite[-1][1], linewidth=1.2, **style)
     elif len(finite) <= SMOOTHED:

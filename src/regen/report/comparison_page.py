@@ -12,7 +12,7 @@ from markupsafe import Markup
 from regen.comparison.comparison_table import cells, kinds_of, plus_minus, said
 from regen.comparison.load_runs import Run, why
 from regen.comparison.run_group import Comparison, Group, Summary
-from regen.metrics.glossary import words
+from regen.metrics.registry import parse
 from regen.report.comparison_samples import samples
 from regen.report.comparison_sections import curves_of, effects_of, front_of, paths_of
 from regen.report.page_templates import templates
@@ -65,7 +65,6 @@ def _head(comparison: Comparison) -> dict:
     counted = Counter(run.status for run in comparison.runs)
     level = [i + 1 for i, group in enumerate(comparison.groups) if comparison.is_level(group)]
     best = comparison.best
-    known = words(comparison.monitor.rpartition("/")[2])
     return {
         "best": best.label if best else None,
         "score": plus_minus(best.of(comparison.monitor)) if best else None,
@@ -75,7 +74,7 @@ def _head(comparison: Comparison) -> dict:
         "passed_over": [(i + 1, group) for i, group in enumerate(comparison.groups) if group.passed_over],
         "statuses": [f"{n} {status if status != 'running' else 'without a result'}" for status, n in counted.items()],
         "shared": _shared(comparison.runs),
-        "meaning": known.meaning,
+        "meaning": parse(comparison.monitor).figure.meaning,
         "unfinished": [run for run in comparison.runs if run.status != "finished"],
     }
 

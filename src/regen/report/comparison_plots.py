@@ -9,8 +9,9 @@ from markupsafe import Markup
 from regen.comparison.lambda_paths import Path, places
 from regen.comparison.load_runs import Run
 from regen.comparison.run_group import COST, Comparison, Group, summary
+from regen.metrics.registry import parse
 from regen.plotting.curve_panels import DECADES
-from regen.plotting.images import BLUE, GREEN, GREY, INK, NEUTRAL, ORANGE, PALE, short
+from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
 from regen.plotting.svg import TEXT, plot
 
 PURPLE = "#7a3fb0"  # --purple in compare.css
@@ -51,8 +52,8 @@ def curves(figure: str, groups: Sequence[Group]) -> Markup | None:
                 style = {"marker": mark, "markersize": 5, "markevery": (i % often, often)}
                 axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, **style)
         _scale(axes.set_yscale, axes.yaxis, values)
-        if figure.startswith("gap"):
-            axes.axhline(NEUTRAL.get(figure, 0), color=GREY, linewidth=0.8, zorder=1)
+        if (named := parse(figure)).is_gap:
+            axes.axhline(named.figure.neutral, color=GREY, linewidth=0.8, zorder=1)
         axes.set_xlim(0, 1.03 * last)
         _named(axes.xaxis, "images seen")
         axes.grid(axis="y", color=PALE, linewidth=0.7)
@@ -88,8 +89,8 @@ def path(name: str, of: Path, figures: Sequence[tuple[str, str, str]]) -> Markup
             zero = [one.mean for x, one in found if of.values[at.index(x)] == 0]
             if zero:
                 axes.axhline(zero[0], color=colour, linewidth=0.8, linestyle=":", zorder=1)
-        if figures[0][0].startswith("gap"):
-            axes.axhline(NEUTRAL.get(figures[0][0], 0), color=GREY, linewidth=0.8, zorder=1)
+        if (named := parse(figures[0][0])).is_gap:
+            axes.axhline(named.figure.neutral, color=GREY, linewidth=0.8, zorder=1)
         _strengths(axes, of, at)
 
     told = "; ".join(f"{figure} {_along(of, figure)}" for figure, *_ in figures)

@@ -7,6 +7,7 @@ from regen.comparison.comparison_table import told
 from regen.comparison.config_diff import text
 from regen.comparison.lambda_paths import front, paths
 from regen.comparison.run_group import Comparison, Group
+from regen.metrics.registry import parse
 from regen.plotting.images import BLUE, ORANGE
 from regen.report import comparison_plots
 from regen.runs.eligibility import MEMORIZES
@@ -76,8 +77,7 @@ def front_of(comparison: Comparison) -> dict:
 def _losses(comparison: Comparison, i: int, axes: Sequence[str]) -> list[float]:
     """What less is better of; a gap below 0 is noise, and no better than 0."""
     values = {name: comparison.groups[i].typical(name) for name in axes}
-    higher = {comparison.monitor: comparison.higher, "images_per_second": True}
-    return [-x if higher.get(n) else max(x, 0.0) if n == "gap" else x for n, x in values.items()]
+    return [-x if parse(n).better == "higher" else max(x, 0.0) if n == "gap" else x for n, x in values.items()]
 
 
 def effects_of(comparison: Comparison) -> dict:

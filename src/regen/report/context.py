@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from regen.metrics.registry import read_stored
 from regen.plotting import curve_panels
 from regen.runs.folder import Folder
 from regen.runs.stored_config import read_config
@@ -30,6 +31,9 @@ class Evidence:
     result: dict
     data: Images | None
     seen: Look | None
+
+    def __post_init__(self) -> None:
+        read_stored(self.result)
 
     @cached_property
     def cfg(self) -> DictConfig:

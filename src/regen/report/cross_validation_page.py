@@ -7,7 +7,8 @@ from markupsafe import Markup
 from regen.cross_validation.result import Answer, Choice
 from regen.cross_validation.sentences import describe_final_model, sentences
 from regen.cross_validation.text import cells, kinds
-from regen.metrics.glossary import number, words
+from regen.metrics.number_format import number
+from regen.metrics.registry import parse
 from regen.plotting.png import data_uri
 from regen.plotting.svg import plot
 from regen.report.page_templates import templates
@@ -24,7 +25,7 @@ def write(choice: Choice, strips: Sequence[Sequence[Row]]) -> None:
 
 def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
     """The whole page, as HTML."""
-    best, meaning = choice.winner, words(choice.monitor.rpartition("/")[2]).meaning
+    best, meaning = choice.winner, parse(choice.monitor).figure.meaning
     told = [_told(choice, answer, found) for answer, found in zip(choice.answers, strips, strict=True)]
     drawn = [_panels(i, choice, answer) for i, answer in enumerate(choice.answers)]
     rows = [

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.forward import apart
-from regen.metrics.glossary import number
+from regen.metrics.number_format import number
 from regen.report.context import Evidence
 
 MOST_WORK = 3e10  # multiplications for a spectrum: what takes more is left out

@@ -5,7 +5,7 @@ import math
 import torch
 from markupsafe import Markup
 
-from regen.metrics.glossary import measurement, number
+from regen.metrics.number_format import measurement, number
 from regen.plotting.images import BLUE, GREEN, ORANGE
 from regen.plotting.svg import plot
 from regen.report.context import Absent, Evidence

@@ -1,9 +1,11 @@
 """The metric table: each figure on held-out, training, generated and real images, with its error, and the gap."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from regen.metrics.glossary import Words, number, with_error, words
-from regen.metrics.metric_table import DETAILS, in_order
+from regen.metrics.figure import DETAIL, Figure
+from regen.metrics.metric_table import in_order
+from regen.metrics.number_format import number, with_error
+from regen.metrics.registry import find_figure
 from regen.report.context import Absent, Evidence
 
 COLUMNS = {
@@ -18,10 +20,11 @@ COLUMNS = {
 
 @dataclass
 class Row:
-    """A figure's words and its values by column."""
+    """A figure, its values by column, and whether its meaning is given here: the first table explains."""
 
-    words: Words
+    figure: Figure
     cells: dict[str, str] = field(default_factory=dict)
+    is_explained: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,8 @@ def _explain_once(tables: list[Table]) -> None:
     """Leave out the meaning of a figure that an earlier table explains."""
     explained: set[str] = set()
     for row in [row for table in tables for row in (*table.rows, *table.details)]:
-        if row.words.title in explained:
-            row.words = replace(row.words, meaning="")
-        explained.add(row.words.title)
+        row.is_explained = row.figure.name not in explained
+        explained.add(row.figure.name)
 
 
 def _caption(evaluation: dict) -> str:
@@ -66,11 +68,11 @@ def _caption(evaluation: dict) -> str:
 
 def _table(caption: str, figures: dict[str, float]) -> Table:
     """With the columns that have a value."""
-    rows = {name: Row(words(name), _cells(figures, name)) for name in in_order(figures)}
+    rows = {name: Row(find_figure(name), _cells(figures, name)) for name in in_order(figures)}
     rows = {name: row for name, row in rows.items() if row.cells}
     columns = {kind: title for kind, title in COLUMNS.items() if any(kind in row.cells for row in rows.values())}
-    details = [row for name, row in rows.items() if name in DETAILS]
-    return Table(caption, columns, [row for name, row in rows.items() if name not in DETAILS], details)
+    details = [row for row in rows.values() if row.figure.priority >= DETAIL]
+    return Table(caption, columns, [row for row in rows.values() if row.figure.priority < DETAIL], details)
 
 
 def _cells(figures: dict[str, float], figure: str) -> dict[str, str]:

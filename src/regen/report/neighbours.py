@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from regen.metrics.copies import RATIO, Matches
-from regen.metrics.glossary import number
 from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
+from regen.metrics.number_format import number
 from regen.plotting import png
 from regen.report.context import Absent, Evidence
 

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regen.metrics.glossary import number
+from regen.metrics.number_format import number
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from regen.metrics.glossary import number
+from regen.metrics.number_format import number
 from regen.report.context import Evidence
 from regen.report.regularizer_docs import Passport, passports
 

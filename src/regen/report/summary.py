@@ -5,10 +5,10 @@ import shlex
 from dataclasses import dataclass
 
 from regen.metrics.diagnosis import CHANCE, DUPLICATED
-from regen.metrics.glossary import number, percent, with_error, words
+from regen.metrics.kernel_distance import SKILL
+from regen.metrics.number_format import number, percent, with_error
+from regen.metrics.registry import parse
 from regen.report.context import Evidence
-
-DERIVED = ("skill", "generalization")  # the figures in the tile of the skill
 
 SIGNS = {
     "generalizes": "✓",
@@ -98,35 +98,32 @@ def tiles(evidence: Evidence) -> list[Tile]:
 def _monitored(evidence: Evidence) -> list[Tile]:
     """A tile unless another one shows it."""
     monitor = evidence.result.get("monitor", "")
-    kind, _, figure = monitor.rpartition("/")
-    if monitor not in evidence.figures or kind == "gap" or monitor == "gap" or (_skill(evidence) and figure in DERIVED):
+    parsed = parse(monitor)
+    figure, real = parsed.figure, str(parsed.with_prefix("real"))
+    if monitor not in evidence.figures or parsed.is_gap or (figure.panel == SKILL.panel and _skill(evidence)):
         return []
-    known, real = words(figure), f"real/{figure}"
-    meaning = [known.meaning]
+    meaning = [figure.meaning]
     if f"{real}_se" in evidence.figures:
         meaning.append(
             f"Real images have {with_error(evidence.figures, real)}: no generator can expect better, up to this standard "
             "error."
         )
-    elif known.better:
-        meaning.append(f"{known.better.capitalize()} is better.")
+    elif figure.better:
+        meaning.append(f"{figure.better.capitalize()} is better.")
     meaning.append(_best(evidence))
-    return [Tile(*_with_error(evidence, monitor), f"quality: {known.title}", " ".join(filter(None, meaning)))]
+    return [Tile(*_with_error(evidence, monitor), f"quality: {figure.title}", " ".join(filter(None, meaning)))]
 
 
 def _skill(evidence: Evidence) -> list[Tile]:
-    prefixes = [evidence.result.get("monitor", "").partition("/")[0], "val", "test"]
+    prefixes = [parse(evidence.result.get("monitor", "")).prefix, "val", "test"]
     name = next((f"{kind}/skill" for kind in prefixes if math.isfinite(evidence.figure(f"{kind}/skill"))), None)
     if name is None:
         return []
-    meaning = (
-        "1: as near to held-out images as unseen real images are. 0: no nearer than a Gaussian with the mean and "
-        "covariance of the training pixels."
-    )
+    meaning = SKILL.meaning
     monitor = evidence.result.get("monitor", "")
     if monitor.endswith("/generalization") and monitor in evidence.figures:
         meaning += f" Generalization, which counts memorized samples as 0: {with_error(evidence.figures, monitor)}."
-    if monitor.rpartition("/")[2] in DERIVED:
+    if parse(monitor).figure.panel == SKILL.panel:
         meaning = f"{meaning} {_best(evidence)}".strip()
     return [Tile(*_with_error(evidence, name), "quality: skill", meaning, 1 - evidence.figure(name), ("1", "0"))]
 
@@ -190,7 +187,7 @@ def _auc(evidence: Evidence) -> list[Tile]:
     auc, error = evidence.figure("gap/auc"), evidence.figure("gap/auc_se")
     if math.isnan(auc):
         return []
-    meaning = "The probability that D scores a training image above a held-out one: 0.5 is guessing, 1 tells all of them apart."
+    meaning = parse("gap/auc").figure.meaning
     if abs(auc - 0.5) <= 2 * error:
         meaning += " It does not differ from guessing by more than two standard errors."
     return [Tile(*_with_error(evidence, "gap/auc"), "memory of D (AUC)", meaning, 2 * auc - 1, ("0.5", "1"))]

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.metrics.glossary import number
+from regen.metrics.number_format import number
 from regen.models.latent_directions import REACH, Directions, change, sefa, traversals, used
 from regen.models.latents import Latents
 from regen.plotting import png

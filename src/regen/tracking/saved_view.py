@@ -5,8 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from regen.comparison.run_group import is_higher
 from regen.errors import ConfigError
+from regen.metrics.registry import is_higher_better
 from regen.sweeps.sweep_summary import rows
 from regen.tracking.connection import log_in
 from regen.tracking.workspace import Shown, workspace
@@ -66,7 +66,7 @@ def _shown(cfg: DictConfig, sweep: Path | None) -> Shown:
         entity=cfg.entity or "",
         name=cfg.name or f"regen {group or ''}".strip(),
         monitor=monitor,
-        higher=is_higher(monitor),
+        higher=is_higher_better(monitor),
         axes=list(cfg.axes) if cfg.axes is not None else differ,
         group=group,
     )

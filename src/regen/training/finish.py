@@ -12,7 +12,8 @@ from rich.table import Table
 from regen.config.quoting import shell_argument
 from regen.data.images import Images
 from regen.metrics.diagnosis import diagnose, read_history
-from regen.metrics.metric_table import board
+from regen.metrics.metric_table import metric_table
+from regen.metrics.registry import STORED, stored_figures
 from regen.models.base import Model
 from regen.report import run_page
 from regen.runs.folder import Folder, is_alone
@@ -68,6 +69,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         "monitor": monitor,
         monitor: outcome.figures.get(monitor, math.nan),
         "figures": outcome.figures,
+        STORED: stored_figures([monitor, *outcome.figures]),
         "verdict": asdict(said),
         "best": outcome.best,
         "inert": model.objective.inert(),
@@ -83,7 +85,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
 def _show(folder: Folder, result: dict) -> None:
     console = Console()
     if result["figures"]:
-        console.print(board(f"{result['status']} after {result['iteration']:,} iterations", result["figures"]))
+        console.print(metric_table(f"{result['status']} after {result['iteration']:,} iterations", result["figures"]))
     table = Table(show_header=False)
     if result["best"]:
         table.add_row(

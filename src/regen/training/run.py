@@ -24,8 +24,9 @@ from regen.core.distributed import is_first, processes
 from regen.data.duplicates import warn_of_near_duplicates
 from regen.data.images import Images
 from regen.errors import ConfigError, ProcessLost
-from regen.metrics.evaluator import Evaluator, is_higher_better, make_metrics, monitored, ranked
+from regen.metrics.evaluator import Evaluator, make_metrics, monitored, ranked
 from regen.metrics.features import Source
+from regen.metrics.registry import is_higher_better
 from regen.models.base import Model
 from regen.models.build_model import check_typed, make_model
 from regen.runs import data_identity
@@ -131,7 +132,7 @@ class Run:
             build(cfg.metrics.features, "metrics.features", Source).for_data(data),
         )
         cfg.monitor = monitored(cfg.monitor, self.metrics.values(), self.source)
-        self.goal = callbacks.Goal(cfg.monitor, is_higher_better(cfg.monitor, self.metrics.values()), cfg.patience)
+        self.goal = callbacks.Goal(cfg.monitor, is_higher_better(cfg.monitor), cfg.patience)
         model.start = checkpoint.newest(self.folder.checkpoints) if cfg.resume else None
         if model.start and model.start["iteration"] == self.last and not self._is_closed():
             model.start = checkpoint.newest(self.folder.checkpoints, before=self.last)

@@ -101,8 +101,8 @@ def test_size_changes_the_cache_key(tmp_path):
 
 
 def test_figures_are_named_after_the_features():
-    names = {name for metric in (FrechetDistance, KernelDistance) for name in metric.figures + metric.errors}
-    assert ImageNet.renames == {name: f"{name}_imagenet" for name in names - {"kd_se"}}
+    names = {name for metric in (FrechetDistance, KernelDistance) for name in metric().outputs}
+    assert {name: figure.name for name, figure in ImageNet.renames.items()} == {n: f"{n}_imagenet" for n in names}
 
 
 @pytest.mark.parametrize("size", [0, 100, -32, 96.0, "96", True])

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
+from regen.metrics.figure import Figure
+from regen.metrics.registry import declare
+
 if TYPE_CHECKING:
     from regen.data.images import Images
 
@@ -15,12 +18,16 @@ if TYPE_CHECKING:
 class Source:
     """A choice of features; cheap to construct, while `load` may take long.
 
-    renames              names of figures in these features, as {"fd": "fid"}; standard errors follow
+    renames              the figures that have another name in these features, as {"fd": the figure fid}
     evaluation_samples   generated images that suit an evaluation on a CPU
     """
 
-    renames: ClassVar[dict[str, str]] = {}
+    renames: ClassVar[dict[str, Figure]] = {}
     evaluation_samples: ClassVar[int] = 2000
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        declare(vars(cls).get("renames", {}).values(), cls.__module__)
 
     def for_data(self, data: Images) -> Source:
         """The source that is used for these data: itself, unless the choice depends on the data."""

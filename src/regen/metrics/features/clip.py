@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
+from regen.metrics.distances import distances_in
 from regen.metrics.features.pretrained import read_weights
 from regen.metrics.features.torch_fidelity_nets import TorchFidelity, has_digest
 
@@ -30,7 +31,7 @@ class CLIP(TorchFidelity):
     """
 
     option = "clip"
-    renames = {"fd": "fd_clip", "kd": "kd_clip"}
+    renames = distances_in("clip", "CLIP", "CLIP")
 
     def __init__(self, model: str = "clip-vit-b-32", weights: str | None = None) -> None:
         super().__init__(weights)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regen.errors import ConfigError
+from regen.metrics.distances import distances_in
 from regen.metrics.features.pretrained import load_weights, read_weights
 from regen.metrics.features.torch_fidelity_nets import TorchFidelity
 
@@ -51,7 +52,7 @@ class DINOv2(TorchFidelity):
     """
 
     option = "dinov2"
-    renames = {"fd": "fd_dinov2", "kd": "kd_dinov2"}
+    renames = distances_in("dinov2", "DINOv2", "DINOv2")
 
     def __init__(self, model: str = "dinov2-vit-l-14", weights: str | None = None) -> None:
         super().__init__(weights)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from regen.errors import ConfigError
+from regen.metrics.distances import distances_in
 from regen.metrics.features.base import Source
 from regen.metrics.features.pretrained import Pretrained, check_channels, load_weights, read_weights
 
@@ -45,7 +46,7 @@ class ImageNet(Source):
         ConfigError: `size` is not a positive multiple of 32.
     """
 
-    renames = {"fd": "fd_imagenet", "kd": "kd_imagenet"}
+    renames = distances_in("imagenet", "EfficientNet-Lite0, trained on ImageNet", "EfficientNet")
     evaluation_samples: ClassVar[int] = 500
 
     def __init__(self, size: int | None = None) -> None:

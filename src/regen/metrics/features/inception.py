@@ -6,8 +6,18 @@ from pathlib import Path
 
 from torch import nn
 
+from regen.metrics.distances import frechet, kernel
 from regen.metrics.features.pretrained import read_weights
 from regen.metrics.features.torch_fidelity_nets import TorchFidelity, has_digest
+from regen.metrics.figure import Figure
+
+ISC = Figure(
+    "isc",
+    "Inception score",
+    "High if each generated image belongs clearly to one ImageNet class and many classes are drawn.",
+    better="higher",
+    uncertainty="standard error",
+)
 
 
 class Inception(TorchFidelity):
@@ -18,7 +28,11 @@ class Inception(TorchFidelity):
     """
 
     option = "inception"
-    renames = {"fd": "fid", "kd": "kid", "classifier_score": "isc"}
+    renames = {
+        "fd": frechet("fid", "Inception", "Fréchet Inception distance"),
+        "kd": kernel("kid", "Inception", "kernel Inception distance"),
+        "classifier_score": ISC,
+    }
 
     def published(self) -> tuple[str, str]:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3

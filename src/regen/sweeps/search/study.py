@@ -19,8 +19,9 @@ from sqlalchemy.pool import NullPool
 from regen.config.instantiate import build
 from regen.errors import ConfigError
 from regen.metrics.base import SampleMetric
-from regen.metrics.evaluator import is_higher_better, monitored
+from regen.metrics.evaluator import monitored
 from regen.metrics.features import Source
+from regen.metrics.registry import is_higher_better
 from regen.runs.data_identity import open_data
 from regen.runs.folder import outputs_of
 from regen.sweeps.search.search_spaces import Space
@@ -128,7 +129,7 @@ def is_higher_better_in(cfg: DictConfig) -> bool:
     data = open_data(cfg, outputs_of(Path(cfg.hydra.sweep.dir)) / "features" if "hydra" in cfg else None)
     metrics = [*chosen, *data.own_metrics().values()]
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
-    return is_higher_better(monitored(cfg.monitor, metrics, source), metrics)
+    return is_higher_better(monitored(cfg.monitor, metrics, source))
 
 
 def home(folder: Path) -> str:
