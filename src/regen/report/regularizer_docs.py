@@ -55,7 +55,7 @@ class Passport:
     @property
     def defaults(self) -> str:
         """The settings of the yaml, but for those that every penalty has at their usual value."""
-        usual = {"every": 1, "relative": None}
+        usual = {"interval": 1, "relative": None}
         shown = {
             key: value for key, value in self.node.items() if key != "_target_" and (key, value) not in usual.items()
         }
