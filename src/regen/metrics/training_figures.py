@@ -14,8 +14,8 @@ LOGITS = (
     ),
 )
 GRADIENT_RATIO = Figure(
-    "share",
-    "share of the gradient of the data term",
+    "grad_ratio",
+    "gradient ratio of penalty and data term",
     "The norm of a penalty's gradient divided by that of the data term.",
 )
 SCALE = Figure("scale", "scale of the likelihood", "The standard deviation or scale that the loss has learned.")

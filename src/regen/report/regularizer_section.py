@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from regen.metrics.number_format import number
+from regen.metrics.training_figures import GRADIENT_RATIO
 from regen.report.context import Evidence
 from regen.report.regularizer_docs import Passport, passports
 
@@ -87,7 +88,7 @@ def _moved(evidence: Evidence, name: str) -> list[str]:
     found = []
     for logged, points in sorted(evidence.series.items()):
         player, _, what = logged.partition(f"/{name}/")
-        if what and what != "share":
+        if what and what != GRADIENT_RATIO.name:
             found.append(f"{PLAYERS.get(player, player)}: {what.replace('_', ' ')} {number(points[-1][1])} at the end")
     return found
 
@@ -95,7 +96,7 @@ def _moved(evidence: Evidence, name: str) -> list[str]:
 def _pulls(evidence: Evidence, name: str) -> list[Pull]:
     found, inert = [], evidence.result.get("inert") or {}
     for player, net in PLAYERS.items():
-        shares = [y for _, y in evidence.series.get(f"{player}/{name}/grad_ratio", []) if math.isfinite(y)]
+        shares = [y for _, y in evidence.series.get(f"{player}/{name}/{GRADIENT_RATIO.name}", []) if math.isfinite(y)]
         if shares:
             numbers = [number(share) for share in (shares[-1], min(shares), max(shares))]
             found.append(Pull(net, *numbers, f"{player}/{name}" in inert))
