@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture nightly cluster-check lint format bench ladder wandb-view table docs clean distclean
+.PHONY: help setup train test torture nightly cluster-check package-check lint format bench ladder wandb-view table docs clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ nightly: setup  ## the tests with 500 random configurations, and all of the tort
 
 cluster-check: setup  ## try a real Slurm of two nodes, a real PostgreSQL, torchrun and kill -9 on this machine (root, Debian's packages)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/cluster_check.py $(ARGS)
+
+package-check: setup  ## build the wheel and the sdist, and use them outside this folder
+	@OMP_NUM_THREADS=1 $(RUN) tests/package_check.py
 
 lint: setup  ## check the code's style
 	@$(RUN) -m ruff check

@@ -1,32 +1,6 @@
-"""Take a run's sampler away: python src/export.py run=outputs/RUN
+"""Take a run's sampler away: `python src/export.py` in a clone is `regen export`."""
 
-Writes safetensors weights, a torch.export and an ONNX program and a model card, each program verified against the original;
-prints what was written. Returns the largest difference.
-"""
-
-import signal
-
-if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-import hydra
-from omegaconf import DictConfig
-
-from regen.cli import entry_point
-from regen.config import validate
-from regen.utils.lazy_imports import loading
-from regen.utils.project import ROOT
-
-
-@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="export")
-def main(cfg: DictConfig) -> float:
-    with entry_point.told_in_job():
-        validate.check_export(cfg)
-        with loading():
-            from regen.export.exported_model import export_all  # here: --help and --cfg job do without torch
-
-        return export_all(cfg)
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    entry_point.run(main)
+    start("export")

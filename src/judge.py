@@ -1,34 +1,6 @@
-"""Judge images from any tool: python src/judge.py samples=FOLDER train=FOLDER held_out=FOLDER
+"""Judge images from any tool: `python src/judge.py` in a clone is `regen judge`."""
 
-Prints the metric table and the diagnosis of generated images, given as a folder of image files or an .npz archive, compared
-with the images that the generator was trained on and with images that it has never seen.
-"""
-
-import signal
-
-if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-import hydra
-from omegaconf import DictConfig
-
-from regen.cli import entry_point
-from regen.config import validate
-from regen.utils.lazy_imports import loading
-from regen.utils.project import ROOT
-
-
-@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="judge")
-def main(cfg: DictConfig) -> float:
-    with entry_point.told_in_job():
-        validate.check_judge(cfg)
-        with loading():
-            from regen.evaluation.image_evaluation import (
-                judge,  # here: --help does without torch, which takes seconds to import
-            )
-
-        return judge(cfg)
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    entry_point.run(main)
+    start("judge")

@@ -1,58 +1,6 @@
-"""The catalogue of regularizers: python src/regularizers.py [WORD ...]
+"""The catalogue of regularizers: `python src/regularizers.py` in a clone is `regen regularizers`."""
 
-All of them, or those whose passport has all of the words: formula, source, convention, default, cost. One alone, or one that is
-named exactly, is shown whole. --write makes docs/regularizers.md and the pages in docs/regularizers/.
-"""
-
-import argparse
-import sys
-
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.table import Table
-
-from regen.utils.lazy_imports import loading
-
-
-def main(given: list[str] | None = None) -> int:
-    """Print or write; 1 if no passport has all of the words."""
-    parser = argparse.ArgumentParser(description="The regularizers: formula, source, default and cost.")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="show those whose passport has all of these")
-    parser.add_argument("--write", action="store_true", help="write the pages of docs/ about them")
-    asked = parser.parse_args(given)
-    with loading():
-        from regen.report import regularizer_docs  # here: --help does without torch, which takes seconds to import
-
-    if asked.write:
-        from regen.report import regularizer_pages
-
-        print("\n".join(f"wrote {path}" for path in regularizer_pages.write()) or "nothing changed")
-        return 0
-    chosen = [one for one in regularizer_docs.passports() if all(map(one.says, asked.words))]
-    exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
-    if not chosen:
-        print(f"no regularizer says {' and '.join(asked.words)}: python src/regularizers.py shows all", file=sys.stderr)
-        return 1
-    console = Console()
-    for one in exact:
-        console.print(
-            Markdown("\n\n".join([f"# {one.name}", one.words.formula, regularizer_docs.facts(one), one.words.text]))
-        )
-    if not exact:
-        console.print(_table(chosen))
-    return 0
-
-
-def _table(chosen: list) -> Table:
-    table = Table("regularizer=", "leans on", "formula", "source", "default", row_styles=["", "dim"])
-    for one in chosen:
-        table.add_row(*map(_plain, (one.name, one.where, one.words.formula, one.words.source, one.defaults)))
-    return table
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start("regularizers")

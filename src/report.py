@@ -1,33 +1,6 @@
-"""Make the page of a run anew: python src/report.py run=outputs/RUN
+"""Make the page of a run anew: `python src/report.py` in a clone is `regen report`."""
 
-Writes report.html into each run's folder and prints its path; returns the number of pages.
-"""
-
-import signal
-
-if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-import hydra
-from omegaconf import DictConfig
-
-from regen.cli import entry_point
-from regen.config import validate
-from regen.utils.lazy_imports import loading
-from regen.utils.project import ROOT
-
-
-@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="report")
-def main(cfg: DictConfig) -> int:
-    with entry_point.told_in_job():
-        validate.check_report(cfg)
-        with loading():
-            from regen.report.regenerate import (
-                make_anew,  # here: --help does without torch, which takes seconds to import
-            )
-
-        return make_anew(cfg)
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    entry_point.run(main)
+    start("report")

@@ -1,33 +1,6 @@
-"""Draw from a run: python src/sample.py run=outputs/RUN n=1000
+"""Draw from a run: `python src/sample.py` in a clone is `regen sample`."""
 
-Writes PNG files, a grid, interpolations, latent directions, a truncation sweep or an .npz archive and prints their paths.
-"""
-
-import signal
-
-if __name__ == "__main__":  # before the imports, which take half a second: Ctrl-C ends them without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-import hydra
-from omegaconf import DictConfig
-
-from regen.cli import entry_point
-from regen.config import validate
-from regen.runs.find import find_runs
-from regen.utils.lazy_imports import loading
-from regen.utils.project import ROOT
-
-
-@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="sample")
-def main(cfg: DictConfig) -> None:
-    with entry_point.told_in_job():
-        validate.check_sample(cfg)
-        found = find_runs(cfg.run)
-        with loading():
-            from regen.sampling.sample import sample_all  # here: --help and a wrong name do without torch
-
-        sample_all(cfg, found)
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    entry_point.run(main)
+    start("sample")

@@ -1,29 +1,6 @@
-"""A workspace in W&B for comparing runs: python src/wandb_view.py sweep=outputs/sweeps/NAME
+"""A workspace in W&B for comparing runs: `python src/wandb_view.py` in a clone is `regen wandb-view`."""
 
-Writes its specification to a file and saves it for the account that is configured; exit status 2 without one.
-"""
-
-import sys
-
-import hydra
-from omegaconf import DictConfig
-
-from regen.cli import entry_point
-from regen.config import validate
-from regen.utils.lazy_imports import loading
-from regen.utils.project import ROOT
-
-
-@hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="wandb_view")
-def main(cfg: DictConfig) -> None:
-    with entry_point.told_in_job():
-        validate.check_wandb_view(cfg)
-        with loading():
-            from regen.tracking.saved_view import view  # here: --help does without wandb, which takes seconds to import
-
-        if not view(cfg):
-            sys.exit(2)
-
+from regen.cli.commands import start
 
 if __name__ == "__main__":
-    entry_point.run(main)
+    start("wandb_view")

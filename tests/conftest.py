@@ -82,7 +82,7 @@ RING = (
 
 def type_in(monkeypatch: pytest.MonkeyPatch, script: ModuleType, *words: str, status: int | None = None) -> None:
     """Type python src/SCRIPT.py with these words, in this process; it is to leave with this status."""
-    monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *words])
+    monkeypatch.setattr(sys, "argv", [f"{script.__name__.rpartition('.')[2]}.py", *words])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
     try:
         entry_point.run(script.main)
@@ -106,7 +106,7 @@ def training(outputs: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
 
     As in outputs/, runs share their features, those of other tests included.
     """
-    import train as script
+    from regen.cli import train as script
 
     (outputs / "features").symlink_to(features, target_is_directory=True)
 

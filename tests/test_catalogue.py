@@ -2,7 +2,7 @@
 
 import yaml
 
-import regularizers as script
+from regen.cli import regularizers as script
 from regen.report import regularizer_docs, regularizer_pages
 from regen.utils.project import ROOT
 

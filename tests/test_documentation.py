@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
-import regularizers
+from regen.cli import regularizers
 from regen.cli.entry_point import apart
 from regen.config import validate
 from regen.config.resolvers import register_resolvers

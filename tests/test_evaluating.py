@@ -17,7 +17,7 @@ FAST = ("samples=40", "metrics=[frechet,kernel,memorization,scores]")
 @pytest.fixture
 def evaluate(monkeypatch: pytest.MonkeyPatch):
     """evaluate(*overrides, status=0) types the command."""
-    import evaluate as script
+    from regen.cli import evaluate as script
 
     def typed(*overrides: str, status: int | None = None) -> None:
         type_in(monkeypatch, script, "threads=1", *overrides, status=status)

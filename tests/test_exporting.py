@@ -87,7 +87,7 @@ def test_another_shape_or_a_number_that_is_none_is_a_difference():
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """typed(*overrides, status=None) types python src/export.py in an empty folder."""
-    import export as script
+    from regen.cli import export as script
 
     def typed(*overrides: str, status: int | None = None) -> None:
         monkeypatch.setattr(sys, "argv", ["export.py", *overrides])
@@ -224,6 +224,6 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
 
 
 def test_help_does_without_torch_which_takes_seconds_to_import():
-    program = "import sys, export; print({'torch', 'onnx', 'safetensors'} & set(sys.modules))"
+    program = "import sys; from regen.cli import export; print({'torch', 'onnx', 'safetensors'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

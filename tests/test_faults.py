@@ -144,7 +144,7 @@ def test_evaluation_measures_the_other_runs_when_one_cannot_be_written(
 ):
     from conftest import type_in
 
-    import evaluate as script
+    from regen.cli import evaluate as script
 
     other = shutil.copytree(interrupted, tmp_path / "other")
     (part / "evaluations.csv").mkdir()
@@ -172,7 +172,7 @@ def test_log_of_a_resumed_run_has_no_row_twice(part: Path, train) -> None:
 def test_report_that_writes_no_page_fails(part: Path, tmp_path, monkeypatch, capsys) -> None:
     from conftest import type_in
 
-    import report as script
+    from regen.cli import report as script
 
     (part / "report.html").mkdir()
     type_in(monkeypatch, script, f"run={part}", "samples=20", f"hydra.run.dir={tmp_path}/log", status=74)

@@ -63,7 +63,7 @@ def test_run_records_its_data_and_resumes_with_the_same_images_only(train, pets,
 
 
 def test_evaluation_finds_a_folder_that_was_moved(train, pets, tmp_path, monkeypatch, capsys):
-    import evaluate as script
+    from regen.cli import evaluate as script
 
     run = train(*PETS, f"data.root={pets['cats']}")
     pets["cats"].rename(tmp_path / "felines")
@@ -101,7 +101,7 @@ def test_jobs_of_a_sweep_belong_to_their_images(train, pets, tmp_path):
 
 
 def test_choice_is_that_of_its_images(pets, tmp_path, monkeypatch):
-    import choose as script
+    from regen.cli import choose as script
 
     typed = ("regularizer=r1", "lambda_d=0,1", "folds=null", "rounds=1", "n_jobs=1", "network=mlp")
     smoke = ("trainer=smoke", "trainer.progress_bar=false", "data.image_size=8", "sweep=pets")

@@ -22,7 +22,7 @@ FAST = ("metrics=[kernel,memorization]", "report=false")
 @pytest.fixture
 def judge(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
     """judge(*overrides, out="judged", status=None) types the command in the test's folder; the folder of its files."""
-    import judge as script
+    from regen.cli import judge as script
 
     def typed(*overrides: str, out: str = "judged", status: int | None = None) -> Path:
         monkeypatch.chdir(tmp_path)
@@ -35,7 +35,7 @@ def judge(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def sample(monkeypatch: pytest.MonkeyPatch):
     """sample(*overrides) types python src/sample.py."""
-    import sample as script
+    from regen.cli import sample as script
 
     return lambda *overrides: type_in(monkeypatch, script, *overrides)
 

@@ -89,7 +89,7 @@ def test_comparison_ranks_by_the_declared_direction_without_the_class(runs, tmp_
 
 
 def test_terminal_table_shows_the_title(runs, monkeypatch, capsys, folder):
-    import evaluate
+    from regen.cli import evaluate
 
     monkeypatch.setenv("COLUMNS", "200")
     own = ["--config-dir", str(folder), f"run={runs[1]}", "samples=20", "metrics=[contrast]"]
@@ -99,7 +99,7 @@ def test_terminal_table_shows_the_title(runs, monkeypatch, capsys, folder):
 
 
 def test_choice_of_a_strength_monitors_the_figure(runs, tmp_path, monkeypatch, capsys):
-    import choose
+    from regen.cli import choose
 
     type_in(monkeypatch, choose, f"runs={runs[0].parent}", MONITOR, f"out={tmp_path}")
     assert "higher is better" in capsys.readouterr().out
@@ -107,7 +107,7 @@ def test_choice_of_a_strength_monitors_the_figure(runs, tmp_path, monkeypatch, c
 
 
 def test_model_card_shows_title_and_meaning(runs, tmp_path, monkeypatch, folder):
-    import export
+    from regen.cli import export
 
     type_in(monkeypatch, export, "--config-dir", str(folder), f"run={runs[0]}", f"out={tmp_path / 'model'}")
     card = (tmp_path / "model/README.md").read_text()

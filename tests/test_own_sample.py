@@ -6,7 +6,7 @@ import torch
 from conftest import type_in
 from runs_by_hand import made
 
-import sample as script
+from regen.cli import sample as script
 from regen.errors import ConfigError
 from regen.export.exported_model import export
 from regen.models.gan import GAN

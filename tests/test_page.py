@@ -489,8 +489,8 @@ def test_errors_and_intervals_follow_their_figures():
 
 
 def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(train, monkeypatch, capsys):
-    import report as script
     from regen.cli import entry_point
+    from regen.cli import report as script
 
     small = ("data.train=64", "data.validation=32", "data.test=32", "data.batch_size=16", "trainer.threads=1")
     fast = ("trainer=smoke", "network=mlp", "logger=csv", "trainer.progress_bar=false")
@@ -508,8 +508,8 @@ def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(t
 
 @pytest.mark.parametrize("typed", ["run=nowhere", "checkpoint=last run=x", "samples=1 run=x", ""])
 def test_a_command_that_cannot_be_is_refused(monkeypatch, capsys, typed):
-    import report as script
     from regen.cli import entry_point
+    from regen.cli import report as script
 
     monkeypatch.setattr("sys.argv", ["report.py", *typed.split()])
     with pytest.raises(SystemExit) as left:

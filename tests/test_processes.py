@@ -14,8 +14,8 @@ from conftest import RING, SMOKE
 from forking import forked_command, status_of
 from tiny import images, make_gan, weights
 
-import train as script
 from regen.cli import entry_point
+from regen.cli import train as script
 from regen.core import checkpoint
 from regen.losses.adversarial import Relativistic
 from regen.regularizers.augment import DiffAugment, InstanceNoise

@@ -115,7 +115,7 @@ def test_quote_and_unquote_are_inverse(text):
 
 @pytest.mark.parametrize("name", ["фото o'neil, a=b (2)[x] ${y}", "1e3"])
 def test_a_folder_is_trained_on_and_its_run_resumed_and_sampled(train, tmp_path, name, monkeypatch, capsys):
-    import sample
+    from regen.cli import sample
 
     root, out = tmp_path / name, tmp_path / f"out {name}"
     root.mkdir()
@@ -133,8 +133,7 @@ def test_a_folder_is_trained_on_and_its_run_resumed_and_sampled(train, tmp_path,
 
 @pytest.mark.parametrize("name", ["ru'n (2), ü", "[run]"])
 def test_commands_find_runs_with_any_name(tmp_path, name, monkeypatch, capsys):
-    import export
-    import report
+    from regen.cli import export, report
 
     made(tmp_path / name)
     monkeypatch.chdir(tmp_path)

@@ -31,7 +31,7 @@ from regen.utils.randomness import Draws
 @pytest.fixture
 def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """sample(*overrides, out="out", status=None) types the command; the folder of what it drew."""
-    import sample as script
+    from regen.cli import sample as script
 
     def typed(*overrides: str, out: str = "out", status: int | None = None) -> Path:
         monkeypatch.chdir(tmp_path)
@@ -282,7 +282,7 @@ def test_bad_input_is_refused_in_words(sample, capsys, overrides, told):
 
 
 def test_a_wrong_name_is_answered_without_torch_which_takes_seconds_to_import():
-    program = "import sys, sample; print({'torch', 'lightning', 'numpy'} & set(sys.modules))"
+    program = "import sys; from regen.cli import sample; print({'torch', 'lightning', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

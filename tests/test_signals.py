@@ -11,8 +11,8 @@ import pytest
 from conftest import RING
 from forking import forked_command, status_of, wait_until
 
-import train as script
 from regen.cli import entry_point
+from regen.cli import train as script
 from regen.core import checkpoint
 from regen.training import run as training  # noqa: F401 - imported once, for all copies
 from regen.utils import signals

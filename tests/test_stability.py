@@ -60,7 +60,7 @@ def test_the_page_holds_a_portrait_of_each_and_the_table_its_verdict(tmp_path, c
 @pytest.fixture
 def stability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """stability(*overrides, status=None) types the command and returns the folder that it writes into."""
-    import stability as script
+    from regen.cli import stability as script
 
     def typed(*overrides: str, status: int | None = None) -> Path:
         monkeypatch.setattr(sys, "argv", ["stability.py", *overrides, f"hydra.run.dir={tmp_path}"])

@@ -164,7 +164,7 @@ def test_hydras_store_is_not_copied_for_each_group_that_help_lists(train) -> Non
 def test_help_and_the_composed_configuration_need_no_torch() -> None:
     for option in (["--help"], ["--cfg", "job"]):
         program = (
-            "import sys; sys.path.insert(0, 'src'); import train; from regen.cli import entry_point\n"
+            "import sys; sys.path.insert(0, 'src'); from regen.cli import train; from regen.cli import entry_point\n"
             f"sys.argv = ['train.py', *{option!r}]\n"
             "try: entry_point.run(train.main)\n"
             "finally: print('torch' in sys.modules, 'lightning' in sys.modules, file=sys.stderr)"

@@ -69,7 +69,7 @@ OTHERS = {
 def test_mistakes_are_answered_with_what_to_type(words, monkeypatch, capsys):
     script, _, typed = words.partition(" ")
     pattern = OTHERS.get(words) or TRAIN[typed]
-    type_in(monkeypatch, importlib.import_module(script), *typed.split(), status=78)
+    type_in(monkeypatch, importlib.import_module(f"regen.cli.{script}"), *typed.split(), status=78)
     said = capsys.readouterr().err
     assert said.startswith("error: ") and re.search(pattern, said.removeprefix("error: ").rstrip("\n")), said
     assert said.count("\n") == 1

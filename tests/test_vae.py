@@ -124,11 +124,7 @@ def numbered(vae, iteration: int):
 
 
 def test_a_run_is_measured_drawn_from_exported_reported_and_compared(train, typed, monkeypatch, tmp_path):
-    import compare
-    import evaluate
-    import export
-    import report
-    import sample
+    from regen.cli import compare, evaluate, export, report, sample
 
     run = train(*VAE, "max_iterations=5", "metrics=[elbo,frechet]")
     typed(evaluate, f"run={run}", "samples=40", "metrics=[elbo,frechet,scores]", "threads=1", "device=cpu")

@@ -20,7 +20,7 @@ def write_array(path, channels: int = 5, labels: bool = True) -> np.ndarray:
 
 
 def test_a_run_of_12_bits_records_its_window_and_writes_samples_in_it(tmp_path, train, monkeypatch):
-    import sample as script
+    from regen.cli import sample as script
 
     write_array(tmp_path / "wide.npz")
     run = train(*FAST, f"data.root={tmp_path}/wide.npz", "network=resnet")

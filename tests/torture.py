@@ -27,8 +27,7 @@ from pathlib import Path
 import torch
 import yaml
 
-import train
-from regen.cli import entry_point
+from regen.cli import entry_point, train
 from regen.core import checkpoint
 from regen.training import run  # noqa: F401 - imported once, for all copies
 

@@ -25,7 +25,7 @@ FIT = (
 
 def typed(monkeypatch: pytest.MonkeyPatch, *overrides: str, status: int | None = None) -> None:
     """Type python src/choose.py with these overrides."""
-    import choose as script
+    from regen.cli import choose as script
 
     type_in(monkeypatch, script, *overrides, status=status)
 

@@ -96,7 +96,7 @@ def test_a_study_has_the_direction_of_the_monitored_figure(typed, higher: bool) 
 
 def test_a_start_imports_neither_optuna_nor_torch() -> None:
     program = (
-        "import sys; sys.argv = ['train.py', '--cfg', 'job']; import train\n"
+        "import sys; sys.argv = ['train.py', '--cfg', 'job']; from regen.cli import train\n"
         "from regen.cli import entry_point; entry_point.run(train.main)\n"
         "print('loaded', *{'optuna', 'torch'} & set(sys.modules), 'hydra_plugins.regen_optuna.sweeper' in sys.modules)"
     )

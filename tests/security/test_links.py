@@ -1,5 +1,6 @@
 """A run of someone else's in which links lead out: their targets, the canaries, stay as they are."""
 
+import importlib
 import os
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_pipe_in_a_run_is_refused_and_not_waited_for(run):
 
 @pytest.mark.parametrize("script", ["report", "sample", "export", "evaluate"])
 def test_commands_refuse_it_before_they_write(run, canary, script, monkeypatch, capsys):
-    module = __import__(script)
+    module = importlib.import_module(f"regen.cli.{script}")
     (run / "result.json").symlink_to(canary)
     (run / "drawn").symlink_to(canary.parent)
     before = sorted(path.name for path in run.parent.iterdir())

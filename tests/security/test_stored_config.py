@@ -136,7 +136,7 @@ def test_a_configuration_that_acts_or_explodes_is_refused_at_once(tmp_path, case
 
 
 def test_the_page_of_a_run_with_an_interpolation_shows_no_secret(tmp_path, monkeypatch, capsys):
-    import report
+    from regen.cli import report
 
     monkeypatch.setenv("WANDB_API_KEY", "very-secret")
     made(tmp_path / "run")

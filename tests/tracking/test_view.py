@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from comparing.by_hand import regularizers, run
 
-import wandb_view
-from regen.cli import entry_point
+from regen.cli import entry_point, wandb_view
 from regen.tracking.saved_view import specification
 from regen.tracking.workspace import Shown, libraries, workspace
 

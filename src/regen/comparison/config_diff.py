@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from regen.utils.project import ROOT
+from regen.utils.project import CONF
 
 Value = str | float | bool | None
 REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
@@ -138,7 +138,7 @@ def _chosen(config: Mapping, group: str) -> str:
     if group in LISTED:
         return next(iter(node)) if len(node) == 1 else f"[{','.join(node)}]" if node else "none"
     classes = _classes(node, f"{group}.")
-    options = {path.stem: _classes(_read(path), f"{group}.") for path in sorted((ROOT / "conf" / group).glob("*.yaml"))}
+    options = {path.stem: _classes(_read(path), f"{group}.") for path in sorted((CONF / group).glob("*.yaml"))}
     for option, own in options.items():
         if {key: one for key, one in own.items() if key in classes or not key.startswith(LATER)} == classes:
             return option
@@ -165,7 +165,7 @@ def _is_told(key: str, value: Value, told: Mapping, flat: Sequence[Mapping]) -> 
 
 
 def _default(group: str, key: str, option: str) -> Value | object:
-    values = dict(_flat(_read(ROOT / "conf" / group / f"{option}.yaml")))
+    values = dict(_flat(_read(CONF / group / f"{option}.yaml")))
     return values.get(key.partition(".")[2], ABSENT)
 
 

@@ -138,7 +138,7 @@ def _read(folder: Folder) -> Run | None:
             result = read_json(folder.result)
             read_stored(result)
             return Run(folder, config, result)
-        log.warning("%s is not of a run of src/train.py: it is left out", folder.config)
+        log.warning("%s is not of a training run: it is left out", folder.config)
     except (ValueError, OSError) as error:
         log.warning("%s cannot be read and is left out: %s", folder.path, str(error).splitlines()[0])
     return None

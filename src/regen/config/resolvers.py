@@ -6,6 +6,7 @@ from datetime import datetime
 
 from omegaconf import OmegaConf
 
+from regen.utils import program
 from regen.utils.project import ROOT
 
 
@@ -26,8 +27,9 @@ def run_folder(name: str | None, overrides: str) -> str:
 
 
 def register_resolvers() -> None:
-    """Register the resolvers that conf/*.yaml use: ${project:}, ${folder_name:...}, ${run_folder:...}, ${slug:...}."""
+    """Register the resolvers of conf/*.yaml: project, typed, folder_name, run_folder, slug."""
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
+    OmegaConf.register_new_resolver("typed", program.typed, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     OmegaConf.register_new_resolver("slug", slug, replace=True)

@@ -10,9 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config.key_aliases import instead
 from regen.config.quoting import is_parsed, quote
-from regen.utils.project import ROOT
-
-CONF = ROOT / "conf"
+from regen.utils import program
+from regen.utils.project import CONF
 
 
 def explain(message: str) -> str:
@@ -46,13 +45,13 @@ def _of_key(key: str) -> str:
         return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
     words = [word.lstrip("+").partition("=") for word in sys.argv[1:]]
     value = next((typed for name, _, typed in words if name == key), "VALUE")
-    script = config_of_script().stem
+    command = program.typed(config_of_script().stem)
     if typed := instead(key, value, names):
-        return f"there is no {key}: type {typed}. All names: python src/{script}.py --cfg job"
+        return f"there is no {key}: type {typed}. All names: {command} --cfg job"
     alike = [name for name in names if name.count(".") == key.count(".")]
     near = _near(key, alike) or _near(key, names)
     typed = f". Type {near[0]}={value}" if len(near) == 1 and value != "VALUE" else ""
-    return f"there is no {key}{_question(near)}. All names: python src/{script}.py --cfg job{typed}"
+    return f"there is no {key}{_question(near)}. All names: {command} --cfg job{typed}"
 
 
 def _of_grammar(override: str) -> str:
@@ -113,8 +112,7 @@ def _configs() -> list[DictConfig]:
 
 def config_of_script() -> Path:
     """The configuration of this script: that of its own name, or else train's."""
-    own = CONF / f"{Path(sys.argv[0]).stem}.yaml"
-    return own if own.exists() else CONF / "train.yaml"
+    return CONF / f"{program.name()}.yaml"
 
 
 def _flat(node: DictConfig, prefix: str) -> list[str]:

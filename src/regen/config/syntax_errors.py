@@ -2,11 +2,11 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Sequence
 
 from regen.config.suggestions import keys
 from regen.errors import ConfigError
+from regen.utils import program
 
 WITH_VALUE = (
     "--cfg",
@@ -64,10 +64,9 @@ def _check_option(word: str, following: Sequence[str]) -> None:
     if is_known or (not word.startswith("--") and word[:2] in known) or not re.match(r"[A-Za-z_]", name):
         return
     value = value if equals else following[0] if following else "VALUE"
-    script = sys.argv[0].rpartition("/")[2]
     raise ConfigError(
         f"{word} is not an option: type {shlex.quote(f'{name}={value}')}, without dashes. "
-        f"Options: python src/{script} --hydra-help"
+        f"Options: {program.typed(program.name())} --hydra-help"
     )
 
 

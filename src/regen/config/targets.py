@@ -18,9 +18,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from regen.errors import ConfigError
-from regen.utils.project import ROOT
+from regen.utils.project import CONF
 
-CONF = ROOT / "conf"
 MODULE = "torch.nn.Module"
 SEVERAL = 16  # targets that an error lists
 

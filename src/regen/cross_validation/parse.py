@@ -37,7 +37,7 @@ def parsed(arguments: Sequence[str]) -> Asked:
     for one in OverridesParser.create().parse_overrides(list(arguments)):
         key = one.get_key_element()
         if key in INSTEAD:
-            raise ConfigError(f"{one.input_line}: src/choose.py sets folds and seeds itself: type {INSTEAD[key]}…")
+            raise ConfigError(f"{one.input_line}: choose sets folds and seeds itself: type {INSTEAD[key]}…")
         if key in OWN:
             continue
         if not one.is_sweep_override():

@@ -10,8 +10,8 @@ from pathlib import Path
 from regen.cli.entry_point import apart
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
+from regen.utils import program
 from regen.utils.json_files import read_json
-from regen.utils.project import ROOT
 
 FRACTION = 20  # a short training has a twentieth of the iterations
 FEWEST = 20  # iterations: the first ones are slower
@@ -52,7 +52,7 @@ def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list
     folders = [folder / str(number) for number in range(len(jobs))]
     running = [
         subprocess.Popen(
-            [sys.executable, str(ROOT / "src/train.py"), *options, *job, *ends, f"hydra.run.dir={place}"],
+            [*program.process_arguments("train"), *options, *job, *ends, f"hydra.run.dir={place}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -17,6 +17,7 @@ from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit, Strength, Table
 from regen.cross_validation.selection import best, mean_ranks, one_standard_error
 from regen.cross_validation.significance import Claim, claim, confidence_set
+from regen.utils import program
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Answer:
         overrides = self.candidate.overrides(strength)
         if self.training is not None and strength == self.recommended:
             overrides = self.training.overrides(overrides)
-        return f"python src/train.py {shlex.join(map(_without_quotes, overrides))}"
+        return f"{program.typed('train')} {shlex.join(map(_without_quotes, overrides))}"
 
     @property
     def fits(self) -> int:

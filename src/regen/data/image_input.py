@@ -260,7 +260,7 @@ def common_conversion(inputs: Sequence[ImageInput], window: Window | None, backg
         said = ", ".join(f"{images.key} holds {' and '.join(sorted(images.dtypes))}" for images in inputs)
         raise ConfigError(
             f"images of different kinds of numbers cannot be compared: {said}. Save all three with the same values, as "
-            "src/sample.py write=npz does, or type window=[low,high] if they have the same range"
+            "sample write=npz does, or type window=[low,high] if they have the same range"
         )
     return replace(chosen, exact=chosen.exact and set(kinds) == {"bytes"})
 

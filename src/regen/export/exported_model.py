@@ -23,6 +23,7 @@ from regen.plotting import images
 from regen.runs.find import find_runs
 from regen.runs.load import Opened, open_run
 from regen.runs.provenance import provenance
+from regen.utils import program
 from regen.utils.json_files import read_json
 from regen.utils.safe_files import write_safely
 
@@ -58,8 +59,8 @@ def export(
     """
     if opened.model.has_own_sample:
         raise ConfigError(
-            f"{type(opened.model).__name__} has its own sample(), which no file could hold: draw with python src/sample.py "
-            f"run={opened.folder.path}"
+            f"{type(opened.model).__name__} has its own sample(), which no file could hold: draw with "
+            f"{program.typed('sample')} run={opened.folder.path}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)

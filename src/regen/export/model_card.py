@@ -16,6 +16,7 @@ from regen.export.usage import use
 from regen.metrics.number_format import percent
 from regen.runs.load import Opened
 from regen.runs.stored_config import plain_overrides
+from regen.utils import program
 from regen.utils.json_files import read_json
 
 NOT_KNOWN = "not recorded"
@@ -172,7 +173,7 @@ def _copies(figures: dict) -> str:
 def _command(opened: Opened) -> str:
     """What was typed, without where it was written and what it went on from."""
     typed = plain_overrides(opened.folder.overrides)
-    return shlex.join(["python", "src/train.py", *(word for word in typed if not word.startswith("resume="))])
+    return shlex.join([*program.typed("train").split(), *(word for word in typed if not word.startswith("resume="))])
 
 
 def _name(node: DictConfig) -> str:

@@ -13,6 +13,7 @@ from regen.comparison.comparison_table import shown, written
 from regen.comparison.load_runs import common_folder, gather
 from regen.comparison.run_group import Comparison, compare_runs
 from regen.errors import ConfigError
+from regen.utils import program
 from regen.utils.safe_files import write_safely
 
 FIGURES = ("val/skill", "gap/copies", "gap/auc")  # conf/compare.yaml
@@ -38,7 +39,7 @@ def compare(cfg: DictConfig) -> float:
             style="bold red",
             markup=False,
         )
-    typed = f"python src/compare.py {shlex.join(sys.argv[1:])}"
+    typed = f"{program.typed('compare')} {shlex.join(sys.argv[1:])}"
     for name, path in _write(comparison, out, failed, typed).items():
         console.print(f"{name:8} {path}", soft_wrap=True, markup=False, highlight=False)
     return comparison.best.of(comparison.monitor).mean if comparison.best else math.nan
@@ -53,7 +54,7 @@ def write(folder: Path) -> Path | None:
         runs, failed = gather(folder)
         if len(runs) < 2:
             return None
-        typed = f"python src/compare.py {shlex.quote(f'runs={folder}')}"
+        typed = f"{program.typed('compare')} {shlex.quote(f'runs={folder}')}"
         return _write(compare_runs(runs, None, FIGURES), Path(folder), failed, typed)["page"]
     except Exception as error:  # noqa: BLE001 a page is no reason to fail a sweep
         log.warning("%s/compare.html could not be made: %s: %s", folder, type(error).__name__, error)

@@ -3,13 +3,14 @@
 import shlex
 
 from regen.report.context import Evidence
+from regen.utils import program
 from regen.utils.project import ROOT
 
 NEXT = {
-    "evaluate it on the test part": "python src/evaluate.py run={run} split=test",
-    "generate images": "python src/sample.py run={run}",
-    "export it": "python src/export.py run={run}",
-    "make this page again": "python src/report.py run={run}",
+    "evaluate it on the test part": ("evaluate", "run={run} split=test"),
+    "generate images": ("sample", "run={run}"),
+    "export it": ("export", "run={run}"),
+    "make this page again": ("report", "run={run}"),
 }
 
 
@@ -32,7 +33,8 @@ def _commands(evidence: Evidence, run: str) -> dict[str, str]:
     if not any(evidence.folder.checkpoints.glob("*.ckpt")):
         again = "judge the images again" if "inputs" in evidence.result else "train it again"
         command = evidence.result.get("command")
-        return {again: f"python src/{shlex.join(command)}"} if command else {}
+        return {again: program.typed_again(command)} if command else {}
     more = f" max_iterations={2 * evidence.result['iteration']}" if evidence.result.get("status") == "finished" else ""
-    going_on = {"continue training": f"python src/train.py resume={run}{more}"}
-    return going_on | {what: command.format(run=run) for what, command in NEXT.items()}
+    going_on = {"continue training": f"{program.typed('train')} resume={run}{more}"}
+    following = {what: f"{program.typed(name)} {words.format(run=run)}" for what, (name, words) in NEXT.items()}
+    return going_on | following

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from regen.config.instantiate import resolve
 from regen.core.constraints import WITHOUT_ENCODER, Words, words
 from regen.core.regularizer import Regularizer
-from regen.utils.project import ROOT
+from regen.utils.project import CONF
 
 PLACES = {
     "attach": "form of the nets",
@@ -79,7 +79,7 @@ class Passport:
 def passports() -> list[Passport]:
     """All of them, by the place that they lean on and then by name."""
     found = []
-    for path in sorted((ROOT / "conf/regularizer").glob("*.yaml")):
+    for path in sorted((CONF / "regularizer").glob("*.yaml")):
         for name, node in OmegaConf.load(path).items():
             found.append(Passport(name, node, resolve(node._target_, f"regularizer.{name}")))
     order = list(PLACES)

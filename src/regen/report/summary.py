@@ -1,7 +1,6 @@
 """The head of the page: the run, its diagnosis, and the most important figures with their meaning."""
 
 import math
-import shlex
 from dataclasses import dataclass
 
 from regen.metrics.diagnosis import CHANCE, DUPLICATED
@@ -9,6 +8,7 @@ from regen.metrics.kernel_distance import SKILL
 from regen.metrics.number_format import number, percent, with_error
 from regen.metrics.registry import parse
 from regen.report.context import Evidence
+from regen.utils import program
 
 SIGNS = {
     "generalizes": "✓",
@@ -52,7 +52,7 @@ def make(evidence: Evidence) -> dict:
         "sign": SIGNS.get(kind, "–"),
         "said": said,
         "reason": reason if reason and reason not in said[1] else None,
-        "command": "python src/" + shlex.join(result["command"]) if result.get("command") else None,
+        "command": program.typed_again(result["command"]) if result.get("command") else None,
         "tiles": tiles(evidence),
     }
 

@@ -124,7 +124,7 @@ def _config(folder: Folder) -> DictConfig:
     cfg = read_config(folder.config)
     lacking = [group for group in ("data", "seed", *MADE_OF) if group not in cfg]
     if lacking:
-        raise ConfigError(f"{folder.config} is not of a run of src/train.py: it has no {lacking[0]}")
+        raise ConfigError(f"{folder.config} is not of a training run: it has no {lacking[0]}")
     return cfg
 
 

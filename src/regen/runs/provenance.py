@@ -5,9 +5,9 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
-from regen.utils.project import ROOT
+from regen.utils import program
+from regen.utils.project import CLONE
 from regen.utils.redaction import redact
 
 PACKAGES = (
@@ -25,7 +25,7 @@ PACKAGES = (
 
 def provenance() -> dict[str, object]:
     """Command, git commit, versions: what is needed to run it again."""
-    return {"command": [Path(sys.argv[0]).name, *map(redact, sys.argv[1:])], **_imported()}
+    return {"command": [f"{program.name()}.py", *map(redact, sys.argv[1:])], **_imported()}
 
 
 @functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile
@@ -48,9 +48,11 @@ def _version(package: str) -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
+    if CLONE is None:
+        return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(CLONE), *arguments], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.errors import ConfigError
-from regen.utils.project import ROOT
+from regen.utils.project import CONF
 
 MOST_BYTES, MOST_DEPTH = 1_000_000, 32
 INTERPOLATION = re.compile(r"(?<!\\)(\\\\)*\$\{")
@@ -127,7 +127,7 @@ def _reason_against_value(key: str, override: Override) -> str | None:
     values = value if isinstance(value, list) else [value]
     if override.is_sweep_override() or any(isinstance(item, list | dict) for item in values):
         return "not a plain value"
-    if (ROOT / "conf" / key).is_dir() and not OPTION.fullmatch(override.get_value_string()):
+    if (CONF / key).is_dir() and not OPTION.fullmatch(override.get_value_string()):
         return "not the name of an option"
     return None
 

@@ -14,7 +14,7 @@ from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
 from regen.sweeps import axes, isolation, sweep_names, sweep_summary, workers
 from regen.utils import signals
-from regen.utils.project import ROOT
+from regen.utils.project import PACKAGE
 from regen.utils.redaction import hide, redact
 from regen.utils.safe_files import check_links
 
@@ -40,7 +40,7 @@ class Watch(Callback):
             _hide_password(config)
         axes.note(config.hydra.overrides.task)
         os.environ[workers.TYPED_IN] = str(os.getpid())
-        paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
 
 

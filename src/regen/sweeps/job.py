@@ -19,10 +19,9 @@ from regen.sweeps import isolation, workers
 from regen.sweeps.job_config import Asked
 from regen.sweeps.search import pruning
 from regen.sweeps.sweep_names import KNOBS, owners
-from regen.utils import signals
+from regen.utils import program, signals
 from regen.utils.json_files import read_json, write_json
 from regen.utils.locks import FolderLock
-from regen.utils.project import ROOT
 from regen.utils.redaction import redact
 from regen.utils.safe_files import write_safely
 
@@ -155,7 +154,7 @@ def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Ite
     options = [option for option in apart(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
     resumed = [f"resume={quote(str(folder.path))}"] if _has_begun(folder) else []
-    sys.argv = [str(ROOT / "src/train.py"), *options, *overrides, *resumed]
+    sys.argv = [program.argument_zero("train"), *options, *overrides, *resumed]
     with read_write(hydra), open_dict(hydra):
         hydra.run.dir = str(folder.path)
     try:

@@ -20,6 +20,7 @@ from regen.runs.folder import Folder, is_alone
 from regen.runs.provenance import provenance
 from regen.tracking.wandb_run import Wandb
 from regen.training.callbacks import Goal, Outcome
+from regen.utils import program
 from regen.utils.json_files import read_json, write_json
 
 
@@ -107,4 +108,4 @@ def _show(folder: Folder, result: dict) -> None:
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
     if result["status"] == "interrupted":
         typed = shell_argument("resume", folder.path)
-        console.print(f"continue with: python src/train.py {typed}", soft_wrap=True, markup=False)
+        console.print(f"continue with: {program.typed('train')} {typed}", soft_wrap=True, markup=False)

@@ -18,7 +18,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment
 
 from regen.config.quoting import quote
 from regen.errors import ConfigError, ProcessLost
-from regen.utils.project import ROOT
+from regen.utils import program
 
 OWN = ("REGEN_RANK", "REGEN_WORLD", "REGEN_PORT", "REGEN_PARENT")
 
@@ -147,7 +147,7 @@ def start_others(rank: Rank, folder: Path) -> list[subprocess.Popen]:
     for number in range(1, rank.world):
         own = dict(zip(OWN, map(str, (number, rank.world, rank.port, os.getpid())), strict=True))
         job = f"hydra.job.name={HydraConfig.get().job.name}_process_{number}"
-        command = [sys.executable, str(ROOT / "src/train.py"), *sys.argv[1:], *place, job]
+        command = [*program.process_arguments("train"), *sys.argv[1:], *place, job]
         started.append(subprocess.Popen(command, env=os.environ | own))
     return started
 

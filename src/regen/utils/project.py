@@ -1,5 +1,14 @@
-"""The folder of the project, which holds conf/, src/ and outputs/."""
+"""Folders of the project: a clone holds conf/, src/ and outputs/; an installed package holds conf/ itself.
+
+CLONE   the clone that this package is imported from, None if it is installed
+CONF    the configuration files
+ROOT    the folder of outputs/, and where relative paths are looked for next to the working directory: the clone, or the
+        working directory itself
+"""
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[1]
+CLONE = PACKAGE.parents[1] if (PACKAGE.parents[1] / "conf/train.yaml").is_file() else None
+CONF = CLONE / "conf" if CLONE else PACKAGE / "conf"
+ROOT = CLONE or Path.cwd()

@@ -17,6 +17,7 @@ from regen.errors import ConfigError
 from regen.runs.eligibility import memorizes
 from regen.sweeps.search.trials import Trials
 from regen.sweeps.sweep_names import BESIDE
+from regen.utils import program
 from regen.utils.json_files import read_json, write_json
 
 ENOUGH = 10  # finished trials, before it is said which setting matters
@@ -63,7 +64,7 @@ def _best(trials: Trials, best: FrozenTrial) -> dict:
         "params": best.params,
         "overrides": overrides,
         "folder": str(job),
-        "command": f"python src/train.py {shlex.join(overrides)}",
+        "command": f"{program.typed('train')} {shlex.join(overrides)}",
     }
 
 

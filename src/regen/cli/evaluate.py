@@ -1,0 +1,24 @@
+"""Measure runs, ended or still training: regen evaluate run=outputs/RUN
+
+Prints a board of figures for each run and what it says of the run; returns the last one's monitored figure.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regen.cli import entry_point
+from regen.config import validate
+from regen.utils.lazy_imports import loading
+from regen.utils.project import CONF
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="evaluate")
+def main(cfg: DictConfig) -> float:
+    with entry_point.told_in_job():
+        validate.check_evaluate(cfg)
+        with loading():
+            from regen.evaluation.run_evaluation import (
+                evaluate,  # here: --help does without torch, which takes seconds to import
+            )
+
+        return evaluate(cfg)
