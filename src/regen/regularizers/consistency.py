@@ -5,6 +5,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from regen import functional
 from regen.core.constraints import Cost
 from regen.core.forward import float32, squares
 from regen.core.gan_step import GANStep
@@ -43,7 +44,7 @@ class CR(Regularizer):
         scores = step.exact_scores(which)
         changed = self._changed(getattr(step, which).detach(), step.rng(f"{which}/consistency"))
         with float32(changed):
-            return (scores - step.rescore(changed, which)).square().mean()
+            return functional.consistency(scores, step.rescore(changed, which))
 
     def _changed(self, images: Tensor, rng: Draws) -> Tensor:
         return shifted(flipped(images, self.flip, rng), self.shift, rng)
@@ -83,7 +84,7 @@ class ZCR(Regularizer):
         fake, nearby = step.exact_fake, self._nearby(step)
         with float32(fake):
             scores = step.fake_scores if fake is step.fake else step.rescore(fake, "fake")
-            return (scores - step.rescore(nearby, "fake")).square().mean()
+            return functional.consistency(scores, step.rescore(nearby, "fake"))
 
     def for_g(self, step: GANStep) -> Tensor:
         return -squares(step.exact_fake - self._nearby(step)).mean() / step.fake[0].numel()

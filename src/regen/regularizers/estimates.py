@@ -4,10 +4,10 @@ from typing import Unpack
 
 from torch import Tensor
 
+from regen import functional
 from regen.core.constraints import Cost
 from regen.core.forward import float32, plain_attention
 from regen.core.gan_step import GANStep
-from regen.core.input_gradients import along
 from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
 from regen.regularizers.gradients import EACH_ITS_OWN
@@ -36,8 +36,8 @@ class ApproximateR1(Regularizer):
         real = step.real.detach()
         noise = self.sigma * step.rng("approximate_r1").normal(*real.shape).to(real.dtype)
         with float32(real):
-            change = step.rescore(real + noise, "real") - step.rescore(real, "real")
-        return change.square().mean() / (2 * self.sigma**2)
+            perturbed, scores = step.rescore(real + noise, "real"), step.rescore(real, "real")
+        return functional.approximate_r1(scores, perturbed, self.sigma)
 
 
 class JvpR1(Regularizer):
@@ -57,5 +57,4 @@ class JvpR1(Regularizer):
         real = step.real.detach()
         direction = step.rng("jvp_r1").normal(*real.shape).to(real.dtype)
         with float32(real), plain_attention():
-            change = along(lambda images: step.rescore(images, "real"), real, direction)
-        return change.square().mean() / 2
+            return functional.jvp_r1(lambda images: step.rescore(images, "real"), real, direction)

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from regen import functional
 from regen.core.constraints import Cost, beside, layers, losses_but
 from regen.core.forward import BATCH_NORM
 from regen.core.gan_step import GANStep
@@ -36,7 +37,7 @@ class R1(SlopePenalty):
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.real_slopes.mean() / 2
+        return functional.half_mean(step.real_slopes)
 
 
 class R2(SlopePenalty):
@@ -46,7 +47,7 @@ class R2(SlopePenalty):
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.fake_slopes.mean() / 2
+        return functional.half_mean(step.fake_slopes)
 
 
 class R1R2(SlopePenalty):
@@ -60,7 +61,7 @@ class R1R2(SlopePenalty):
     cost = {"d": Cost(second_order=2)}
 
     def for_d(self, step: GANStep) -> Tensor:
-        return (step.real_slopes.mean() + step.fake_slopes.mean()) / 2
+        return functional.half_mean(step.real_slopes) + functional.half_mean(step.fake_slopes)
 
 
 class JSReg(SlopePenalty):
@@ -81,5 +82,5 @@ class JSReg(SlopePenalty):
 
     def for_d(self, step: GANStep) -> Tensor:
         real_slopes, fake_slopes = step.real_slopes, step.fake_slopes  # first: the scores then come from the same pass
-        real = (1 - step.exact_scores("real").sigmoid()).square() * real_slopes
-        return (real.mean() + (step.exact_scores("fake").sigmoid().square() * fake_slopes).mean()) / 2
+        real_scores, fake_scores = step.exact_scores("real"), step.exact_scores("fake")
+        return functional.jensen_shannon(real_scores, real_slopes, fake_scores, fake_slopes)

@@ -1,12 +1,11 @@
 """Penalties on the slope of D between the data and the generated images, and around the data."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from regen import functional
 from regen.core.constraints import Cost
 from regen.core.distributed import averaged
-from regen.core.forward import root
 from regen.core.gan_step import GANStep
 from regen.regularizers.gradients import SlopePenalty
 
@@ -20,7 +19,7 @@ class Interpolates(SlopePenalty):
     def points(self, step: GANStep) -> Tensor:
         """(B, C, H, W) u x + (1 - u) G(z), u ~ U[0, 1) for each image; the same for every penalty of a step."""
         share = step.rng("interpolates").uniform(len(step.real), 1, 1, 1).to(step.real.dtype)
-        return torch.lerp(step.fake.detach(), step.real.detach(), share)
+        return functional.interpolate(step.real, step.fake, share)
 
     def excess(self, slopes: Tensor) -> Tensor:
         """(B,) squared slopes -> () the penalty."""
@@ -37,7 +36,7 @@ class WganGP(Interpolates):
     """
 
     def excess(self, slopes: Tensor) -> Tensor:
-        return (root(slopes) - 1).square().mean()
+        return functional.one_centered(slopes)
 
 
 class WganLP(Interpolates):
@@ -47,7 +46,7 @@ class WganLP(Interpolates):
     """
 
     def excess(self, slopes: Tensor) -> Tensor:
-        return F.relu(root(slopes) - 1).square().mean()
+        return functional.one_sided(slopes)
 
 
 class ZeroGP(Interpolates):
@@ -84,7 +83,7 @@ class Dragan(Interpolates):
         real = step.real.detach()
         mean, of_squares = averaged(torch.stack([real.mean(), real.square().mean()]))
         noise = step.rng("dragan").uniform(*real.shape).to(real.dtype)
-        return real + 0.5 * (of_squares - mean.square()).clamp_min(0).sqrt() * noise
+        return functional.perturb(real, of_squares - mean.square(), noise)
 
     def excess(self, slopes: Tensor) -> Tensor:
-        return (root(slopes) - 1).square().mean()
+        return functional.one_centered(slopes)

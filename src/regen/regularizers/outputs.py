@@ -2,14 +2,14 @@
 
 from typing import Unpack
 
-import torch
 from torch import Tensor
 
+from regen import functional
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer, Strengths
 from regen.errors import ConfigError
 
-REDUCTIONS = {"mean": torch.mean, "sum": torch.sum}
+REDUCTIONS = ("mean", "sum")
 
 
 class L2(Regularizer):
@@ -30,17 +30,17 @@ class L2(Regularizer):
         super().__init__(**strengths)
         if reduce not in REDUCTIONS:
             raise ConfigError(f"{self.name}: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
-        self._reduce = REDUCTIONS[reduce]
+        self.reduce = reduce
 
     def norm(self, values: Tensor) -> Tensor:
-        """(...) each value's share of the norm."""
-        return values.square()
+        """() the mean norm of images (B, C, H, W) or scores (B,)."""
+        return functional.l2(values, self.reduce)
 
     def for_g(self, step: GANStep) -> Tensor:
-        return self._reduce(self.norm(step.fake).flatten(1), dim=1).mean()
+        return self.norm(step.fake)
 
     def for_d(self, step: GANStep) -> Tensor:
-        return self.norm(step.real_scores).mean()
+        return self.norm(step.real_scores)
 
 
 class L1(L2):
@@ -51,7 +51,7 @@ class L1(L2):
     """
 
     def norm(self, values: Tensor) -> Tensor:
-        return values.abs()
+        return functional.l1(values, self.reduce)
 
 
 class L2Literal(L2):
@@ -61,7 +61,7 @@ class L2Literal(L2):
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.real_scores.sigmoid().square().mean()
+        return functional.l2(step.real_scores.sigmoid())
 
 
 class TotalVariation(Regularizer):
@@ -76,5 +76,4 @@ class TotalVariation(Regularizer):
     search = {"lambda_g": (1e-6, 1e-2)}
 
     def for_g(self, step: GANStep) -> Tensor:
-        rows, columns = step.fake.diff(dim=2), step.fake.diff(dim=3)
-        return rows.abs().flatten(1).sum(1).mean() + columns.abs().flatten(1).sum(1).mean()
+        return functional.total_variation(step.fake)

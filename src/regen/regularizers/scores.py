@@ -4,9 +4,9 @@ import math
 from typing import Unpack
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from regen import functional
 from regen.core.constraints import Cost, beside, losses_but
 from regen.core.distributed import averaged
 from regen.core.gan_step import GANStep
@@ -28,7 +28,7 @@ class Drift(Regularizer):
     search = {"lambda_d": (1e-4, 1e-1)}
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.real_scores.square().mean()
+        return functional.drift(step.real_scores)
 
 
 class LabelSmoothing(Regularizer):
@@ -44,7 +44,7 @@ class LabelSmoothing(Regularizer):
     never = (CROSS_ENTROPY,)
 
     def for_d(self, step: GANStep) -> Tensor:
-        return step.real_scores.mean()
+        return functional.label_smoothing(step.real_scores)
 
 
 class LeCam(Regularizer):
@@ -73,8 +73,7 @@ class LeCam(Regularizer):
         return step.index >= max(1, self.start) and super().due(step)
 
     def for_d(self, step: GANStep) -> Tensor:
-        above = F.relu(step.real_scores - self.fake_mean).square().mean()
-        return above + F.relu(self.real_mean - step.fake_scores).square().mean()
+        return functional.lecam(step.real_scores, step.fake_scores, self.real_mean, self.fake_mean)
 
     @torch.no_grad()
     def after_update(self, step: GANStep) -> None:
@@ -109,4 +108,4 @@ class Mixup(Regularizer):
     def for_d(self, step: GANStep) -> Tensor:
         share = step.rng("mixup").beta(self.alpha, len(step.real)).to(step.real.dtype)
         mixed = torch.lerp(step.fake, step.real.detach(), share.view(-1, 1, 1, 1))
-        return F.binary_cross_entropy_with_logits(step.rescore(mixed, "mixup"), share)
+        return functional.mixup(step.rescore(mixed, "mixup"), share)
