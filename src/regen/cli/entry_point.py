@@ -46,23 +46,33 @@ def run(main: Callable[[], None]) -> None:
     ConfigStore.__deepcopy__ = lambda store, _: store
     _replace_what_the_terminal_lacks()
     with signals.handled(), told():
-        script = config_of_script().stem
         check_words(sys.argv[1:])
-        options, overrides = apart(sys.argv[1:])
-        multirun = bool({"-m", "--multirun"} & set(options))
-        overrides = hide_secrets(quote_paths(overrides, script, multirun))
-        if script == "choose":
-            overrides = with_name(overrides)
-            if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
-                options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
-        if script == "train":
-            overrides = settle(options, overrides)
-        sys.argv[1:] = options + going_on(options, overrides)
-        _check_groups(overrides)
-        if script == "train":
-            override_check.check(options, overrides, yamls("regularizer"))
+        options, overrides = prepare(*apart(sys.argv[1:]))
+        sys.argv[1:] = options + overrides
         with summed_up():
             main()
+
+
+def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
+    """Complete the options and overrides of the running command before Hydra reads them.
+
+    Quotes paths, hides secrets, names the sweep of a choice, and replaces resume=auto and resume=RUN by what they mean.
+    Raises ConfigError on words that Hydra would not explain.
+    """
+    script = config_of_script().stem
+    multirun = bool({"-m", "--multirun"} & set(options))
+    overrides = hide_secrets(quote_paths(overrides, script, multirun))
+    if script == "choose":
+        overrides = with_name(overrides)
+        if not {option.partition("=")[0] for option in options} & COMMANDS:  # else what cannot be composed is
+            options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
+    if script == "train":
+        overrides = settle(options, overrides)
+    continued = going_on(options, overrides)
+    _check_groups(overrides)
+    if script == "train":
+        override_check.check(options, overrides, yamls("regularizer"))
+    return options, continued
 
 
 @contextlib.contextmanager

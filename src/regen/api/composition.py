@@ -1,0 +1,172 @@
+"""Compose configurations and run commands in this process, without the command line."""
+
+import contextlib
+import copy
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hydra import compose as hydra_compose
+from hydra import version as hydra_version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from regen.cli.entry_point import prepare
+from regen.config.quoting import quote
+from regen.config.resolvers import folder_name, register_resolvers
+from regen.config.suggestions import explain
+from regen.config.syntax_errors import check_words
+from regen.errors import ConfigError
+from regen.sweeps import sweep_names
+from regen.utils import program
+from regen.utils.project import CONF
+
+Overrides = Sequence[str] | Mapping[str, object] | DictConfig
+MISSING = "???"
+
+
+def compose(
+    overrides: Overrides = (), *, config_dir: str | os.PathLike[str] | None = None, command: str = "train"
+) -> DictConfig:
+    """Return the configuration of a command, as `regen COMMAND OVERRIDES --cfg job` prints it.
+
+    Args:
+        overrides: as on the command line, ["regularizer=r1", "lambda_d=1"], or a mapping {"seed": 1}, or a configuration
+            that `compose` returned and that was changed since.
+        config_dir: a folder of your own options and classes, as --config-dir names it.
+        command: train, choose, evaluate, judge, …
+
+    The node `hydra` of the configuration holds what belongs to Hydra: the overrides, and the folder of the run.
+    Raises ConfigError on a key or an option that does not exist.
+    """
+    with running(command, list_overrides(overrides, config_dir), config_dir) as words:
+        return compose_whole(command, words)
+
+
+def list_overrides(overrides: Overrides, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """Return overrides as a list of KEY=VALUE."""
+    if isinstance(overrides, DictConfig):
+        return _overrides_of(overrides, config_dir)
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides are a list of KEY=VALUE, got {overrides!r}: write [{overrides!r}]")
+    if isinstance(overrides, Mapping):
+        return [f"{key}={_written(value)}" for key, value in overrides.items()]
+    return list(overrides)
+
+
+def _overrides_of(cfg: DictConfig, config_dir: str | os.PathLike[str] | None) -> list[str]:
+    """Return the overrides that a configuration was composed with, and those for the values that were changed since."""
+    if "hydra" not in cfg:
+        raise ConfigError("the configuration has no node hydra: make it with regen.compose")
+    words = [str(word) for word in cfg.hydra.overrides.task]
+    before = _flat(compose(words, config_dir=config_dir))
+    changed = {key: value for key, value in _flat(cfg).items() if before.get(key, MISSING) != value}
+    kept = [word for word in words if word.partition("=")[0] not in changed]
+    return [*kept, *(f"{key}={_written(value)}" for key, value in changed.items())]
+
+
+def _flat(cfg: DictConfig) -> dict[str, object]:
+    """Return the values of a configuration by their full keys, interpolations as they are written."""
+    values: dict[str, object] = {}
+
+    def visit(node: object, prefix: str) -> None:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                visit(value, f"{prefix}.{key}" if prefix else str(key))
+        else:
+            values[prefix] = node
+
+    visit({key: value for key, value in OmegaConf.to_container(cfg).items() if key != "hydra"}, "")
+    return values
+
+
+def _written(value: object) -> str:
+    """Return a value in Hydra's grammar."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, str | os.PathLike):
+        return quote(str(value))
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return f"[{','.join(map(_written, value))}]"
+    return str(value)
+
+
+@contextlib.contextmanager
+def running(
+    command: str,
+    overrides: Sequence[str],
+    config_dir: str | os.PathLike[str] | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[list[str]]:
+    """Let this process be a command with these overrides; yields the overrides as Hydra reads them.
+
+    sys.argv and Hydra's state are restored. Errors of Hydra and OmegaConf become ConfigErrors that say what to type.
+    """
+    argv, before = sys.argv, {kind: Singleton._instances.pop(kind, None) for kind in (GlobalHydra, HydraConfig)}
+    folder = None if config_dir is None else Path(config_dir).expanduser().absolute()
+    options = [*options, *([] if folder is None else ["--config-dir", str(folder)])]
+    sys.argv = [program.PREFIX + command.replace("_", "-"), *options, *overrides]
+    register_resolvers()
+    sweep_names.register_resolvers()
+    folder_name.cache_clear()  # two runs with the same overrides have two folders
+    try:
+        check_words(sys.argv[1:])
+        words = prepare(options, list(overrides))[1]
+        sys.argv[1:] = [*options, *words]
+        _start_hydra(command, folder)
+        yield words
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(str(error))) from error
+    finally:
+        sys.argv = argv
+        for kind, instance in before.items():
+            Singleton._instances.pop(kind, None)
+            if instance is not None:
+                Singleton._instances[kind] = instance
+
+
+def _start_hydra(command: str, folder: Path | None) -> None:
+    """Make the Hydra of this process read conf/, and a folder of the user's as --config-dir."""
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"config_dir={folder}: no such folder")
+    hydra_version.setbase("1.3")
+    search_path = create_automatic_config_search_path(None, None, str(CONF))
+    if folder is not None:
+        search_path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    Hydra.create_main_hydra2(task_name=command, config_search_path=search_path)
+
+
+def compose_whole(command: str, words: Sequence[str]) -> DictConfig:
+    """Return a command's configuration with its node hydra. Inside `running`."""
+    cfg = hydra_compose(command, list(words), return_hydra_config=True)
+    with open_dict(cfg):
+        cfg.hydra.mode = cfg.hydra.mode or RunMode.RUN
+    return cfg
+
+
+def compose_running(command: str, words: Sequence[str], *, makes_folder: bool = False) -> DictConfig:
+    """Return a command's configuration without hydra, and set HydraConfig until `running` ends.
+
+    makes_folder    make the folder of hydra.run.dir, as a command does whose run is written there
+    """
+    whole = compose_whole(command, words)
+    with open_dict(whole):
+        if makes_folder:
+            folder = Path(str(whole.hydra.run.dir)).absolute()
+            folder.mkdir(parents=True, exist_ok=True)
+            whole.hydra.runtime.output_dir = str(folder)
+        HydraConfig.instance().set_config(whole)
+        cfg = copy.deepcopy(whole)
+        del cfg["hydra"]
+    return cfg
