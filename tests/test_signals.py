@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import RING
 from forking import forked_command, status_of, wait_until
+from omegaconf import OmegaConf
 
 from regen.cli import entry_point
 from regen.cli import train as script
@@ -77,6 +78,18 @@ def test_signal_during_start_up_exits_with_128_plus_its_number_and_names_it(tmp_
     os.kill(child, signal.SIGTERM)
     assert status_of(child) == 128 + signal.SIGTERM
     assert output.read_text().strip() == "SIGTERM received: ended"
+
+
+def test_signal_before_hydra_has_chosen_the_run_folder_exits_with_130_and_one_line(tmp_path) -> None:
+    output = tmp_path / "output"
+
+    def interrupted_start() -> None:
+        OmegaConf.register_new_resolver("interrupt", lambda: os.kill(os.getpid(), signal.SIGINT))
+        sys.argv = ["train.py", *ENDLESS, "hydra.run.dir=${interrupt:}"]
+        entry_point.run(script.main)
+
+    assert status_of(forked_command(interrupted_start, output)) == 130
+    assert output.read_text().strip() == "SIGINT received: ended"
 
 
 def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_evaluation(tmp_path, train) -> None:

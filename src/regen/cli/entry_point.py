@@ -15,6 +15,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.config.quoting import quote, quote_paths, unquote
@@ -85,7 +86,7 @@ def told() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except signals.Interrupted as error:
-        status = Folder.of_hydra().status_of(error.number) if _is_a_run() else error.status
+        status = Folder.of_hydra().status_of(error.number) if _has_run_folder() else error.status
         print(f"{error}: {'the run can be continued' if status == signals.SAVED else 'ended'}", file=sys.stderr)
         sys.exit(status)
     except ProcessLost as error:
@@ -115,8 +116,12 @@ def _unmasked() -> Iterator[None]:
         raise
 
 
-def _is_a_run() -> bool:
-    return config_of_script().stem == "train" and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
+def _has_run_folder() -> bool:
+    """A signal may arrive before Hydra has evaluated hydra.run.dir: runtime.output_dir is missing until then."""
+    if config_of_script().stem != "train" or not HydraConfig.initialized():
+        return False
+    config = HydraConfig.get()
+    return config.mode == RunMode.RUN and not OmegaConf.is_missing(config.runtime, "output_dir")
 
 
 def _replace_what_the_terminal_lacks() -> None:
