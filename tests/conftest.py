@@ -3,31 +3,14 @@
 Without torch: pytest's own process, which only hands out tests, would wait for its import before any worker starts.
 """
 
-import gc
-import logging
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import composing
 import pytest
 
 from regen.cli import entry_point
-
-composing.install()
-gc.disable()  # until everything is imported
-os.fsync = lambda _: None  # no test outlasts a power failure
-
-
-def pytest_collection_finish() -> None:
-    """What is imported by now stays, and is not looked through for garbage again and again."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    gc.enable()
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("torch.") and isinstance(logger, logging.Logger):
-            logger.propagate = True  # else pytest adds its handlers to each of them, four times a test
 
 
 @pytest.fixture(scope="session", autouse=True)
