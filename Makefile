@@ -41,7 +41,7 @@ torture: setup  ## kill and interrupt runs, resume them, and compare (ARGS="--se
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)
 
 nightly: setup  ## the tests with 500 random configurations, and all of the torture
-	@OMP_NUM_THREADS=1 REGEN_EXAMPLES=500 $(RUN) -m pytest tests/test_random_configurations.py
+	@OMP_NUM_THREADS=1 REGEN_EXAMPLES=500 $(RUN) -m pytest tests/config/test_random_configurations.py
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)
 
 cluster-check: setup  ## try a real Slurm of two nodes, a real PostgreSQL, torchrun and kill -9 on this machine (root, Debian's packages)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cross_validation.choice_by_hand import FIT, chosen, typed
-from forking import killed_when
+from helpers.cross_validation_runs import FIT, chosen, typed
+from helpers.forked_processes import killed_when
 
 from regen.utils.project import ROOT
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cross_validation.choice_by_hand import FIT, chosen, typed
-from forking import forked
+from helpers.cross_validation_runs import FIT, chosen, typed
+from helpers.forked_processes import forked
 
 R1 = ("regularizer=r1", "lambda_d=0,1", "n_jobs=1", "folds=2")
 

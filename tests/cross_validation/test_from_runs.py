@@ -4,9 +4,9 @@ import csv
 import math
 
 import pytest
-from comparing import by_hand
-from cross_validation.choice_by_hand import chosen, runs, typed
-from reading import Read
+from helpers import finished_runs as by_hand
+from helpers.cross_validation_runs import chosen, runs, typed
+from helpers.html_page import Read
 
 from regen.cross_validation.from_runs import found
 from regen.cross_validation.result import answer

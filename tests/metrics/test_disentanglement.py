@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from drawing import Drawing
+from helpers.image_sampler import Drawing
 from sklearn.metrics import mutual_info_score
 from torch import Tensor, nn
 

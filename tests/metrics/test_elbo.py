@@ -3,10 +3,10 @@
 import math
 from dataclasses import fields
 
-import linear
 import pytest
 import torch
-from tiny import make_gan, make_vae
+from helpers import linear_vae as linear
+from helpers.tiny_models import make_gan, make_vae
 from torch import Tensor, nn
 
 from regen.core.objective import Objective

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from drawing import Drawing
+from helpers.image_sampler import Drawing
 
 from regen.data.digits import digits
 from regen.errors import ConfigError

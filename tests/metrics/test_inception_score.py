@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import images
+from helpers.tiny_models import images
 from torch import nn
 from torch_fidelity.metric_isc import isc_features_to_metric
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from drawing import Drawing
+from helpers.image_sampler import Drawing
 
 from regen.data.digits import digits
 from regen.metrics.evaluator import Evaluator

@@ -4,12 +4,12 @@ import math
 from dataclasses import fields
 from pathlib import Path
 
-import linear
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from tiny import make_gan, make_vae
+from helpers import linear_vae as linear
+from helpers.tiny_models import make_gan, make_vae
 from torch import Tensor, nn
 
 from regen.core.objective import Objective

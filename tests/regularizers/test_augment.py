@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny import images, make_gan
+from helpers.tiny_models import images, make_gan
 
 from regen.errors import ConfigError
 from regen.regularizers.augment import DiffAugment, InstanceNoise

@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from by_hand import assert_same_gradients, nets, step_of
-from tiny import images, make_gan
+from helpers.float64_steps import assert_same_gradients, nets, step_of
+from helpers.tiny_models import images, make_gan
 from torch import Tensor, nn
 
 from regen.errors import ConfigError

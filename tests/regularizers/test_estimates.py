@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from critics import Attention, Quadratic, gradients, normal
-from tiny import images, linear_critic, make_step
+from helpers.critics import Attention, Quadratic, gradients, normal
+from helpers.tiny_models import images, linear_critic, make_step
 from torch import Tensor, nn
 
 from regen.core.gan_step import GANStep

@@ -6,13 +6,12 @@ import itertools
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from helpers.composition import compose_config
+from helpers.regularizer_options import OF_CODES, OPTIONS, neutral, regularizers
+from helpers.tiny_models import images, make_gan, make_step, same, weights
 from omegaconf import OmegaConf
-from options import CONF, OF_CODES, OPTIONS, neutral, regularizers
-from tiny import images, make_gan, make_step, same, weights
 
 from regen.config import validate
-from regen.config.resolvers import register_resolvers
 from regen.core import checkpoint
 from regen.errors import ConfigError
 from regen.losses.adversarial import Nonsaturating
@@ -170,9 +169,7 @@ def test_it_starts_from_the_weights_of_the_baseline(name):
 
 
 def test_all_options_compose_and_pass_the_checks_beside_each_other():
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [f"regularizer=[{','.join(OPTIONS)}]"])
+    cfg = compose_config(f"regularizer=[{','.join(OPTIONS)}]")
     validate.check(cfg)
     assert list(cfg.regularizer) == [name for name in OPTIONS if name != "none"]
     for name, node in cfg.regularizer.items():

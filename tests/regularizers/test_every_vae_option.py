@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from options import OF_CODES, OPTIONS, neutral, regularizers
-from tiny import images, make_vae, same, weights
+from helpers.regularizer_options import OF_CODES, OPTIONS, neutral, regularizers
+from helpers.tiny_models import images, make_vae, same, weights
 
 from regen.core import checkpoint
 from regen.errors import ConfigError

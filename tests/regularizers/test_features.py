@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from by_hand import assert_same_gradients, nets, step_of
-from tiny import images, linear_critic, make_gan, make_step
+from helpers.float64_steps import assert_same_gradients, nets, step_of
+from helpers.tiny_models import images, linear_critic, make_gan, make_step
 from torch import Tensor, nn
 
 from regen.core.forward import last_layer

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import images, make_gan
+from helpers.tiny_models import images, make_gan
 from torch import nn
 
 from regen.core.forward import LAYERS

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from by_hand import assert_same_gradients, nets, step_of
-from critics import Attention, normal
-from tiny import SHAPE, images, linear_critic, make_gan
+from helpers.critics import Attention, normal
+from helpers.float64_steps import assert_same_gradients, nets, step_of
+from helpers.tiny_models import SHAPE, images, linear_critic, make_gan
 from torch import Tensor, nn
 
 from regen.core.objective import Objective

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from by_hand import assert_same_gradients, step_of
-from tiny import SHAPE, images, make_gan, make_step, make_vae, same
+from helpers.float64_steps import assert_same_gradients, step_of
+from helpers.tiny_models import SHAPE, images, make_gan, make_step, make_vae, same
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 

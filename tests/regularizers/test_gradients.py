@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from critics import Quadratic, flat_critic, gradients, normal
-from tiny import images, linear_critic, make_gan, make_step
+from helpers.critics import Quadratic, flat_critic, gradients, normal
+from helpers.tiny_models import images, linear_critic, make_gan, make_step
 from torch import nn
 
 from regen.core.objective import Objective

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import make_step
+from helpers.tiny_models import make_step
 from torch import Tensor, nn
 from torch.autograd.functional import hessian
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from by_hand import assert_same_gradients
-from critics import Quadratic, flat_critic, gradients, normal
-from tiny import images, linear_critic, make_gan, make_step
+from helpers.critics import Quadratic, flat_critic, gradients, normal
+from helpers.float64_steps import assert_same_gradients
+from helpers.tiny_models import images, linear_critic, make_gan, make_step
 from torch import Tensor
 
 from regen.core.objective import Objective

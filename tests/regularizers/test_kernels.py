@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import images, make_gan, make_step
+from helpers.tiny_models import images, make_gan, make_step
 from torch import nn
 
 from regen.regularizers.weights import (

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from codes_by_hand import LOGVAR, MEAN, normal, step_of
+from helpers.tiny_models import images, make_vae
+from helpers.vae_steps import LOGVAR, MEAN, normal, step_of
 from scipy.special import exp1
-from tiny import images, make_vae
 from torch import Tensor
 
 from regen.regularizers.aggregate import MMD

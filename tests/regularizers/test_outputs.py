@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import SHAPE, images, linear_critic, make_step
+from helpers.tiny_models import SHAPE, images, linear_critic, make_step
 from torch import nn
 
 from regen.errors import ConfigError

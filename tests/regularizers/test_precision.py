@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import SHAPE, images, make_gan, make_step
+from helpers.tiny_models import SHAPE, images, make_gan, make_step
 
 from regen.core.regularizer import Regularizer
 from regen.losses.adversarial import Nonsaturating

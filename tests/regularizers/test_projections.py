@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from tiny import images, make_gan, make_step, same
+from helpers.tiny_models import images, make_gan, make_step, same
 from torch import nn
 
 from regen.errors import ConfigError

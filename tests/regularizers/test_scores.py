@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny import images, make_gan, make_step
+from helpers.tiny_models import images, make_gan, make_step
 from torch import nn
 
 from regen.errors import ConfigError

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from codes_by_hand import LOGVAR, MEAN, normal, posterior, step_of
+from helpers.vae_steps import LOGVAR, MEAN, normal, posterior, step_of
 from torch.distributions import Normal
 
 from regen.core.vae_step import VAEStep

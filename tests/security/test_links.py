@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import type_in
-from runs_by_hand import made
+from helpers.commands import type_in
+from helpers.untrained_runs import made
 
 from regen.errors import ConfigError
 from regen.runs.csv_log import CSVLog

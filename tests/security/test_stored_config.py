@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.untrained_runs import made
 from omegaconf import OmegaConf
-from runs_by_hand import made
 
 from regen.cli import entry_point
 from regen.comparison.load_runs import gather

@@ -4,9 +4,9 @@ import json
 
 import optuna
 import pytest
+from helpers.optuna_trials import done, trials_in
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
-from searching.by_hand import done, trials_in
 
 from regen.errors import ConfigError
 from regen.sweeps.search import search_result

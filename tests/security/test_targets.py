@@ -5,8 +5,8 @@ import pkgutil
 from pathlib import Path
 
 import pytest
+from helpers.untrained_runs import made
 from omegaconf import OmegaConf
-from runs_by_hand import made
 
 import regen
 from regen.config.instantiate import build

@@ -1,0 +1,163 @@
+"""The training step: who is updated when, on what, and what the averaged generator is."""
+
+import pytest
+import torch
+from helpers.tiny_models import images, make_gan, same, weights
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from regen.core.divergence import find_reason
+from regen.core.ema import Averaged
+from regen.data.batches import Chunk
+from regen.errors import ConfigError
+from regen.regularizers.gradients import R1
+from regen.regularizers.outputs import L2
+
+
+def chunk(k: int, first: int = 0, n_critic: int = 1) -> Chunk:
+    pixels = torch.stack([torch.stack([images(number=first + i + 100 * j) for j in range(n_critic)]) for i in range(k)])
+    return Chunk(first, ((pixels + 1) * 127.5).to(torch.uint8), None)
+
+
+def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
+    gan = make_gan(n_critic=3)
+    gan.training_step(chunk(2, n_critic=3))
+    assert gan.iteration == 2
+    assert gan.images_seen == 2 * 3 * 16
+    assert len(gan.record.by_name()["d/loss"]) == 6
+    assert len(gan.record.by_name()["g/loss"]) == 2
+
+
+def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> None:
+    one, eight = (
+        make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1), "r1": R1(lambda_d=1.0)}) for _ in range(2)
+    )
+    for i in range(8):
+        one.training_step(chunk(1, i))
+    eight.training_step(chunk(8))
+    assert same(weights(one), weights(eight))
+
+
+@pytest.mark.parametrize("moment", ["pre", "post"])
+def test_hooks_of_optimizers_are_called_whenever_they_were_registered(moment: str) -> None:
+    gan, called = make_gan(), []
+    gan.iterate(images()[None])
+    registered = [
+        getattr(optimizer, f"register_step_{moment}_hook")(lambda *_, player=player: called.append(player))
+        for player, optimizer in gan.optimizer.items()
+    ]
+    gan.iterate(images()[None])
+    assert called == ["d", "g"]
+    for one in registered:
+        one.remove()
+    register = {"pre": register_optimizer_step_pre_hook, "post": register_optimizer_step_post_hook}[moment]
+    of_all = register(lambda *_: called.append("any"))
+    try:
+        gan.iterate(images()[None])
+    finally:
+        of_all.remove()
+    assert called == ["d", "g", "any", "any"]
+
+
+def test_a_step_that_an_optimizer_has_got_is_the_one_that_is_taken() -> None:
+    gan, called = make_gan(), []
+    gan.optimizer["d"].step = lambda: called.append("d")  # as torch's schedulers of the learning rate do
+    gan.prepare(list(gan.optimizer.values()))
+    gan.iterate(images()[None])
+    assert called == ["d"]
+
+
+def test_the_players_take_turns_in_the_order_that_is_asked() -> None:
+    d_first, g_first = make_gan(order=["d", "g"]), make_gan(order=["g", "d"])
+    for gan in (d_first, g_first):
+        gan.iterate(images()[None])
+    before = make_gan()
+    step = before.step("g", 0, images())
+    before.update(step)
+    assert same(weights_of(before.generator), weights_of(g_first.generator))
+    assert not same(weights_of(before.generator), weights_of(d_first.generator))
+
+
+def weights_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return dict(net.state_dict())
+
+
+def test_an_update_of_one_player_leaves_the_other_without_gradients() -> None:
+    gan = make_gan()
+    gan.update(gan.step("d", 0, images()))
+    assert all(p.grad is None for p in gan.generator.parameters())
+    for parameter in gan.discriminator.parameters():
+        parameter.grad = None
+    gan.update(gan.step("g", 0, images()))
+    assert all(p.grad is None for p in gan.discriminator.parameters())
+
+
+def test_reusing_the_fakes_saves_a_pass_of_g_and_lets_g_learn_from_what_d_saw() -> None:
+    for reuse, passes in ((False, 2), (True, 1)):
+        gan, seen = make_gan(reuse_fake=reuse), []
+        gan.generator.register_forward_hook(lambda net, inputs, output, seen=seen: seen.append(output))
+        gan.iterate(images()[None])
+        assert len(seen) == passes
+
+
+def test_the_average_follows_the_net_buffers_included() -> None:
+    net = torch.nn.BatchNorm1d(3)
+    average = Averaged(net, decay=0.5)
+    average.follow(net)
+    with torch.no_grad():
+        for tensor in (net.weight, net.bias, net.running_mean, net.running_var):
+            tensor.fill_(3.0)
+    net.num_batches_tracked.fill_(7)
+    average.update(1000)  # past the start, where the decay is (1 + t) / (10 + t)
+    assert average.net.weight.tolist() == average.net.running_var.tolist() == [2.0] * 3  # from 1 half-way to 3
+    assert average.net.bias.tolist() == average.net.running_mean.tolist() == [1.5] * 3  # from 0
+    assert average.net.num_batches_tracked == 7
+
+
+def test_past_the_start_the_average_takes_as_large_a_step_as_those_that_it_leaves_out() -> None:
+    net, each = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    seldom, always = Averaged(net, decay=0.9, interval=4), Averaged(net, decay=0.9)
+    for average in (seldom, always):
+        average.follow(each)
+        with torch.no_grad():
+            average.net.weight.fill_(0.0)
+            each.weight.fill_(1.0)
+    for iteration in range(200, 203):
+        seldom.update(iteration)
+    assert seldom.net.weight.item() == 0
+    seldom.update(203)
+    for iteration in range(200, 204):
+        always.update(iteration)
+    assert seldom.net.weight.item() == pytest.approx(always.net.weight.item())
+    seldom.update(50)  # in the first hundred iterations it keeps up
+    assert seldom.net.weight.item() == pytest.approx(1 - 0.9**4 * min(0.9, 51 / 60))
+
+
+def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:
+    gan = make_gan()
+    assert torch.equal(gan.sample(0, 700)[500:600], gan.sample(500, 100))
+    assert gan.sample(0, 3).shape == (3, 1, 4, 4)
+
+
+def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
+    gan = make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1)})
+    gan.training_step(chunk(2))
+    assert not gan.alarm
+    with torch.no_grad():
+        next(gan.generator.parameters()).fill_(torch.nan)
+    gan.training_step(chunk(1, 2))
+    assert gan.alarm
+    assert find_reason(gan) == (3, "d/data")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"order": ["g"]}, r"order must be \[d,g\] or \[g,d\], got \[g\]"),
+        ({"n_critic": 0}, "n_critic must be an integer >= 1, got 0"),
+        ({"reuse_fake": True, "n_critic": 2}, "needs model.n_critic=1"),
+        ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\), got 1.5"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(options: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_gan(**options)

@@ -1,0 +1,117 @@
+"""python src/stability.py as it is typed: what it prints, draws and refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.composition import compose_config
+from omegaconf import OmegaConf
+from PIL import Image
+
+from regen.cli import entry_point
+from regen.config import validate
+from regen.stability import inspection
+from regen.utils.project import ROOT
+
+OPTIONS = sorted(path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml"))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def composed(*overrides: str):
+    cfg = compose_config(*overrides, name="stability")
+    validate.check_stability(cfg)
+    return cfg
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    return composed("batch=64")
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_gets_a_verdict(configuration, name):
+    portrait = inspection.portray(configuration, OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml"))
+    verdict = portrait.verdict
+    assert verdict.eigenvalues or verdict.answer.startswith(("singular (", "not applicable: "))
+    assert not verdict.eigenvalues or (
+        verdict.answer in ("yes", "no", "no, it is driven away") and verdict.simultaneous > 0
+    )
+    assert portrait.name.startswith(name)
+
+
+def test_the_page_holds_a_portrait_of_each_and_the_table_its_verdict(tmp_path, capsys):
+    cfg = composed("iterations=20", "batch=8")
+    least = inspection.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
+    told = capsys.readouterr().out
+    assert "r1 lambda_d=10" in told and "-0.0251, -9.97" in told and "lambda_d=1: rate 0.5" in told
+    assert "none" in told and "±0.5i" in told and "not applicable: of one pixel" in told
+    assert least == pytest.approx(-0.02506, abs=1e-5)
+    assert size_of(tmp_path / "stability.png") == (552, 266)
+
+
+@pytest.fixture
+def stability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """stability(*overrides, status=None) types the command and returns the folder that it writes into."""
+    from regen.cli import stability as script
+
+    def typed(*overrides: str, status: int | None = None) -> Path:
+        monkeypatch.setattr(sys, "argv", ["stability.py", *overrides, f"hydra.run.dir={tmp_path}"])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as cli.run sets it, and undone after the test
+        left = None
+        try:
+            entry_point.run(script.main)
+        except SystemExit as leaving:
+            left = leaving.code
+        assert left == status
+        return tmp_path
+
+    return typed
+
+
+def test_the_command_prints_eigenvalues_and_best_strength_and_draws_the_portrait(stability, capsys):
+    folder = stability("regularizer=r1", "lambda_d=1", "iterations=20", "batch=8")
+    told = capsys.readouterr().out
+    assert "Dirac-GAN, loss Nonsaturating: r1 lambda_d=1" in told
+    for line in (r"eigenvalues              -0.5 (2)", "converges locally        yes", "lambda_d=1: rate 0.5"):
+        assert line in told
+    assert "spectral radius 0.95 simultaneous, 0.96 alternating" in told
+    assert size_of(folder / "portrait.png") == (660, 715)
+
+
+def test_a_game_that_there_is_not_is_told_without_a_picture(stability, capsys):
+    folder = stability("regularizer=js_reg", "loss=wasserstein")
+    assert "not applicable: regularizer js_reg cannot be combined with" in capsys.readouterr().out
+    assert not (folder / "portrait.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ("lrr=1", r"no lrr (did you mean lr?). All names: python src/stability.py --cfg job"),
+        ("regularizer=r11", "no regularizer=r11 (did you mean r1"),
+        ("data=mnist", "there is no data"),
+        ("lambda_d=1", "no chosen regularizer has that strength"),
+        ("regularizer=r1 lambda_d=-1", "must be a finite number >= 0"),
+        ("lr=0", "lr must be a finite number > 0"),
+        ("batch=0", "batch must be at least 1"),
+        ("iteration=-1", "iteration must be at least 0"),
+        ("all=perhaps", "all:"),
+    ],
+)
+def test_bad_input_is_refused_in_words(stability, capsys, overrides, told):
+    stability(*overrides.split(), status=78)
+    assert told in capsys.readouterr().err
+
+
+def test_it_does_without_lightning_which_takes_seconds_to_import():
+    program = (
+        "import sys; from regen.utils.lazy_imports import loading\nwith loading(): from regen.stability import inspection\n"
+        "print({'lightning', 'torch._dynamo'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
