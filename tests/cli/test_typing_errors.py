@@ -4,7 +4,8 @@ import importlib
 import re
 
 import pytest
-from helpers.commands import type_in
+from helpers.commands import SMOKE, type_in
+from helpers.composition import compose_config
 
 from regen.config import validate
 from regen.config.schema_values import in_full, settle
@@ -76,9 +77,7 @@ def test_mistakes_are_answered_with_what_to_type(words, monkeypatch, capsys):
 
 
 def test_whole_numbers_and_lists_are_taken_as_they_are_often_typed():
-    from test_errors import _composed
-
-    cfg = _composed().copy()
+    cfg = compose_config(*SMOKE)
     cfg.max_iterations, cfg.data.batch_size, cfg.tags, cfg.seed = 1e4, 32.0, "x", 3.0
     validate.check(cfg)
     assert (cfg.max_iterations, cfg.data.batch_size, list(cfg.tags), cfg.seed) == (10_000, 32, ["x"], 3)
