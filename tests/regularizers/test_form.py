@@ -21,7 +21,7 @@ def largest_singular_value(layer: nn.Module) -> float:
     return torch.linalg.matrix_norm(layer.weight.movedim(rows, 0).flatten(1), 2).item()
 
 
-@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("interval", [1, 4])
 def test_the_averaged_generators_largest_singular_values_are_1_too(interval):
     gan = make_gan(regularizers={"sn": SpectralNorm(["generator"])}, ema_decay=0.99, ema_interval=interval)
     gan.optimizer["g"].param_groups[0]["lr"] = 0.05  # so that the singular vectors turn
