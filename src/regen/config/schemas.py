@@ -7,8 +7,8 @@ from omegaconf import MISSING
 
 
 @dataclass
-class Data:
-    """conf/data: a group has those of these keys that it needs."""
+class Data(dict[str, Any]):
+    """conf/data: a group has those of these keys that it needs, and one outside of the project keys of its own class."""
 
     _target_: str = MISSING
     image_size: Any = MISSING  # pixels a side, or [height, width]
@@ -43,8 +43,8 @@ class MovedData:
 
 
 @dataclass
-class Model:
-    """conf/model"""
+class Model(dict[str, Any]):
+    """conf/model; a model outside of the project has keys of its own class, too."""
 
     _target_: str = MISSING
     latent_dim: int = MISSING
