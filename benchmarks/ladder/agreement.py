@@ -108,8 +108,8 @@ def degraded(data: Images, unseen: Split, n: int) -> dict[str, Tensor]:
 def report(found: Sequence[Agreement]) -> str:
     """A line for each run, the best first; Spearman's correlation of each figure with the distances, and what limits it.
 
-    Intervals are 95 % bootstrap intervals over the runs. The limits are the agreement of the classifiers with each other,
-    and of a figure with itself after a second measurement of the same standard error.
+    A monitor of which more is better should be correlated negatively with a distance. Intervals are 95 % bootstrap intervals
+    over the runs. The limits are the agreement of the classifiers with each other, and of a figure with itself after a second measurement of the same standard error.
     """
     names = [name for name in FIGURES if all(name in run.figures for run in found)]
     kinds = list(found[0].distances)
@@ -129,11 +129,11 @@ def report(found: Sequence[Agreement]) -> str:
 
 
 def _with_interval(a: np.ndarray, b: np.ndarray) -> str:
-    """|rho| and its 95 % interval: quantiles over runs drawn with replacement."""
+    """rho, positive or negative, and its 95 % interval: quantiles over runs drawn with replacement."""
     rng = np.random.default_rng(0)
     draws = [rng.integers(len(a), size=len(a)) for _ in range(RESAMPLES)]
-    low, high = np.nanquantile([abs(_spearman(a[rows], b[rows])) for rows in draws], [0.025, 0.975])
-    return f"{abs(_spearman(a, b)):.3f} [{low:.2f}, {high:.2f}]"
+    low, high = np.nanquantile([_spearman(a[rows], b[rows]) for rows in draws], [0.025, 0.975])
+    return f"{_spearman(a, b):.3f} [{low:.2f}, {high:.2f}]"
 
 
 def _repeatability(values: np.ndarray, errors: np.ndarray) -> float:

@@ -31,8 +31,8 @@ def correlations(text: str) -> dict[str, float]:
 def test_report_ranks_the_monitor_and_the_classifiers_against_each_other():
     found = correlations(report(agreements(error=0.0)))
     ranks = np.arange(10), np.array([*range(8), 9, 8])
-    assert found["val/skill with fd"] == 1
-    assert found["val/skill with fd2"] == found["fd with fd2"] == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-3)
+    assert found["val/skill with fd"] == -1
+    assert -found["val/skill with fd2"] == found["fd with fd2"] == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-3)
     assert found["val/skill with itself, measured again"] == 1
 
 
