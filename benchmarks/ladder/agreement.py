@@ -109,7 +109,8 @@ def report(found: Sequence[Agreement]) -> str:
     """A line for each run, the best first; Spearman's correlation of each figure with the distances, and what limits it.
 
     A monitor of which more is better should be correlated negatively with a distance. Intervals are 95 % bootstrap intervals
-    over the runs. The limits are the agreement of the classifiers with each other, and of a figure with itself after a second measurement of the same standard error.
+    over the runs. The limits are the agreement of the classifiers with each other, and of a figure with
+    itself after a second measurement of the same standard error.
     """
     names = [name for name in FIGURES if all(name in run.figures for run in found)]
     kinds = list(found[0].distances)
