@@ -20,6 +20,7 @@ INTERPOLATION = re.compile(r"(?<!\\)(\\\\)*\$\{")
 FILES = re.compile(r"metrics\.features\.(path|weights|net)\b.*")  # keys that name files which are loaded
 SCHEDULE = re.compile(r"\+schedule@(regularizer|model)\.[\w.]+=\w+")
 OPTION = re.compile(r"[\w-]+|\[\s*([\w-]+\s*(,\s*[\w-]+\s*)*)?\]")
+FORMER_KEYS = {"slope", "dynamics", "chunk", "share_every"}  # of every run that was made before keys were renamed
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -59,10 +60,16 @@ def _check_events(path: Path, text: str) -> None:
 
 
 def read_config(path: Path) -> DictConfig:
-    """The configuration in a run's config.yaml. Raises ConfigError as `read_yaml` does, and if it is not a mapping."""
+    """The configuration in a run's config.yaml. Raises ConfigError as `read_yaml` does, if it is not a
+    mapping, and if an earlier version of regen wrote it, whose keys had other names."""
     content = _parsed(path, OmegaConf.create)
     if not isinstance(content, DictConfig):
         raise ConfigError(f"{path} cannot be read: expected keys and values, got {type(content).__name__}")
+    if former := sorted(FORMER_KEYS & content.keys()):
+        raise ConfigError(
+            f"{path} has the key {former[0]}: the run was made by an earlier version of regen, whose keys and classes had "
+            "other names. Train it again with this version, or open it with that one"
+        )
     return content
 
 
