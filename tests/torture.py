@@ -212,6 +212,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ.setdefault("REGEN_TRACEBACK", "0")
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and then so would the runs
     torch.set_num_threads(1)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
