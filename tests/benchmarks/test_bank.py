@@ -140,7 +140,7 @@ def test_bank_refuses_figures_of_another_shape() -> None:
         Bank(np.zeros(2), np.arange(3), np.arange(3), np.arange(1), {"a": np.zeros((2, 3, 2))}, "x")
 
 
-def test_grid_command_makes_the_bank_that_it_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_grid_command_writes_the_named_bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "grid.npz"
     bank.main(["grid", "--strengths", "1,0", "--rounds", "2", "--iterations", "8", "--out", str(out)])
     made, printed = Bank.load(out), capsys.readouterr().out
@@ -163,7 +163,7 @@ def test_grid_command_with_more_rounds_trains_those_that_are_missing(tmp_path: P
     assert resumed.command == at_once.command
 
 
-def test_evaluations_of_a_run_are_read_with_their_place(tmp_path: Path) -> None:
+def test_evaluations_of_a_run_are_read_with_iteration_and_position(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("lambda_d: 10\nseed: 7\ndata: {fold: 2}\n")
     (tmp_path / "metrics.csv").write_text("iteration,val/generalization,val/kd\n50,,\n100,-2.5,0.5\n")
     place = {"strength": 10.0, "seed": 7, "fold": 2, "iteration": 100}

@@ -45,7 +45,7 @@ def test_a_diverged_fit_changes_the_pick_of_version_0_1_and_not_of_the_mean_rank
     assert choice.fewest_diverged_then_mean(losses) != 3 and choice.mean_rank(losses) == 3
 
 
-def test_race_finds_the_best_and_claims_it_for_less_than_half_of_the_fits(choice):
+def test_race_finds_the_best_strength_with_less_than_half_of_the_fits(choice):
     raced = choice.race(quiet(choice))
     assert choice.pick(raced) == 3 and choice.helps(raced)
     assert len(raced.scores) < 0.5 * 7 * 15

@@ -25,7 +25,7 @@ def test_shares_of_copies_are_within_three_points_of_the_truth(cells):
     assert images and all(abs(error) <= 0.03 for error in images.values()), images
 
 
-def test_table_names_every_set_and_marks_what_is_wrong(cells, tmp_path):
+def test_table_lists_every_set_and_marks_wrong_diagnoses(cells, tmp_path):
     page = tmp_path / "verdicts.md"
     page.write_text(f"before\n{table.BEGIN}\n{table.END}\nafter\n")
     table.write(cells, page)
@@ -39,7 +39,7 @@ def test_data_sets_that_are_not_given_are_left_out():
     assert [rung.name for rung in rungs(None, None)] == ["digits, 1,257", "digits, 300", "digits, 100", "grid"]
 
 
-def test_help_names_what_can_be_given(capsys):
+def test_help_lists_the_options(capsys):
     with pytest.raises(SystemExit):
         script.main(["--help"])
     assert "--photos FOLDER" in capsys.readouterr().out

@@ -36,7 +36,7 @@ def test_report_ranks_the_monitor_and_the_classifiers_against_each_other():
     assert found["val/skill with itself, measured again"] == 1
 
 
-def test_noise_of_the_monitor_lowers_its_agreement_with_itself():
+def test_noise_of_the_monitor_lowers_the_self_agreement_of_the_monitor():
     exact, noisy = (correlations(report(agreements(error))) for error in (0.01, 0.5))
     name = "val/skill with itself, measured again"
     assert noisy[name] < 0.8 < exact[name] <= 1

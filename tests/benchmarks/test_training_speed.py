@@ -83,7 +83,7 @@ def test_contestants_take_turns_and_the_first_turn_is_not_timed() -> None:
     assert [len(contestant.turns) for contestant in contestants] == [2, 2]
 
 
-def test_what_is_raised_in_a_loop_is_raised_by_its_turn() -> None:
+def test_exception_raised_in_a_loop_is_raised_by_the_turn() -> None:
     def loop(gate: Gate) -> None:
         raise ValueError("no data")
 

@@ -67,5 +67,5 @@ def test_errors_and_help_name_the_command_that_was_started(monkeypatch, capsys) 
         assert "regen train" in shown and "python src/" not in shown
 
 
-def test_configuration_of_a_clone_is_its_own() -> None:
+def test_clone_uses_the_conf_folder_of_the_clone() -> None:
     assert ROOT / "conf" == CONF

@@ -231,7 +231,7 @@ def test_no_code_but_the_projects_own_is_called(target):
         prepare(f"loss._target_={target}")
 
 
-def test_what_is_refused_above_is_all_right_without_the_bad_value():
+def test_refused_commands_pass_without_the_bad_value():
     prepare(
         "regularizer=[l2,r1,instance_noise]",
         "model.optimizer_g.lr=1e-3",
@@ -292,7 +292,7 @@ def test_dcgan_refuses_points_in_the_plane(refused):
     assert said.startswith("network=dcgan makes images of 16 to 256") and "2 x 1 x 1" in said
 
 
-def test_a_key_of_an_option_that_is_not_chosen_names_the_options_that_have_it(refused):
+def test_key_of_an_unchosen_option_names_the_options_with_that_key(refused):
     said = refused("data=ring")  # beside the fixture's data.image_size
     assert (
         "data=array or data=cifar10 or data=digits or data=fashion_mnist or data=folder or data=mnist or data=shapes as well"
@@ -329,7 +329,7 @@ def test_a_monitor_that_is_no_figure_is_refused_before_training(refused):
     assert re.search(r"monitor=val/nope.*val/reverse_kl", refused(*RING, "monitor=val/nope", smoke=False))
 
 
-def test_a_folder_with_a_run_in_it_is_not_overwritten(train, capsys):
+def test_folder_with_a_run_is_not_overwritten(train, capsys):
     run = train(*RING, smoke=False)
     before = (run / "metrics.csv").read_bytes()
     train(*RING, smoke=False, status=78)

@@ -65,7 +65,7 @@ def test_second_interrupt_ends_the_process_at_once_with_130(tmp_path) -> None:
     assert (tmp_path / "output").read_text() == ""
 
 
-def test_signal_during_start_up_exits_with_128_plus_its_number_and_names_it(tmp_path) -> None:
+def test_signal_during_start_up_exits_with_128_plus_number_and_names_the_signal(tmp_path) -> None:
     run, output = tmp_path / "run", tmp_path / "output"
 
     def slow_start() -> None:

@@ -67,7 +67,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("words", [*(f"train {words}" for words in TRAIN), *OTHERS])
-def test_mistakes_are_answered_with_what_to_type(words, monkeypatch, capsys):
+def test_typing_mistakes_are_answered_with_the_command_to_type(words, monkeypatch, capsys):
     script, _, typed = words.partition(" ")
     pattern = OTHERS.get(words) or TRAIN[typed]
     type_in(monkeypatch, importlib.import_module(f"regen.cli.{script}"), *typed.split(), status=78)
@@ -76,7 +76,7 @@ def test_mistakes_are_answered_with_what_to_type(words, monkeypatch, capsys):
     assert said.count("\n") == 1
 
 
-def test_whole_numbers_and_lists_are_taken_as_they_are_often_typed():
+def test_whole_numbers_and_lists_are_accepted_as_often_typed():
     cfg = compose_config(*SMOKE)
     cfg.max_iterations, cfg.data.batch_size, cfg.tags, cfg.seed = 1e4, 32.0, "x", 3.0
     validate.check(cfg)

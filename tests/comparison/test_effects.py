@@ -60,7 +60,7 @@ def test_intervals_are_those_of_least_squares():
     ],
     ids=["one factor", "confounded", "too few"],
 )
-def test_what_cannot_be_told_is_said(cells, words):
+def test_confounded_effects_are_reported(cells, words):
     levels = {factor: sorted({cell[factor] for cell in cells}) for factor in cells[0]}
     with pytest.raises(ValueError, match=words):
         effects.effects(cells, [float(i) for i in range(len(cells))], levels)
@@ -80,18 +80,18 @@ def test_effects_of_runs_are_held_against_the_least_strength(tmp_path):
     assert told[("loss", "minimax", "hinge")] == -1
 
 
-def test_a_path_is_in_the_order_of_its_strength(tmp_path):
+def test_path_is_ordered_by_strength(tmp_path):
     (path,) = paths(sweep(tmp_path))
     assert (path.strength, path.beside, path.values) == ("lambda_d", "", [0, 0.1, 1, 10])
     assert [group.of("val/fd").mean for group in path.groups] == [4, 4.1, 5, 14]
 
 
-def test_each_combination_of_other_settings_has_a_path_of_its_own(tmp_path):
+def test_each_combination_of_other_settings_has_a_separate_path(tmp_path):
     found = paths(sweep(tmp_path, losses=("Hinge", "Minimax")))
     assert {path.beside for path in found} == {"loss=hinge", "loss=minimax"}
 
 
-def test_without_a_strength_or_with_two_values_of_it_there_is_no_path(tmp_path):
+def test_path_needs_two_values_of_one_strength(tmp_path):
     with pytest.raises(ValueError, match="no strength differs"):
         paths(sweep(tmp_path / "a", strengths=(1,), losses=("Hinge", "Minimax")))
     with pytest.raises(ValueError, match="three values of lambda_d"):
@@ -104,5 +104,5 @@ def test_zero_stands_apart_from_a_logarithmic_axis():
     assert places([0]) == [0]
 
 
-def test_the_front_is_what_nothing_beats_in_all_respects():
+def test_front_holds_the_settings_dominated_by_no_other():
     assert front([(1, 3), (2, 2), (3, 1), (3, 3), (2, 2)]) == [True, True, True, False, True]

@@ -9,7 +9,7 @@ from regen.comparison.load_runs import common_folder, gather
 from regen.errors import ConfigError
 
 
-def test_a_folder_of_runs_is_all_of_them_in_the_order_of_their_numbers(tmp_path):
+def test_folder_of_runs_loads_all_runs_in_numeric_order(tmp_path):
     for i in (10, 9, 0):
         run(tmp_path / f"sweep/{i}_seed-{i}", seed=i)
     runs, failed = gather(tmp_path / "sweep")
@@ -31,7 +31,7 @@ def test_folders_of_folders_of_runs_are_searched(tmp_path):
     assert [found.folder.path for found in gather(tmp_path / "sweep")[0]] == [deep]
 
 
-def test_a_job_that_ended_before_its_run_began_is_named(tmp_path):
+def test_job_that_ended_before_training_is_named(tmp_path):
     run(tmp_path / "0")
     (tmp_path / "1" / ".hydra").mkdir(parents=True)
     assert gather(tmp_path)[1] == [tmp_path / "1"]
@@ -69,6 +69,6 @@ def test_a_damaged_run_is_left_out_with_a_warning(tmp_path, caplog):
     assert "cannot be read and is left out" in caplog.text
 
 
-def test_no_run_there_is_an_error_that_says_where_it_looked(tmp_path):
+def test_missing_runs_are_an_error_with_the_searched_path(tmp_path):
     with pytest.raises(ConfigError, match=r"runs=.*nothing: no run there; looked in .*nothing"):
         gather(tmp_path / "nothing")

@@ -66,7 +66,7 @@ def test_a_figure_without_a_better_direction_compares_no_runs(tmp_path, figure):
         compared(tmp_path, figure)
 
 
-def test_a_figure_declared_in_result_json_has_its_direction(tmp_path):
+def test_figure_declared_in_result_json_has_the_declared_direction(tmp_path):
     for i in range(2):
         folder = run(tmp_path / f"{i}", figures={"val/mine": 1.0 + i}, regularizer=regularizers(r1=i))
         stored = {
@@ -78,7 +78,7 @@ def test_a_figure_declared_in_result_json_has_its_direction(tmp_path):
     assert found.higher and found.best.of("val/mine").mean == 2.0
 
 
-def test_what_did_not_finish_is_counted_and_kept_out_of_the_means(tmp_path):
+def test_unfinished_runs_are_counted_and_left_out_of_means(tmp_path):
     for seed, (fd, status) in enumerate(((3.0, "finished"), (9.0, "diverged"), (9.0, "interrupted"), (9.0, "running"))):
         run(tmp_path / f"{seed}", fd, seed, status)
     group = compared(tmp_path).groups[0]
@@ -106,7 +106,7 @@ def by_strength(path, *runs, monitor="val/fd"):
 
 
 @pytest.mark.parametrize("monitor, values", [("val/fd", (1.0, 5.0, 7.0)), ("val/generalization", (0.9, 0.5, 0.3))])
-def test_settings_that_memorize_come_after_the_others_whatever_their_figure_is(tmp_path, monitor, values):
+def test_memorizing_settings_rank_after_the_others_regardless_of_figure(tmp_path, monitor, values):
     copier, good, worse = values
     runs = [(0, copier, "memorizes")] * 3 + [(1, good, "generalizes")] * 3 + [(2, worse, "cannot tell")] * 3
     found = by_strength(tmp_path, *runs, monitor=monitor)
@@ -126,7 +126,7 @@ def test_settings_that_memorize_come_after_the_others_whatever_their_figure_is(t
     ],
     ids=["a third", "half", "two thirds", "all"],
 )
-def test_a_setting_is_passed_over_if_at_least_half_of_its_finished_runs_memorize(tmp_path, kinds, words):
+def test_setting_is_skipped_if_at_least_half_of_the_finished_runs_memorize(tmp_path, kinds, words):
     run(tmp_path / "diverged", 9.0, 9, "diverged", regularizers(r1=0))
     found = by_strength(tmp_path, *((0, 1.0, kind) for kind in kinds), (1, 5.0, "generalizes"))
     group = next(group for group in found.groups if group.label == "lambda_d=0")
@@ -156,7 +156,7 @@ def test_settings_without_a_finished_run_come_after_those_that_memorize(tmp_path
     ],
     ids=["the same weights", "an earlier checkpoint", "weights without average"],
 )
-def test_what_an_evaluation_of_the_same_weights_has_diagnosed_counts_too(tmp_path, where, words):
+def test_diagnosis_of_an_evaluation_of_the_same_weights_counts(tmp_path, where, words):
     folder = run(tmp_path / "0", kind="cannot tell")
     result = json.loads((folder / "result.json").read_text())
     result |= {"iteration": 9, "evaluations": [{**where, "verdict": {"kind": "memorizes", "sentence": ""}}]}
@@ -192,7 +192,7 @@ def test_single_runs_differ_by_a_number_without_an_interval():
     assert (found.mean, math.isnan(found.half), found.is_chance) == (2.0, True, False)
 
 
-def test_seeds_that_do_the_same_to_both_settings_are_taken_out_of_their_difference(tmp_path):
+def test_effects_common_to_both_settings_of_a_seed_cancel_in_the_difference(tmp_path):
     for seed, level in enumerate((1.0, 5.0, 9.0)):
         for strength, worse in ((0, 1.0 + seed / 100), (1, 0.0)):
             run(tmp_path / f"{strength}_{seed}", level + worse, seed, regularizer=regularizers(r1=strength))

@@ -56,14 +56,14 @@ def test_one_class_and_one_yaml_outside_the_tree_are_a_regularizer(train, mine):
     assert "lambda_g: 0.25" in (run / "config.yaml").read_text()
 
 
-def test_its_strength_can_be_given_as_lambda_g(train, mine):
+def test_strength_of_an_own_regularizer_can_be_given_as_lambda_g(train, mine):
     folder = mine("own_regularizers.Spread", own_regularizers=CLASS)
     run = train("--config-dir", str(folder), "regularizer=spread", "lambda_g=0", *RING, smoke=False)
     assert "g/spread" not in (run / "metrics.csv").read_text()
     assert "lambda_g: 0\n" in (run / "config.yaml").read_text()
 
 
-def test_config_dir_may_stand_after_overrides_and_a_misspelt_option_is_told_its_right_name(train, mine, capsys):
+def test_config_dir_may_follow_overrides_and_a_misspelt_option_gets_a_suggestion(train, mine, capsys):
     train("--config-dir", str(mine("own_regularizers.Spread")), "regularizer=spraed", status=78)
     assert "there is no regularizer=spraed (did you mean spread?)" in capsys.readouterr().err
 

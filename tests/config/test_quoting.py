@@ -50,7 +50,7 @@ def value_of(override: str) -> object:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_path_reaches_the_configuration_as_it_was_typed(name, tmp_path, monkeypatch):
+def test_path_reaches_the_configuration_as_typed(name, tmp_path, monkeypatch):
     (quoted,) = quote_paths([f"data.root={name}"], "train", multirun=False)
     if name not in ("'quoted'", "${HOME}", "\\${x}"):  # quotes and interpolations keep their meaning
         assert value_of(quoted) == name
@@ -114,7 +114,7 @@ def test_quote_and_unquote_are_inverse(text):
 
 
 @pytest.mark.parametrize("name", ["фото o'neil, a=b (2)[x] ${y}", "1e3"])
-def test_a_folder_is_trained_on_and_its_run_resumed_and_sampled(train, tmp_path, name, monkeypatch, capsys):
+def test_folder_of_images_can_be_trained_on_resumed_and_sampled(train, tmp_path, name, monkeypatch, capsys):
     from regen.cli import sample
 
     root, out = tmp_path / name, tmp_path / f"out {name}"

@@ -44,14 +44,14 @@ def test_every_target_exists(path):
 
 
 @pytest.mark.parametrize("name", ["article", "article_literal"])
-def test_an_experiment_keeps_its_own_values_and_the_command_line_wins(name):
+def test_experiment_keeps_the_values_of_the_yaml_and_the_command_line_wins(name):
     cfg = compose_config(f"experiment={name}")
     assert cfg.data._target_.endswith(".mnist") and cfg.data.batch_size == 128
     assert cfg.model.optimizer_g.betas == [0.9, 0.999] and cfg.model.optimizer_g.lr == 2e-4
     assert compose_config(f"experiment={name}", "data.batch_size=7").data.batch_size == 7
 
 
-def test_experiment_none_is_what_a_run_without_one_is():
+def test_experiment_none_equals_no_experiment():
     assert compose_config("experiment=none") == compose_config()
 
 
@@ -61,7 +61,7 @@ def test_the_literal_experiment_is_the_articles_formulas():
     assert list(cfg.regularizer) == ["l2_literal"] and cfg.regularizer.l2_literal.reduce == "sum"
 
 
-def test_a_list_of_regularizers_composes_in_its_order():
+def test_list_of_regularizers_composes_in_order():
     cfg = compose_config("regularizer=[r1,l2,instance_noise]", "regularizer.r1.lambda_d=5")
     assert list(cfg.regularizer) == ["r1", "l2", "instance_noise"] and cfg.regularizer.r1.lambda_d == 5
 
@@ -78,7 +78,7 @@ def test_a_list_of_regularizers_composes_in_its_order():
     ],
     ids=str,
 )
-def test_a_strength_goes_to_the_one_regularizer_that_has_it(overrides, key, value):
+def test_strength_goes_to_the_only_regularizer_with_that_key(overrides, key, value):
     cfg = compose_config(*overrides)
     validate.check(cfg)
     assert OmegaConf.select(cfg.regularizer, key) == value

@@ -95,7 +95,7 @@ def test_autograd_cannot_differentiate_a_compiled_critic_twice():
 @pytest.mark.parametrize(
     "way", [Functional(), lambda score, points: along(score, points, points)], ids=["functional", "along"]
 )
-def test_a_critic_stays_compiled_after_its_slope_was_taken(way):
+def test_critic_stays_compiled_after_an_input_gradient(way):
     made = []
     critic = torch.compile(mlp.Discriminator(SHAPE), backend=lambda graph, inputs: made.append(1) or graph.forward)
     way(critic, images())

@@ -54,7 +54,7 @@ def test_weights_that_a_penalty_has_made_infinite_are_blamed_on_the_penalty() ->
     assert find_reason(gan)[1] == "d/huge"
 
 
-def test_run_with_overflowing_moments_diverges_and_keeps_its_checkpoints_finite(train, tmp_path) -> None:
+def test_run_with_overflowing_moments_diverges_with_finite_checkpoints(train, tmp_path) -> None:
     (tmp_path / "conf/regularizer").mkdir(parents=True)
     code = "from regen.core.regularizer import Regularizer\nclass Huge(Regularizer):\n    def for_d(self, step):\n"
     (tmp_path / "conf/huge.py").write_text(code + "        return 1e30 * step.real_scores.mean()\n")

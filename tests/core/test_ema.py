@@ -34,7 +34,7 @@ def whole(train_once) -> Path:
     return train_once(*RUN, SPECTRAL, DECAYS, folder="whole")
 
 
-def test_the_figure_of_a_further_average_is_that_of_a_run_with_its_decay(train, whole):
+def test_figure_of_a_further_average_equals_a_run_with_that_decay(train, whole):
     alone = train(*RUN, SPECTRAL, "model.ema_decay=0.8", folder="alone")
     values = logged(whole, "val/generalization/ema_0.8")
     assert len(values) == 2 and values == logged(alone, "val/generalization")
@@ -56,7 +56,7 @@ def test_a_resumed_run_has_the_averages_of_the_uninterrupted_one(train, whole):
     assert_same_run(whole, part)
 
 
-def test_a_regularized_autoencoder_fits_its_prior_to_each_average_and_keeps_that_of_its_own(train):
+def test_autoencoder_fits_a_prior_to_each_average_and_keeps_the_main_prior(train):
     rae = ("model=rae", "model.latent_dim=4", "data.subset=100", "data.batch_size=16", "max_iterations=8")
     rae += ("metrics=[kernel,memorization]",)
     several = train(*rae, "model.ema_decays=[0.5]", folder="several")

@@ -40,7 +40,7 @@ def passes(gan, player: str) -> tuple[int, int]:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_update_makes_the_passes_that_its_loss_needs(loss, for_g):
+def test_update_makes_the_passes_needed_by_the_loss(loss, for_g):
     gan = make_gan(loss=loss)
     assert passes(gan, "g") == (1, for_g)
     assert passes(gan, "d") == (1, 2)
@@ -50,7 +50,7 @@ def test_r1_shares_ds_pass_with_the_loss():
     assert passes(make_gan(regularizers={"r1": R1(lambda_d=1.0)}), "d") == (1, 2)
 
 
-def test_r1_shares_ds_pass_wherever_it_stands_in_the_list():
+def test_r1_shares_the_pass_of_d_at_any_position_in_the_list():
     gan = make_gan(regularizers={"l2": L2(lambda_d=0.1), "r1": R1(lambda_d=1.0), "noise": InstanceNoise(0.1)})
     assert passes(gan, "d") == (1, 2)
 
@@ -87,7 +87,7 @@ def test_d_sees_real_and_generated_images_through_the_same_door():
     assert torch.equal(doubled.fake_scores, plain.score(2 * plain.fake, ""))
 
 
-def test_real_and_generated_images_are_augmented_with_draws_of_their_own():
+def test_real_and_generated_images_are_augmented_with_separate_draws():
     seen = []
 
     def augment(seen_images, rng, step):
@@ -99,7 +99,7 @@ def test_real_and_generated_images_are_augmented_with_draws_of_their_own():
     assert not torch.equal(*seen)
 
 
-def test_the_squared_slope_of_a_linear_critic_is_its_squared_weight_at_every_image():
+def test_squared_input_gradient_of_a_linear_critic_equals_squared_weight():
     weight = torch.randn(1, 4, 4, generator=torch.Generator().manual_seed(0))
     step = make_step("d", discriminator=linear_critic(weight))
     for slopes in (step.real_slopes, step.fake_slopes, step.slopes(images(3), "elsewhere")):
@@ -180,7 +180,7 @@ def test_missing_attributes_are_answered_with_the_nearest_one(name, said):
         getattr(make_step(), name)
 
 
-def test_misspelt_attribute_of_a_regularizer_names_its_class_and_method():
+def test_misspelt_attribute_of_a_regularizer_names_class_and_method():
     class Typo(Regularizer):
         def for_d(self, step):
             return step.fakes_scores.square().mean()

@@ -62,7 +62,7 @@ def test_the_graph_is_kept_and_no_gradient_is_left():
     assert torch.equal(weight.grad, weight)
 
 
-def test_what_does_not_depend_on_the_parameters_pulls_nothing():
+def test_term_independent_of_the_parameters_has_ratio_0():
     weight = nn.Parameter(torch.ones(2))
     assert gradient_norm(torch.tensor(7.0), [weight]) == 0
     assert gradient_norm(nn.Parameter(torch.ones(())).square(), [weight]) == 0
@@ -76,7 +76,7 @@ def test_the_recorded_share_is_the_strength_times_the_ratio_of_the_norms(kind):
     assert "d/it/strength" not in recorded  # it is 0.3 throughout
 
 
-def test_of_g_it_is_the_share_of_gs_data_term():
+def test_gradient_ratio_of_g_is_relative_to_the_data_term_of_g():
     gan, plain = make_gan(regularizers={"l2": L2(lambda_g=0.3)}), make_gan()
     gan.update(gan.step("g", 0, images()))
     step = plain.step("g", 0, images())
@@ -92,7 +92,7 @@ def test_shares_are_measured_at_every_kth_update_of_the_penalty():
 
 
 @pytest.mark.parametrize("kind", [R1, L2, WeightL2])
-def test_a_relative_penalty_pulls_with_its_share_of_the_data_terms_norm(kind):
+def test_relative_penalty_has_the_requested_ratio_to_the_data_term(kind):
     data, penalty = pulls_by_hand(kind(lambda_d=1))
     gan = make_gan(regularizers={"it": kind(lambda_d=5.0, relative=0.1)})
     step = gan.step("d", 0, images())
@@ -103,7 +103,7 @@ def test_a_relative_penalty_pulls_with_its_share_of_the_data_terms_norm(kind):
     assert values["d/it/grad_ratio"].item() == pytest.approx(0.1, rel=1e-6)
 
 
-def test_a_lazy_relative_penalty_has_its_share_on_average_over_the_updates():
+def test_lazy_relative_penalty_has_the_requested_ratio_on_average():
     data, penalty = pulls_by_hand(WeightL2(lambda_d=1))
     gan = make_gan(regularizers={"it": WeightL2(lambda_d=1, interval=4, relative=0.1)})
     step = gan.step("d", 0, images())
@@ -124,14 +124,14 @@ def test_a_relative_strength_follows_moving_averages_of_the_norms():
     assert pull.strength(0.5).item() == pytest.approx(0.5 * data / penalty)
 
 
-def test_a_relative_strength_leaves_alone_a_player_whose_strength_is_0():
+def test_relative_strength_leaves_a_player_of_strength_0_unchanged():
     gan = make_gan(regularizers={"l2": L2(lambda_g=0.0, lambda_d=0.1, relative=0.1)})
     gan.iterate(images()[None])
     assert {"d/l2/strength"} == {name for name in gan.record.by_name() if name.endswith("strength")}
     assert "g/l2" not in gan.record.by_name()
 
 
-def test_a_penalty_that_pulls_nothing_yet_has_strength_0_and_its_share_once_it_pulls():
+def test_penalty_without_gradient_has_strength_0_until_a_gradient_appears():
     gan = make_gan(regularizers={"it": HistoricalAveraging(lambda_d=1, relative=0.1)})
     recorded = updated(gan, 12)
     strengths = torch.stack(recorded["d/it/strength"])
@@ -141,7 +141,7 @@ def test_a_penalty_that_pulls_nothing_yet_has_strength_0_and_its_share_once_it_p
     assert all(tensor.isfinite().all() for tensor in weights(gan).values())
 
 
-def test_a_penalty_that_pauses_comes_back_with_the_strength_that_it_had():
+def test_paused_penalty_resumes_with_the_previous_strength():
     pull = Pull()
     pull.take(torch.tensor(4.0), torch.tensor(2.0))
     for _ in range(300):

@@ -30,7 +30,7 @@ def _the_same_weights_every_time():
 
 
 @pytest.mark.parametrize("way", WAYS, ids=named)
-def test_every_way_gives_the_slope_of_a_quadratic_critic_and_its_gradient(way):
+def test_every_gradient_method_gives_value_and_gradient_of_a_quadratic_critic(way):
     """(D(x + hv) - D(x - hv)) / 2h, too, is exact: what is even in h cancels, and there is no third order."""
     critic, points = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
     flat, by_hand = points.flatten(1), critic.slopes(points).detach()
@@ -90,7 +90,7 @@ def test_finite_differences_are_refused_for_the_shipped_critics(pair):
         FiniteDifferences().fit(pair.Discriminator((1, 16, 16)))
 
 
-def test_a_gan_asks_its_way_whether_it_suits_d():
+def test_gan_checks_that_the_gradient_method_suits_d():
     with pytest.raises(ConfigError, match="gradient_method=finite_differences needs a smooth discriminator"):
         make_gan(slopes=FiniteDifferences())
 

@@ -32,7 +32,7 @@ def total(regularizers: dict[str, Regularizer], player: str = "d", index: int = 
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_the_total_is_the_data_term_plus_each_strength_times_its_penalty(player):
+def test_total_is_data_term_plus_strength_times_each_penalty(player):
     loss, values = total({"a": Seven(lambda_g=0.5, lambda_d=0.25), "b": Seven(lambda_g=2, lambda_d=2)}, player)
     weight = {"g": 2.5, "d": 2.25}[player]
     data = total({}, player)[0]
@@ -41,7 +41,7 @@ def test_the_total_is_the_data_term_plus_each_strength_times_its_penalty(player)
     assert values[f"{player}/data"] == data and values[f"{player}/loss"] == loss
 
 
-def test_what_is_logged_holds_no_graph():
+def test_logged_values_hold_no_graph():
     values = total({"a": OnlyD(lambda_d=1.0)})[1]
     assert list(values) == ["d/a", "d/data", "d/loss"]
     assert not any(value.requires_grad for value in values.values())
@@ -106,7 +106,7 @@ def test_augmentations_are_applied_in_the_order_of_the_list():
     assert (Objective(Nonsaturating(), dict(reversed(both.items()))).augment(ones, lambda name: None, None) == 3).all()
 
 
-def test_each_augmentation_has_draws_of_its_own():
+def test_each_augmentation_has_separate_draws():
     asked = []
 
     class Look(Regularizer):
@@ -153,6 +153,6 @@ def test_a_regularizers_buffers_are_in_the_models_state():
     assert gan.state_dict()["objective.regularizers.counting.updates"] == 2
 
 
-def test_a_name_that_torch_keeps_for_itself_is_refused():
+def test_name_reserved_by_torch_is_refused():
     with pytest.raises(ConfigError, match=r"half.*another name"):
         Objective(Nonsaturating(), {"half": Seven()})

@@ -27,14 +27,14 @@ NAMES = ["falling", "rising", "cosine", "warmup", "cyclical", "constant", "steps
 
 
 @pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=NAMES)
-def test_a_schedule_is_its_formula_over_iterations(schedule, formula):
+def test_schedule_follows_the_formula_over_iterations(schedule, formula):
     moving = schedule(iterations=100)
     for time in TIMES:
         assert moving(make_step(iteration=time, images_seen=7)) == pytest.approx(formula(time / 100), rel=1e-12)
 
 
 @pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=NAMES)
-def test_a_schedule_is_its_formula_over_images(schedule, formula):
+def test_schedule_follows_the_formula_over_images(schedule, formula):
     moving = schedule(images=6400)
     for time in TIMES:
         step = make_step(iteration=7, images_seen=64 * time)
@@ -47,7 +47,7 @@ def test_the_ends_of_a_schedule_are_met_exactly():
         assert [moving(make_step(iteration=time)) for time in (0, 100, 10**6)] == [2.0, 0.5, 0.5]
 
 
-def test_a_cyclical_strength_begins_each_cycle_anew_rises_over_a_share_of_it_and_ends_at_its_end():
+def test_cyclical_strength_restarts_each_cycle_rises_over_a_fraction_and_ends_at_the_end():
     moving = Cyclical(2.0, cycles=3, ramp=0.5, iterations=24)  # cycles of 8 updates, of which 4 rise
     found = [moving(make_step(iteration=time)) for time in range(26)]
     assert found == pytest.approx([0, 0.5, 1, 1.5, 2, 2, 2, 2] * 3 + [2, 2])
@@ -96,7 +96,7 @@ def observed(controller: Controller, *measured: float, batch: int = 16) -> list[
     return values
 
 
-def test_a_controller_rises_above_its_target_and_falls_below_it_by_the_share_of_its_span():
+def test_controller_rises_above_the_target_and_falls_below_by_a_fraction_of_the_span():
     held = Controller(target=1.0, measure="penalty", start=0.5, span_images=160, interval=1)
     assert observed(held, 1.1, 99.0, 0.9, -5.0, 1.0) == pytest.approx([0.6, 0.7, 0.6, 0.5, 0.5])
 
@@ -107,24 +107,24 @@ def test_a_controller_counts_the_images_of_every_process():
     assert held.value.item() == pytest.approx(0.5 + 3 * 16 / 160)
 
 
-def test_a_controller_stays_between_its_bounds():
+def test_controller_stays_between_the_bounds():
     held = Controller(target=1.0, measure="penalty", start=0.5, span_images=64, interval=1, least=0.3, most=0.6)
     assert observed(held, 2.0, 2.0, 0.0, 0.0, 2.0) == pytest.approx([0.6, 0.6, 0.35, 0.3, 0.55])
 
 
-def test_a_controller_moves_at_every_kth_turn_by_the_mean_over_them():
+def test_controller_moves_every_k_turns_by_the_mean():
     held = Controller(target=1.0, measure="penalty", start=0.5, span_images=640, interval=4)
     expected = [0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6, 0.5]
     assert observed(held, 0.0, 0.0, 0.0, 4.1, 3.9, 0.0, 0.0, 0.0) == pytest.approx(expected)  # means 1.025, 0.975
 
 
-def test_a_log_controller_moves_tenfold_in_its_span():
+def test_log_controller_moves_tenfold_within_the_span():
     held = LogController(target=1.0, measure="penalty", start=2.0, span_images=32, interval=1, least=0.5, most=100.0)
     root = math.sqrt(10)
     assert observed(held, 2.0, 2.0, 2.0, 2.0, 0.0) == pytest.approx([2 * root, 20, 20 * root, 100, 100 / root])
 
 
-def test_each_measure_is_what_its_name_says():
+def test_each_measure_equals_the_named_quantity():
     step = make_step()
     step.real_scores, step.fake_scores = torch.tensor([3.0, -1.0, 0.5, 0.25]), torch.tensor([1.0, -2.0, 0.0, 0.0])
     value = torch.tensor(7.0)
@@ -167,7 +167,7 @@ def test_a_log_controller_that_starts_at_0_would_stay_there_and_is_refused():
         LogController(target=1.0, start=0.0)
 
 
-def test_what_it_has_taken_in_since_its_last_move_is_state_too():
+def test_values_collected_since_the_last_move_are_part_of_the_state():
     before, after = (Controller(target=1.0, measure="penalty", start=0.5, span_images=640) for _ in range(2))
     observed(before, 4.0, 4.0)
     after.load_state_dict(before.state_dict())
@@ -188,7 +188,7 @@ def go_on(gan, iterations: int):
     return gan
 
 
-def test_a_controlled_strength_moves_in_training_and_is_recorded_as_it_weighed():
+def test_controlled_strength_moves_in_training_and_is_logged_as_applied():
     gan = go_on(controlled(), 3)
     recorded = gan.record.by_name()
     expected = [2.0, 2 * 10**0.1, 2 * 10**0.2]
@@ -199,7 +199,7 @@ def test_a_controlled_strength_moves_in_training_and_is_recorded_as_it_weighed()
         assert loss.item() == pytest.approx(data.item() + strength * penalty.item(), rel=1e-6)
 
 
-def test_of_a_lazy_penalty_it_counts_the_images_between_its_turns_too():
+def test_controller_of_a_lazy_penalty_counts_the_images_between_turns():
     gan = go_on(controlled(interval=2), 2)
     assert gan.objective.regularizers["r1"].controllers["d"].value.item() == pytest.approx(2 * 10**0.2, rel=1e-6)
 

@@ -7,7 +7,7 @@ from regen.cross_validation.averaging_length import choose_averaging_length
 NAN = float("nan")
 
 
-def test_the_fits_own_decay_is_kept_if_it_is_within_one_standard_error_of_the_best():
+def test_decay_of_the_fits_is_kept_within_one_standard_error_of_the_best():
     chosen = choose_averaging_length({0.9: [1.0, 5.0, 9.0], 0.999: [1.5, 5.0, 8.7]}, own=0.999)
     assert (chosen.decay, chosen.best, chosen.rounds) == (0.999, 0.9, 3)
     assert chosen.points[1].worse == pytest.approx(0.0667, abs=1e-4)
@@ -17,7 +17,7 @@ def test_the_fits_own_decay_is_kept_if_it_is_within_one_standard_error_of_the_be
     )
 
 
-def test_another_decay_is_chosen_if_it_is_better_by_more_than_one_standard_error():
+def test_another_decay_is_chosen_if_better_by_more_than_one_standard_error():
     chosen = choose_averaging_length({0.0: [9, 9, 9], 0.9: [1.0, 5.0, 9.0], 0.999: [1.5, 5.0, 9.1]}, own=0.999)
     assert chosen.decay == chosen.best == 0.9
     assert chosen.reason == (
@@ -43,7 +43,7 @@ def test_fits_that_diverged_are_left_out_of_every_decay():
     assert (chosen.decay, chosen.rounds) == (0.9, 2)
 
 
-def test_a_single_fit_chooses_the_best_decay_and_says_that_it_has_no_standard_error():
+def test_single_fit_chooses_the_best_decay_and_reports_no_standard_error():
     chosen = choose_averaging_length({0.9: [1.0], 0.999: [2.0]}, own=0.999)
     assert chosen.decay == 0.9 and "in a single fit, which has no standard error" in chosen.reason
 

@@ -64,7 +64,7 @@ def test_strengths_and_rounds_make_a_path_a_choice_and_the_command_of_the_final_
         assert [row["lambda_d"] for row in csv.DictReader(file)] == ["0.0", "1.0"]
 
 
-def test_each_round_has_its_own_seed_and_fold_and_the_same_for_all_strengths(whole) -> None:
+def test_each_round_has_a_seed_and_a_fold_shared_by_all_strengths(whole) -> None:
     (answer,) = chosen(whole)["answers"]
     assert [(one["seed"], one["fold"]) for one in answer["rounds"]] == [(0, 0), (1, 1)]
     configs = [yaml.safe_load((Path(fit["folder"]) / "config.yaml").read_text()) for fit in answer["fits"]]
@@ -78,21 +78,19 @@ def test_first_seed_shifts_the_seeds_and_more_rounds_than_folds_cut_the_data_aga
     assert [(one["seed"], one["fold"]) for one in answer["rounds"]] == [(5, 0), (6, 1), (7, 2)]
 
 
-def test_typed_again_with_more_strengths_and_rounds_it_trains_those_alone(whole, choose) -> None:
+def test_repeated_command_with_more_strengths_and_rounds_trains_only_the_new_fits(whole, choose) -> None:
     folder = choose("regularizer=r1", "lambda_d=0,1,3", "rounds=3", "stop_early=false", begun=whole)
     assert len(points(folder)) == 3 and {one[3] for one in points(folder)} == {3}
     assert stamps(folder).items() >= stamps(whole).items()
     assert len(stamps(folder)) == 9
 
 
-def test_killed_and_typed_again_it_ends_with_the_path_of_an_undisturbed_one(whole, choose, tmp_path) -> None:
+def test_killed_choice_typed_again_ends_with_the_path_of_an_undisturbed_choice(whole, choose, tmp_path) -> None:
     killed_when(lambda: len(stamps(tmp_path / "sweep")) == 2, lambda: choose(*R1))
     assert points(choose(*R1)) == points(whole)
 
 
-def test_fits_are_the_jobs_of_a_plain_sweep_and_runs_analyses_them_without_training(
-    whole, train, tmp_path, monkeypatch
-) -> None:
+def test_fits_are_jobs_of_a_plain_sweep_and_runs_analyses_without_training(whole, train, tmp_path, monkeypatch) -> None:
     typed(monkeypatch, f"runs={whole}", f"out={tmp_path / 'out'}")
     assert points(tmp_path / "out") == points(whole)
     assert sorted(chosen(tmp_path / "out")["command"].split()) == sorted(chosen(whole)["command"].split())
@@ -137,7 +135,7 @@ def test_a_diverged_fit_is_a_result_and_without_folds_a_round_is_a_seed(choose) 
     assert answer["rounds"] == [{"seed": 0, "fold": 0}]
 
 
-def test_presets_of_a_data_set_are_overruled_by_what_is_typed(choose, capsys) -> None:
+def test_typed_overrides_win_over_presets_of_a_data_set(choose, capsys) -> None:
     folder = choose("data=grid", "n_strengths=2", "folds=null", "rounds=1", "max_iterations=2")
     assert "typed for you with data=grid: experiment=grid" in capsys.readouterr().out
     assert "max_iterations=2" in chosen(folder)["command"]

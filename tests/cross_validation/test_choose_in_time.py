@@ -18,7 +18,9 @@ def results(folder: Path) -> list[Path]:
     return list(folder.glob("*/result.json"))
 
 
-def test_interrupted_it_prints_the_answer_so_far_and_typed_again_it_continues(tmp_path, monkeypatch, capsys) -> None:
+def test_interrupted_choice_prints_the_result_so_far_and_continues_when_typed_again(
+    tmp_path, monkeypatch, capsys
+) -> None:
     folder, text = tmp_path / "sweep", tmp_path / "said"
     command = (*FIT, *R1, "rounds=4", f"hydra.sweep.dir={folder}")
 
@@ -53,7 +55,7 @@ def test_interrupted_it_prints_the_answer_so_far_and_typed_again_it_continues(tm
     assert len(unchanged) >= 2 * len(rounds)
 
 
-def test_a_budget_is_planned_from_short_trainings_and_its_choice_ends_with_progress_and_an_answer(
+def test_budget_is_planned_from_short_trainings_and_the_choice_ends_with_a_result(
     tmp_path, monkeypatch, capsys
 ) -> None:
     folder = tmp_path / "sweep"
@@ -73,7 +75,7 @@ def test_a_budget_is_planned_from_short_trainings_and_its_choice_ends_with_progr
     assert chosen(folder)["settings"]["budget"] == "10min"
 
 
-def test_what_cannot_be_trained_is_said_when_the_time_is_measured(tmp_path, monkeypatch, capsys) -> None:
+def test_untrainable_configuration_is_reported_while_time_is_measured(tmp_path, monkeypatch, capsys) -> None:
     folder = tmp_path / "sweep"
     typed(monkeypatch, *FIT, *R1, "data.batch_size=999", "budget=1min", f"hydra.sweep.dir={folder}", status=78)
     assert "data.batch_size=999 is larger than the training part" in capsys.readouterr().err

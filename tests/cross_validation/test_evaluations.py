@@ -53,7 +53,7 @@ def test_a_decay_that_some_fits_did_not_keep_is_left_out(tmp_path):
     assert list(read_evaluations(folders).figures) == [0.999]
 
 
-def test_a_fit_that_diverged_before_its_first_evaluation_is_a_row_without_figures(tmp_path):
+def test_fit_that_diverged_before_the_first_evaluation_is_a_row_without_figures(tmp_path):
     folders = [fit(tmp_path / "one", {None: [1, 2], 0.9: [4, 3]}), fit(tmp_path / "other", {None: [], 0.9: []})]
     np.testing.assert_equal(read_evaluations(folders).figures[0.9], [[4, 3], [math.nan, math.nan]])
 
@@ -70,7 +70,7 @@ def length(figures: dict[float, list[list[float]]], **more):
     return choose_training_length(evaluations, higher_is_better=True)
 
 
-def test_each_decay_is_compared_at_its_own_best_evaluation_and_the_stopping_time_is_that_of_the_chosen_one():
+def test_each_decay_is_compared_at_the_best_evaluation_and_the_chosen_decay_sets_the_stopping_time():
     chosen = length({0.999: [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]], 0.9: [[0.1, 0.5, 0.2], [0.1, 0.6, 0.2]]})
     assert (chosen.averaging.decay, chosen.stopping.iteration) == (0.9, 200)
     kept = length({0.999: [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]], 0.9: [[0.1, 0.2, 0.1], [0.1, 0.2, 0.1]]})

@@ -135,7 +135,7 @@ def test_a_higher_figure_can_be_the_better_one(tmp_path):
     assert told.point(told.best).mean == pytest.approx(0.9)
 
 
-def test_generalization_is_judged_with_the_copies_next_to_it(analysed, tmp_path, capsys):
+def test_generalization_is_compared_together_with_copies(analysed, tmp_path, capsys):
     values = {0: -0.4, 0.1: 0.2, 1.0: 0.6, 10.0: 0.5999, 100.0: -0.9}
     told = analysed(values, monitor="val/generalization")
     assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
@@ -147,7 +147,7 @@ def test_generalization_is_judged_with_the_copies_next_to_it(analysed, tmp_path,
     assert (tmp_path / "runs/path.png").stat().st_size > 1000
 
 
-def test_strengths_of_which_half_the_runs_memorize_are_passed_over_whatever_they_score(analysed, tmp_path, capsys):
+def test_strengths_with_half_of_the_runs_memorizing_are_skipped_regardless_of_score(analysed, tmp_path, capsys):
     values = {0: 1.0, 0.1: 1.5, 1.0: 3.0, 10.0: 3.005, 100.0: 3.004}
     told = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
     assert (told["recommended"], told["one_se"]) == ({"lambda_d": 1.0}, None)
@@ -270,6 +270,6 @@ def test_runs_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatc
     ],
     ids=str,
 )
-def test_what_the_choice_cannot_do_is_said(override, words, monkeypatch, capsys):
+def test_unusable_runs_are_reported(override, words, monkeypatch, capsys):
     typed(monkeypatch, "regularizer=r1", "lambda_d=0,1", override, status=78)
     assert words in capsys.readouterr().err

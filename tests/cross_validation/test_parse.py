@@ -53,7 +53,7 @@ def test_of_two_players_both_strengths_are_searched_but_for_those_that_are_typed
 
 
 @pytest.mark.parametrize("name", ["diffaugment", "spectral_norm", "[l2,r1]"])
-def test_what_has_no_one_strength_is_on_or_off(name):
+def test_regularizer_without_a_single_strength_is_on_or_off(name):
     (one,) = asked(f"regularizer={name}")
     assert one.strengths == [(0.0,), (1.0,)]
     assert one.overrides((0.0,)) == ["regularizer=none"]
@@ -69,12 +69,12 @@ def test_a_setting_of_another_name_is_an_axis_too(key):
     assert one.grows is ("std" in key)
 
 
-def test_a_strength_within_a_list_is_typed_by_its_full_key():
+def test_strength_within_a_list_is_typed_by_the_full_key():
     (one,) = asked("regularizer=[l2,r1]", "regularizer.r1.lambda_d=0,1,10", "regularizer.l2.lambda_g=0.5")
     assert one.overrides((0.0,)) == ["regularizer.l2.lambda_g=0.5", "regularizer=[l2,r1]", "regularizer.r1.lambda_d=0"]
 
 
-def test_each_of_several_regularizers_has_the_strengths_that_are_its_own():
+def test_each_of_several_regularizers_has_separate_strengths():
     r1, l2, augment = asked(
         "regularizer=r1,l2,diffaugment", "lambda_g=0,1", "regularizer.r1.interval=2", "lambda_d=0,3"
     )
@@ -109,12 +109,12 @@ def test_the_regularizer_of_an_experiment_is_taken_where_none_is_typed():
     ],
     ids=str,
 )
-def test_what_cannot_be_chosen_is_refused_in_words(overrides, words):
+def test_impossible_choices_are_refused_with_the_reason(overrides, words):
     with pytest.raises(ConfigError, match=words.replace("?", r"\?").replace("(", r"\(").replace(")", r"\)")):
         asked(*overrides)
 
 
-def test_the_sweep_is_named_by_what_makes_other_fits():
+def test_sweep_is_named_by_overrides_that_change_fits():
     def name(*overrides: str) -> str:
         return with_name(overrides)[-1]
 

@@ -56,7 +56,7 @@ def test_durations_are_described_in_the_unit_that_fits(seconds, words):
     assert describe_duration(seconds) == words
 
 
-def test_cost_of_a_fit_is_that_of_its_iterations_and_its_evaluations():
+def test_cost_of_a_fit_is_the_sum_of_iterations_and_evaluations():
     cost = Cost(0.1, 10, 3)
     assert cost.seconds(1000) == pytest.approx(100 + 3 * 10)
 

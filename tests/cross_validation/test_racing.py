@@ -58,7 +58,7 @@ def test_a_race_in_which_a_claim_has_become_unlikely_ends_at_the_first_look():
     assert (0.0,) not in race.dropped
 
 
-def test_an_undecided_race_goes_through_its_looks():
+def test_undecided_race_goes_through_all_looks():
     race = Race([(0.0,), (1.0,)], ROUNDS)
     run(race, undecided)
     assert race.done > race.schedule.looks[0]
@@ -86,7 +86,7 @@ def test_a_strength_that_memorizes_is_dropped_before_the_others(copied):
     assert race.dropped == {(copied,): 3}
 
 
-def test_0_is_never_dropped_even_if_it_memorizes_or_diverges():
+def test_strength_0_is_never_dropped_even_if_memorizing_or_diverging():
     for score in (Score(NAN), Score(99.0, memorizes=True)):
         race = Race(STRENGTHS, ROUNDS)
         while fits := race.next():
@@ -131,7 +131,7 @@ def test_state_does_not_depend_on_the_order_of_the_scores(seed):
 
 
 @pytest.mark.parametrize("strengths", [2, 3, 7, 10])
-def test_most_fits_bounds_what_is_run(strengths):
+def test_most_fits_limits_the_number_of_fits(strengths):
     for seed in range(5):
         race, scores = drawn(strengths, seed)
         ran = run(race, lambda fit, scores=scores: scores[fit].held_out)

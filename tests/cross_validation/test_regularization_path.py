@@ -19,7 +19,7 @@ def test_a_point_has_the_means_and_with_one_seed_the_usual_standard_error():
     assert (point.rounds, point.diverged, point.complete) == (3, 0, True)
 
 
-def test_a_score_of_which_more_is_better_keeps_its_sign():
+def test_score_where_higher_is_better_keeps_the_sign():
     assert path(table({0: [1, 3]}, higher_is_better=True))[0].mean == 2
 
 
@@ -43,7 +43,7 @@ def test_the_standard_error_is_that_of_other_folds_and_other_seeds():
     assert (values.var(1, ddof=1) / 15).mean() < 0.35 * values.mean(1).var()  # fits are not independent
 
 
-def test_a_strength_without_its_hard_rounds_gets_no_better_mean():
+def test_strength_without_the_hard_rounds_gets_no_better_mean():
     points = path(table({0: [1, 2, 9], 1: [2, 3, 10], 2: [3, 4, None]}))
     assert [point.mean for point in points] == pytest.approx([4, 5, 6])
     assert [point.complete for point in points] == [True, True, False]

@@ -76,7 +76,7 @@ def test_the_lower_half_of_the_strengths_is_dropped_and_a_clear_answer_ends_the_
     assert found.ended == "the claim is made after 7 of 10 rounds" and found.level < 0.05
 
 
-def test_costs_are_seconds_of_training_and_fits_know_their_length(tmp_path):
+def test_costs_are_seconds_of_training_and_fits_have_lengths(tmp_path):
     trained = raced(RULES, Launcher(tmp_path)).trained.values()
     assert {(fit.score.cost, fit.seconds, fit.iterations) for fit in trained} == {(5.0, FIT, 25)}
 
@@ -121,7 +121,7 @@ def test_a_deadline_that_no_batch_can_meet_ends_the_race_with_complete_rounds(n_
     assert found.ended == "the budget ended the rounds after 1 of 10"
 
 
-def test_a_deadline_within_a_round_leaves_out_its_scores(tmp_path):
+def test_deadline_within_a_round_leaves_out_the_scores_of_that_round(tmp_path):
     class Slow(Launcher):
         def __call__(self, jobs):
             time.sleep(max(0.0, deadline - time.monotonic()) if len(self.batches) == 1 else 0)
@@ -153,7 +153,7 @@ def test_the_result_so_far_is_known_after_an_interruption(tmp_path):
     assert len(runner.raced.scores) == 8 and runner.raced.ended is None
 
 
-def test_a_refinement_adds_strengths_around_the_best_and_keeps_what_was_run(tmp_path):
+def test_refinement_adds_strengths_around_the_best_and_keeps_finished_fits(tmp_path):
     found = raced(replace(RULES, refine_rounds=1), Launcher(tmp_path))
     assert strengths(found) == [0, 0.1, 0.32, 1, 3.2, 10]
 
@@ -193,7 +193,7 @@ def test_a_failed_fit_is_no_score(tmp_path):
         raced(RULES, Failing(tmp_path))
 
 
-def test_overrides_of_a_fit_have_its_strength_its_fold_and_its_seed():
+def test_overrides_of_a_fit_hold_strength_fold_and_seed():
     typed = overrides(R1, Fit((0.1,), fold=2, seed=7), 5)
     assert typed == ["data=ring", "regularizer=r1", "lambda_d=0.1", "data.folds=5", "data.fold=2", "seed=7"]
     assert overrides(R1, Fit((0.0,), 0, 7), None) == ["data=ring", "regularizer=none", "seed=7"]

@@ -37,7 +37,7 @@ def test_differences_are_in_pairs_and_a_diverged_fit_is_infinitely_worse():
     np.testing.assert_equal(made.better_by(0)[1], [4, np.inf, 0, -np.inf, NAN])
 
 
-def test_strengths_of_two_players_are_ordered_by_the_sum_of_their_places_whatever_the_units():
+def test_strengths_of_two_players_are_ordered_by_the_sum_of_ranks_regardless_of_units():
     given = [(0.1, 0.0), (0.0, 0.0), (0.0, 100.0), (0.1, 100.0), (0.0, 300.0)]
     assert ordered(given) == [(0.0, 0.0), (0.0, 100.0), (0.1, 0.0), (0.0, 300.0), (0.1, 100.0)]
 
@@ -61,7 +61,7 @@ def test_a_strength_of_which_half_the_fits_that_ended_memorize_is_not_eligible()
     assert made.describe_memorizing(2) == "1 of 2 runs memorizes"
 
 
-def test_strengths_are_shown_as_they_are_typed():
+def test_strengths_are_shown_as_typed():
     assert shown([(0.0,), (0.1,)]) == "0, 0.1"
     assert shown([(0.0, 10.0), (0.1, 1.0)]) == "(0, 10), (0.1, 1)"
 

@@ -13,7 +13,7 @@ def test_ranks_within_rounds_are_averaged_over_rounds():
     np.testing.assert_allclose(mean_ranks(scores), [(1 + 2 + 2.5) / 3, (2 + 1 + 2.5) / 3, (3 + 3 + 1) / 3])
 
 
-def test_a_diverged_fit_has_the_last_rank_and_two_of_them_share_it():
+def test_diverged_fits_share_the_last_rank():
     scores = table({0: [9, 1], 1: [NAN, 2], 2: [NAN, 3], 3: [8, NAN]})
     np.testing.assert_allclose(mean_ranks(scores), [1.5, (3.5 + 2) / 2, (3.5 + 3) / 2, 2.5])
 
@@ -72,7 +72,7 @@ def test_of_two_equal_pairs_the_weaker_is_preferred():
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["lower is better", "higher is better"])
-def test_a_strength_that_memorizes_is_neither_the_best_nor_within_its_error(sign):
+def test_memorizing_strength_is_neither_best_nor_within_one_error(sign):
     rows = {0: [9] * 5, 1: [0] * 5, 2: [1, 1, 1, 2, 2], 3: [3] * 5, 4: [2, 2, 2, 1, 1], 5: [1.5] * 5}
     scores = memorizing(
         {strength: [sign * value for value in row] for strength, row in rows.items()},

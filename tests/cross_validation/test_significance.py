@@ -56,7 +56,7 @@ def test_p_value_with_ties_and_divergence_is_that_of_all_flips():
     assert p_value(table(rows), 0) == pytest.approx(by_brute_force(better))
 
 
-def test_each_dropped_strength_adds_the_probability_that_it_reaches_as_far():
+def test_each_dropped_strength_adds_the_probability_of_reaching_as_far():
     scores = drawn("dropped", strengths=4, rounds=8)
     scores[1] -= 1.5
     early = {2: [*scores[2][:3], *[None] * 5], 3: [*scores[3][:3], *[None] * 5]}
@@ -66,7 +66,7 @@ def test_each_dropped_strength_adds_the_probability_that_it_reaches_as_far():
     assert alone < whole <= bounded == pytest.approx(3 * alone)
 
 
-def test_a_dropped_strength_is_compared_in_its_own_rounds():
+def test_dropped_strength_is_compared_in_the_completed_rounds():
     scores = drawn("own rounds", strengths=3, rounds=8)
     rows = {0: scores[0], 1: [*scores[1][:5], *[None] * 3], 2: scores[2]}
     better = scores[1, :5] - scores[[0, 2], :5]

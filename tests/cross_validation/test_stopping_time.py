@@ -57,7 +57,7 @@ def test_of_equal_evaluations_the_earliest_is_chosen():
     assert choose([[1, 1, 1]] * 3).iteration == 100
 
 
-def test_a_single_round_chooses_its_best_evaluation_and_says_that_it_has_no_standard_error():
+def test_single_round_chooses_the_best_evaluation_and_reports_no_standard_error():
     chosen = choose([[3, NAN, 1, 1.5]])
     assert chosen.iteration == chosen.best == 300
     assert np.isnan(chosen.curve[2].se)

@@ -44,7 +44,7 @@ def rows(images: torch.Tensor | np.ndarray) -> set[bytes]:
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".pth"])
-def test_bytes_are_read_as_they_are_from_any_file(tmp_path, suffix):
+def test_bytes_are_read_unchanged_from_any_file(tmp_path, suffix):
     images = make(save(tmp_path / f"some{suffix}", images=BYTES))
     assert images.shape == (3, 8, 6) and images.train.images.dtype == torch.uint8 and images.name == "array-some"
     assert rows(everything(images)) == rows(BYTES) and images.classes is None
@@ -67,7 +67,7 @@ def test_a_tensor_and_a_pair_of_tensors_may_be_without_names(tmp_path):
     assert make(tmp_path / "one.pt").classes is None and make(tmp_path / "two.pt").classes == 2
 
 
-def test_what_looks_channels_last_is_refused_with_what_to_type(tmp_path):
+def test_channels_last_arrays_are_refused_with_the_override_to_type(tmp_path):
     path = save(tmp_path / "a.npz", arr_0=BYTES.transpose(0, 2, 3, 1))
     with pytest.raises(
         ConfigError, match=r"\(40, 8, 6, 3\) look like \(N, H, W, C\).*Type data\.channels_last=true, or"
@@ -88,7 +88,7 @@ def test_what_looks_channels_last_is_refused_with_what_to_type(tmp_path):
         ("float16", 1, [0.0, 1.0]),
     ],
 )
-def test_other_numbers_are_mapped_by_their_window_without_loss(tmp_path, dtype, scale, window):
+def test_other_numbers_are_mapped_by_the_window_without_loss(tmp_path, dtype, scale, window):
     values = (np.linspace(0, 1, 40 * 64) * scale).astype(dtype).reshape(40, 1, 8, 8)
     images = make(save(tmp_path / "a.npy", images=values))
     found = images.recorded["window"]
@@ -99,7 +99,7 @@ def test_other_numbers_are_mapped_by_their_window_without_loss(tmp_path, dtype, 
     assert len(back) == len(inside) and np.allclose(back, inside, atol=1e-6 * scale)
 
 
-def test_negative_floats_keep_their_sign(tmp_path):
+def test_negative_floats_keep_the_sign(tmp_path):
     values = NOISE.uniform(-1, 1, (40, 2, 8, 8)).astype(np.float32)
     images = make(save(tmp_path / "a.npy", images=values))
     assert images.recorded["window"] == [-1.0, 1.0]
@@ -119,7 +119,7 @@ def test_typed_windows_and_sizes_are_used(tmp_path):
 
 @pytest.mark.parametrize("name", ["labels", "y", "targets", "classes"])
 @pytest.mark.parametrize("suffix", [".npz", ".pt"])
-def test_labels_of_the_file_follow_their_images(tmp_path, name, suffix):
+def test_labels_of_the_file_follow_the_images(tmp_path, name, suffix):
     labels = np.arange(40) % 3 * 10
     path = save(tmp_path / f"a{suffix}", images=BYTES, **{name: labels})
     images = make(path, labels=name if name == "classes" else None)
@@ -161,7 +161,7 @@ def test_labels_may_be_another_file_of_any_integers_or_texts(tmp_path):
         ({"images": BYTES}, {"mirror": "left"}, r"data\.mirror"),
     ],
 )
-def test_what_cannot_be_used_says_why_and_what_to_type(tmp_path, arrays, keys, reason):
+def test_unusable_files_are_refused_with_reason_and_override(tmp_path, arrays, keys, reason):
     path = save(tmp_path / "a.npz", **arrays)
     with pytest.raises(ConfigError, match=reason):
         make(path, **keys)
@@ -223,7 +223,7 @@ def test_duplicates_share_a_part(tmp_path):
     assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
 
 
-def test_what_is_recorded_gives_the_same_images_again(tmp_path):
+def test_recorded_settings_reproduce_the_images(tmp_path):
     path = save(tmp_path / "a.npy", images=NOISE.integers(0, 4096, (40, 2, 8, 6)).astype(np.uint16))
     images = make(path)
     again = make(path, **images.recorded)
@@ -233,7 +233,7 @@ def test_what_is_recorded_gives_the_same_images_again(tmp_path):
 @pytest.mark.parametrize(
     ("channels", "mirror", "counted"), [(1, False, False), (1, True, True), (3, False, True), (5, True, True)]
 )
-def test_mirrored_copies_count_where_training_shows_them_and_in_colour(tmp_path, channels, mirror, counted):
+def test_mirrored_copies_count_where_training_mirrors_and_in_colour(tmp_path, channels, mirror, counted):
     values = NOISE.integers(0, 256, (40, channels, 8, 8), np.uint8)
     images = make(save(tmp_path / "a.npy", images=values), mirror=mirror)
     metric = Memorization()

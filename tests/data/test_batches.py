@@ -56,13 +56,13 @@ def test_a_stream_may_go_back():
     assert torch.equal(stream.indices(2, 3), before)
 
 
-def test_two_processes_see_what_one_with_the_doubled_batch_sees_in_the_same_order():
+def test_two_processes_see_the_images_of_a_single_process_with_the_doubled_batch_in_order():
     one = Stream(size=30, batch=8, draws=3, seed=1).indices(0, 20)
     first, second = (Stream(size=30, batch=4, draws=3, seed=1, rank=rank, world=2).indices(0, 20) for rank in (0, 1))
     assert torch.equal(torch.cat([first, second], dim=-1), one)
 
 
-def test_a_batch_may_be_larger_than_what_is_left_of_a_pass_or_the_whole_set():
+def test_batch_may_exceed_the_rest_of_a_pass_or_the_whole_set():
     indices = Stream(size=3, batch=4, draws=1, seed=1).indices(0, 3).flatten()
     assert indices.view(4, 3).sort().values.tolist() == [[0, 1, 2]] * 4
 
@@ -148,7 +148,7 @@ def test_half_of_the_images_are_mirrored_by_pass_and_position_alone():
     assert torch.equal(stream.indices(5, 9), Stream(size=30, batch=4, draws=2, seed=1).indices(5, 9))
 
 
-def test_two_processes_mirror_what_one_with_the_doubled_batch_does():
+def test_two_processes_mirror_like_a_single_process_with_the_doubled_batch():
     one = Stream(size=30, batch=8, draws=3, seed=1, mirror=True).mirrored(0, 20)
     both = [Stream(30, batch=4, draws=3, seed=1, rank=rank, world=2, mirror=True).mirrored(0, 20) for rank in (0, 1)]
     assert torch.equal(torch.cat(both, dim=2), one)

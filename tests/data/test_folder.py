@@ -142,7 +142,7 @@ def test_of_an_animation_the_first_frame_counts(tmp_path):
     assert read(tmp_path / "two.gif", 4, 3)[:, 0, 0].tolist() == [255, 0, 0]
 
 
-def test_the_centre_of_a_long_image_is_kept_and_its_shorter_side_resized(tmp_path):
+def test_long_image_is_cropped_to_the_centre_and_the_shorter_side_resized(tmp_path):
     strip = Image.new("RGB", (60, 20), "red")
     strip.paste("blue", (10, 0, 50, 20))  # wider than the centre, as the filter reaches over its edges
     blue = save(tmp_path / "strip.png", strip)
@@ -179,7 +179,7 @@ def test_one_colour_image_makes_a_colour_set(tmp_path):
     assert make(tmp_path).shape == (3, 8, 8)
 
 
-def test_what_does_not_fit_in_memory_is_decoded_on_access_to_the_same_pixels(tmp_path):
+def test_images_too_large_for_memory_are_decoded_on_access_to_the_same_pixels(tmp_path):
     fill(tmp_path / "a", colour="red")
     fill(tmp_path / "b", colour="blue")
     memory, files = make(tmp_path, subset=5), make(tmp_path, subset=5, in_memory_bytes=20 * 3 * 64 - 1)
@@ -203,7 +203,7 @@ def test_files_in_workers_equal_memory_without(tmp_path):
         assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
 
 
-def test_many_files_are_decoded_in_their_own_order(tmp_path):
+def test_many_files_are_decoded_in_order(tmp_path):
     for number in range(150):  # several threads' worth
         Image.new("L", (4, 4), number).save(tmp_path / f"{number:03}.png")
     files = Files(sorted(tmp_path.iterdir()), None, size=4, channels=1)
@@ -221,7 +221,7 @@ def test_a_truncated_image_is_named(tmp_path, in_memory_bytes):
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
-def test_what_only_bears_an_images_name_is_named(tmp_path, content):
+def test_file_with_only_the_name_of_an_image_is_named(tmp_path, content):
     fill(tmp_path)
     (tmp_path / "Page.JPEG").write_bytes(content)
     with pytest.raises(ConfigError, match=r"Page\.JPEG cannot be read as an image"):

@@ -106,7 +106,7 @@ def test_renaming_the_folder_and_removing_images_moves_no_other_image(tmp_path):
     assert sum(sizes) == 1000 and all(abs(size - 150) < 50 for size in sizes[1:])
 
 
-def test_renaming_images_keeps_the_order_in_which_they_are_trained_on(tmp_path):
+def test_renamed_images_are_trained_on_in_the_same_order(tmp_path):
     before = make(fill(tmp_path / "a"), subset=10)
     for number, path in enumerate(sorted((tmp_path / "a").iterdir())):
         path.rename(tmp_path / "a" / f"z{99 - number}.bmp")
@@ -158,7 +158,7 @@ def test_duplicates_across_official_parts_are_left_out_of_training(tmp_path, cap
     assert "5 images of the official train part are left out" in caplog.text
 
 
-def test_equal_images_alone_are_refused_with_their_number(tmp_path):
+def test_set_of_equal_images_only_is_refused_with_the_count(tmp_path):
     for number in range(20):
         write(tmp_path / str(number), 0)
     with pytest.raises(ConfigError, match="20 training images, 1 different ones"):

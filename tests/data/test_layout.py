@@ -69,7 +69,7 @@ def test_two_domains_of_a_part_are_classes():
     assert part_name("trainB") == PartName("train", (), "b")
 
 
-def test_a_part_in_a_folder_of_its_own_name_is_passed_through():
+def test_part_in_a_folder_with_the_name_of_the_part_is_unwrapped():
     known = arranged("seg_test/seg_test/sea/0.png", "seg_train/seg_train/ice/1.png", "seg_train/seg_train/sea/2.png")
     assert known.parts == ["test", "train", "train"] and known.class_names == ["ice", "sea"]
 

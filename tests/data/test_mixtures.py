@@ -11,7 +11,7 @@ COUNTS = {"train": 20_000, "validation": 5_000, "test": 5_000}
 
 
 @pytest.mark.parametrize(("build", "modes", "std", "reach"), [(ring, 8, 0.01, 1.0), (grid, 25, 0.05, 4.0)])
-def test_points_lie_around_their_own_mode_and_within_a_tanhs_reach(build, modes, std, reach):
+def test_points_lie_around_the_mode_and_within_the_range_of_tanh(build, modes, std, reach):
     mixture = build(**COUNTS, **USE)
     assert isinstance(mixture, Mixture) and mixture.means.shape == (modes, 2) and mixture.std == std
     assert mixture.shape == (2, 1, 1) and mixture.classes == modes and mixture.name == build.__name__

@@ -14,7 +14,7 @@ FILES = sorted((Path(__file__).parents[2] / "conf" / "data").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_config_gives_its_builder_just_the_arguments_that_it_takes(path):
+def test_config_gives_the_builder_exactly_the_accepted_arguments(path):
     keys = dict(OmegaConf.load(path))
     build = get_object(keys.pop("_target_"))
     own = [
@@ -27,7 +27,7 @@ def test_a_config_gives_its_builder_just_the_arguments_that_it_takes(path):
 
 
 @pytest.mark.parametrize("name", ["digits", "shapes", "ring", "grid"])
-def test_what_needs_no_download_is_built_as_it_is_shipped(name):
+def test_data_sets_without_download_are_built_as_shipped(name):
     keys = dict(OmegaConf.load(FILES[0].parent / f"{name}.yaml"))
     images = get_object(keys.pop("_target_"))(**keys)
     assert images.name == name and images.monitor == keys["monitor"] and len(images.train) > 1000

@@ -75,7 +75,7 @@ def every_level(bits: int, dtype=np.uint16) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_wide_integers_keep_all_levels_in_the_window_of_their_bits(tmp_path, bits, suffix):
+def test_wide_integers_keep_all_levels_in_the_window_of_the_bit_depth(tmp_path, bits, suffix):
     images = make(fill(tmp_path / "wide", every_level(bits), suffix))
     assert images.recorded["window"] == [0, 2**bits - 1]
     found = np.sort(from_unit(pixels_of(images).numpy(), images.recorded["window"]).ravel())
@@ -92,7 +92,7 @@ def test_wide_integers_keep_all_levels_in_the_window_of_their_bits(tmp_path, bit
         (np.int32, 4095, [0, 4095]),
     ],
 )
-def test_tiffs_of_32_bits_get_the_window_that_they_fill(tmp_path, dtype, scale, window):
+def test_tiffs_of_32_bits_get_the_window_of_the_values(tmp_path, dtype, scale, window):
     levels = (np.linspace(0, 1, 640) * scale).astype(dtype).reshape(10, 8, 8)
     images = make(fill(tmp_path / "tiff", list(levels), ".tif"))
     assert images.recorded["window"] == window and type(images.recorded["window"][0]) is type(window[0])
@@ -123,7 +123,7 @@ def test_eight_bits_are_untouched_and_stay_bytes(tmp_path):
     assert images.recorded["window"] == [0, 255] and images.train.images.dtype == torch.uint8
 
 
-def test_typed_window_of_eight_bits_stretches_them(tmp_path):
+def test_typed_window_of_eight_bits_stretches_the_values(tmp_path):
     images = make(fill(tmp_path / "grey", [np.full((8, 8), 10 * n, np.uint8) for n in range(10)]), window=[0, 100])
     assert sorted({round(value, 4) for value in pixels_of(images).unique().tolist()}) == [
         round(n / 5 - 1, 4) for n in range(10)
@@ -131,7 +131,7 @@ def test_typed_window_of_eight_bits_stretches_them(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_png_colours_of_16_bits_keep_their_levels(tmp_path, channels):
+def test_png_colours_of_16_bits_keep_the_levels(tmp_path, channels):
     values = NOISE.integers(0, 65536, (10, 8, 8, channels)).astype(np.uint16)
     values[0, 0, 0] = 65535
     images = make(fill(tmp_path / "deep", [png(one) for one in values]), channels=channels)
@@ -142,7 +142,7 @@ def test_png_colours_of_16_bits_keep_their_levels(tmp_path, channels):
     assert found == {tuple(row) for row in values.reshape(-1, channels)}
 
 
-def test_eight_bits_among_sixteen_count_as_their_equal(tmp_path):
+def test_eight_bits_among_sixteen_are_scaled_to_equal_values(tmp_path):
     place = fill(tmp_path / "mixed", every_level(16))
     (place / "a.png").write_bytes(png(np.full((8, 8), 128, np.uint8)))
     images = make(place)
@@ -150,7 +150,7 @@ def test_eight_bits_among_sixteen_count_as_their_equal(tmp_path):
     assert (pixels_of(images) - (128 / 127.5 - 1)).abs().flatten(1).max(1).values.min() < 1e-6
 
 
-def test_eight_bits_among_twelve_are_refused_with_what_to_type(tmp_path):
+def test_eight_bits_among_twelve_are_refused_with_the_override_to_type(tmp_path):
     place = fill(tmp_path / "mixed", every_level(12))
     (place / "a.png").write_bytes(png(np.full((8, 8), 128, np.uint8)))
     with pytest.raises(ConfigError, match=r"10 of 11 images have uint16 pixels .* from 0 to 4095.* type data\.window="):
@@ -172,7 +172,7 @@ def tiff(values: np.ndarray, order: str = "<") -> bytes:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_tiff_colours_of_16_bits_keep_their_levels(tmp_path, order):
+def test_tiff_colours_of_16_bits_keep_the_levels(tmp_path, order):
     values = NOISE.integers(0, 65536, (8, 8, 3)).astype(np.uint16)
     (tmp_path / "deep.tif").write_bytes(tiff(values, order))
     found = read(tmp_path / "deep.tif", 8, 3, Conversion((0, 65535), exact=False))
@@ -213,7 +213,7 @@ def test_windows_and_units_are_inverse():
         assert np.allclose(from_unit(to_unit(values, window), window), values, atol=1e-6)
 
 
-def test_binary_masks_are_black_and_white_whatever_their_bits():
+def test_binary_masks_are_black_and_white_at_any_bit_depth():
     assert choose_window(np.array([0, 1] * 50), 0, 1, integers=True) == (0, 1)
     assert choose_window(np.array([0.0, 1.0] * 50), 0, 1, integers=False) == (0.0, 1.0)
     assert choose_window(np.full(9, 7.0), 7, 7, integers=False) == (7.0, 8.0)
@@ -229,7 +229,7 @@ def icon(colour: tuple[int, int, int]) -> np.ndarray:
 @pytest.mark.parametrize(
     ("colour", "background"), [((255,) * 3, "black"), ((0,) * 3, "white"), ((200, 30, 30), "white")]
 )
-def test_icons_are_never_blank_on_their_background(tmp_path, colour, background):
+def test_icons_are_never_blank_on_the_background(tmp_path, colour, background):
     images = make(fill(tmp_path / "icons", [icon(colour)] * 10))
     assert images.recorded["background"] == background
     assert pixels_of(images).amax((1, 2, 3)).sub(pixels_of(images).amin((1, 2, 3))).min() > 0.5
@@ -373,7 +373,7 @@ def test_png_with_cut_pixels_is_refused(tmp_path, cut):
     "options", [{}, {"progressive": True}, {"quality": 100, "subsampling": 0}, {"restart_marker_rows": 1}]
 )
 @pytest.mark.parametrize("end", [b"", b"\xff", b"\0" * 100])
-def test_jpeg_without_its_end_is_read(tmp_path, options, end):
+def test_jpeg_without_end_marker_is_read(tmp_path, options, end):
     content = jpeg(**options)
     (tmp_path / "whole.jpg").write_bytes(content)
     (tmp_path / "cut.jpg").write_bytes(content[:-2] + end)
@@ -381,7 +381,7 @@ def test_jpeg_without_its_end_is_read(tmp_path, options, end):
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 100}, {"restart_marker_rows": 1}])
-def test_jpeg_with_cut_pixels_is_refused_wherever_it_is_cut(tmp_path, options):
+def test_jpeg_with_missing_pixels_is_refused_at_any_cut(tmp_path, options):
     content = jpeg(**options)
     path = tmp_path / "cut.jpg"
     path.write_bytes(content)
@@ -485,7 +485,7 @@ def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
     assert most == 1
 
 
-def test_survey_records_what_gives_the_same_images_again(tmp_path):
+def test_survey_records_settings_that_reproduce_the_images(tmp_path):
     place = fill(tmp_path / "icons", [icon((255, 255, 255))] * 10)
     images = make(place)
     again = make(place, **images.recorded)

@@ -40,7 +40,7 @@ def picture() -> torch.Tensor:
     return grid(as_float(cells.flatten(0, 1)))
 
 
-def test_a_part_holds_images_their_factors_and_the_shape_as_a_label():
+def test_part_holds_images_factors_and_the_shape_as_label():
     data = small()
     assert data.shape == (3, 16, 16) and data.classes == 3 and data.name == "shapes"
     assert data.factors == ("shape", "scale", "rotation", "x", "y", "colour")
@@ -66,7 +66,7 @@ def test_every_factor_is_uniform_and_no_two_go_together():
     assert (torch.corrcoef(factors.T.double()) - torch.eye(6)).abs().max() < 0.03
 
 
-def test_the_numbers_of_all_images_count_their_factors_through():
+def test_indices_of_all_images_enumerate_the_factors():
     assert factors_of(torch.arange(MOST)).tolist() == [list(f) for f in product(*map(range, VALUES.values()))]
 
 
@@ -87,7 +87,7 @@ def test_every_shape_covers_the_area_of_the_square_around_the_same_middle(scale)
         assert torch.stack(middle).tolist() == pytest.approx([-0.45 + 0.9 * 2 / 7, -0.45 + 0.9 * 6 / 7], abs=0.004)
 
 
-def test_an_upright_square_is_its_pixels_and_their_covered_share():
+def test_upright_square_has_full_pixels_and_covered_fractions():
     image = one(20, x=0, y=7)[0]  # 0.6 wide is 6 pixels; from -0.75 to -0.15 is from pixel 2.5 to pixel 8.5
     row = [0.0] * 2 + [127.5] + [255] * 5 + [127.5] + [0] * 11
     assert image[14].tolist() == pytest.approx(row, abs=0.51)
@@ -126,7 +126,7 @@ def test_the_sixth_factor_is_the_colour_or_the_brightness():
     assert small(channels=1).factors[5] == "brightness" and small(channels=1).shape == (1, 16, 16)
 
 
-def test_factors_go_with_their_images_into_subsets_and_folds():
+def test_factors_follow_the_images_into_subsets_and_folds():
     data = small(subset=100, folds=5, fold=4)
     assert len(data.train) == 100 and len(data.validation) == 160
     for part in (data.train, data.validation, data.train.take(torch.tensor([7, 3])), data.train.to("cpu")):
@@ -143,12 +143,12 @@ def test_factors_go_with_their_images_into_subsets_and_folds():
     ],
     ids=str,
 )
-def test_what_cannot_be_drawn_is_refused(changes, words):
+def test_impossible_shapes_are_refused(changes, words):
     with pytest.raises(ConfigError, match=words):
         small(**changes)
 
 
-def test_the_picture_in_the_docs_is_what_is_drawn():
+def test_picture_in_the_docs_is_current():
     shown = pil_to_tensor(Image.open(PICTURE)).int()
     assert (shown - picture().int()).abs().max() <= 2  # processors may round differently
 

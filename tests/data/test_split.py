@@ -21,7 +21,7 @@ def test_bytes_become_numbers_from_minus_one_to_one_and_points_stay():
     assert as_float(points) is points
 
 
-def test_what_is_no_image_is_refused_with_what_came():
+def test_invalid_images_are_refused_with_the_value():
     with pytest.raises(ValueError, match=r"expected images \(N, C, H, W\) of uint8 or float32, got \(3, 4\)"):
         Split(torch.zeros(3, 4))
     with pytest.raises(ValueError, match=r"expected labels \(3,\) of int64, got \(2,\)"):

@@ -76,7 +76,7 @@ def test_images_are_resized_when_asked(idx_files):
     assert images.test.images[3].unique().tolist() == [103]
 
 
-def test_cifar10_keeps_its_colours(cifar_files):
+def test_cifar10_keeps_colours(cifar_files):
     images = cifar10(root=str(cifar_files), image_size=32, validation=0.1, **USE)
     assert images.shape == (3, 32, 32) and len(images.train) == 18
     assert images.train.images[0, :, 5, 5].tolist() == [255, 0, 0]
@@ -84,7 +84,7 @@ def test_cifar10_keeps_its_colours(cifar_files):
 
 
 @pytest.mark.parametrize("build", [mnist, fashion_mnist, cifar10])
-def test_without_a_network_an_error_says_where_was_looked_and_what_needs_none(tmp_path, monkeypatch, build):
+def test_missing_network_is_an_error_with_the_address_and_offline_sets(tmp_path, monkeypatch, build):
     for dataset in (datasets.MNIST, datasets.FashionMNIST):
         monkeypatch.setattr(dataset, "mirrors", [NOBODY])
     monkeypatch.setattr(datasets.CIFAR10, "url", NOBODY)

@@ -19,7 +19,7 @@ def write_array(path, channels: int = 5, labels: bool = True) -> np.ndarray:
     return images
 
 
-def test_a_run_of_12_bits_records_its_window_and_writes_samples_in_it(tmp_path, train, monkeypatch):
+def test_run_of_12_bits_records_the_window_and_writes_samples_in_that_window(tmp_path, train, monkeypatch):
     from regen.cli import sample as script
 
     write_array(tmp_path / "wide.npz")

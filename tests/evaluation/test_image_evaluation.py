@@ -75,7 +75,7 @@ def check_figures(judged: Path, run: Path) -> None:
         assert float(figures[name]) == pytest.approx(float(expected[name]), rel=1e-6, abs=1e-6, nan_ok=True), name
 
 
-def test_images_of_sample_py_have_the_figures_of_their_run(tmp_path, train, sample, judge):
+def test_images_written_by_sample_have_the_figures_of_the_run(tmp_path, train, sample, judge):
     write_png(tmp_path / "photos", photos(120))
     run = train(
         "data=folder",
@@ -95,7 +95,7 @@ def test_images_of_sample_py_have_the_figures_of_their_run(tmp_path, train, samp
     check_figures(judge("samples=drawn/images", inputs[0], f"held_out={held_out}", "report=false"), run)
 
 
-def test_labelled_archives_of_digits_have_the_figures_of_their_run_in_own_features(tmp_path, train, sample, judge):
+def test_labelled_archives_of_digits_have_the_figures_of_the_run_in_own_features(tmp_path, train, sample, judge):
     run = train("max_iterations=2", "evaluation_samples=60")
     sample(f"run={run}", "n=60", "batch=60", "write=npz", f"out={tmp_path / 'drawn'}")
     data = open_run(run).data
@@ -193,7 +193,7 @@ def test_images_sorted_by_class_are_put_in_another_order(tmp_path):
     assert torch.equal(data.train.images[:, 0, 0, 0].long(), data.train.labels)
 
 
-def test_folders_are_resized_to_the_samples_and_it_is_said(tmp_path, judge, capsys):
+def test_folders_are_resized_to_the_samples_with_a_note(tmp_path, judge, capsys):
     write_png(tmp_path / "samples", photos(12, 1))
     for part in ("train", "held_out"):
         write_png(tmp_path / part, photos(12, 2, side=16))
@@ -278,7 +278,7 @@ def test_wide_images_of_any_proportions_and_channels_are_compared_in_one_window(
     assert settings["window"] == [0, 4095] and settings["image_size"] == [12, 8] and settings["channels"] == 5
 
 
-def test_folders_of_16_bits_keep_their_levels_and_take_any_proportions(tmp_path):
+def test_folders_of_16_bits_keep_the_levels_and_allow_any_proportions(tmp_path):
     from regen.evaluation.image_evaluation import load, open_images
 
     for seed, name in enumerate(("samples", "train", "held_out")):

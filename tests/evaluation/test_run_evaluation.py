@@ -64,7 +64,7 @@ def test_each_evaluation_is_a_row_of_evaluations_csv(run, evaluate) -> None:
     assert not rows[1]["test/fd"]
 
 
-def test_what_it_measures_on_the_validation_part_is_what_the_run_measured(train, evaluate) -> None:
+def test_evaluation_of_the_validation_part_equals_the_figures_of_the_run(train, evaluate) -> None:
     run = train("max_iterations=4", "metrics=[frechet,kernel,memorization,scores]")
     evaluate(f"run={run}", "split=val", "samples=100", "metrics=[frechet,kernel,memorization,scores]")
     result = json.loads((run / "result.json").read_text())
@@ -91,7 +91,7 @@ def test_metrics_that_make_no_sense_for_the_data_are_left_out_with_a_note(train,
     assert "modes" in out
 
 
-def test_a_vae_has_its_likelihood_measured_and_a_gan_a_note(run, train, evaluate, capsys) -> None:
+def test_vae_gets_a_likelihood_and_gan_a_note(run, train, evaluate, capsys) -> None:
     vae = train("model=vae", "loss=bernoulli", "max_iterations=4", "metrics=[elbo]", folder="vae")
     evaluate(f"run={vae}", "samples=40", "metrics=[elbo,nll,scores]", "metrics.nll.samples=20", "metrics.nll.images=40")
     assert "metrics: scores is left out:" in capsys.readouterr().out
@@ -113,12 +113,12 @@ def test_a_vae_has_its_likelihood_measured_and_a_gan_a_note(run, train, evaluate
         (["run=nowhere", "samples=0"], "samples must be at least 1"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(evaluate, capsys, overrides, words) -> None:
+def test_impossible_evaluations_are_refused_in_one_line(evaluate, capsys, overrides, words) -> None:
     evaluate(*overrides, status=78)
     assert words in capsys.readouterr().err
 
 
-def test_a_run_that_goes_on_keeps_its_evaluations(run, train, evaluate) -> None:
+def test_continued_run_keeps_earlier_evaluations(run, train, evaluate) -> None:
     evaluate(f"run={run}", *FAST)
     train(f"resume={run}", "max_iterations=6")
     result = read_json(run / "result.json")

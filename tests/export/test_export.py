@@ -66,7 +66,7 @@ def test_a_net_that_leaves_makes_the_same_images_in_batches_of_any_size(name, tm
 
 
 @pytest.mark.parametrize("name", [name for name, (_, norm) in NETS.items() if norm])
-def test_norms_of_weights_are_worked_into_weights_under_plain_names_and_the_original_keeps_its_own(name, tmp_path):
+def test_weight_norms_are_folded_into_plain_weights_and_the_original_is_unchanged(name, tmp_path):
     net = taken(name)
     (tmp_path / "it").write_bytes(Weights().content(net, {}))
     plain = NETS[name][0]()
@@ -104,7 +104,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return typed
 
 
-def test_a_run_leaves_with_a_card_whose_code_runs(train, typed, capsys, monkeypatch):
+def test_exported_run_has_a_card_with_working_code(train, typed, capsys, monkeypatch):
     run = train(
         "regularizer=[l2,r1]", "regularizer.r1.lambda_d=3", "metrics=[frechet]", "monitor=val/fd", "report=false"
     )
@@ -179,7 +179,7 @@ def test_figures_are_those_of_the_last_evaluation_that_the_weights_had(tmp_path)
     assert "at iteration 5. The files are of iteration 7." in figures(opened, "ema")
 
 
-def test_what_was_measured_afterwards_stands_in_the_card_if_it_is_of_these_weights(tmp_path):
+def test_later_evaluations_are_in_the_card_if_made_of_the_same_weights(tmp_path):
     folder = Folder(tmp_path)
     place = {"iteration": 7, "weights": "raw", "samples": 1000, "split": "test", "features": "Own"}
     found = place | {"figures": {"test/fd": 4.25, "val/reverse_kl": math.inf}, "verdict": {"sentence": "Generalizes."}}
@@ -215,7 +215,7 @@ def test_bad_input_is_refused_in_words(typed, capsys, overrides, told):
     assert told in capsys.readouterr().err
 
 
-def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
+def test_missing_package_is_named_with_the_command_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(
         ConfigError, match=r"onnx needs onnxscript: pip install 'regen\[export\]', or type formats=\[saf"

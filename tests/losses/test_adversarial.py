@@ -74,7 +74,7 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("loss", BY_HAND, ids=lambda loss: loss.__name__)
-def test_a_loss_is_its_formula(loss):
+def test_each_loss_equals_the_formula(loss):
     for_d, for_g = BY_HAND[loss]
     assert loss().for_d(scored("d")).item() == pytest.approx(for_d, rel=1e-12)
     assert loss().for_g(scored("g")).item() == pytest.approx(for_g, rel=1e-12)
@@ -117,7 +117,7 @@ def test_minimax_and_nonsaturating_have_gs_slopes_of_the_same_sign():
     assert slope_of_g(adversarial.Minimax()) < 0 and slope_of_g(adversarial.Nonsaturating()) < 0
 
 
-def test_the_hinge_leaves_alone_what_d_already_separates():
+def test_hinge_is_0_for_separated_images():
     step = scored("d", real=[1.5], fake=[-1.5])
     assert adversarial.Hinge().for_d(step) == 0
 

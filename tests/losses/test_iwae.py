@@ -55,7 +55,7 @@ def test_more_samples_are_a_tighter_bound_that_ends_at_the_likelihood():
     assert gaps[0] > 0.3 and abs(gaps[-1]) < 0.01
 
 
-def test_iwae_trains_encoder_and_decoder_and_is_of_its_likelihoods_scale():
+def test_iwae_trains_encoder_and_decoder_on_the_scale_of_the_likelihood():
     loss = IWAE(GaussianLearned(), 3)
     vae = make_vae(loss=loss)
     vae.iterate([images()])

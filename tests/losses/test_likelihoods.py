@@ -53,7 +53,7 @@ def test_the_learned_scale_starts_at_the_given_one_and_is_best_at_the_root_mean_
     assert loss.quantities()["g/scale"].item() == pytest.approx(error, rel=1e-5)
 
 
-def test_the_learned_scale_of_an_autoencoder_that_repeats_its_images_stays_above_the_least():
+def test_learned_scale_of_a_perfect_autoencoder_stays_above_the_minimum():
     loss, seen = GaussianLearned(0.3, least=0.01).double(), Decoded(values(), values())
     optimizer = torch.optim.Adam(loss.parameters(), lr=1.0)
     for _ in range(200):
@@ -84,7 +84,7 @@ def test_bernoulli_of_a_wrong_value_without_doubt_is_exact_and_pulls_with_full_f
     assert logits.grad.flatten().tolist() == pytest.approx([2, -2, 0, 0])
 
 
-def test_what_bernoulli_sees_is_white_as_often_as_it_is_light_and_keyed():
+def test_bernoulli_samples_are_white_with_the_probability_of_the_grey_level_and_keyed():
     grey = torch.full((1, 1, 200, 200), 0.5)
     seen = [Bernoulli().see(grey, lambda purpose, i=i: Draws(i, purpose)) for i in (0, 0, 1)]
     share = (seen[0] > 0).double().mean().item()
@@ -99,7 +99,7 @@ def test_cross_entropy_is_that_of_torch_between_grey_values():
     assert CrossEntropy().see(values(), None) is not None and torch.equal(CrossEntropy().see(values(), None), values())
 
 
-def test_cross_entropy_is_bernoullis_mean_over_what_it_would_see():
+def test_cross_entropy_equals_the_mean_of_bernoulli_over_samples():
     grey, seen = values(1), decoded(values(1, number=1))
     draws = Bernoulli().see(grey.expand(20_000, -1, -1, -1), lambda purpose: Draws("many", purpose))
     nats = Bernoulli().nats(draws, Decoded(*(part.expand(20_000, -1, -1, -1) for part in seen)))
@@ -126,7 +126,7 @@ def test_a_logistic_that_is_wrong_without_doubt_has_a_finite_gradient_towards_th
     assert mean.grad.flatten().tolist() == pytest.approx([-1000, 1000], rel=0.01)  # 1 / scale
 
 
-def test_a_wide_logistic_is_its_density_times_the_level():
+def test_wide_logistic_equals_density_times_level():
     real, seen = values(1).clamp(-0.9, 0.9), torch.zeros(1, 1, 4, 4, dtype=torch.float64)
     z = real / 2.0
     density = torch.exp(-z) / (2.0 * (1 + torch.exp(-z)).square())
@@ -150,7 +150,7 @@ def test_a_coin_is_1_bit_a_value():
     assert Bernoulli().bits_per_dimension(nats, 16) == pytest.approx(1)
 
 
-def test_a_gaussians_bits_are_those_of_its_grey_levels():
+def test_bits_of_a_gaussian_are_the_bits_of_the_grey_levels():
     levels, mean, scale = LEVELS.view(256, 1, 1, 1), torch.full((256, 1, 1, 1), 0.1).double(), 0.2
     nats = Gaussian(scale).double().nats(levels, Decoded(mean, mean))
     bits = torch.tensor([Gaussian(scale).bits_per_dimension(float(one), 1) for one in nats])

@@ -91,6 +91,6 @@ def test_plain_images_of_other_brightness_are_not_copies(textures):
     assert (matches.ratio == 1).all()
 
 
-def test_images_too_small_for_shifts_by_two_pixels_are_compared_as_they_are():
+def test_images_too_small_for_shifts_by_two_pixels_are_compared_unshifted():
     small = in_bytes(255 * Draws("small").normal(50, 1, 8, 8).sigmoid())
     assert CopyDetector(Seen(Split(small), nn.Identity()), mirror=False).altered is None

@@ -111,7 +111,7 @@ def test_a_part_without_rows_is_an_error(metric):
         metric.compute()
 
 
-def test_a_metric_is_pickled_with_its_rows_and_leaves_nothing_in_a_checkpoint(metric):
+def test_metric_is_pickled_with_rows_and_adds_nothing_to_a_checkpoint(metric):
     whole = figures(metric, {part: [rows(metric, part)] for part in metric.parts})
     copy = pickle.loads(pickle.dumps(metric))
     assert {name: float(value) for name, value in copy.compute().items()} == whole
@@ -149,7 +149,7 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_with_uneven_shares_or_none_find_what_one_process_finds(tmp_path):
+def test_two_processes_with_uneven_or_empty_parts_equal_a_single_process(tmp_path):
     mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
     assert found[0] == found[1]
@@ -186,7 +186,7 @@ def test_a_metric_of_images_alone_is_asked_of_generated_and_of_real_ones():
     assert Mean().measure(look(fake=grey(5.0), held_out=grey(1.0))) == {"fake/mean": 5, "real/mean": 1}
 
 
-def test_the_names_of_what_it_reports_are_known_before(metric):
+def test_names_of_reported_figures_are_known_in_advance(metric):
     with seeded("net"):
         net = FeatureNet((1, 12, 12), 3).eval()
     fake, real, baseline = (Seen(Draws(name).uniform(40, 1, 12, 12) * 2 - 1, net) for name in ("fake", "real", "base"))
@@ -196,7 +196,7 @@ def test_the_names_of_what_it_reports_are_known_before(metric):
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
-def test_every_option_makes_a_metric_of_its_own_name(path):
+def test_every_option_makes_a_metric_of_the_same_name(path):
     options = OmegaConf.load(path)
     assert list(options) == [path.stem]
     assert build(options[path.stem], f"metrics.{path.stem}", SampleMetric).figures
@@ -224,7 +224,7 @@ class Counting(nn.Module):
         return torch.cat([features, -features], 1)
 
 
-def test_features_are_computed_once_and_a_part_of_the_set_has_them_too():
+def test_features_are_computed_once_and_sliced_for_a_subset():
     net = Counting()
     seen = Seen(Draws("images").normal(1200, 1, 2, 2), net)
     some = torch.tensor([1100, 3])

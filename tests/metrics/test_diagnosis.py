@@ -43,7 +43,7 @@ def diagnosis_of(evaluator: Evaluator, images: torch.Tensor, data) -> Diagnosis:
     return diagnose([figures], modes=data.modes, missing=evaluator.missing, held_out=len(data.validation))
 
 
-def test_unseen_real_images_generalize_and_the_sentence_says_how_good_they_are(evaluator, few):
+def test_unseen_real_images_generalize_and_the_sentence_states_how_well(evaluator, few):
     found = diagnosis_of(evaluator, few.test.images, few)
     assert found.kind == "generalizes"
     assert "skill 1.0" in found.sentence or "skill 0.9" in found.sentence
@@ -142,13 +142,13 @@ def test_overfitting_begins_where_the_signs_stay():
     assert found.sentence.startswith("Overfits from image 3,000 on: D tells training from held-out images")
 
 
-def test_a_distance_that_grows_while_d_knows_the_training_images_is_overfitting_since_its_best():
+def test_growing_distance_with_known_training_images_is_overfitting_since_the_best():
     found = diagnose([row(1000, 9), row(2000, 5, 0, 0.8), row(3000, 9, 0, 0.95)])
     assert (found.kind, found.since) == ("overfits", 2000)
     assert "val/fd has grown from 5 at image 2,000 to 9" in found.sentence
 
 
-def test_growth_within_its_standard_errors_is_not_overfitting():
+def test_growth_within_the_standard_errors_is_not_overfitting():
     noisy = {"val/fd_se": 2.0}
     assert diagnose([row(2000, 5, 0, 0.8, **noisy), row(3000, 9, 0, 0.95, **noisy)]).kind == "generalizes"
 
@@ -175,7 +175,7 @@ def test_attraction_beyond_chance_together_with_ct_is_memorization():
     assert diagnose([row(1000, **attracted | {"gap/ct": 0.0})]).kind == "generalizes"
 
 
-def test_skill_whose_interval_holds_the_limit_cannot_be_told_and_says_how_many_images_would_do():
+def test_skill_with_the_limit_inside_the_interval_is_undecided_and_states_the_images_needed():
     found = diagnose([row(1000, **{"val/skill": 0.6, "val/skill_se": 0.1})], held_out=30)
     assert found.kind == "cannot tell" and "about 120 held-out images would be enough" in found.sentence
 
@@ -212,7 +212,7 @@ def test_active_dimensions_end_every_other_sentence():
     assert "is 0.4 ± 0.7 nats lower than" in diagnose([coded(1000, -100, gap=-0.4)]).sentence
 
 
-def test_a_bound_that_falls_while_training_images_stay_above_it_is_overfitting_since_its_best():
+def test_falling_bound_below_the_training_images_is_overfitting_since_the_best():
     found = diagnose([coded(1000, -110), coded(2000, -100), coded(3000, -104), coded(4000, -107.5, gap=30)], latents=16)
     assert (found.kind, found.since) == ("overfits", 2000)
     assert found.sentence.startswith(
@@ -256,7 +256,7 @@ def test_the_history_is_read_from_the_rows_that_hold_a_figure(tmp_path):
     assert read_history(tmp_path / "none.csv", ["gap"]) == []
 
 
-def test_nearer_samples_whose_attraction_may_be_chance_cannot_be_told():
+def test_nearer_samples_within_chance_are_undecided():
     found = diagnose([row(1000, **{"gap/attraction": 0.3, "gap/attraction_se": 0.13, "gap/ct": -8.0})])
     assert found.kind == "cannot tell" and "altered copies" in found.sentence
 

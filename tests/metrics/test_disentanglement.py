@@ -57,7 +57,7 @@ def test_sap_is_one_less_chance_where_one_number_tells_and_the_others_guess():
     assert sap(GRID[:, :1].float(), GRID[:, :1]) == pytest.approx(2 / 3)  # a code of one number
 
 
-def test_codes_that_mix_all_factors_alike_tell_them_and_are_not_them():
+def test_codes_that_mix_all_factors_predict_the_factors_without_disentanglement():
     factors = torch.cartesian_prod(*[torch.arange(4)] * 4).repeat(5, 1)  # (1280, 4)
     mixture = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2  # a rotation
     found = figures(factors.float() @ mixture, factors)
@@ -107,13 +107,13 @@ def test_a_gap_by_hand():
     assert mig(codes, factor) == pytest.approx((three_eighths - quarter / 2) / math.log(2))
 
 
-def test_what_each_number_knows_is_a_share_of_the_factors_entropy():
+def test_information_of_each_dimension_is_a_fraction_of_the_entropy_of_the_factor():
     shares = known(torch.stack([GRID[:, 1], GRID[:, 1] // 2, torch.zeros(len(GRID))], dim=1), GRID)
     assert shares.tolist() == [pytest.approx(row, abs=1e-12) for row in ([0, 1, 0], [0, 0.5, 0], [0, 0, 0])]
 
 
 @pytest.mark.parametrize("numbers", [2, 7])
-def test_information_is_what_scikit_learn_counts(numbers):
+def test_mutual_information_equals_scikit_learn(numbers):
     one = (Draws("one").uniform(500) * numbers).long()
     other = ((Draws("other").uniform(500) * 3).long() + one) % 5
     assert mutual_information(one, other) == pytest.approx(mutual_info_score(one, other), rel=1e-9)
@@ -128,7 +128,7 @@ def test_bins_are_of_equal_width_from_the_least_to_the_largest_value():
     assert binned(torch.full((3,), 4.2)).tolist() == [0, 0, 0]
 
 
-def test_concentration_is_one_less_the_entropy_in_the_units_of_its_most():
+def test_concentration_is_1_minus_entropy_relative_to_the_maximum():
     rows = torch.tensor([[0, 3, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.float64)
     assert concentration(rows).tolist() == pytest.approx([1, 0, 0.5, 0])
     assert concentration(torch.tensor([[0.5], [0]])).tolist() == [1, 0]
@@ -196,7 +196,7 @@ def test_a_model_that_knows_place_size_and_colour_tells_these_factors(data):
     assert set(metric.measure(look(data, "test", Knowing(data.test.images)))) == set(metric.names("test"))
 
 
-def test_the_order_in_which_processes_bring_their_images_does_not_count(data):
+def test_order_of_images_from_processes_does_not_matter(data):
     metric, factors = Disentanglement(), data.validation.factors
     codes = Knowing(data.train.images).encode(data.validation.images / 127.5 - 1)[0]
     shuffled = torch.arange(600).view(-1, 2).T.flatten()  # as of two processes
@@ -208,7 +208,7 @@ def test_codes_that_are_not_finite_have_no_figures(data):
     assert all(math.isnan(v) for v in Disentanglement().measure(look(data, "validation", broken)).values())
 
 
-def test_it_is_asked_of_data_with_factors_and_of_models_with_an_encoder(data):
+def test_disentanglement_needs_factors_and_an_encoder(data):
     grey = digits(image_size=8, validation=0.1, test=0.1, **USE)
     with pytest.raises(ConfigError, match="the factors of digits are not known: those of data=shapes are"):
         Disentanglement().check(grey, nn.Identity())
@@ -221,14 +221,14 @@ def test_it_is_asked_of_data_with_factors_and_of_models_with_an_encoder(data):
 SMALL = ("data=shapes", "data.train=100", "data.validation=60", "data.test=60", "data.batch_size=8", "max_iterations=2")
 
 
-def test_of_a_vae_on_shapes_it_is_measured_and_may_be_monitored(train):
+def test_disentanglement_of_a_vae_on_shapes_is_measured_and_may_be_monitored(train):
     folder = train(*SMALL, "model=vae", "metrics=[spread]", "monitor=val/mig")
     result = read_json(folder / "result.json")
     assert set(Disentanglement().names("val")) <= result["figures"].keys()
     assert result["monitor"] == "val/mig" and 0 <= result["best"]["val/mig"] <= 1
 
 
-def test_of_a_gan_on_shapes_it_is_left_out_with_the_reason(train, capsys):
+def test_disentanglement_of_a_gan_on_shapes_is_left_out_with_the_reason(train, capsys):
     train(*SMALL, "metrics=[spread]", "monitor=val/mig", status=78)
     said = capsys.readouterr()
     assert "monitor=val/mig: expected one of" in said.err

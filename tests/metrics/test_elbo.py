@@ -28,7 +28,7 @@ def measured(held_out: Tensor, train: Tensor, shift: float = 0.2) -> dict[str, f
     return ELBO().measure(Look("val", model, some_train=Seen(train, nn.Identity()), **sets))
 
 
-def test_reconstruction_and_kl_are_their_expectations_whatever_the_kl_weighs_in_training():
+def test_reconstruction_and_kl_equal_expectations_for_any_strength_of_the_kl():
     images = linear.drawn(N)
     found = measured(images, images)
     mean, logvar = linear.Encoder(0.2, 1.3)(images).chunk(2, dim=1)
@@ -47,7 +47,7 @@ def test_reconstruction_and_kl_are_their_expectations_whatever_the_kl_weighs_in_
     assert found["val/elbo_bpd"] == pytest.approx(math.log2(255 / 2) - bits)
 
 
-def test_the_gap_is_by_how_much_training_images_are_likelier_and_its_error_that_of_two_means():
+def test_gap_is_the_likelihood_difference_with_the_error_of_two_means():
     held_out, train = linear.drawn(2 * N)[:N], linear.drawn(2 * N)[N:]
     found = measured(held_out, train)
     assert found["gap/elbo_nats"] == pytest.approx(found["train/elbo_nats"] - found["val/elbo_nats"], abs=1e-4)

@@ -75,7 +75,7 @@ def test_copies_of_training_images_have_a_gap_and_no_generalization(data, cache)
     assert abs(unseen["val/generalization"] - 1) < 3 * unseen["val/generalization_se"]
 
 
-def test_a_critic_that_knows_the_training_images_by_heart_shows_it(data, cache):
+def test_critic_that_memorized_the_training_images_has_a_higher_gap(data, cache):
     few = replace(data, train=data.train.take(torch.arange(50)))
     evaluator = evaluator_of(few, cache, samples=50)
 
@@ -120,13 +120,13 @@ def test_processes_share_the_samples_and_the_real_images_out(data, cache):
         assert sum(len(getattr(look, name)) for look in looks) == len(alone)
 
 
-def test_the_test_part_is_measured_under_its_own_name(data, cache):
+def test_test_part_is_reported_under_test(data, cache):
     figures = evaluator_of(data, cache, samples=100, split="test")(Drawing(data.validation.images))
     assert {"test/fd", "train/fd", "test/score"} <= figures.keys()
     assert "val/fd" not in figures
 
 
-def test_its_names_are_those_of_what_it_measures(data, cache):
+def test_names_of_the_evaluator_are_the_names_of_the_figures(data, cache):
     evaluator = evaluator_of(data, cache, samples=10)
     assert set(evaluator.names) == set(evaluator(Drawing(data.test.images)))
     assert names([], Own()) == []
@@ -179,7 +179,7 @@ def test_reference_figures_hold_for_other_unseen_real_images(data, cache):
     assert within >= 18
 
 
-def test_generalization_discounts_copies_and_never_rewards_them():
+def test_generalization_discounts_copies_and_never_rewards_copies():
     figures = {"val/skill": 0.8, "val/skill_se": 0.05, "gap/attraction": 0.0, "gap/attraction_se": 0.1}
     copies = {"gap/copies": 0.25, "gap/copies_low": 0.2, "gap/copies_high": 0.3}
     assert generalization(figures | copies, "val")["val/generalization"] == pytest.approx(0.6)
@@ -190,7 +190,7 @@ def test_generalization_discounts_copies_and_never_rewards_them():
     assert generalization({"val/skill": 0.5}, "val") == {}
 
 
-def test_standard_errors_are_renamed_with_their_figures():
+def test_standard_errors_are_renamed_with_the_figures():
     class Named(Own):
         renames = {"fd": frechet("fd_x")}
 
@@ -213,7 +213,7 @@ def test_frechet_distance_is_left_out_where_covariances_are_singular(data, cache
     assert "val/kd" in evaluator_of(few, cache, samples=100).names
 
 
-def test_the_default_monitor_falls_back_to_a_distance_where_its_parts_are_not_measured(caplog):
+def test_default_monitor_falls_back_to_a_distance_if_parts_are_missing(caplog):
     both = [KernelDistance(), Memorization()]
     assert monitored("val/generalization", both, Own()) == "val/generalization"
     assert monitored("val/generalization", [FrechetDistance()], Own()) == "val/fd"

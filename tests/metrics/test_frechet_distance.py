@@ -11,7 +11,7 @@ from regen.metrics.frechet_distance import FrechetDistance, frechet_distance
 from regen.utils.randomness import Draws
 
 
-def test_a_set_is_at_no_distance_from_itself():
+def test_distance_of_a_set_to_the_same_set_is_0():
     features = Draws("itself").normal(300, 64)
     assert frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
 
@@ -21,14 +21,14 @@ def test_moving_a_set_by_v_is_a_distance_of_v_squared():
     assert frechet_distance(features, features + v) == pytest.approx(float(v.square().sum()), rel=1e-5)
 
 
-def test_scaling_a_centred_set_by_s_is_a_distance_of_its_variance_times_s_minus_1_squared():
+def test_scaling_a_centred_set_by_s_gives_variance_times_s_minus_1_squared():
     features = Draws("scaled").normal(300, 8)
     features = features - features.mean(0)
     expected = float(features.var(0).sum()) * (3 - 1) ** 2
     assert frechet_distance(features, 3 * features) == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_equals_the_matrix_square_root_of_scipy():
+def test_frechet_distance_equals_scipys_matrix_square_root():
     a = (Draws("a").normal(200, 6) @ Draws("mix a").normal(6, 6)).double()
     b = (Draws("b").normal(150, 6) @ Draws("mix b").normal(6, 6) + 1).double()
     mean_a, mean_b, cov_a, cov_b = a.numpy().mean(0), b.numpy().mean(0), np.cov(a.numpy().T), np.cov(b.numpy().T)
@@ -45,7 +45,7 @@ def test_features_that_are_not_finite_are_at_no_known_distance(bad):
     assert math.isnan(frechet_distance(spoilt, features))
 
 
-def test_the_metric_compares_its_generated_with_its_real_rows():
+def test_metric_compares_generated_with_real_rows():
     metric, a, b = FrechetDistance(), Draws("a").normal(30, 4), Draws("b").normal(20, 4)
     metric.update(a[:10], "fake")
     metric.update(b, "real")

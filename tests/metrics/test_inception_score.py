@@ -29,12 +29,12 @@ def score(probabilities: torch.Tensor) -> float:
     return float(InceptionScore().of(images=probabilities)["classifier_score"])
 
 
-def test_it_is_torch_fidelitys_in_one_part():
+def test_inception_score_equals_torch_fidelity_with_one_split():
     expected = isc_features_to_metric(logits(200), splits=1)["inception_score_mean"]
     assert score(logits(200).softmax(1)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_sure_of_each_of_k_classes_equally_often_it_is_k():
+def test_confident_uniform_predictions_of_k_classes_score_k():
     assert score(torch.eye(7).repeat(3, 1)) == pytest.approx(7)
 
 
@@ -45,7 +45,7 @@ def test_one_repeated_image_scores_1(row):
     assert float(found["classifier_score_se"]) == pytest.approx(0, abs=1e-6)
 
 
-def test_classes_drawn_unevenly_score_the_exponential_of_their_entropy():
+def test_confident_uneven_predictions_score_the_exponential_of_the_entropy():
     shares = torch.eye(2)[[0, 0, 0, 1]]
     assert score(shares) == pytest.approx(math.exp(-0.75 * math.log(0.75) - 0.25 * math.log(0.25)))
 
@@ -56,7 +56,7 @@ def test_the_error_is_the_deviation_of_repeated_draws():
     assert errors.mean().item() == pytest.approx(scores.std().item(), rel=0.12)
 
 
-def test_it_looks_at_the_probabilities_of_the_features_classifier():
+def test_inception_score_uses_the_probabilities_of_the_classifier():
     net = FeatureNet((1, 4, 4), 3).eval()
     with torch.no_grad():
         expected = net.classify(net(images())).softmax(1)

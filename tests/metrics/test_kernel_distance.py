@@ -12,13 +12,13 @@ def normal(name: str, n: int, d: int = 8, repeat: int = 0) -> torch.Tensor:
     return Draws(name, repeat).normal(n, d).double()
 
 
-def test_it_is_torch_fidelitys_kid_of_the_whole_set():
+def test_kernel_distance_equals_torch_fidelitys_kid_of_the_whole_set():
     a, b = normal("a", 120), normal("b", 120) + 0.5
     whole = kid_features_to_metric(a, b, kid_subsets=1, kid_subset_size=120, rng_seed=0, verbose=False)
     assert kernel_distance(a, b)[0] == pytest.approx(whole["kernel_inception_distance_mean"], rel=1e-9)
 
 
-def test_sets_of_unequal_size_give_what_a_double_loop_gives():
+def test_kernel_distance_of_sets_of_unequal_size_equals_a_double_loop():
     a, b = normal("a", 5), normal("b", 7) + 1
     k = lambda x, y: (float(x @ y) / 8 + 1) ** 3  # noqa: E731
     within = [sum(k(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j) for s in (a, b)]
@@ -36,7 +36,7 @@ def test_the_error_is_the_deviation_of_repeated_draws(n, m, shift, scale):
 
 
 @pytest.mark.parametrize("shift", [0, 1], ids=str)
-def test_its_mean_is_the_distance_of_the_laws_however_few_rows(shift):
+def test_mean_of_the_kernel_distance_is_unbiased_for_few_rows(shift):
     """E<x, y>, of x ~ N(s, I) and y ~ N(t, I), is u = <s, t>; E<x, y>² = u² + v with v = d + |s|² + |t|²;
     E<x, y>³ = u³ + 3 u v + 6 u."""
     d = 8
@@ -66,7 +66,7 @@ def test_one_repeated_image_is_far_from_real_ones_and_has_an_error():
     assert [kernel_distance(one, one)[1] for one in ones] == pytest.approx([0] * 10, abs=1e-3)  # rounded, but no nan
 
 
-def test_too_few_images_are_an_error_that_counts_them():
+def test_too_few_images_are_an_error_with_the_count():
     metric = KernelDistance()
     metric.update(normal("a", 2), "real")
     with pytest.raises(ValueError, match="KernelDistance needs 3 or more rows of real, got 2"):

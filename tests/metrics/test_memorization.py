@@ -97,14 +97,14 @@ def test_one_image_that_is_repeated_is_one_piece_of_evidence(images):
     assert once["fake/repeats"] == 1 and once["real/repeats"] < 0.1
 
 
-def test_points_in_the_plane_are_told_apart_however_close_they_lie():
+def test_close_points_in_the_plane_are_distinguished():
     points = (1e-3 * Draws("points").normal(900, 2) + 0.5).view(900, 2, 1, 1)
     copies = torch.cat([points[:100], points[800:]])
     figures = measured(copies, points[:400], points[400:800])
     assert figures["gap/copies"] == pytest.approx(0.5, abs=0.12)
 
 
-def test_search_finds_what_comparing_all_pairs_finds(images):
+def test_search_equals_comparing_all_pairs(images):
     train, others = images[:80].float().div(127.5).sub(1), images[100:140].float().div(127.5).sub(1)
     search = CopySearch(Seen(train, nn.Identity()), mirror=False)
     core = train[:, :, 1:-1, 1:-1].flatten(1)
@@ -128,7 +128,7 @@ def test_exact_interval_of_no_success_is_the_closed_form():
     assert 0.8 < lower < 1 <= upper
 
 
-def test_jackknife_of_a_mean_is_its_standard_error():
+def test_jackknife_of_a_mean_equals_the_standard_error():
     rows = Draws("rows").normal(1000, 1)
     error = jackknife(lambda real: {"mean": float(real.mean())}, {"real": rows})["mean"]
     assert error == pytest.approx(1000**-0.5, rel=0.6)

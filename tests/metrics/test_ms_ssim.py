@@ -35,7 +35,7 @@ def written_out(a: np.ndarray, b: np.ndarray) -> float:
     return float(ssim.mean())
 
 
-def test_at_one_scale_it_is_the_written_out_ssim():
+def test_ms_ssim_at_a_single_scale_equals_the_written_out_ssim():
     a, b = pictures(3), pictures(3, name="others")
     expected = [written_out(*(((x[i, 0] + 1) / 2).double().numpy() for x in (a, b))) for i in range(3)]
     assert similarity(a, b).tolist() == pytest.approx(expected, abs=1e-5)

@@ -39,7 +39,7 @@ def measured(metric: NLL, images: Tensor, model: VAE | None = None) -> dict[str,
     return metric.measure(Look("val", model or vae(), **sets))
 
 
-def test_it_is_the_exact_value_of_a_linear_gaussian_vae():
+def test_nll_equals_the_exact_value_of_a_linear_gaussian_vae():
     images, k = linear.drawn(200), 1000
     found = measured(NLL(samples=k, images=200), images)
     exact = -linear.log_likelihood(images)
@@ -56,7 +56,7 @@ def noise(images: Tensor, k: int) -> float:
     return float((relative.var(dim=1) / k).sum().sqrt() / len(images))
 
 
-def test_with_few_draws_it_is_an_upper_bound_that_tightens():
+def test_nll_with_few_draws_is_an_upper_bound_that_tightens():
     images = linear.drawn(300)
     values = [measured(NLL(samples=k, images=300), images)["val/nll_nats"] for k in (1, 4, 16, 500)]
     assert values == sorted(values, reverse=True)
@@ -97,7 +97,7 @@ def test_more_images_take_no_more_memory():
     assert peaks[1] < peaks[0] + 40  # MB
 
 
-def test_the_draws_of_an_image_depend_on_its_number_alone():
+def test_draws_of_an_image_depend_only_on_the_index():
     images, metric = linear.drawn(30), NLL(samples=5)
     assert measured(metric, images) == measured(metric, images)
     metric.reset()
@@ -113,7 +113,7 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_find_what_one_finds(tmp_path):
+def test_two_processes_equal_a_single_process(tmp_path):
     mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
     for i, n in enumerate((31, 8)):
         alone = measured(NLL(samples=5, images=11), linear.drawn(n))

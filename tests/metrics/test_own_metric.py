@@ -63,7 +63,7 @@ def command(*words: str) -> str:
     return done.stdout
 
 
-def test_log_and_result_hold_the_figure_and_its_declaration(runs):
+def test_log_and_result_hold_the_figure_and_the_declaration(runs):
     result = read_json(runs[0] / "result.json")
     assert result["figures"].keys() >= {"fake/contrast", "real/contrast"}
     stored = result["declared_figures"]["contrast"]

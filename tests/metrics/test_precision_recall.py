@@ -26,7 +26,7 @@ def written_out(real: torch.Tensor, fake: torch.Tensor, k: int) -> tuple[float, 
 
 
 @pytest.mark.parametrize(("n", "m"), [(300, 300), (600, 350)], ids=str)
-def test_they_are_torch_fidelitys_and_the_written_out_formulas(n, m):
+def test_precision_recall_density_and_coverage_equal_torch_fidelity_and_the_formulas(n, m):
     real, fake = normal("real", n), 0.8 * normal("fake", m) + 0.4
     found = both(real, fake)
     assert (found["precision"], found["recall"]) == pytest.approx(calculate_precision_recall_full(fake, real, 3))

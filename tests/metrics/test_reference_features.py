@@ -48,7 +48,7 @@ def key(tmp_path):
     return lambda net=None, data=None: reference(data or data_of(), "train", net or Counting(), tmp_path).path.name
 
 
-def test_features_are_computed_once_and_are_what_they_would_be(tmp_path):
+def test_features_are_computed_once_and_equal_direct_features(tmp_path):
     first, second = Counting(), Counting()
     features = reference(data_of(), "train", first, tmp_path).features
     again = reference(data_of(), "train", second, tmp_path).features
@@ -74,7 +74,7 @@ def test_the_key_is_the_same_for_the_same(key):
     assert key() == key()
 
 
-def test_the_key_changes_with_the_images_their_order_shape_and_part(key, tmp_path):
+def test_key_changes_with_images_order_shape_and_part(key, tmp_path):
     data = data_of()
     pixels = data.train.images.clone()
     pixels[19, 0, 3, 3] ^= 1
@@ -93,7 +93,7 @@ def test_the_key_changes_with_every_weight_and_buffer(key, name):
     assert key(net) != key()
 
 
-def test_the_key_changes_with_the_class_and_its_plain_attributes(key):
+def test_key_changes_with_class_and_plain_attributes(key):
     class Other(Counting):
         pass
 
@@ -117,7 +117,7 @@ def test_the_key_changes_with_the_file_in_which_the_class_stands(key, tmp_path, 
     assert same == again != doubled
 
 
-def test_what_the_key_overlooks_is_noticed_by_computing_some_again(tmp_path, caplog):
+def test_changes_missed_by_the_key_are_detected_by_recomputing_a_few(tmp_path, caplog):
     reference(data_of(), "train", Counting(), tmp_path).features  # noqa: B018
     net = Counting()
     net.gain = torch.nn.functional.relu  # no plain attribute: stands for code in another file
@@ -129,7 +129,7 @@ def test_what_the_key_overlooks_is_noticed_by_computing_some_again(tmp_path, cap
     assert "is of something else" in caplog.text
 
 
-def test_images_in_files_are_known_by_their_names_sizes_and_times(key, tmp_path):
+def test_images_in_files_are_identified_by_name_size_and_time(key, tmp_path):
     paths = [tmp_path / f"{i}.bmp" for i in range(4)]
     for i, path in enumerate(paths):
         Image.new("L", (4, 4), 60 * i).save(path)
@@ -153,7 +153,7 @@ def test_points_in_the_plane_are_not_worth_keeping(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_what_was_asked_for_longest_ago_makes_room(tmp_path, monkeypatch):
+def test_least_recently_used_features_are_removed(tmp_path, monkeypatch):
     data = data_of()
     for part in ("train", "validation"):
         reference(data, part, Counting(), tmp_path).features  # noqa: B018

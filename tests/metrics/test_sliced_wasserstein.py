@@ -22,7 +22,7 @@ def swd(real: torch.Tensor, fake: torch.Tensor, projections: int = 512) -> float
     return metric._asked(real=Seen(real, nn.Identity()), fake=Seen(fake, nn.Identity()))["swd"]
 
 
-def test_a_set_is_at_no_distance_from_itself():
+def test_distance_of_a_set_to_the_same_set_is_0():
     assert swd(normal("a", 50, 1, 6, 6), normal("a", 50, 1, 6, 6)) == 0
 
 
@@ -33,12 +33,12 @@ def test_a_shift_of_every_pixel_is_a_distance_of_that_much(shape):
     assert swd(rows, rows + 0.5) == pytest.approx(0.5, rel=0.12)
 
 
-def test_the_variance_of_a_gaussian_shows_as_the_difference_of_its_deviations():
+def test_distance_of_gaussians_is_the_difference_of_deviations():
     """W_2 of N(0, I) and N(0, s² I) is |s - 1| in every direction."""
     assert swd(normal("a", 5000, 1, 3, 3), 1.5 * normal("b", 4000, 1, 3, 3)) == pytest.approx(0.5, rel=0.05)
 
 
-def test_of_one_pixel_it_is_the_wasserstein_distance_itself():
+def test_distance_of_single_pixels_equals_the_wasserstein_distance():
     a, b = normal("a", 40), normal("b", 40) + 1
     cost = (a - b.T).square()
     pairs = scipy.optimize.linear_sum_assignment(cost.numpy())
@@ -61,7 +61,7 @@ def test_where_one_set_is_above_the_other_scipy_agrees_on_the_difference_of_mean
     assert found == pytest.approx(mean**2 + a.var(correction=0).item())
 
 
-def test_neither_the_order_of_images_nor_their_batches_matter():
+def test_order_of_images_and_batches_does_not_matter():
     a, b = normal("a", 700, 1, 5, 5), normal("b", 300, 1, 5, 5) + 0.3
     assert swd(a, b) == pytest.approx(swd(a[permutation(700, "order")], b.flip(0)), rel=1e-5)
 

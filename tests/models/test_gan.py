@@ -38,7 +38,7 @@ def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> Non
 
 
 @pytest.mark.parametrize("moment", ["pre", "post"])
-def test_hooks_of_optimizers_are_called_whenever_they_were_registered(moment: str) -> None:
+def test_optimizer_hooks_are_called_whenever_registered(moment: str) -> None:
     gan, called = make_gan(), []
     gan.iterate(images()[None])
     registered = [
@@ -91,7 +91,7 @@ def test_an_update_of_one_player_leaves_the_other_without_gradients() -> None:
     assert all(p.grad is None for p in gan.discriminator.parameters())
 
 
-def test_reusing_the_fakes_saves_a_pass_of_g_and_lets_g_learn_from_what_d_saw() -> None:
+def test_reused_fakes_save_a_pass_of_g_and_train_g_on_the_images_of_d() -> None:
     for reuse, passes in ((False, 2), (True, 1)):
         gan, seen = make_gan(reuse_fake=reuse), []
         gan.generator.register_forward_hook(lambda net, inputs, output, seen=seen: seen.append(output))
@@ -113,7 +113,7 @@ def test_the_average_follows_the_net_buffers_included() -> None:
     assert average.net.num_batches_tracked == 7
 
 
-def test_past_the_start_the_average_takes_as_large_a_step_as_those_that_it_leaves_out() -> None:
+def test_average_past_the_start_steps_over_skipped_iterations() -> None:
     net, each = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     seldom, always = Averaged(net, decay=0.9, interval=4), Averaged(net, decay=0.9)
     for average in (seldom, always):
@@ -132,13 +132,13 @@ def test_past_the_start_the_average_takes_as_large_a_step_as_those_that_it_leave
     assert seldom.net.weight.item() == pytest.approx(1 - 0.9**4 * min(0.9, 51 / 60))
 
 
-def test_sample_number_i_is_the_same_whatever_is_asked_for_with_it() -> None:
+def test_sample_i_does_not_depend_on_the_other_requested_samples() -> None:
     gan = make_gan()
     assert torch.equal(gan.sample(0, 700)[500:600], gan.sample(500, 100))
     assert gan.sample(0, 3).shape == (3, 1, 4, 4)
 
 
-def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
+def test_non_finite_loss_is_noticed_and_the_term_named() -> None:
     gan = make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1)})
     gan.training_step(chunk(2))
     assert not gan.alarm
@@ -158,6 +158,6 @@ def test_a_loss_that_is_not_finite_is_noticed_and_its_term_named() -> None:
         ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\), got 1.5"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(options: dict, words: str) -> None:
+def test_untrainable_models_are_refused(options: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         make_gan(**options)

@@ -20,7 +20,7 @@ CONF = ROOT / "conf"
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("recipe/*.yaml")), ids=lambda path: path.stem)
-def test_each_option_says_what_the_model_becomes(path):
+def test_each_recipe_states_the_resulting_model(path):
     cfg, own = compose_config(f"recipe={path.stem}"), OmegaConf.load(path)
     validate.check(cfg)
     assert OmegaConf.merge(cfg.model, own) == cfg.model
@@ -105,7 +105,7 @@ def test_a_share_that_makes_no_sense_is_refused(top_k, words):
         make_gan(top_k=top_k)
 
 
-def test_instance_noise_falls_as_its_schedule_says():
+def test_instance_noise_follows_the_schedule():
     gan = make_gan(regularizers={"noise": InstanceNoise(Linear(0.4, 0.0, iterations=4))})
     for number, std in enumerate((0.4, 0.3, 0.2, 0.1, 0.0, 0.0)):
         gan.count.iteration = number
@@ -115,7 +115,7 @@ def test_instance_noise_falls_as_its_schedule_says():
     assert torch.equal(seen, images())
 
 
-def test_a_schedule_takes_the_place_of_its_std_on_the_command_line():
+def test_schedule_replaces_std_on_the_command_line():
     cfg = compose_config("regularizer=instance_noise", "+schedule@regularizer.instance_noise.std=linear")
     validate.check(cfg)
     assert cfg.regularizer.instance_noise.std._target_ == "regen.core.schedules.Linear"

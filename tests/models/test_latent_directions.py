@@ -35,7 +35,7 @@ def known() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return (left * values) @ right.T, values, right.T
 
 
-def test_of_a_linear_generator_they_are_its_right_singular_vectors_and_the_shares_its_squared_singular_values():
+def test_directions_of_a_linear_generator_are_right_singular_vectors_with_squared_singular_values():
     matrix, values, right = known()
     found = sefa(Linear(matrix), 5)
     cosines = (found.vectors.double() * right).sum(1)
@@ -44,7 +44,7 @@ def test_of_a_linear_generator_they_are_its_right_singular_vectors_and_the_share
     assert torch.equal(found.first(2).vectors, found.vectors[:2]) and len(found.first(2).strengths) == 2
 
 
-def test_a_directions_largest_entry_is_positive_whatever_the_sign_of_the_weights():
+def test_largest_entry_of_a_direction_is_positive_for_either_sign_of_the_weights():
     matrix = known()[0]
     one, other = sefa(Linear(matrix), 5), sefa(Linear(-matrix), 5)
     assert torch.allclose(one.vectors[:4], other.vectors[:4], atol=1e-5)
@@ -58,7 +58,7 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("form", [None, parametrizations.spectral_norm, parametrizations.weight_norm])
 @pytest.mark.parametrize("nets", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
-def test_the_first_map_is_the_first_layers_weight_as_it_is_used(nets, form):
+def test_first_map_is_the_effective_weight_of_the_first_layer(nets, form):
     with seeded(0):
         generator = nets.Generator((1, 16, 16), 6)
     layer = generator.layers[0]
@@ -101,7 +101,7 @@ def test_coordinates_are_ordered_by_the_variance_of_posterior_means():
     assert torch.allclose(found.strengths, means.var(0, correction=0)[[1, 3, 0, 2]], atol=1e-6)
 
 
-def test_a_traversal_sets_the_coordinate_along_its_direction_and_leaves_the_others():
+def test_traversal_sets_the_coordinate_along_the_direction_and_keeps_the_others():
     z, vectors = Draws("z").normal(5), torch.linalg.qr(Draws("vectors").normal(5, 5))[0][:3]
     rows = traversals(z, vectors, 7).view(3, 7, 5)
     for row, vector in zip(rows, vectors, strict=True):
@@ -111,7 +111,7 @@ def test_a_traversal_sets_the_coordinate_along_its_direction_and_leaves_the_othe
     assert torch.allclose(traversals(z, torch.eye(5)[:1], 2, reach=1)[:, 0], torch.tensor([-1.0, 1.0]))
 
 
-def test_the_change_along_a_linear_generators_directions_is_its_singular_values_in_those_of_random_ones():
+def test_change_along_directions_of_a_linear_generator_is_relative_to_random_directions():
     matrix, values, _ = known()
     generator = Linear(matrix)
     directions, z = sefa(generator, 5), Draws("z").normal(6, 5)

@@ -46,12 +46,12 @@ def by_sklearn(codes: torch.Tensor, kinds: int) -> GaussianMixture:
 
 
 @pytest.mark.parametrize("components", [1, 10])
-def test_before_it_is_fitted_a_mixture_is_n_0_i(components):
+def test_unfitted_mixture_is_standard_normal(components):
     z = Latents(Z + 1, "z")(0, 50)
     assert torch.equal(Mixture(Z, components)(z), z[:, :Z])
 
 
-def test_a_latents_last_number_chooses_the_component_by_its_share_and_the_others_the_place_in_it():
+def test_last_latent_number_selects_the_component_by_weight_and_the_others_the_position():
     codes, prior, z = clusters(), Mixture(Z, components=4), Latents(Z + 1, "z")(0, 200)
     prior.fit(codes)
     mixture = by_sklearn(codes, 4)
@@ -89,7 +89,7 @@ def test_truncation_draws_towards_the_middle_of_a_component():
     assert torch.allclose(prior(0.5 * z), (prior(z) + prior.means[0]) / 2, atol=1e-5)
 
 
-def test_it_is_fitted_anew_whatever_it_was_fitted_to_before():
+def test_mixture_is_fitted_again_regardless_of_an_earlier_fit():
     once, twice = Mixture(Z), Mixture(Z)
     once.fit(clusters())
     twice.fit(5 * clusters()[:50])
@@ -107,7 +107,7 @@ def test_few_codes_or_codes_at_few_places_are_fitted_too(codes):
 
 
 @pytest.mark.parametrize("codes", [torch.full((9, Z), torch.nan), torch.ones(1, Z)])
-def test_codes_that_are_not_finite_or_a_single_one_leave_it_as_it_is(codes):
+def test_non_finite_or_single_codes_leave_the_mixture_unchanged(codes):
     prior = Mixture(Z)
     prior.fit(clusters())
     before = {name: tensor.clone() for name, tensor in prior.state_dict().items()}
@@ -133,14 +133,14 @@ def shown() -> Split:
     return Split(images(80, number=7))
 
 
-def test_a_vae_fits_it_to_the_means_of_the_averaged_encoder_for_as_many_training_images_as_it_takes():
+def test_vae_fits_the_mixture_to_means_of_the_averaged_encoder_for_the_requested_images():
     vae, wanted = mixed(), Mixture(Z, components=4)
     vae.settle(shown())
     wanted.fit(vae.encode(shown().images[permutation(80, "prior")[:60]])[0])
     assert same(vae.prior.state_dict(), wanted.state_dict())
 
 
-def test_under_a_likelihood_that_draws_black_and_white_it_is_fitted_to_what_the_encoder_sees():
+def test_mixture_under_a_black_and_white_likelihood_is_fitted_to_the_input_of_the_encoder():
     vae, wanted = mixed(loss=Bernoulli()), Mixture(Z, components=4)
     vae.settle(shown())
     some = shown().images[permutation(80, "prior")[:60]]
@@ -150,7 +150,7 @@ def test_under_a_likelihood_that_draws_black_and_white_it_is_fitted_to_what_the_
     assert same(vae.prior.state_dict(), wanted.state_dict())
 
 
-def test_samples_are_the_averaged_decoders_images_of_the_mixtures_codes_and_keep_their_numbers():
+def test_samples_are_decoded_mixture_codes_and_keep_the_indices():
     vae = mixed()
     vae.settle(shown())
     drawn = vae.sample(0, 6)
@@ -161,7 +161,7 @@ def test_samples_are_the_averaged_decoders_images_of_the_mixtures_codes_and_keep
     assert fitted.score(codes) > multivariate_normal(np.zeros(Z)).logpdf(codes).mean()  # there is something to fit
 
 
-def test_without_one_a_vae_and_its_samples_are_as_they_were():
+def test_vae_without_mixture_and_the_samples_are_unchanged():
     vae = make_vae(prior=Normal)
     before = weights(vae)
     vae.settle(shown())
@@ -169,7 +169,7 @@ def test_without_one_a_vae_and_its_samples_are_as_they_were():
     assert torch.equal(vae.sample(0, 4), vae.ema(Latents(Z, 0, "samples")(0, 4)))
 
 
-def test_what_is_learnt_does_not_depend_on_it():
+def test_training_does_not_depend_on_the_mixture():
     one, other = mixed(), make_vae()
     one.settle(shown())
     for number in range(3):
@@ -200,7 +200,7 @@ def test_every_process_holds_the_fit_of_the_first(tmp_path):
 RAE = ("model=vae", "prior=mixture", "regularizer=[code_l2,generator_slope]", "data.subset=100", "data.batch_size=16")
 
 
-def test_a_run_with_it_goes_on_bit_for_bit_and_opens_as_it_was(train):
+def test_run_with_mixture_resumes_bit_for_bit_and_opens_unchanged(train):
     whole = train(*RAE, "evaluate_every=8", "max_iterations=12", folder="whole")
     part = train(*RAE, "evaluate_every=8", "max_iterations=5", folder="part")
     train(f"resume={part}", "max_iterations=12", smoke=False)
@@ -220,7 +220,7 @@ def opened_with_mixture(folder: Path) -> Opened:
     return open_run(folder)
 
 
-def test_its_sampler_leaves_in_every_format_as_a_map_from_latents_to_images(tmp_path):
+def test_sampler_with_mixture_is_exported_in_every_format_as_a_map_from_latents_to_images(tmp_path):
     opened = opened_with_mixture(tmp_path / "run")
     taken = Taken(opened.sampler(), opened.whole(), opened.model.prior.latent_dim, seed=0)
     for one in chosen(("safetensors", "pt2", "onnx")):
@@ -230,7 +230,7 @@ def test_its_sampler_leaves_in_every_format_as_a_map_from_latents_to_images(tmp_
             assert taken.difference(one.read(path, taken)) < 1e-6
 
 
-def test_the_code_of_its_card_makes_images_of_the_files(tmp_path, monkeypatch):
+def test_code_of_the_card_makes_images_from_the_files(tmp_path, monkeypatch):
     opened = opened_with_mixture(tmp_path / "run")
     export(opened, "ema", chosen(("safetensors", "pt2")), tmp_path / "export")
     monkeypatch.chdir(tmp_path / "export")
@@ -246,7 +246,7 @@ def test_the_code_of_its_card_makes_images_of_the_files(tmp_path, monkeypatch):
     assert torch.equal(names["generator"](z), opened.sampler()(z))
 
 
-def test_everything_that_src_sample_draws_can_be_drawn_of_it(train, monkeypatch):
+def test_every_output_of_sample_works_with_a_mixture(train, monkeypatch):
     run = train(*RAE, "max_iterations=3")
     everything = "write=[grid,interpolation,sweep,directions,traversal,npz]"
     cfg = compose_config(f"run={run}", everything, "rows=2", "columns=2", "n=4", "steps=3", name="sample")
@@ -257,12 +257,12 @@ def test_everything_that_src_sample_draws_can_be_drawn_of_it(train, monkeypatch)
     assert abs(drawn.astype(int) - wanted.numpy()).max() <= 1  # a batch of another size may round differently
 
 
-def test_it_is_of_a_vae(train, capsys):
+def test_mixture_needs_a_vae(train, capsys):
     train("prior=mixture", status=78)
     assert "prior is of model=vae: type that as well" in capsys.readouterr().err
 
 
-def test_it_draws_better_samples_of_an_autoencoder_than_n_0_i(train):
+def test_mixture_improves_samples_of_an_autoencoder_over_standard_normal(train):
     short = ("model=vae", "regularizer=code_l2", "max_iterations=150", "metrics=[frechet]", "monitor=val/fd")
     found = {}
     for name in ("normal", "mixture"):

@@ -26,7 +26,7 @@ def made(*overrides: str):
     return make_model(cfg, build(cfg.data, "data", Images))
 
 
-def test_a_regularized_autoencoder_has_the_penalty_on_codes_beside_what_is_typed_and_draws_from_a_mixture():
+def test_regularized_autoencoder_adds_the_code_penalty_and_samples_a_mixture():
     cfg = compose_config("model=rae", "regularizer=[generator_slope,l2]")
     assert list(cfg.regularizer) == ["generator_slope", "l2", "code_l2"] and cfg.monitor == "val/generalization"
     assert list(compose_config("model=rae").regularizer) == ["code_l2"]
@@ -46,7 +46,7 @@ def test_the_same_class_leans_on_a_generator_and_on_a_decoder(model, name):
         assert on_g or list(one.nets) == ["generator"]
 
 
-def test_one_sweep_trains_both_and_compares_them(train, tmp_path: Path):
+def test_single_sweep_trains_gan_and_autoencoder_and_compares_both(train, tmp_path: Path):
     axes = ("model=gan,rae", "experiment=on_g_slope")
     short = ("monitor=val/fd", "metrics=[frechet]", "max_iterations=4", "data.subset=100", "evaluate_every=9999999")
     folder = tmp_path / "decoders"

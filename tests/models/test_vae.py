@@ -56,7 +56,7 @@ def test_every_likelihood_trains_every_pair_of_nets(train, network, loss):
     assert figures["val/elbo_nats"] < 1e4 and 0 <= figures["val/active_units"] <= 4
 
 
-def test_without_regularizer_it_is_an_autoencoder_whose_codes_are_not_drawn(train):
+def test_vae_without_regularizer_is_an_autoencoder_with_deterministic_codes(train):
     vae, kept = make_vae(), make_vae(regularizers={"kl": KL(lambda_g=1.0)})
     step, drawn = vae.step(images()), kept.step(images())
     assert torch.equal(step.z, step.mean) and not torch.equal(drawn.z, drawn.mean)

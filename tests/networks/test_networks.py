@@ -41,7 +41,7 @@ def test_mlp_makes_any_shape(shape):
 
 @pytest.mark.parametrize(("nets", "size"), CONVOLUTIONAL)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_convolutional_network_makes_every_size_that_it_promises(nets, size, channels):
+def test_convolutional_network_makes_every_promised_size(nets, size, channels):
     shape = (channels, size, size)
     made = nets.Generator(shape, latent_dim=5, width=2)(torch.zeros(2, 5))
     assert made.shape == (2, *shape) and made.abs().max() <= 1
@@ -60,7 +60,7 @@ def test_networks_make_images_of_any_sides_and_channels(nets, channels, size):
     assert nets.Encoder(shape, latent_dim=5, **small)(made).shape == (2, 10)
 
 
-def test_maps_of_sizes_that_were_always_possible_are_what_they_were():
+def test_feature_maps_of_formerly_possible_sizes_are_unchanged():
     def sides(size: int) -> list[int]:
         maps, _ = sizes((1, size, size), 2, "resnet", 8)
         return [height for height, _ in maps]
@@ -75,7 +75,7 @@ def test_maps_of_sizes_that_were_always_possible_are_what_they_were():
 
 @pytest.mark.parametrize("shape", [(1, 0, 0), (1, 7, 32), (3, 264, 264), (2, 1, 1)])
 @pytest.mark.parametrize(("nets", "smallest"), [(dcgan, 16), (resnet, 8)], ids=["dcgan", "resnet"])
-def test_a_convolutional_network_says_which_images_it_makes(nets, smallest, shape):
+def test_convolutional_network_reports_the_possible_sizes(nets, smallest, shape):
     found = " x ".join(map(str, shape))
     expected = rf"images of {smallest} to 256 pixels a side, and the data have {found} .* Type data\.image_size=32"
     for net in (nets.Generator, nets.Discriminator, nets.Encoder):
@@ -114,14 +114,14 @@ def test_a_discriminator_has_batch_norm_only_if_asked(nets):
 
 
 @every_network
-def test_a_score_is_its_own_images_alone(nets):
+def test_score_depends_only_on_the_same_image(nets):
     discriminator = nets.Discriminator((1, 16, 16))
     batch = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(discriminator(batch)[2:3], discriminator(batch[2:3]), atol=1e-6)
 
 
 @every_network
-def test_an_encoder_is_the_discriminator_up_to_its_last_layer(nets):
+def test_encoder_equals_the_discriminator_up_to_the_last_layer(nets):
     discriminator, encoder = nets.Discriminator((1, 16, 16)), nets.Encoder((1, 16, 16), latent_dim=7)
     ours = [parameter.shape for parameter in encoder.parameters()]
     theirs = [parameter.shape for parameter in discriminator.parameters()]
@@ -131,7 +131,7 @@ def test_an_encoder_is_the_discriminator_up_to_its_last_layer(nets):
 
 @every_network
 @pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch_norm"])
-def test_an_encoders_log_variances_start_near_0_and_its_means_tell_images_apart(nets, batch_norm):
+def test_log_variances_of_an_encoder_start_near_0_and_the_means_distinguish_images(nets, batch_norm):
     with seeded(0):
         encoder = nets.Encoder((1, 16, 16), latent_dim=7, batch_norm=batch_norm)
     batch = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -141,7 +141,7 @@ def test_an_encoders_log_variances_start_near_0_and_its_means_tell_images_apart(
 
 
 @every_network
-def test_an_encoder_learns_the_moments_of_what_it_sees(nets):
+def test_encoder_learns_the_moments_of_the_input(nets):
     with seeded(0):
         encoder = nets.Encoder((1, 16, 16), latent_dim=2)
     dark, bright = -torch.ones(8, 1, 16, 16), torch.ones(8, 1, 16, 16)
@@ -171,7 +171,7 @@ def test_kernels_of_convolutions_lie_channels_last(nets):
 
 
 @every_network
-def test_an_encoder_under_weight_norm_starts_as_it_is(nets):
+def test_encoder_under_weight_norm_starts_unchanged(nets):
     encoder = nets.Encoder((1, 16, 16), latent_dim=3).eval()
     batch = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     before = encoder(batch)
@@ -179,7 +179,7 @@ def test_an_encoder_under_weight_norm_starts_as_it_is(nets):
     assert torch.allclose(encoder(batch), before, atol=1e-5) and before.isfinite().all()
 
 
-def test_a_residual_block_is_its_shortcut_and_what_its_branch_adds():
+def test_residual_block_is_shortcut_plus_branch():
     maps = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     for block in (resnet.halving(3, 5, batch_norm=False), resnet.doubling(3, 5), resnet.keeping(3, batch_norm=False)):
         block.eval()
@@ -190,7 +190,7 @@ def test_a_residual_block_is_its_shortcut_and_what_its_branch_adds():
         assert torch.equal(block(maps), block.shortcut(maps))
 
 
-def test_a_shortcut_keeps_the_mean_of_each_map_when_its_convolution_is_the_identity():
+def test_shortcut_with_identity_convolution_keeps_the_mean_of_each_map():
     maps = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     for block, side in ((resnet.halving(3, 3, batch_norm=False), 4), (resnet.doubling(3, 3), 16)):
         convolution = next(layer for layer in block.shortcut if isinstance(layer, nn.Conv2d))

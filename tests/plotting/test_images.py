@@ -15,17 +15,17 @@ from regen.plotting import images as pictures
 from regen.utils.randomness import Draws
 
 
-def test_small_images_are_enlarged_by_a_whole_factor_until_a_person_can_read_them():
+def test_small_images_are_enlarged_by_a_whole_factor_to_readable_size():
     picture = pictures.grid(torch.zeros(16, 1, 8, 8))
     assert picture.dtype == torch.uint8
     assert picture.shape == (3, 2 * (6 * 8 + 2) + 2, 8 * (6 * 8 + 2) + 2)  # 8 columns, 6 pixels for one, gaps of 2
 
 
-def test_large_images_keep_their_size():
+def test_large_images_keep_the_size():
     assert pictures.grid(torch.zeros(4, 3, 128, 128), columns=4).shape == (3, 128 + 4, 4 * 130 + 2)
 
 
-def test_minus_one_is_black_one_is_white_and_what_is_not_finite_is_grey():
+def test_minus_1_is_black_1_is_white_and_non_finite_is_grey():
     images = torch.tensor([-1.0, 1.0, math.nan, 7.0]).view(4, 1, 1, 1).expand(4, 1, 400, 400)
     picture = pictures.grid(images, columns=4)
     assert [picture[0, 200, 202 + i * 402].item() for i in range(4)] == [0, 255, 128, 255]
@@ -44,7 +44,7 @@ def test_scatter_shows_points_that_are_there():
     assert not full.equal(empty)
 
 
-def test_a_scatter_shows_nothing_of_the_one_before_it():
+def test_scatter_shows_nothing_of_the_previous_scatter():
     means, points = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), Draws("points").normal(50, 2)
     alone = pictures.scatter(points, means, std=0.05)
     pictures.scatter(9 * points, means, std=0.05)
@@ -52,7 +52,7 @@ def test_a_scatter_shows_nothing_of_the_one_before_it():
     assert pictures.scatter(points, means, std=0.05).equal(alone)
 
 
-def test_a_saved_picture_is_read_as_it_was(tmp_path):
+def test_saved_picture_is_read_unchanged(tmp_path):
     picture = (Draws("picture").uniform(3, 20, 30) * 255).to(torch.uint8)
     pictures.save_png(picture, tmp_path / "new" / "folder" / "picture.png")
     read = np.asarray(Image.open(tmp_path / "new" / "folder" / "picture.png"))
@@ -67,7 +67,7 @@ def table(path: Path, *rows: dict[str, float]) -> Path:
     return path
 
 
-def test_what_belongs_together_shares_a_panel_and_no_panel_is_empty(tmp_path):
+def test_related_figures_share_a_panel_and_no_panel_is_empty(tmp_path):
     update = {"d/loss": 1, "g/loss": 2, "d/data": 1, "g/data": 1.5, "d/real_score": 1, "d/fake_score": -1}
     penalties = {"d/r1": 0.1, "d/l2": 1, "g/l2": 2, "images_per_second": 100, "d/never": math.nan}
     figures = {"val/fd": 9, "train/fd": 8, "gap/fd": 0.5, "real/fd": 3}
@@ -94,7 +94,7 @@ def test_curves_are_drawn_from_any_number_of_rows_with_values_that_are_not_finit
         assert picture.width > 400
 
 
-def test_a_panel_shows_nothing_of_the_panels_before_it(tmp_path):
+def test_panel_shows_nothing_of_previous_panels(tmp_path):
     losses = [{"images_seen": 64 * i, "d/loss": 10.0**-i, "g/loss": 3.0, "gap/fd": i - 2} for i in range(5)]
     speeds = [{"images_seen": 64 * i, "images_per_second": 100 + i} for i in range(5)]
     pictures.curves(
@@ -150,7 +150,7 @@ def test_channels_other_than_grey_and_colour_stand_side_by_side(channels, drawn)
     assert picture.shape[0] == 3 and picture.dtype == torch.uint8
 
 
-def test_images_that_are_not_square_keep_their_proportions():
+def test_oblong_images_keep_the_proportions():
     picture = pictures.grid(torch.zeros(3, 1, 24, 16), columns=3)
     factor = (picture.shape[2] - 2) // 3 // 16
     assert picture.shape == (3, 24 * factor + 4, 3 * (16 * factor + 2) + 2)

@@ -145,7 +145,7 @@ def test_apa_leaves_gs_updates_and_passes_for_other_purposes_alone():
         assert torch.equal(seen[-1], images())
 
 
-def test_apa_acts_first_even_if_it_is_listed_last():
+def test_apa_acts_first_even_if_listed_last():
     gan = make_gan(regularizers={"noise": InstanceNoise(0.5), "apa": APA(start=0.5)})
     seen, step = seen_by_d(gan), gan.step("d", 0, images())
     assert step.real_scores.isfinite().all()

@@ -34,7 +34,7 @@ def test_instance_noise_is_normal_with_the_given_standard_deviation():
     assert (noise / 0.3).pow(4).mean().item() == pytest.approx(3, rel=0.1)  # the kurtosis of a normal law
 
 
-def test_instance_noise_of_0_is_the_image_itself():
+def test_instance_noise_of_0_returns_the_image_unchanged():
     batch = images()
     assert InstanceNoise(0.0).augment(batch, draws(), None) is batch
 
@@ -82,7 +82,7 @@ def factors(changed: torch.Tensor, batch: torch.Tensor, dims: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize(("name", "share", "dims"), [("saturation", 1.0, (1,)), ("contrast", 0.5, (1, 2, 3))])
-def test_saturation_and_contrast_scale_an_image_about_its_mean(name, share, dims):
+def test_saturation_and_contrast_scale_an_image_about_the_mean(name, share, dims):
     batch = colour(2000)
     factor = factors(only(**{name: share}).augment(batch, draws(), None), batch, dims)
     assert 1 - share - 1e-4 <= factor.min() < 1 - 0.97 * share
@@ -117,7 +117,7 @@ def test_cutout_fills_one_rectangle_of_at_most_the_share_with_0():
     assert cut.any(1).float().mean(0).min() > 0  # every pixel is hidden in some image
 
 
-def test_what_cutout_leaves_is_unchanged():
+def test_cutout_leaves_the_rest_unchanged():
     batch = colour()
     cut = only(cutout=0.5).augment(batch, draws(), None)
     assert torch.equal(cut[cut != 0], batch[cut != 0])
@@ -125,7 +125,7 @@ def test_what_cutout_leaves_is_unchanged():
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (5, 7), (1, 1), (28, 28)])
 @pytest.mark.parametrize("name", NAMES)
-def test_images_of_any_size_keep_their_shape(name, height, width):
+def test_images_of_any_size_keep_the_shape(name, height, width):
     batch = torch.ones(3, 2, height, width)
     assert only(**{name: 1.0}).augment(batch, draws(), None).shape == batch.shape
 

@@ -55,7 +55,7 @@ def test_zcr_holds_ds_score_of_neighbouring_latents_together():
     assert_same_gradients(ZCR(radius=0.3).for_d(step), gaps.square().mean(), discriminator.parameters())
 
 
-def test_zcr_pulls_gs_images_of_them_apart():
+def test_zcr_pulls_generated_images_of_changed_latents_apart():
     generator, discriminator = nets()
     step = step_of("g", generator, discriminator)
     nearby = step.z + 0.3 * step.rng("zcr").normal(6, 8).double()
@@ -77,7 +77,7 @@ def test_a_shift_takes_each_place_equally_often():
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
-def test_a_flip_is_a_reflection_left_to_right_with_its_probability(probability):
+def test_flip_is_a_left_right_reflection_with_the_given_probability(probability):
     given = images(4000)
     found = flipped(given, probability, Draws("flip"))
     reflected = (found == given.flip(3)).all((1, 2, 3))
@@ -129,9 +129,7 @@ def batch_normal() -> tuple[nn.Module, nn.Module]:
     ],
     ids=["cr-d", "bcr-d", "zcr-d", "zcr-g"],
 )
-def test_extra_passes_leave_the_vectors_and_running_statistics_where_the_updates_own_have_put_them(
-    make, regularizer, player, passes
-):
+def test_extra_passes_leave_singular_vectors_and_running_statistics_unchanged(make, regularizer, player, passes):
     with_it, without = make(), make()
     getattr(regularizer, f"for_{player}")(step_of(player, *with_it))
     plain = step_of(player, *without)

@@ -83,7 +83,7 @@ def test_an_update_makes_the_passes_more_that_the_passport_says(name, player):
 
 @pytest.mark.parametrize("player", ["g", "d"])
 @pytest.mark.parametrize("name", OF_A_GAN)
-def test_it_makes_the_second_order_passes_that_the_passport_says(name, player, monkeypatch):
+def test_regularizer_makes_the_declared_second_order_passes(name, player, monkeypatch):
     assert second_order(name, player, monkeypatch) == kind_of(name).cost.get(player, Cost()).second_order
 
 
@@ -98,7 +98,7 @@ def test_a_cost_is_of_a_player_that_there_is_a_penalty_for(name):
 
 
 @every
-def test_it_has_a_formula_a_source_and_a_convention(name):
+def test_regularizer_documents_formula_source_and_convention(name):
     of = words(kind_of(name))
     assert all(len(part) > 3 for part in (of.formula, of.source, of.convention))
     assert not any(part.endswith(".") for part in (of.formula, of.source, of.convention))
@@ -106,7 +106,7 @@ def test_it_has_a_formula_a_source_and_a_convention(name):
 
 
 @every
-def test_what_is_worth_searching_is_a_key_of_its_yaml_in_an_ordered_range_with_the_default_in_it(name):
+def test_searchable_strength_is_a_key_of_the_yaml_with_the_default_in_an_ordered_range(name):
     for key, (least, most) in kind_of(name).search.items():
         assert key in NODES[name]
         assert 0 < least < most < float("inf")

@@ -55,7 +55,7 @@ def test_there_are_options_and_none_is_nothing():
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES, *OF_CODES}))
-def test_an_option_describes_one_regularizer_of_its_own_name(name):
+def test_option_describes_a_single_regularizer_of_the_same_name(name):
     assert list(OmegaConf.load(OPTIONS[name])) == [name]
 
 
@@ -66,7 +66,7 @@ def test_an_option_leans_on_something(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_penaltys_gradient_reaches_its_players_net_and_no_other(name):
+def test_gradient_of_a_penalty_reaches_only_the_net_of_the_player(name):
     gan = trained(name, iterations=1)
     (regularizer,) = gan.objective.regularizers.values()
     if name in FLAT:
@@ -83,7 +83,7 @@ def test_a_penaltys_gradient_reaches_its_players_net_and_no_other(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_an_update_changes_its_players_weights_and_no_others(name, player):
+def test_update_changes_only_weights_of_the_player(name, player):
     gan = trained(name, iterations=1)
     before = {key: tensor.clone() for key, tensor in gan.named_parameters()}
     gan.update(gan.step(player, 0, images(number=9)))
@@ -92,25 +92,25 @@ def test_an_update_changes_its_players_weights_and_no_others(name, player):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FLAT])
-def test_it_changes_what_is_learnt(name):
+def test_regularizer_changes_the_trained_weights(name):
     assert not same(nets(seen(name)), nets(seen()))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FORMS])
-def test_at_strength_0_it_equals_none_bit_for_bit(name):
+def test_regularizer_of_strength_0_equals_none_bit_for_bit(name):
     plain, neutralised = nets(seen()), nets(trained(name, **neutral(name)))
     assert same({name: neutralised[name] for name in plain}, plain)  # a head that nothing asks may be there, too
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_values_are_finite(name):
+def test_values_of_regularizer_are_finite(name):
     gan = seen(name)
     assert all(torch.stack(values).isfinite().all() for values in gan.record.by_name().values())
     assert all(tensor.isfinite().all() for tensor in weights(gan).values())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_unweighted_values_are_recorded_under_its_name(name):
+def test_unweighted_values_of_regularizer_are_recorded_by_name(name):
     gan = seen(name)
     (regularizer,) = gan.objective.regularizers.values()
     asked = {
@@ -126,7 +126,7 @@ def test_its_unweighted_values_are_recorded_under_its_name(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_state_is_in_the_checkpoint(name):
+def test_state_of_regularizer_is_in_the_checkpoint(name):
     before = trained(name)
     file = io.BytesIO()
     torch.save(checkpoint.state_of(before), file)
@@ -153,13 +153,13 @@ def seen_by_the_nets(name: str | None = None) -> tuple[list, list]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_sees_the_same_batches_and_z_as_the_baseline(name):
+def test_regularizer_sees_the_batches_and_z_of_the_baseline(name):
     for one, other in zip(seen_by_the_nets(name), seen_by_the_nets(), strict=True):
         assert len(one) == 6 and all(map(torch.equal, one, other))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_starts_from_the_weights_of_the_baseline(name):
+def test_regularizer_starts_from_the_weights_of_the_baseline(name):
     gan, plain = make_gan(regularizers=regularizers(name)), make_gan()
     z = torch.ones(2, 8)
     assert torch.allclose(gan.generator(z), plain.generator(z), atol=1e-6)
@@ -184,7 +184,7 @@ def test_one_that_needs_an_encoder_is_refused_by_a_gan(name):
 
 
 @pytest.mark.parametrize("first", NAMES)
-def test_with_others_it_trains_and_stays_finite_or_says_why_not(first):
+def test_regularizer_with_others_trains_and_stays_finite_or_is_refused_with_the_reason(first):
     others = [NAMES[i] for i in permutation(len(NAMES), "pairs", first) if NAMES[i] != first]
     for pair in [(first, other) for other in others[:8]]:  # chosen at random, the same ones every time
         try:
@@ -196,7 +196,7 @@ def test_with_others_it_trains_and_stays_finite_or_says_why_not(first):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_trains_with_several_d_steps_and_g_first(name):
+def test_regularizer_trains_with_several_updates_of_d_and_g_first(name):
     gan = make_gan(regularizers=regularizers(name), loss=Nonsaturating(), n_critic=2, order=("g", "d"))
     losses = gan.iterate(images(16).view(2, 8, 1, 4, 4))
     assert len(losses) == 3 and all(loss.isfinite() for loss in losses)
@@ -204,7 +204,7 @@ def test_it_trains_with_several_d_steps_and_g_first(name):
 
 @pytest.mark.parametrize("pair", [dcgan, resnet], ids=["dcgan", "resnet"])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_leans_on_convolutional_nets_too(name, pair):
+def test_regularizer_acts_on_convolutional_nets(name, pair):
     shape, real = (1, 16, 16), images(16).repeat_interleave(4, 2).repeat_interleave(4, 3)
     with seeded(0, "weights"):
         nets = {"generator": pair.Generator(shape, 8, 2), "discriminator": pair.Discriminator(shape, 2)}

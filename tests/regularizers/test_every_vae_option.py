@@ -65,19 +65,19 @@ def test_a_form_of_d_names_the_net_that_there_is(name):
 
 
 @pytest.mark.parametrize("name", SUITING)
-def test_it_changes_what_is_learnt_and_stays_finite(name):
+def test_regularizer_changes_the_trained_weights_and_stays_finite(name):
     vae = trained(name)
     assert not same(nets(vae), nets(trained()))
     assert all(torch.stack(values).isfinite().all() for values in vae.record.by_name().values())
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_its_unweighted_values_are_recorded_under_its_name(name):
+def test_unweighted_values_of_regularizer_are_recorded_by_name(name):
     assert f"g/{name}" in trained(name).record.by_name()
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_its_gradient_reaches_the_encoder_if_it_is_of_codes_and_the_decoder_otherwise(name):
+def test_gradient_reaches_the_encoder_for_code_penalties_and_the_decoder_otherwise(name):
     vae = trained(name, iterations=1)
     (regularizer,) = vae.objective.regularizers.values()
     vae.zero_grad(set_to_none=True)
@@ -88,13 +88,13 @@ def test_its_gradient_reaches_the_encoder_if_it_is_of_codes_and_the_decoder_othe
 
 
 @pytest.mark.parametrize("name", [name for name in SUITING if name not in ("spectral_norm", "weight_norm")])
-def test_at_strength_0_it_is_an_autoencoder_bit_for_bit(name):
+def test_strength_0_equals_an_autoencoder_bit_for_bit(name):
     plain, neutralised = nets(trained()), nets(trained(name, **neutral(name)))
     assert same(neutralised, plain)
 
 
 @pytest.mark.parametrize("name", SUITING)
-def test_its_state_is_in_the_checkpoint(name):
+def test_state_of_regularizer_is_in_the_checkpoint(name):
     before = trained(name)
     file = io.BytesIO()
     torch.save(checkpoint.state_of(before), file)
@@ -116,7 +116,7 @@ def test_quantities_of_a_vae_are_finite_and_of_g_alone(name, values):
 
 
 @pytest.mark.parametrize("name", ["weight_l1", "weight_l1_proximal"])
-def test_sparsity_of_a_vae_is_that_of_its_decoder(name):
+def test_sparsity_of_a_vae_is_the_sparsity_of_the_decoder(name):
     vae = trained(name)
     quantities = vae.objective.quantities(vae.generator, vae.discriminator)
     assert quantities == {f"g/{name}/sparsity": float(sparsity(vae.generator))}

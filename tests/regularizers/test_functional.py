@@ -85,7 +85,7 @@ PAIRS: dict[str, tuple[Regularizer, Callable[[GANStep], Tensor]]] = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_penalty_and_its_gradient_equal_the_regularizers(name: str) -> None:
+def test_value_and_gradient_of_a_penalty_equal_the_regularizers(name: str) -> None:
     regularizer, penalty = PAIRS[name]
     generator, discriminator = nets()
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_scores_may_have_a_column_and_draws_follow_the_generator() -> None:
     torch.testing.assert_close(value(column, 0), value(discriminator, 0))
 
 
-def test_images_without_a_gradient_are_refused_with_what_to_call() -> None:
+def test_images_without_a_gradient_are_refused_with_the_call_to_make() -> None:
     _, discriminator = nets()
     images = torch.zeros(3, 1, 4, 4, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"call images.requires_grad_\(\) before D scores them"):

@@ -93,7 +93,7 @@ def test_for_every_loss_value_and_gradient_are_those_of_the_definition(loss, pla
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_the_other_players_net_learns_nothing_from_it(player):
+def test_net_of_the_other_player_gets_no_gradient_of_consensus(player):
     generator, discriminator = nets()
     consensus(player, game(adversarial.Nonsaturating(), player, generator, discriminator)).backward()
     own, other = (generator, discriminator) if player == "g" else (discriminator, generator)
@@ -108,7 +108,7 @@ def test_both_players_are_asked_for_the_same_value():
     assert consensus("g", steps[0]).item() == pytest.approx(consensus("d", steps[1]).item(), rel=1e-12)
 
 
-def test_it_damps_the_bilinear_game_which_without_it_runs_away():
+def test_consensus_damps_the_bilinear_game_that_otherwise_diverges():
     def distances(strength: float) -> list[float]:
         generator, critic = nn.Sequential(nn.Linear(1, 16), nn.Unflatten(1, SHAPE)).double(), linear_critic(normal(16))
         nn.init.zeros_(generator[0].weight)
@@ -132,7 +132,7 @@ def test_it_damps_the_bilinear_game_which_without_it_runs_away():
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_it_leaves_the_state_of_the_nets_alone(player):
+def test_consensus_leaves_the_state_of_the_nets_unchanged(player):
     generator, discriminator = dcgan.Generator((1, 16, 16), latent_dim=8), dcgan.Discriminator((1, 16, 16))
     SpectralNorm().attach(generator, discriminator)
     before = [buffer.clone() for net in (generator, discriminator) for buffer in net.buffers()]
@@ -144,7 +144,7 @@ def test_it_leaves_the_state_of_the_nets_alone(player):
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_it_goes_through_attention_and_compiled_nets(player):
+def test_consensus_works_with_attention_and_compiled_nets(player):
     generator, critic = nets()[0], Attention().double()
     expected = consensus(player, game(adversarial.Nonsaturating(), player, generator, critic))
     step = game(adversarial.Nonsaturating(), player, generator, critic)
@@ -153,7 +153,7 @@ def test_it_goes_through_attention_and_compiled_nets(player):
     assert_same_gradients(value, expected, (generator if player == "g" else critic).parameters())
 
 
-def test_it_refuses_batch_norm_in_d():
+def test_consensus_refuses_batch_norm_in_d():
     pair = mlp.Generator(SHAPE), mlp.Discriminator(SHAPE, batch_norm=True)
     with pytest.raises(ConfigError, match="regularizer consensus cannot be combined with batch norm in D"):
         Objective(make_gan().objective.loss, {"consensus": Consensus(lambda_d=1)}).attach(*pair)

@@ -40,7 +40,7 @@ def paths(step, net: nn.Module, batch: int, shape: tuple[int, ...] = SHAPE) -> T
     return torch.stack([(direction @ one).norm() for direction, one in zip(y, whole, strict=True)])
 
 
-def test_the_mean_squared_path_of_a_linear_generator_is_its_squared_weight_per_pixel():
+def test_mean_squared_path_of_a_linear_generator_is_squared_weight_per_pixel():
     weight, batch = matrix(32, 8), 4000
     step = make_step("g", generator=linear(weight), real=torch.zeros(batch, 1, 4, 8, dtype=torch.float64))
     penalty = PathLength(share=1.0, decay=0.0)
@@ -80,7 +80,7 @@ def normalised() -> nn.Module:
     return net
 
 
-def test_under_batch_norm_a_path_is_of_its_image_alone():
+def test_path_length_under_batch_norm_depends_on_the_same_image_only():
     net = normalised()
     step = make_step("g", generator=net, real=torch.zeros(3, 1, 16, 16, dtype=torch.float64))
     value = PathLength(share=1.0, decay=0.0).for_g(step)
@@ -111,7 +111,7 @@ def test_under_batch_norm_the_slope_is_of_each_image_alone():
 @pytest.mark.parametrize(
     "penalty", [PathLength(), GeneratorSlope(), HessianPenalty()], ids=lambda penalty: penalty.name
 )
-def test_it_leaves_batch_norms_running_statistics_untouched_and_all_in_training(penalty):
+def test_path_length_keeps_running_statistics_and_training_mode(penalty):
     net = normalised()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     step = make_step("g", generator=net, real=torch.zeros(4, 1, 16, 16, dtype=torch.float64))
@@ -126,13 +126,13 @@ def whole(net: nn.Module, latents: Tensor) -> Tensor:
     return torch.stack([one.square().sum() for one in jacobians]).mean()
 
 
-def test_the_slope_of_a_generator_that_stretches_each_number_apart_is_its_squared_weight_in_every_draw():
+def test_gradient_of_an_elementwise_generator_is_squared_weight_in_every_draw():
     weight = torch.cat([matrix(8).diag(), torch.zeros(8, 8).double()])  # WᵀW is diagonal: signs leave no error
     value = GeneratorSlope().for_g(step_of("g", linear(weight)))
     assert value.item() == pytest.approx(weight.square().sum().item(), rel=1e-9)
 
 
-def test_the_slope_of_a_linear_generator_is_its_squared_weight_in_the_mean_over_draws():
+def test_gradient_of_a_linear_generator_is_squared_weight_in_the_mean_over_draws():
     weight, batch = matrix(32, 8), 4000
     step = make_step("g", generator=linear(weight), real=torch.zeros(batch, 1, 4, 8))
     step.z = step.z.double()
@@ -142,7 +142,7 @@ def test_the_slope_of_a_linear_generator_is_its_squared_weight_in_the_mean_over_
     assert abs(error) < 4 * deviation / batch**0.5
 
 
-def test_the_estimate_of_a_curved_generators_slope_is_unbiased_and_so_is_its_gradient():
+def test_gradient_estimate_of_a_curved_generator_and_the_derivative_are_unbiased():
     net, draws = curved(), 400
     step = step_of("g", net)
     wanted = torch.autograd.grad(exact := whole(net, step.z), list(net.parameters()), allow_unused=True)

@@ -19,13 +19,13 @@ def r1(step) -> torch.Tensor:
     return R1(lambda_d=1).for_d(step)
 
 
-def test_r1_of_a_linear_critic_is_half_its_squared_weight():
+def test_r1_of_linear_critic_equals_half_squared_weight():
     weight = normal(1, 4, 4)
     step = make_step("d", discriminator=linear_critic(weight, bias=3.0), real=images().double())
     assert r1(step).item() == pytest.approx(weight.square().sum().item() / 2, rel=1e-12)
 
 
-def test_its_gradient_at_a_linear_critic_is_the_weight_and_nothing_for_the_bias():
+def test_gradient_of_r1_at_a_linear_critic_is_the_weight_and_0_for_the_bias():
     critic = linear_critic(normal(1, 4, 4))
     r1(make_step("d", discriminator=critic, real=images().double())).backward()
     layer = critic[1]
@@ -33,7 +33,7 @@ def test_its_gradient_at_a_linear_critic_is_the_weight_and_nothing_for_the_bias(
     assert layer.bias.grad is None or layer.bias.grad == 0
 
 
-def test_r1_of_a_quadratic_critic_is_half_the_mean_of_its_squared_slope():
+def test_r1_of_quadratic_critic_is_half_the_mean_squared_gradient():
     critic, real = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
     expected = critic.slopes(real).square().sum(1).mean() / 2
     assert r1(make_step("d", discriminator=critic, real=real)).item() == pytest.approx(expected.item(), rel=1e-12)
@@ -46,7 +46,7 @@ def test_r1_is_a_mean_over_images_and_a_sum_over_an_images_values():
     assert one.item() == pytest.approx(more.item(), rel=1e-12)
 
 
-def test_its_gradient_agrees_with_finite_differences():
+def test_gradient_of_r1_agrees_with_finite_differences():
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.Softplus(), nn.Linear(5, 1), nn.Flatten(0)).double()
     real = images(6).double()
 
@@ -85,7 +85,7 @@ def test_r1_stacks_with_diffaugment_and_spectral_norm():
         assert all(loss.isfinite() for loss in gan.iterate(images(number=number)[None]))
 
 
-def test_the_gradient_of_r1_is_that_of_a_pass_of_its_own():
+def test_gradient_of_r1_equals_the_gradient_of_a_separate_pass():
     gan = make_gan(regularizers={"r1": R1(lambda_d=10)})
     shared = gan.objective(gan.step("d", 0, images()))[0]
     real = images().requires_grad_()
@@ -97,7 +97,7 @@ def test_the_gradient_of_r1_is_that_of_a_pass_of_its_own():
 
 
 @pytest.mark.parametrize("pair", [mlp, dcgan, resnet], ids=["mlp", "dcgan", "resnet"])
-def test_r1_refuses_batch_norm_in_d_and_says_what_to_type(pair):
+def test_r1_refuses_batch_norm_in_d_with_the_override_to_type(pair):
     discriminator = pair.Discriminator((1, 16, 16), batch_norm=True)
     expected = (
         r"regularizer r1 cannot be combined with batch norm in D, and here is layer layers\.\S+ .* Type "
@@ -147,7 +147,7 @@ def test_r1_r2_is_r1_and_r2():
 
 
 @pytest.mark.parametrize("kind", [R1, R2, R1R2, JSReg])
-def test_the_slopes_at_the_data_and_at_generated_images_need_no_pass_of_their_own(kind):
+def test_gradients_at_real_and_generated_images_need_no_extra_pass(kind):
     gan, seen = make_gan(regularizers={"penalty": kind(lambda_d=1.0)}), []
     gan.discriminator.register_forward_hook(lambda net, given, scores: seen.append(len(scores)))
     gan.update(gan.step("d", 0, images()))
@@ -161,7 +161,7 @@ def weighed_by_hand(critic: Quadratic, real: torch.Tensor, fake: torch.Tensor) -
     return 0.5 * (of_real.sum() + of_fake.sum()) / 5
 
 
-def test_js_reg_of_a_quadratic_critic_is_that_by_hand_and_its_weights_take_part_in_the_gradient():
+def test_js_reg_of_quadratic_critic_equals_the_formula_with_differentiated_weights():
     critic = Quadratic(normal(16, 16) / 4, normal(16, seed=1))
     step = judged(critic)
     expected = weighed_by_hand(critic, step.real.detach(), step.fake.detach())
@@ -184,7 +184,7 @@ def test_js_reg_of_a_critic_that_is_sure_and_right_is_0_and_of_one_that_is_sure_
 
 
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein, LeastSquares, Relativistic])
-def test_js_reg_is_refused_for_losses_that_have_nothing_to_do_with_its_weights(loss):
+def test_js_reg_is_refused_for_losses_unrelated_to_the_weights(loss):
     expected = (
         f"regularizer js_reg cannot be combined with other losses than Minimax and its kin, and here is loss {loss.__name__}: "
         r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
@@ -194,6 +194,6 @@ def test_js_reg_is_refused_for_losses_that_have_nothing_to_do_with_its_weights(l
 
 
 @pytest.mark.parametrize("loss", [Minimax, Nonsaturating])
-def test_js_reg_is_there_for_the_losses_of_its_paper(loss):
+def test_js_reg_is_available_for_the_losses_of_the_paper(loss):
     gan = make_gan(regularizers={"js_reg": JSReg(lambda_d=1.0)}, loss=loss())
     assert all(value.isfinite() for value in gan.iterate(images()[None]))

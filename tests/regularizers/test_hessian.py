@@ -31,7 +31,7 @@ def asked(penalty: HessianPenalty, net: nn.Module, z: Tensor | None = None, key:
 
 
 @pytest.mark.parametrize("directions", [2, 5])
-def test_it_estimates_the_variance_over_all_sign_vectors(directions):
+def test_hessian_penalty_estimates_the_variance_over_all_sign_vectors(directions):
     every = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0]).double()] * 8)
     expected = torch.einsum("vi,ij,vj->v", every, FORM + FORM.T, every).var(correction=0).item()
     penalty = HessianPenalty(epsilon=0.1, directions=directions)
@@ -39,12 +39,12 @@ def test_it_estimates_the_variance_over_all_sign_vectors(directions):
     assert abs(draws.mean().item() - expected) < 4 * draws.std().item() / 300**0.5
 
 
-def test_it_is_of_the_pixel_with_the_largest_variance():
+def test_hessian_penalty_is_the_maximum_over_pixels():
     one, several = (asked(HessianPenalty(), Quadratic(*[s * FORM for s in scales])) for scales in ([1], [1, -3, 2]))
     assert several.item() == pytest.approx(9 * one.item(), rel=1e-7)
 
 
-def test_its_gradient_is_that_of_the_largest_pixel():
+def test_gradient_of_hessian_penalty_is_the_gradient_of_the_largest_pixel():
     net = Quadratic(FORM, 3 * FORM)
     value = asked(HessianPenalty(), net)
     value.backward()
@@ -53,7 +53,7 @@ def test_its_gradient_is_that_of_the_largest_pixel():
     assert along == pytest.approx(2 * value.item(), rel=1e-7)
 
 
-def test_it_agrees_with_hessians_written_out():
+def test_hessian_penalty_agrees_with_written_out_hessians():
     with seeded("curved"):
         net = nn.Sequential(nn.Linear(8, 6), nn.Tanh(), nn.Linear(6, 9), nn.Unflatten(1, (1, 3, 3))).double()
     z, rng = Draws("z").normal(4, 8).double(), Draws(0, "hessian_penalty")
@@ -64,7 +64,7 @@ def test_it_agrees_with_hessians_written_out():
     assert asked(HessianPenalty(epsilon=1e-3, directions=3), net, z).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_of_latents_that_act_each_on_its_own_it_is_0_exactly():
+def test_hessian_penalty_of_separable_latents_is_0():
     apart, together = torch.diag(torch.arange(8.0)).double(), torch.ones(8, 8).double()
     z = Draws("z").normal(6, 8).double().round()  # whole numbers and halves: nothing is rounded
     assert asked(HessianPenalty(epsilon=0.5), Quadratic(apart), z) == 0

@@ -50,7 +50,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("scale", [0.5, 3.0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_a_linear_critic_it_is_that_of_its_weights_length_wherever_the_points_lie(kind, scale):
+def test_penalty_of_linear_critic_depends_on_the_length_of_the_weight_at_any_points(kind, scale):
     weight = normal(1, 4, 4)
     critic = linear_critic(scale * weight / weight.norm(), bias=3.0)
     expected = {WganLP: max(0.0, scale - 1) ** 2, ZeroGP: scale**2, MaxGP: scale**2}.get(kind, (scale - 1) ** 2)
@@ -58,7 +58,7 @@ def test_of_a_linear_critic_it_is_that_of_its_weights_length_wherever_the_points
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_a_quadratic_critic_it_and_its_gradient_are_those_of_the_slopes_at_the_very_points(kind):
+def test_penalty_of_quadratic_critic_and_the_gradient_equal_the_formula_at_the_same_points(kind):
     critic = Quadratic(normal(16, 16) * 0.3, normal(16, seed=1) / 6)
     step = step_of(critic)
     lengths = critic.slopes((around if kind is Dragan else between)(step)).norm(dim=1)
@@ -92,7 +92,7 @@ def distance_to_uniform(numbers: Tensor) -> float:
     return (numbers.sort().values - ranks).abs().max().item()
 
 
-def test_the_points_lie_on_the_segments_between_pairs_uniformly_and_each_image_has_a_share_of_its_own():
+def test_points_are_uniform_on_segments_between_pairs_with_a_separate_fraction_for_each_image():
     step = step_of(mlp.Discriminator((1, 4, 4)).double(), batch=2000)
     shares = ((ZeroGP(lambda_d=1).points(step) - step.fake) / (step.real - step.fake)).flatten(1)
     assert torch.allclose(shares, shares.mean(1, keepdim=True), atol=1e-6)
@@ -109,7 +109,7 @@ def test_every_penalty_of_a_step_looks_at_the_same_points_and_another_step_at_ot
     assert not torch.equal(*[ZeroGP(lambda_d=1).points(gan.step("d", draw, images())) for draw in (0, 1)])
 
 
-def test_dragans_points_lie_above_the_data_by_up_to_half_their_deviation_and_each_value_has_a_noise_of_its_own():
+def test_points_of_dragan_lie_up_to_half_a_deviation_above_the_data_with_noise_for_each_value():
     step = step_of(mlp.Discriminator((1, 4, 4)).double(), batch=500)
     moved = (Dragan(lambda_d=1).points(step) - step.real) / (0.5 * step.real.std(correction=0))
     assert moved.min() >= 0 and moved.max() <= 1
@@ -123,7 +123,7 @@ def test_dragans_points_of_one_and_the_same_value_are_the_data():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_d_learns_from_it_alone_and_makes_one_pass_of_its_own(kind):
+def test_d_learns_from_the_penalty_alone_with_one_extra_pass(kind):
     gan, seen = make_gan(regularizers={"penalty": kind(lambda_d=1.0)}), []
     gan.discriminator.register_forward_hook(lambda net, given, scores: seen.append(len(scores)))
     gan.update(gan.step("d", 0, images()))
@@ -132,7 +132,7 @@ def test_d_learns_from_it_alone_and_makes_one_pass_of_its_own(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_refuses_batch_norm_in_d(kind):
+def test_penalty_on_interpolates_refuses_batch_norm_in_d(kind):
     nets = mlp.Generator((1, 4, 4)), mlp.Discriminator((1, 4, 4), batch_norm=True)
     with pytest.raises(ConfigError, match=r"regularizer gp cannot be combined with batch norm in D"):
         Objective(make_gan().objective.loss, {"gp": kind(lambda_d=1)}).attach(*nets)

@@ -51,7 +51,7 @@ def test_orthogonality_is_the_sum_of_squared_products_of_rows(kind, length, play
 
 
 @pytest.mark.parametrize(("kind", "length"), MATRICES)
-def test_its_gradient_turns_each_row_away_from_the_others(kind, length):
+def test_gradient_of_orthogonality_turns_each_row_away_from_the_others(kind, length):
     both = nets()
     of(kind(lambda_d=1), "d", both).backward()
     for kernel in kernels(both[1]):
@@ -97,7 +97,7 @@ def test_after_enough_updates_the_spectral_penalty_is_half_the_squared_largest_s
     assert found[0] < found[1] < found[-1]  # an iteration an update, from below
 
 
-def test_its_gradient_is_the_largest_singular_value_times_its_vectors():
+def test_gradient_of_spectral_penalty_is_the_largest_singular_value_times_the_vectors():
     both = nets()
     penalty = spectral(both)
     settled(penalty, "d", both)
@@ -109,7 +109,7 @@ def test_its_gradient_is_the_largest_singular_value_times_its_vectors():
         )
 
 
-def test_a_kernel_that_is_0_at_first_is_penalised_once_it_is_not():
+def test_kernel_that_starts_at_0_is_penalised_once_nonzero():
     both = nets()
     penalty, kernel = spectral(both), both[1][0].weight
     kept = kernel.detach().clone()
@@ -136,7 +136,7 @@ def test_historical_averaging_is_the_squared_distance_to_the_mean_of_all_weights
         assert found[1:] == pytest.approx(expected[player][1:], rel=1e-4)  # of differences of float32 weights
 
 
-def test_its_gradient_is_twice_the_way_from_the_average():
+def test_gradient_of_distance_to_average_is_twice_the_difference():
     both = nets()
     penalty, start = HistoricalAveraging(lambda_d=1), [p.detach().clone() for p in both[1].parameters()]
     penalty.attach(*both)
@@ -161,7 +161,7 @@ def test_only_the_player_that_has_moved_is_averaged():
     assert (of(penalty, "g", both).item(), of(penalty, "d", both).item()) == pytest.approx((values / 4, values))
 
 
-def test_sparsity_is_the_share_of_kernel_weights_up_to_a_thousandth_of_their_kernels_largest():
+def test_sparsity_is_the_fraction_of_weights_up_to_a_thousandth_of_the_largest():
     net = nn.Sequential(nn.Linear(5, 1), nn.Linear(2, 1))
     net[0].weight.data.copy_(torch.tensor([[1000.0, -0.9, 0.5, 1.1, 0.0]]))
     net[1].weight.data.copy_(torch.tensor([[1e-3, 1e-7]]))
@@ -170,7 +170,7 @@ def test_sparsity_is_the_share_of_kernel_weights_up_to_a_thousandth_of_their_ker
     assert sparsity(net).item() == pytest.approx((3 + 1) / 7)
 
 
-def test_weight_l1_reports_the_sparsity_of_the_players_that_it_pulls_on():
+def test_weight_l1_reports_the_sparsity_of_the_penalised_players():
     gan = make_gan(regularizers={"l1": WeightL1(lambda_d=1e-5)})
     gan.discriminator.layers[0].weight.data.zero_()
     share = 256 / (256 + 16)

@@ -26,19 +26,19 @@ def test_the_kl_is_that_of_torch_summed_over_the_code():
     torch.testing.assert_close(KL(lambda_g=1.0).for_g(step_of(MEAN, LOGVAR)), expected.mean())
 
 
-def test_the_kl_of_the_prior_is_0_and_so_is_its_gradient():
+def test_kl_of_the_prior_and_the_gradient_are_0():
     mean, logvar = (torch.zeros(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
     KL(lambda_g=1.0).for_g(step_of(mean, logvar)).backward()
     assert not mean.grad.any() and not logvar.grad.any()
 
 
 @pytest.mark.parametrize("nats", [0.0, 3.0, 1000.0])
-def test_capacity_is_how_far_the_kl_is_from_it_on_either_side(nats):
+def test_capacity_penalty_is_the_distance_of_the_kl_on_either_side(nats):
     kl = kl_divergence(posterior(), Normal(0.0, 1.0)).sum(1).mean()
     torch.testing.assert_close(Capacity(nats, lambda_g=1.0).for_g(step_of(MEAN, LOGVAR)), (kl - nats).abs())
 
 
-def test_capacity_pulls_the_kl_up_to_it_from_below():
+def test_capacity_pulls_a_lower_kl_up():
     mean = MEAN.clone().requires_grad_()
     Capacity(1000.0, lambda_g=1.0).for_g(step_of(mean, LOGVAR)).backward()
     assert (mean.grad * MEAN < 0).all()  # descent leads away from 0
@@ -51,7 +51,7 @@ def test_a_capacity_that_moves_is_that_of_the_iteration():
         assert capacity.for_g(step_of(still, still, iteration=iteration)) == 2.0 * iteration
 
 
-def test_a_number_of_the_code_with_fewer_than_its_free_bits_costs_them_and_is_let_alone():
+def test_latent_dimension_below_the_free_bits_costs_the_free_bits_without_gradient():
     mean = torch.tensor([[3.0, 0.1], [-3.0, -0.1]], dtype=torch.float64, requires_grad=True)
     still = torch.zeros(2, 2, dtype=torch.float64)
     value = FreeBits(0.5, lambda_g=1.0).for_g(step_of(mean, still))
@@ -141,6 +141,6 @@ def test_two_processes_have_the_penalties_and_gradients_of_one_with_the_doubled_
     ("name", "key"), [("capacity", "nats"), ("free_bits", "nats"), ("dip", "diagonal"), ("dip_ii", "diagonal")]
 )
 @pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
-def test_what_is_no_setting_of_it_is_refused(name, key, value):
+def test_invalid_settings_of_the_kl_are_refused(name, key, value):
     with pytest.raises(ConfigError, match=f"{key} must be a finite number >= 0"):
         regularizers(name, **{key: value})

@@ -54,7 +54,7 @@ def test_ds_first_layer_is_widened_to_m_images_and_the_others_are_kept(pair, m):
     assert discriminator(packed(normal(8, *COLOUR).float(), m)).shape == (8 // m,)
 
 
-def test_a_widened_convolution_keeps_its_stride_and_lies_channels_last():
+def test_widened_convolution_keeps_stride_and_channels_last():
     discriminator = dcgan.Discriminator(COLOUR)
     before = discriminator.layers[0]
     Packing(2).attach(dcgan.Generator(COLOUR), discriminator)
@@ -70,7 +70,7 @@ def test_a_first_layer_that_cannot_be_widened_is_refused():
         Packing(2).attach(mlp.Generator(SHAPE), grouped)
 
 
-def test_the_score_of_a_pack_is_that_of_the_net_on_its_images_side_by_side():
+def test_score_of_a_pack_equals_the_net_on_stacked_images():
     gan = make_gan(regularizers={"packing": Packing(2)})
     step = gan.step("d", 0, images(6))
     by_hand = [gan.discriminator(torch.cat([step.real[2 * i], step.real[2 * i + 1]])[None])[0] for i in range(3)]
@@ -78,7 +78,7 @@ def test_the_score_of_a_pack_is_that_of_the_net_on_its_images_side_by_side():
 
 
 @pytest.mark.parametrize(("m", "batch", "instead"), [(2, 7, 8), (3, 16, 18)])
-def test_a_batch_that_m_does_not_divide_is_refused_and_one_that_it_divides_is_named(m, batch, instead):
+def test_batch_not_divisible_by_m_is_refused_with_a_divisible_batch(m, batch, instead):
     expected = rf"Packing: m={m} must divide the batch, got {batch} images: type data\.batch_size={instead}"
     with pytest.raises(ConfigError, match=expected):
         packed(images(batch), m)
@@ -91,7 +91,7 @@ def test_a_pack_has_at_least_two_images():
 
 
 @pytest.mark.parametrize("first", ["packing", "changes"])
-def test_packing_acts_after_every_augmentation_wherever_it_stands(first):
+def test_packing_acts_after_every_augmentation_at_any_position(first):
     regularizers = {"noise": InstanceNoise(0.5), "cut": DiffAugment()}
     both = {"packing": Packing(2), **regularizers} if first == "packing" else {**regularizers, "packing": Packing(2)}
     assert torch.equal(shown_to_d(both), packed(shown_to_d(regularizers), 2))
@@ -115,7 +115,7 @@ def shown_to_d(regularizers) -> Tensor:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_packing_is_refused_beside_what_asks_about_single_images_and_says_why(other, why):
+def test_packing_is_refused_next_to_per_image_terms_with_the_reason(other, why):
     expected = f"regularizer other cannot be combined with Packing, and here is regularizer packing: {why}. Leave one"
     with pytest.raises(ConfigError, match=expected):
         make_gan(regularizers={"packing": Packing(2), "other": other})
@@ -169,7 +169,7 @@ def test_with_a_weight_the_feature_tells_a_collapsed_group_from_a_varied_one():
 
 
 @pytest.mark.parametrize("regularizer", [MinibatchStd(4), Packing(2)], ids=["minibatch_std", "packing"])
-def test_d_trains_with_it_behind_augmentations(regularizer):
+def test_d_trains_with_packing_after_augmentations(regularizer):
     gan = make_gan(regularizers={"form": regularizer, "cut": DiffAugment()})
     before = gan.discriminator.state_dict()
     before = {name: tensor.clone() for name, tensor in before.items()}

@@ -26,7 +26,7 @@ def by_loops(codes: Tensor, prior: Tensor) -> float:
     return own - 2 * sum(kernel(a, b) for a in codes for b in prior) / n**2
 
 
-def test_mmd_is_its_definition_term_by_term():
+def test_mmd_equals_the_definition_term_by_term():
     step = step_of(MEAN, LOGVAR)
     assert MMD(lambda_g=1.0).for_g(step).item() == pytest.approx(by_loops(step.z, step.noise("mmd")), rel=1e-6)
 
@@ -73,7 +73,7 @@ def test_descent_on_mmd_takes_codes_to_the_prior(deviation, shift):
     assert nearer[0 if shift else 1]
 
 
-def test_infovae_is_a_sum_of_kl_and_mmd_with_its_weights():
+def test_infovae_equals_the_weighted_sum_of_kl_and_mmd():
     alpha, strength = 0.4, 10.0
     chosen = {"kl": KL(lambda_g=1 - alpha), "mmd": MMD(lambda_g=alpha + strength - 1)}
     vae = make_vae(regularizers=chosen)

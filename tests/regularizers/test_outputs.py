@@ -60,7 +60,7 @@ def test_reduce_sum_is_the_mean_times_the_number_of_values(penalty, share):
     assert of_g(penalty(lambda_g=1, reduce="sum"), 0.5) == pytest.approx(VALUES * share)
 
 
-def test_of_several_images_it_is_the_mean():
+def test_penalty_of_several_images_is_the_mean():
     step = make_step("g")
     assert L2(lambda_g=1).for_g(step).item() == pytest.approx(step.fake.square().mean().item(), rel=1e-6)
     assert L1(lambda_g=1, reduce="sum").for_g(step).item() == pytest.approx(step.fake.abs().sum().item() / 16, rel=1e-6)
@@ -115,19 +115,19 @@ def test_total_variation_is_the_sum_of_all_differences_between_neighbours():
     assert variation(drawn)[1].item() == pytest.approx(expected / 3, rel=1e-12)
 
 
-def test_the_variation_of_a_square_is_its_perimeter_and_of_a_flat_image_0():
+def test_variation_of_a_square_is_the_perimeter_and_of_a_flat_image_0():
     square = torch.zeros(1, 1, 8, 8)
     square[..., 2:5, 3:6] = 0.5
     assert variation(square)[1] == 12 * 0.5
     assert variation(torch.full((2, 1, 8, 8), 0.7))[1] == 0
 
 
-def test_its_gradient_counts_the_neighbours_below_less_those_above():
+def test_gradient_of_variation_counts_lower_minus_higher_neighbours():
     peak = torch.tensor([[[[0.0, 0.5], [0.25, 1.0]]]], dtype=torch.float64)
     drawn, value = variation(peak)
     value.backward()
     assert torch.equal(drawn.grad, torch.tensor([[[[-2.0, 0.0], [0.0, 2.0]]]], dtype=torch.float64))
 
 
-def test_an_image_of_one_row_varies_along_it_alone():
+def test_image_of_one_row_varies_along_the_row_alone():
     assert variation(torch.tensor([[[[0.0, 1.0, -1.0]]]]))[1] == 3

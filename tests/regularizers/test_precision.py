@@ -38,7 +38,7 @@ def value(kind: type[Regularizer], player: str, fake: torch.Tensor) -> torch.Ten
 
 
 @pytest.mark.parametrize(("kind", "player"), [(kind, "d") for kind in OF_D] + [(kind, "g") for kind in OF_G], ids=named)
-def test_under_mixed_precision_it_is_float32_and_has_the_same_value(kind, player):
+def test_penalty_under_mixed_precision_is_float32_with_the_same_value(kind, player):
     fake = images(number=1)
     plain = value(kind, player, fake)
     with mixed():
@@ -51,7 +51,7 @@ def test_under_mixed_precision_it_is_float32_and_has_the_same_value(kind, player
 @pytest.mark.parametrize(
     ("kind", "player"), [(kind, "d") for kind in OF_D] + [(kind, "g") for kind in [*OF_G, ZCR]], ids=named
 )
-def test_a_gan_with_it_trains_under_mixed_precision_on_the_images_that_g_makes_there(kind, player):
+def test_gan_with_penalty_trains_under_mixed_precision_on_generated_images(kind, player):
     gan = make_gan(regularizers={"penalty": kind(**{f"lambda_{player}": 1.0})})
     with mixed():
         losses = [loss for number in range(2) for loss in gan.iterate(images(number=number)[None])]
@@ -67,7 +67,7 @@ def test_scores_are_as_precise_as_images_so_that_losses_are():
         assert step.real_scores.tolist() == step.discriminator(step.real).tolist()
 
 
-def test_with_reused_fakes_it_trains_under_mixed_precision():
+def test_penalty_with_reused_fakes_trains_under_mixed_precision():
     gan = make_gan(regularizers={"r1_r2": R1R2(lambda_d=1.0)}, reuse_fake=True)
     with mixed():
         assert all(loss.isfinite() for loss in gan.iterate(images()[None]))

@@ -20,7 +20,7 @@ def test_clipping_holds_every_parameter_of_d_within_the_limit():
     assert max(parameter.abs().max() for parameter in gan.generator.parameters()) > 0.1
 
 
-def test_clipping_leaves_what_lies_within_the_limit():
+def test_clipping_leaves_weights_within_the_limit_unchanged():
     gan = make_gan()
     before = {name: parameter.clone() for name, parameter in gan.discriminator.named_parameters()}
     WeightClipping(0.1).after_update(gan.step("d", 0, images()))
@@ -35,7 +35,7 @@ def test_a_limit_that_is_not_finite_and_positive_is_refused(limit):
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_decay_shrinks_the_kernels_of_the_player_by_its_learning_rate_times_the_decay(player):
+def test_decay_shrinks_kernels_of_the_player_by_learning_rate_times_decay(player):
     gan = make_gan()
     before = copy.deepcopy(gan)
     WeightDecay(decay_g=0.5, decay_d=0.5).after_update(gan.step(player, 0, images()))
@@ -107,7 +107,7 @@ class Lasso(nn.Linear):
         return (self.a @ self.weight[0] - self.b).square().sum() / 2
 
 
-def test_proximal_steps_reach_the_lassos_solution_and_its_zeros_exactly():
+def test_proximal_steps_reach_the_solution_and_exact_zeros_of_the_lasso():
     net, penalty = Lasso(), ProximalL1(shrink_d=0.5)
     optimizer, step = torch.optim.SGD(net.parameters(), lr=0.2), make_step("d", discriminator=net, lr=0.2)
     for _ in range(200):
@@ -121,7 +121,7 @@ def test_proximal_steps_reach_the_lassos_solution_and_its_zeros_exactly():
     assert torch.equal(net.weight[0] == 0, expected == 0) and expected.count_nonzero() == 2
 
 
-def test_after_training_weights_are_0_exactly_and_their_share_is_reported():
+def test_weights_are_exactly_0_after_training_and_the_fraction_is_reported():
     gan = make_gan(regularizers={"l1": ProximalL1(shrink_d=30.0)})
     for number in range(3):
         gan.iterate(images(number=number)[None])

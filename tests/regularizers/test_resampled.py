@@ -63,7 +63,7 @@ def sampled(batch: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("sides", [(8, 8), (9, 6)])
-def test_it_is_torchs_grid_sample_in_value_and_gradient(sides):
+def test_resampling_equals_grid_sample_in_value_and_gradient(sides):
     batch = given(*sides, batch=50).double().requires_grad_()
     found, expected = (how(batch, *rotations(50)) for how in (resampled, sampled))
     assert torch.allclose(found, expected, rtol=0, atol=1e-12)
@@ -71,7 +71,7 @@ def test_it_is_torchs_grid_sample_in_value_and_gradient(sides):
     assert torch.allclose(*gradients, rtol=0, atol=1e-11)
 
 
-def test_it_can_be_differentiated_twice():
+def test_resampling_is_twice_differentiable():
     batch = given(3, 4, batch=2).double().requires_grad_()
     matrix, shift = (one.requires_grad_() for one in rotations(2))
     assert torch.autograd.gradcheck(resampled, (batch, matrix, shift))

@@ -51,7 +51,7 @@ def test_smoothed_labels_are_the_cross_entropy_with_the_target_1_less_the_streng
 
 @pytest.mark.parametrize("kind", [LabelSmoothing, Mixup])
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein])
-def test_what_changes_the_target_of_a_cross_entropy_is_refused_with_another_loss(kind, loss):
+def test_penalties_that_change_the_target_of_a_cross_entropy_are_refused_with_another_loss(kind, loss):
     expected = (
         f"regularizer smooth cannot be combined with other losses than Minimax and its kin, and here is loss {loss.__name__}: "
         "it changes the target of D's cross-entropy. Type loss=nonsaturating."
@@ -62,7 +62,7 @@ def test_what_changes_the_target_of_a_cross_entropy_is_refused_with_another_loss
 
 
 @pytest.mark.parametrize("loss", [Minimax, Nonsaturating, Article])
-def test_every_loss_whose_d_minimises_a_cross_entropy_is_admitted(loss):
+def test_every_cross_entropy_loss_of_d_is_admitted(loss):
     gan = make_gan(regularizers={"smooth": LabelSmoothing(lambda_d=0.1), "mixed": Mixup(lambda_d=1)}, loss=loss())
     assert all(value.isfinite() for value in gan.iterate(images()[None]))
 
@@ -80,7 +80,7 @@ def test_lecam_is_the_squared_distance_beyond_the_other_sides_average():
 
 
 @pytest.mark.parametrize("start", [0, 1, 3])
-def test_lecams_averages_are_the_last_scores_until_it_acts_and_then_decay(start):
+def test_averages_of_lecam_are_the_last_scores_until_the_start_and_decay_afterwards(start):
     penalty, real_mean, fake_mean = LeCam(start=start, decay=0.9, lambda_d=1), 0.0, 0.0
     for index in range(6):
         real, fake = 1.0 + index**2, 2.0 - index  # mean scores of this update
@@ -96,7 +96,7 @@ def test_an_update_of_g_leaves_lecams_averages():
     assert penalty.real_mean == penalty.fake_mean == 0
 
 
-def test_lecam_is_asked_from_its_start_on_but_never_before_it_has_averages():
+def test_lecam_acts_from_the_start_but_never_before_the_first_averages():
     first = {start: [LeCam(start, lambda_d=1).due(make_step("d", index=i)) for i in range(5)] for start in (0, 1, 3)}
     assert first == {start: [i >= max(1, start) for i in range(5)] for start in (0, 1, 3)}
     assert not LeCam(start=0, lambda_d=0).due(make_step("d", index=4))
@@ -108,7 +108,7 @@ def test_lecam_is_asked_from_its_start_on_but_never_before_it_has_averages():
     ]
 
 
-def test_in_training_lecam_holds_the_scores_of_the_updates_and_reports_its_averages():
+def test_lecam_in_training_keeps_the_scores_of_updates_and_reports_averages():
     gan = make_gan(regularizers={"lecam": LeCam(start=2, decay=0.5, lambda_d=1)})
     for number in range(4):
         gan.iterate(images(number=number)[None])
@@ -128,7 +128,7 @@ def test_averages_that_make_no_sense_are_refused(numbers):
         LeCam(**numbers)
 
 
-def test_mixup_is_the_cross_entropy_of_mixtures_with_their_shares_of_reality():
+def test_mixup_is_the_cross_entropy_of_mixtures_with_mixed_labels():
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)).double()
     step = make_step("d", discriminator=critic, real=images().double())
     step.fake = images(number=1).double()

@@ -24,13 +24,13 @@ def tc_by_loops(step: VAEStep, weight) -> float:
     return sum(terms) / n
 
 
-def test_the_weighted_estimate_is_its_definition_term_by_term():
+def test_weighted_estimate_equals_the_definition_term_by_term():
     step = step_of(MEAN, LOGVAR, population=50)
     expected = tc_by_loops(step, lambda i, j: 1 / 6)
     assert TotalCorrelation(lambda_g=1.0).for_g(step).item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_stratified_estimate_is_its_definition_term_by_term():
+def test_stratified_estimate_equals_the_definition_term_by_term():
     step = step_of(MEAN, LOGVAR, population=50)
     expected = tc_by_loops(step, lambda i, j: 1 / 50 if i == j else 49 / 50 / 5)
     assert TotalCorrelationStratified(lambda_g=1.0).for_g(step).item() == pytest.approx(expected, rel=1e-6)
@@ -82,7 +82,7 @@ def excess(kind, batch: int, times: int, deviation: float = 0.4) -> tuple[float,
 
 
 @pytest.mark.parametrize("kind", [TotalCorrelation, TotalCorrelationStratified])
-def test_of_correlated_gaussians_it_is_minus_half_the_log_determinant_of_their_correlations(kind):
+def test_total_correlation_of_gaussians_is_minus_half_the_log_determinant_of_correlations(kind):
     values = torch.stack([kind(lambda_g=1.0).for_g(correlated(500, i)) for i in range(8)])
     error = float(values.std() / 8**0.5)
     assert abs(float(values.mean()) + math.log(1 - CORRELATION**2) / 2) < 3 * error < 0.1  # of 0.511 nats
@@ -90,14 +90,14 @@ def test_of_correlated_gaussians_it_is_minus_half_the_log_determinant_of_their_c
     assert abs(bias) < 3 * error < 0.005  # the very codes' logarithms in closed form have less noise
 
 
-def test_where_codes_lie_apart_the_weighted_estimate_is_too_large_and_a_larger_batch_mends_it():
+def test_weighted_estimate_of_distant_codes_is_too_large_and_improves_with_the_batch():
     biases = [excess(TotalCorrelation, batch, times=6, deviation=0.05) for batch in (50, 200, 800)]
     assert all(bias > 5 * error for bias, error in biases)
     assert [round(bias, 1) for bias, _ in biases] == [1.1, 0.7, 0.3]
 
 
 @pytest.mark.parametrize("kind", [TotalCorrelation, TotalCorrelationStratified])
-def test_numbers_that_are_independent_have_less_of_it_than_correlated_ones(kind):
+def test_independent_numbers_have_less_total_correlation_than_correlated_numbers(kind):
     mean = normal(500, 2)
     apart = kind(lambda_g=1.0).for_g(step_of(mean, torch.full_like(mean, -2.0), population=5000))
     mixed = kind(lambda_g=1.0).for_g(

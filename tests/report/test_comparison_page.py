@@ -76,7 +76,7 @@ def test_every_part_is_there(text):
     assert "prefers-color-scheme: dark" in text
 
 
-def test_what_did_not_end_well_is_told(text):
+def test_runs_that_did_not_end_well_are_reported(text):
     words = Read(text).text
     assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words
     assert "1 job ended before the run began : 16_wrong (ConfigError: no such loss)" in words
@@ -91,7 +91,7 @@ def test_colours_follow_the_scheme_of_the_page(text):
     assert not re.findall(r"(?:fill|stroke): #(?!000000|ffffff)\w{6}", plotted)
 
 
-def test_numbers_on_an_axis_keep_their_digits():
+def test_numbers_on_an_axis_keep_the_digits():
     made = comparison_plots.drawn("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
     assert ">0.0125<" in made
 
@@ -115,7 +115,7 @@ def test_the_best_of_the_terminals_table_is_marked_and_nothing_is_lost(sweep):
 
 
 @pytest.mark.parametrize("width", [40, 80, 110, 200])
-def test_it_fits_any_terminal(sweep, width):
+def test_table_fits_any_terminal(sweep, width):
     told = drawn(sweep, width)
     assert max(map(len, told.splitlines())) <= width
     assert "…" not in told
@@ -134,7 +134,7 @@ def test_it_fits_any_terminal(sweep, width):
     ],
     ids=["one digit", "two digits", "hundreds", "one run", "no spread", "none"],
 )
-def test_a_mean_has_the_digits_that_its_error_allows(found, told):
+def test_mean_has_the_digits_allowed_by_the_error(found, told):
     assert plus_minus(found) == told
 
 
@@ -148,7 +148,7 @@ def test_the_command_prints_a_table_and_says_where_the_page_is(sweep, tmp_path, 
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"compare.csv", "compare.html"}
 
 
-def test_without_runs_it_says_what_to_type():
+def test_missing_runs_key_is_an_error_with_the_override_to_type():
     cfg = compose_config(name="compare")
     with pytest.raises(ConfigError, match=r"which runs\? Type runs=outputs/sweeps/NAME"):
         validate.check_compare(cfg)

@@ -33,7 +33,7 @@ def test_every_option_but_none_has_a_passport():
     assert {one.name for one in regularizer_docs.passports()} == options
 
 
-def test_a_place_is_where_it_leans_and_not_where_it_keeps_its_state():
+def test_place_is_where_a_regularizer_acts_and_not_where_the_state_is_kept():
     places = {one.name: one.places for one in regularizer_docs.passports()}
     assert places["lecam"] == ["for_d"] and places["historical_averaging"] == ["for_d", "for_g"]
     assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
@@ -46,7 +46,7 @@ def test_one_that_is_named_exactly_is_shown_whole(capsys):
         assert part in said
 
 
-def test_words_choose_those_whose_passport_has_all_of_them(capsys, monkeypatch):
+def test_words_select_regularizers_with_all_of_the_words(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert script.main(["karras", "2018"]) == 0
     said = capsys.readouterr().out

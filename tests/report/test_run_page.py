@@ -150,7 +150,7 @@ def run(tmp_path) -> Run:
     return make_run(tmp_path / "run")
 
 
-def test_it_is_one_file_that_loads_nothing_and_tells_what_its_pictures_show(run):
+def test_page_is_a_single_file_that_loads_nothing_and_describes_every_picture(run):
     read = run.page()
     text = (run.folder.path / "report.html").read_text()
     assert len(set(read.ids)) == len(read.ids)
@@ -162,7 +162,7 @@ def test_it_is_one_file_that_loads_nothing_and_tells_what_its_pictures_show(run)
     assert len(text) < 500_000
 
 
-def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
+def test_page_holds_every_section_every_figure_and_the_diagnosis(run):
     read = run.page()
     assert {section.name for section in SECTIONS} - {"reconstructions"} <= set(read.ids) and "left_out" not in read.ids
     assert "a <b>bold</b> run" in read.text  # as it is written, not as HTML
@@ -191,7 +191,7 @@ def test_it_holds_every_section_every_figure_and_what_they_say_of_the_run(run):
     assert "max_iterations=40" in read.text
 
 
-def test_what_src_evaluate_found_since_stands_in_a_table_of_its_own(run):
+def test_later_evaluations_are_in_a_separate_table(run):
     found = {"split": "test", "samples": 50, "weights": "ema", "checkpoint": "best", "images_seen": 640}
     read = run.page(evaluations=[{**found, "figures": {"test/fd": 7.77, "gap/fd": "nan"}}])
     assert "On the test part: 50 samples of the best checkpoint (ema weights), at 640 images seen" in read.text
@@ -199,7 +199,7 @@ def test_what_src_evaluate_found_since_stands_in_a_table_of_its_own(run):
     assert "7.77" in read.text and "not a number" in read.text
 
 
-def test_a_run_without_an_evaluation_says_so_once_and_keeps_what_its_files_hold(tmp_path):
+def test_run_without_an_evaluation_says_so_once_and_shows_the_contents_of_the_files(tmp_path):
     path = tmp_path / "empty"
     path.mkdir()
     read = Read(page.write(Folder(path), None, {"status": "diverged", "reason": "d/r1 was not finite"}).read_text())
@@ -213,7 +213,7 @@ def left_out(read: Read) -> str:
     return read.text.partition("Left out")[2] if "left_out" in read.ids else ""
 
 
-def test_weights_that_are_not_finite_leave_their_norms_and_curves(run):
+def test_non_finite_weights_leave_norms_and_curves(run):
     with torch.no_grad():
         next(run.look.model.ema.parameters()).fill_(torch.nan)
     look = replace(run.look, fake=Seen(run.look.model.sample(0, 40), Pixels()))
@@ -242,7 +242,7 @@ class Own(nn.Module):
         return (images.flatten(1) @ self.matrix.T).sum(1)
 
 
-def test_a_net_of_ones_own_is_shown_and_where_it_does_not_score_that_is_said(tmp_path):
+def test_page_of_an_own_net_says_where_scores_are_missing(tmp_path):
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.discriminator = Own()
     read = make_run(tmp_path, model).page()
@@ -250,7 +250,7 @@ def test_a_net_of_ones_own_is_shown_and_where_it_does_not_score_that_is_said(tmp
     assert "matrix 5×16" in read.text and "5.0 of 5" in read.text
 
 
-def test_closed_form_directions_are_shown_with_their_shares_and_an_image_at_each_step(run):
+def test_closed_form_directions_are_shown_with_fractions_and_an_image_for_each_step(run):
     model, read = run.look.model, run.page()
     found = sefa(model.ema.net, 8)
     strips = [image for _, image in read.pictures if (image.get("alt") or "").startswith("7 images along direction")]
@@ -270,7 +270,7 @@ class Encoding(GAN):
         return code, torch.zeros_like(code)
 
 
-def test_of_a_model_that_encodes_the_axes_of_its_code_are_shown_too_the_most_used_first(tmp_path):
+def test_axes_of_the_code_of_an_encoding_model_are_shown_by_use(tmp_path):
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.__class__ = Encoding
     run = make_run(tmp_path, model)
@@ -281,7 +281,7 @@ def test_of_a_model_that_encodes_the_axes_of_its_code_are_shown_too_the_most_use
     assert "Axes of the latent code" in read.text and f"axis 5 {number(variance)}" in read.text
 
 
-def test_of_data_with_known_factors_it_shows_which_axis_knows_which(tmp_path):
+def test_page_of_data_with_factors_shows_the_information_of_each_axis(tmp_path):
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.__class__ = Encoding  # its axis 1 is the mean of an image, its axis 5 the first pixel
     run = make_run(tmp_path, model)
@@ -343,7 +343,7 @@ def test_tiles_show_skill_copies_gap_and_memory_of_d_with_errors(run):
     assert "quality: Fréchet distance" not in read.text
 
 
-def test_tile_of_monitored_distance_states_figure_of_real_images_with_its_error(run):
+def test_tile_of_monitored_distance_states_the_figure_of_real_images_with_error(run):
     shown = tile(run.page(), "quality: Fréchet distance")
     assert "Real images have 0.789 ± 0.032" in shown and "up to this standard error" in shown
     without = {name: value for name, value in FIGURES.items() if name != "real/fd_se"}
@@ -383,7 +383,7 @@ def test_classes_that_missing_modes_tests_find_missing_are_named(run, monkeypatc
     assert "Hardly drawn" not in page_of(torch.eye(16)[:3].repeat(200, 1).view(600, 1, 4, 4))
 
 
-def test_pairs_show_copies_first_and_count_them(run):
+def test_pairs_show_copies_first_with_the_count(run):
     train, _ = run.data.train[torch.arange(32)]
     samples = torch.cat([run.look.fake.images[:37], train[:3]])
     text = run.page(replace(run.look, fake=Seen(samples, run.look.fake.net))).text
@@ -420,7 +420,7 @@ def test_the_animation_has_a_frame_for_each_picture_and_many_are_thinned_out(tmp
     assert pixels.seen(paths[7]) == 7
 
 
-def test_a_long_curve_is_thinned_to_means_that_keep_its_ends_and_its_gaps():
+def test_long_curve_is_thinned_to_means_and_keeps_ends_and_gaps():
     points = [(64.0 * i, float(i) if i < 1000 else math.nan) for i in range(2000)]
     thin = thinned(points)
     assert len(thin) == 400 and thin[0] == (256.0, 2.0) and thin[-1][0] == points[-1][0]
@@ -436,7 +436,7 @@ def test_spectra_are_singular_values_and_the_effective_rank_counts_equal_ones():
     assert effective_rank(torch.tensor([7.0])) == pytest.approx(1)
 
 
-def test_the_weight_of_a_layer_under_spectral_norm_is_the_one_that_it_uses_and_stays():
+def test_weight_of_a_layer_under_spectral_norm_is_the_effective_weight_and_unchanged():
     net = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4))
     vectors = net.parametrizations.weight[0]._u.clone()
     model = make_gan()
@@ -454,7 +454,7 @@ def test_every_figure_of_a_metric_has_a_meaning(option):
     assert names and all(parse(name).figure.meaning for name in names)
 
 
-def test_numbers_are_written_as_a_person_reads_them():
+def test_numbers_are_written_in_readable_form():
     shown = {3: "3", 0.5: "0.500", -12345.6: "−12,346", 1e-6: "1.00e−06", 123.4: "123", float("inf"): "∞", None: ""}
     assert {value: number(value) for value in shown} == shown
     assert number(float("nan")) == "not a number"
@@ -472,11 +472,11 @@ def test_numbers_are_written_as_a_person_reads_them():
         (math.nan, 0.1, "not a number ± 0.100"),
     ],
 )
-def test_value_is_rounded_as_its_standard_error(value, error, text):
+def test_value_is_rounded_like_the_standard_error(value, error, text):
     assert measurement(value, error) == text
 
 
-def test_errors_and_intervals_follow_their_figures():
+def test_errors_and_intervals_follow_the_figures():
     figures = {
         "val/kd": 0.0332,
         "val/kd_se": 0.0093,
@@ -488,7 +488,7 @@ def test_errors_and_intervals_follow_their_figures():
     assert with_error(figures, "gap/copies") == "1.5% [−1.0, 3.4]"
 
 
-def test_the_command_makes_the_page_and_the_curves_of_a_run_that_left_them_out(train, monkeypatch, capsys):
+def test_command_makes_page_and_curves_of_a_run_without_either(train, monkeypatch, capsys):
     from regen.cli import entry_point
     from regen.cli import report as script
 

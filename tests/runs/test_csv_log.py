@@ -5,7 +5,7 @@ from pathlib import Path
 from regen.runs.csv_log import CSVLog
 
 
-def test_a_name_that_comes_later_gets_a_column_of_its_own(tmp_path: Path) -> None:
+def test_later_name_gets_a_new_column(tmp_path: Path) -> None:
     log = CSVLog(tmp_path / "metrics.csv")
     log.log_metrics({"iteration": 1, "images_seen": 64, "d/loss": 0.5})
     log.log_metrics({"iteration": 2, "images_seen": 128, "val/fd": 3.0})
@@ -16,7 +16,7 @@ def test_a_name_that_comes_later_gets_a_column_of_its_own(tmp_path: Path) -> Non
     ]
 
 
-def test_going_on_drops_what_was_written_after_the_checkpoint(tmp_path: Path) -> None:
+def test_resumed_log_drops_rows_after_the_checkpoint(tmp_path: Path) -> None:
     log = CSVLog(tmp_path / "metrics.csv")
     for i in (1, 2, 3):
         log.log_metrics({"iteration": i, "images_seen": 64 * i, "d/loss": i / 2} | ({"late": 1} if i == 3 else {}))

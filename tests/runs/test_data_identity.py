@@ -45,7 +45,7 @@ def pets(tmp_path) -> dict[str, Path]:
     return {"cats": fill(tmp_path / "cats"), "dogs": fill(tmp_path / "dogs", first=1000)}
 
 
-def test_run_records_its_data_and_resumes_with_the_same_images_only(train, pets, tmp_path, capsys):
+def test_run_records_the_data_and_resumes_with_the_same_images_only(train, pets, tmp_path, capsys):
     run = train(*PETS, f"data.root={pets['cats']}")
     record = yaml.safe_load((run / "config.yaml").read_text())["dataset"]
     assert record["name"] == "folder-cats" and record["images"] == 60
@@ -82,7 +82,7 @@ def test_run_of_an_earlier_version_is_not_resumed_with_other_parts(train, pets, 
     assert "does not record its data" in capsys.readouterr().err
 
 
-def test_jobs_of_a_sweep_belong_to_their_images(train, pets, tmp_path):
+def test_jobs_of_a_sweep_belong_to_the_images(train, pets, tmp_path):
     folder = tmp_path / "sweep"
 
     def swept(root: object) -> list[dict[str, str]]:
@@ -100,7 +100,7 @@ def test_jobs_of_a_sweep_belong_to_their_images(train, pets, tmp_path):
     assert sorted(one["dataset"] for one in settings(configs)) == ["folder-cats", "folder-dogs"]
 
 
-def test_choice_is_that_of_its_images(pets, tmp_path, monkeypatch):
+def test_choice_belongs_to_the_images(pets, tmp_path, monkeypatch):
     from regen.cli import choose as script
 
     typed = ("regularizer=r1", "lambda_d=0,1", "folds=null", "rounds=1", "n_jobs=1", "network=mlp")
@@ -127,7 +127,7 @@ def test_comparison_tells_data_sets_of_one_option_apart():
     assert settings([config("a", None), config("b", None)]) == [{"data.root": "a"}, {"data.root": "b"}]
 
 
-def test_files_of_equal_names_and_sizes_have_caches_of_their_own(tmp_path):
+def test_files_of_equal_names_and_sizes_have_separate_caches(tmp_path):
     fill(tmp_path / "faces/images", 4)
     shutil.copytree(tmp_path / "faces/images", tmp_path / "copies/images")
     for number, path in enumerate(sorted(fill(tmp_path / "new", 4, first=50).iterdir())):

@@ -16,7 +16,7 @@ from regen.runs.load import find_runs, open_run
 from regen.utils.json_files import write_json
 
 
-def test_a_run_opens_with_the_weights_of_its_checkpoint_ready_to_be_sampled(tmp_path):
+def test_run_opens_with_the_weights_of_the_checkpoint_ready_to_sample(tmp_path):
     model = made(tmp_path / "run")
     opened = open_run(tmp_path / "run")
     assert same(weights(opened.model), weights(model)) and not opened.model.training
@@ -25,7 +25,7 @@ def test_a_run_opens_with_the_weights_of_its_checkpoint_ready_to_be_sampled(tmp_
     assert torch.equal(opened.model.sample(0, 5), model.sample(0, 5))
 
 
-def test_it_samples_the_averaged_generator_or_the_raw_one(tmp_path):
+def test_opened_run_samples_the_averaged_or_the_raw_generator(tmp_path):
     model, z = made(tmp_path / "run"), torch.linspace(-1, 1, 24).view(3, 8)
     opened = open_run(tmp_path / "run")
     average, raw = opened.sampler("ema")(z), opened.sampler("raw")(z)
@@ -37,7 +37,7 @@ def test_it_samples_the_averaged_generator_or_the_raw_one(tmp_path):
 
 @pytest.mark.parametrize(("name", "shape"), [("mnist", (1, 28, 28)), ("cifar10", (3, 32, 32))])
 @pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet"])
-def test_its_data_set_need_not_be_on_this_machine(tmp_path, name, shape, network):
+def test_data_set_of_an_opened_run_may_be_missing(tmp_path, name, shape, network):
     made(tmp_path / "run", f"data.root={tmp_path}/nowhere", data=name, network=network, shape=shape)
     assert open_run(tmp_path / "run").shape == shape
 
@@ -56,7 +56,7 @@ def test_the_state_of_regularizers_is_read_too(tmp_path, regularizer):
     assert same(weights(open_run(tmp_path / "run").model), weights(model))
 
 
-def test_a_run_that_still_trains_is_left_as_it_is(tmp_path):
+def test_running_run_is_left_unchanged(tmp_path):
     made(tmp_path / "run")
     (tmp_path / "run/checkpoints/iteration_000000002.ckpt.tmp").write_bytes(b"under way")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -64,7 +64,7 @@ def test_a_run_that_still_trains_is_left_as_it_is(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, caplog):
+def test_damaged_checkpoint_is_named_and_the_previous_checkpoint_used(tmp_path, caplog):
     made(tmp_path / "run", iterations=2)
     damage(tmp_path / "run/checkpoints/iteration_000000002.ckpt")
     assert open_run(tmp_path / "run").model.iteration == 1
@@ -113,7 +113,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_first_difference(tmp_pa
         open_run(tmp_path / "run")
 
 
-def test_a_class_that_is_not_of_regen_needs_its_folder_again(tmp_path):
+def test_class_outside_regen_needs_the_config_dir_again(tmp_path):
     made(tmp_path / "run")
     config = tmp_path / "run/config.yaml"
     config.write_text(config.read_text().replace("regen.networks.mlp.Generator", "mine.Generator"))
@@ -176,7 +176,7 @@ def test_runs_are_found_here_and_in_the_project_by_path_list_or_glob(runs):
         (["a", "c"], r"run=c: no run there"),
     ],
 )
-def test_a_run_that_is_not_there_is_answered_with_where_it_was_looked_for(runs, asked, told):
+def test_missing_run_is_an_error_with_the_searched_paths(runs, asked, told):
     with pytest.raises(ConfigError, match=told):
         find_runs(asked)
 

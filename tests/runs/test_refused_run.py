@@ -41,7 +41,7 @@ def test_links_are_not_followed(tmp_path):
     assert (tmp_path / "other/config.yaml").exists() and (tmp_path / "run/.hydra").exists()
 
 
-def test_an_unstarted_folder_is_removed_with_its_lock(tmp_path):
+def test_unstarted_folder_is_removed_with_the_lock(tmp_path):
     (tmp_path / "run/.hydra").mkdir(parents=True)
     (tmp_path / "run/train.log").write_text("")
     lock = FolderLock(tmp_path / "run")

@@ -31,7 +31,7 @@ def own(tmp_path, monkeypatch):
     return opened
 
 
-def test_a_model_with_its_own_sample_is_drawn_from_by_it(own, tmp_path, monkeypatch):
+def test_own_sample_of_a_model_is_used(own, tmp_path, monkeypatch):
     type_in(monkeypatch, script, f"run={tmp_path / 'run'}", "write=[npz]", "n=5", "batch=2", f"out={tmp_path}/out")
     with np.load(tmp_path / "out/samples.npz") as archive:
         drawn = torch.from_numpy(archive["arr_0"]).permute(0, 3, 1, 2)
@@ -42,12 +42,12 @@ def test_a_model_with_its_own_sample_is_drawn_from_by_it(own, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("words", ["write=[interpolation]", "write=[directions]", "write=[sweep]", "truncation=0.5"])
-def test_what_needs_another_way_to_samples_is_refused(own, tmp_path, monkeypatch, capsys, words):
+def test_outputs_needing_another_path_to_samples_are_refused(own, tmp_path, monkeypatch, capsys, words):
     type_in(monkeypatch, script, f"run={tmp_path / 'run'}", words, status=78)
     assert "Negative has its own sample()" in capsys.readouterr().err
 
 
-def test_a_model_with_its_own_sample_is_not_exported(own, tmp_path):
+def test_model_with_own_sample_is_not_exported(own, tmp_path):
     with pytest.raises(ConfigError, match=r"Negative has its own sample\(\), which no file could hold"):
         export(own, "ema", [], tmp_path / "export")
     assert not (tmp_path / "export").exists()

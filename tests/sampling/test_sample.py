@@ -59,7 +59,7 @@ def array(path: Path) -> np.ndarray:
         return archive["arr_0"]
 
 
-def test_a_run_draws_the_very_images_of_its_samples_png(train, sample, capsys):
+def test_run_draws_the_images_of_samples_png(train, sample, capsys):
     run = train()
     sample(f"run={run}", out="null")
     folder = run / "drawn/iteration_20_ema_64"
@@ -76,7 +76,7 @@ def test_a_run_draws_the_very_images_of_its_samples_png(train, sample, capsys):
     ]
 
 
-def test_the_same_seed_draws_the_same_files_whatever_the_batch(tmp_path, sample):
+def test_same_seed_draws_the_same_files_for_any_batch(tmp_path, sample):
     made(tmp_path / "run", "data.image_size=16", network="dcgan", shape=(1, 16, 16))
     asked = ["run=run", "n=9", "seed=3", "write=[images,npz]"]
     one, other = sample(*asked, out="one"), sample(*asked, "batch=4", out="other")
@@ -101,7 +101,7 @@ def test_seeds_weights_and_checkpoints_draw_different_images(tmp_path, sample):
     assert (still == still[0]).all()
 
 
-def test_a_sweep_begins_with_the_grid_and_an_interpolation_passes_through_it(tmp_path, sample):
+def test_sweep_begins_with_the_grid_and_an_interpolation_passes_through_the_grid(tmp_path, sample):
     made(tmp_path / "run")
     out = sample("run=run", "write=[grid,sweep,interpolation]", "rows=3", "columns=3", "steps=3", "truncations=[1,0]")
     grid, sweep, interpolation = (pixels(out / f"{name}.png") for name in ("grid", "sweep", "interpolation"))
@@ -166,7 +166,7 @@ def test_several_runs_are_drawn_from_and_one_that_cannot_be_is_named(tmp_path, s
     assert "runs/none has no checkpoint yet" in capsys.readouterr().err
 
 
-def test_a_class_of_ones_own_is_drawn_from_with_its_folder(tmp_path, sample):
+def test_own_class_is_sampled_with_the_config_dir(tmp_path, sample):
     made(tmp_path / "run")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/drawn_from.py").write_text("from regen.networks import mlp\nclass Own(mlp.Generator): pass\n")
@@ -287,14 +287,14 @@ def test_a_wrong_name_is_answered_without_torch_which_takes_seconds_to_import():
     assert done.stdout.strip() == "set()"
 
 
-def test_a_runs_own_latents_are_those_that_its_model_samples():
+def test_latents_of_a_run_are_the_latents_sampled_by_the_model():
     own = Latents(3, 7, "samples")
     blocks = torch.cat([Draws(7, "samples", block).normal(512, 3) for block in range(3)])
     assert torch.equal(own(0, 1100), blocks[:1100]) and torch.equal(own(500, 30), blocks[500:530])
     assert not torch.equal(own(0, 5), Latents(3, 7, "drawn")(0, 5))
 
 
-def test_halfway_between_orthogonal_latents_is_their_mean_times_root_two():
+def test_midpoint_of_orthogonal_latents_is_the_mean_times_root_two():
     one, other = torch.tensor([[2.0, 0, 0]]), torch.tensor([[0, 2.0, 0]])
     assert torch.allclose(slerp(one, other, 0.5), (one + other) / math.sqrt(2))
 
@@ -309,18 +309,18 @@ def test_a_third_of_the_way_is_a_third_of_the_angle_at_the_same_length():
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0, -1.0])
-def test_latents_on_one_line_are_joined_by_it(factor):
+def test_latents_on_a_line_are_joined_by_that_line(factor):
     one = Draws("line").normal(2, 4)
     assert torch.allclose(slerp(one, factor * one, 0.25), torch.lerp(one, factor * one, 0.25), atol=1e-6)
 
 
-def test_each_row_of_an_interpolation_begins_where_the_one_above_it_ends():
+def test_each_row_of_an_interpolation_begins_at_the_end_of_the_row_above():
     stations = Latents(6, "stations")(0, 4)
     rows = paths(stations, 5).view(3, 5, 6)
     assert torch.allclose(rows[:, 0], stations[:-1], atol=1e-6) and torch.allclose(rows[:, -1], stations[1:], atol=1e-6)
 
 
-def test_each_row_of_a_sweep_is_the_latents_times_its_truncation():
+def test_each_row_of_a_sweep_is_the_latents_times_the_truncation():
     z = Latents(6, "sweep")(0, 2)
     assert torch.equal(sweep(z, [1.0, 0.5]), torch.cat([z, z / 2]))
 
@@ -336,7 +336,7 @@ def test_png_files_hold_the_pixels_and_nothing_else_is_left(tmp_path, channels):
         assert np.array_equal(pixels(tmp_path / f"images/00000{number}.png").reshape(4, 3, channels), image)
 
 
-def test_images_that_are_not_among_those_asked_for_are_not_mixed_with_them(tmp_path):
+def test_images_of_an_earlier_command_are_not_mixed_with_new_images(tmp_path):
     (tmp_path / "000002.png").touch()
     PngFolder(tmp_path, 3)
     with pytest.raises(ConfigError, match=r"holds 000002.png and 0 other images that are not among the 2 asked for"):

@@ -130,7 +130,7 @@ IGNORED = ("legacy weights", "legacy constants")  # parts that are left out of w
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_program_that_carries_code_is_refused_or_read_without_it(tmp_path, parts, kind):
+def test_program_with_code_is_refused_or_read_without_running_the_code(tmp_path, parts, kind):
     canary = tmp_path / "canary"
     path = write(tmp_path / "net.pt2", tampered(parts, canary)[kind])
     source = Module(path=str(path))
@@ -153,7 +153,7 @@ def test_a_file_of_the_older_format_is_refused(tmp_path):
     assert not canary.exists()
 
 
-def test_torch_itself_executes_what_is_refused_here(tmp_path, parts):
+def test_torch_executes_the_programs_refused_here(tmp_path, parts):
     for kind in ("weight", "inputs"):  # if this fails, torch has become safer, and the copy may be simpler
         canary = tmp_path / f"{kind}.canary"
         path = write(tmp_path / f"{kind}.pt2", tampered(parts, canary)[kind])

@@ -81,7 +81,7 @@ def test_a_pipe_in_a_run_is_refused_and_not_waited_for(run):
 
 
 @pytest.mark.parametrize("script", ["report", "sample", "export", "evaluate"])
-def test_commands_refuse_it_before_they_write(run, canary, script, monkeypatch, capsys):
+def test_commands_refuse_links_before_writing(run, canary, script, monkeypatch, capsys):
     module = importlib.import_module(f"regen.cli.{script}")
     (run / "result.json").symlink_to(canary)
     (run / "drawn").symlink_to(canary.parent)
@@ -92,7 +92,7 @@ def test_commands_refuse_it_before_they_write(run, canary, script, monkeypatch, 
 
 
 @pytest.mark.parametrize("name", [".hydra", "train.log", "checkpoints", "overrides.yaml"])
-def test_resuming_refuses_it_before_hydra_writes(train, run, canary, name, capsys):
+def test_resuming_refuses_links_before_hydra_writes(train, run, canary, name, capsys):
     (run / "overrides.yaml").write_text("[]\n")
     outside = run.parent / "outside"
     outside.mkdir()

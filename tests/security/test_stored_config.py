@@ -70,7 +70,7 @@ def write(path: Path, lines: list[str]) -> Path:
 
 
 @pytest.mark.parametrize("line", HOSTILE)
-def test_what_is_no_plain_override_is_refused_and_named(tmp_path, line):
+def test_stored_override_with_code_is_refused_and_named(tmp_path, line):
     path = write(tmp_path / "overrides.yaml", ["seed=1", line.replace("CANARY", str(tmp_path / "canary"))])
     with pytest.raises(ConfigError) as refusal:
         read_overrides(path)
@@ -82,7 +82,7 @@ def test_what_is_no_plain_override_is_refused_and_named(tmp_path, line):
 
 
 @pytest.mark.parametrize("line", HOSTILE)
-def test_resume_runs_none_of_it(train, tmp_path, line, capsys):
+def test_resume_runs_no_stored_code(train, tmp_path, line, capsys):
     canary = tmp_path / "canary"
     path = write(tmp_path / "stranger/overrides.yaml", [line.replace("CANARY", str(canary))])
     train(f"resume={path.parent}", "max_iterations=1", status=78)
@@ -151,7 +151,7 @@ def test_the_page_of_a_run_with_an_interpolation_shows_no_secret(tmp_path, monke
     )
 
 
-def test_text_with_interpolations_is_read_as_it_was_written(tmp_path):
+def test_text_with_interpolations_is_read_unchanged(tmp_path):
     content = {"a": "${x}", "b": ["\\${y}", "$z"], "c": "plain\\"}
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(escape_interpolations(content)))

@@ -46,7 +46,7 @@ def test_each_group_has_a_key_here():
 
 
 @pytest.mark.parametrize("where", KEYS)
-def test_no_callable_of_the_package_is_a_target_unless_it_is_listed(where):
+def test_unlisted_callable_of_the_package_is_not_a_target(where):
     listed, names = group_of(where).listed, callables_of_the_package()
     assert len(names) > 1000
     for name in set(names) - listed:
@@ -54,7 +54,7 @@ def test_no_callable_of_the_package_is_a_target_unless_it_is_listed(where):
             resolve(name, where)
 
 
-def test_every_option_of_conf_is_listed_in_a_group_that_admits_it():
+def test_every_option_of_conf_is_listed_in_an_admitting_group():
     folders = {folder for group in GROUPS for folder in group.folders}
     elsewhere = {"hydra/sweeper": "hydra_plugins.regen_optuna.sweeper.Search"}  # Hydra makes it itself
     for path in CONF.rglob("*.yaml"):
@@ -67,7 +67,7 @@ def test_every_option_of_conf_is_listed_in_a_group_that_admits_it():
 
 
 @pytest.mark.parametrize("where", KEYS)
-def test_a_payload_is_refused_before_it_is_called(where, tmp_path):
+def test_payload_is_refused_before_the_call(where, tmp_path):
     canary = tmp_path / "canary"
     for target, more in {
         "regen.runs.provenance._git": {"_args_": ["init", str(canary)]},
@@ -106,7 +106,7 @@ def test_other_ways_to_call_a_target_are_refused(key):
         build(OmegaConf.create({"_target_": "regen.losses.adversarial.Hinge", key: True}), "loss", Loss)
 
 
-def test_a_run_whose_configuration_names_a_payload_is_refused_at_every_key(tmp_path):
+def test_run_with_a_payload_is_refused_at_every_key(tmp_path):
     made(tmp_path / "run")
     path, canary = tmp_path / "run/config.yaml", tmp_path / "canary"
     good = OmegaConf.load(path)

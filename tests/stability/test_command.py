@@ -44,7 +44,7 @@ def test_every_option_gets_a_verdict(configuration, name):
     assert portrait.name.startswith(name)
 
 
-def test_the_page_holds_a_portrait_of_each_and_the_table_its_verdict(tmp_path, capsys):
+def test_page_holds_a_phase_plot_of_each_and_the_table_the_diagnosis(tmp_path, capsys):
     cfg = composed("iterations=20", "batch=8")
     least = inspection.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
     told = capsys.readouterr().out
@@ -108,7 +108,7 @@ def test_bad_input_is_refused_in_words(stability, capsys, overrides, told):
     assert told in capsys.readouterr().err
 
 
-def test_it_does_without_lightning_which_takes_seconds_to_import():
+def test_stability_does_not_import_lightning():
     program = (
         "import sys; from regen.utils.lazy_imports import loading\nwith loading(): from regen.stability import inspection\n"
         "print({'lightning', 'torch._dynamo'} & set(sys.modules))"

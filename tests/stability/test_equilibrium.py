@@ -58,7 +58,7 @@ def same(found, expected, within: float = 1e-4) -> bool:
         (adversarial.Hinge, 1.0),
     ],
 )
-def test_without_a_regularizer_the_game_circles_at_the_slope_of_its_loss(loss, pull):
+def test_unregularized_game_rotates_at_the_slope_of_the_loss(loss, pull):
     verdict = examine(game(loss=loss), H)
     assert same(verdict.eigenvalues, [pull * 1j, -pull * 1j], 1e-8) and not verdict.converges and verdict.answer == "no"
 
@@ -85,12 +85,12 @@ def test_l2_on_scores_bounds_but_does_not_damp_at_any_strength(kind, strength):
     assert next(iter(verdict.best.values())) == Best()
 
 
-def test_l2_on_images_damps_the_generator_since_the_data_are_where_it_pulls():
+def test_l2_on_images_damps_the_generator_at_data_away_from_0():
     assert same(eigenvalues(L2(lambda_g=0.1)), damped(2 * 0.1))
     assert same(eigenvalues(FeatureMatching(lambda_g=0.3)), damped(2 * 0.3))  # D's feature is the image
 
 
-def test_weight_l2_is_r1_of_the_same_strength_as_it_has_the_same_half():
+def test_weight_l2_equals_r1_of_the_same_strength():
     assert same(eigenvalues(WeightL2(lambda_d=0.6)), damped(0.6))
     assert same(eigenvalues(WeightDecay(decay_d=0.6)), damped(0.6))  # acts on the weights, not on the loss
 
@@ -102,19 +102,19 @@ def test_other_penalties_on_the_slope_are_r1_of_another_strength():
 
 
 @pytest.mark.parametrize("gamma", [0.1, 1.0, 5.0])
-def test_consensus_is_the_field_less_gamma_times_the_gradient_of_its_square(gamma):
+def test_consensus_is_the_field_minus_gamma_times_the_gradient_of_the_square(gamma):
     plain = jacobian(game())
     both = jacobian(game(Consensus(lambda_g=gamma, lambda_d=gamma)))
     assert torch.allclose(both, plain - gamma * plain.T @ plain, atol=1e-6)
 
 
 @pytest.mark.parametrize("std", [0.1, 0.5, 1.0])
-def test_instance_noise_damps_by_half_its_variance(std):
+def test_instance_noise_damps_by_half_the_variance(std):
     # d²/dψ² of E softplus(-ψn) + E softplus(ψn) is 2 E n² f''(0), with 1/4 for softplus: s²/2.
     assert same(eigenvalues(InstanceNoise(std)), damped(std**2 / 2))
 
 
-def test_mixup_quickens_the_circling_by_the_variance_of_its_share():
+def test_mixup_speeds_up_the_rotation_by_the_variance_of_the_fraction():
     second = 0.25 + 1 / (4 * (2 * 0.2 + 1))  # E m² of Beta(0.2, 0.2)
     more = 0.5 - 1.5 * 0.5 + second  # E (1 - m)(1/2 - m)
     assert same(
@@ -129,7 +129,7 @@ def test_orthonormal_weights_are_driven_away():
 
 
 @pytest.mark.parametrize("kind", [WganLP, LabelSmoothing])
-def test_what_does_nothing_near_the_equilibrium_leaves_it_as_it_is(kind):
+def test_regularizer_inactive_near_the_equilibrium_leaves_the_eigenvalues_unchanged(kind):
     assert same(eigenvalues(kind(lambda_d=1.0)), [0.5j, -0.5j], 1e-6)
 
 
@@ -155,7 +155,7 @@ def test_spectral_norm_is_undefined_at_a_weight_of_0():
     assert examine(game(SpectralNorm()), H).answer == "singular (undefined)"
 
 
-def test_what_hides_the_only_pixel_is_not_applicable():
+def test_regularizer_hiding_the_only_pixel_is_not_applicable():
     assert "leaves D nothing to see" in examine(game(DiffAugment()), H).answer
     brightness = DiffAugment(cutout=0.0)  # the rest is noise from U[-1/2, 1/2), of variance 1/12
     assert same(eigenvalues(brightness), damped(1 / 12 / 2))
@@ -168,7 +168,7 @@ def test_a_forbidden_combination_says_why():
         game(R1(lambda_d=1.0, relative=0.1))
 
 
-def test_a_lazy_penalty_weighs_what_it_weighs_on_average():
+def test_lazy_penalty_has_the_average_weight():
     assert same(eigenvalues(R1(lambda_d=1.0, interval=16), iteration=7), damped(1.0))
 
 
@@ -188,7 +188,7 @@ def test_with_another_loss_the_best_strength_is_another():
     assert best.strengths["lambda_d"] == pytest.approx(2.0, abs=1e-3)  # 2 f'(0)
 
 
-def test_looking_for_the_best_strength_leaves_the_strength_as_it_was():
+def test_search_for_the_best_strength_leaves_the_strength_unchanged():
     one = R1(lambda_d=0.3)
     examine(game(one), H)
     assert one.strengths == {"g": 0.0, "d": 0.3}
@@ -233,12 +233,12 @@ def test_trajectories_of_minimax_leave_with_simultaneous_steps_and_stay_with_alt
     assert away[-1] > 1.3 * away[0] and around.max() < 1.15 * around.min()
 
 
-def test_a_trajectory_is_the_game_and_not_a_memory_of_it():
+def test_trajectory_evaluates_the_game_and_no_cached_values():
     played = game(HistoricalAveraging(lambda_g=1.0, lambda_d=1.0), LeCam(lambda_d=1.0), batch=8)
     assert torch.equal(trajectory(played, H, 20, True), trajectory(played, H, 20, True))
 
 
-def test_quantiles_have_the_moments_of_their_laws():
+def test_quantiles_have_the_moments_of_the_laws():
     draws = Quantiles("test")
     normal, uniform, beta = draws.normal(1024, 2), draws.uniform(1024, 1), draws.beta(0.2, 1024)
     assert (

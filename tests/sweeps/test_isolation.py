@@ -16,7 +16,7 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def test_worker_of_a_killed_joblib_ends_also_before_it_has_begun_a_job(tmp_path: Path) -> None:
+def test_worker_of_a_killed_joblib_ends_even_before_the_first_job(tmp_path: Path) -> None:
     joblib = pytest.importorskip("joblib")
     ids = [tmp_path / name for name in "ab"]
 

@@ -73,7 +73,7 @@ def killed_after(seconds: float, call) -> None:
     kill(child)
 
 
-def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_one(sweep) -> None:
+def test_repeatedly_killed_sweep_ends_with_the_table_of_an_undisturbed_sweep(sweep) -> None:
     began = time.perf_counter()
     whole = table(sweep(*GRID, folder="whole"))
     took = time.perf_counter() - began
@@ -84,7 +84,7 @@ def test_killed_again_and_again_it_ends_with_the_table_of_an_undisturbed_one(swe
     assert table(sweep(*GRID, folder="killed")) == whole
 
 
-def test_the_same_command_returns_what_is_stored_and_a_longer_one_goes_on(sweep, begun) -> None:
+def test_same_command_returns_the_stored_result_and_a_longer_command_resumes(sweep, begun) -> None:
     folder = begun(0, 1)
     results = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
     before = table(folder)
@@ -147,7 +147,7 @@ def test_a_strength_that_no_regularizer_of_the_grid_has_is_refused(sweep, capsys
     ],
     ids=["single", "name", "length"],
 )
-def test_what_a_name_cannot_be_is_said(train, capsys, typed, words) -> None:
+def test_invalid_names_are_refused(train, capsys, typed, words) -> None:
     train(*typed, status=78)
     assert words in capsys.readouterr().err
 
@@ -181,7 +181,7 @@ def test_a_signal_ends_the_sweep_and_the_same_command_goes_on(sweep, bomb) -> No
     assert table(folder) == table(sweep(*bomb("", "none,bomb,l2"), folder="whole"))
 
 
-def test_a_run_killed_between_its_last_step_and_its_figures_still_gets_them(sweep, begun, undisturbed) -> None:
+def test_run_killed_before_the_final_figures_gets_the_figures(sweep, begun, undisturbed) -> None:
     folder = begun(0, 1)
     next(folder.glob("*/result.json")).unlink()
     assert table(sweep("seed=0,1")) == table(undisturbed)
@@ -209,7 +209,7 @@ def test_the_launcher_for_slurm_composes() -> None:
     assert (launcher.nodes, launcher.max_num_timeout) == (2, 20)
 
 
-def test_names_of_jobs_are_functions_of_their_overrides_and_differ_where_these_do() -> None:
+def test_names_of_jobs_are_functions_of_overrides_and_differ_with_overrides() -> None:
     cfg = OmegaConf.create({"sweep": "mine", "regularizer": {"l2": {"lambda_g": 0.1}}})
 
     def name(overrides: str) -> str:
@@ -224,7 +224,7 @@ def test_names_of_jobs_are_functions_of_their_overrides_and_differ_where_these_d
     )
 
 
-def test_each_worker_keeps_to_one_gpu_and_more_workers_share_them_evenly(tmp_path: Path, monkeypatch) -> None:
+def test_each_worker_keeps_to_a_gpu_and_more_workers_share_gpus_evenly(tmp_path: Path, monkeypatch) -> None:
     workers, seen = [], []
     for _ in range(4):
         monkeypatch.setattr(processes, "_held", held := [])  # as in a process of its own

@@ -23,7 +23,7 @@ def panels(section: dict, kind: str) -> list[dict]:
     return [panel["config"] for one in sections for panel in one["panels"] if panel["viewType"] == kind]
 
 
-def test_its_curves_are_against_images_seen_and_its_runs_grouped_by_sweep() -> None:
+def test_curves_of_the_view_are_against_images_seen_and_runs_grouped_by_sweep() -> None:
     section = made(ALL)
     curves = panels(section, "Run History Line Plot")
     assert {curve["xAxis"] for curve in curves} == {section["settings"]["xAxis"]} == {"images_seen"}
@@ -32,7 +32,7 @@ def test_its_curves_are_against_images_seen_and_its_runs_grouped_by_sweep() -> N
     assert section["runSets"][0]["grouping"] == [{"section": "run", "name": "group"}]
 
 
-def test_it_sets_quality_against_gap_and_cost_and_shows_axes_configurations_and_samples() -> None:
+def test_view_plots_quality_against_gap_and_cost_with_axes_configurations_and_samples() -> None:
     section = made(ALL)
     scatter = panels(section, "Scatter Plot")
     assert {plot["yAxis"] for plot in scatter} == {"summary:val/recall.last"}
@@ -49,7 +49,7 @@ def test_it_sets_quality_against_gap_and_cost_and_shows_axes_configurations_and_
     ]
 
 
-def test_what_is_written_is_read_back_as_the_same_workspace() -> None:
+def test_written_view_is_read_back_unchanged() -> None:
     ws, _ = libraries()
     view = workspace(ALL)
     again = ws.Workspace._from_model(view._to_model())
@@ -74,7 +74,7 @@ def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
-def test_without_an_account_it_says_what_to_do_and_writes_the_view_of_a_sweep(
+def test_missing_account_is_reported_and_the_view_of_a_sweep_written(
     tmp_path: Path, no_account, monkeypatch, capsys
 ) -> None:
     sweep = tmp_path / "sweeps/mine"
@@ -98,7 +98,7 @@ def test_a_path_to_no_sweep_is_an_error(no_account, monkeypatch, capsys) -> None
     assert "sweep=outputs/nowhere: no such folder" in capsys.readouterr().err
 
 
-def test_without_the_package_it_says_what_to_install(no_account, monkeypatch, capsys) -> None:
+def test_missing_package_is_an_error_with_the_command_to_install(no_account, monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "wandb_workspaces.workspaces", None)
     assert typed(monkeypatch) == 78
     assert "pip install 'regen[view]'" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def command(**values: object) -> list[str]:
     return [word for one in words for word in (made[one[2:-1]] if one.startswith("${") else [one])]
 
 
-def test_an_agents_command_composes_and_gives_the_strength_to_its_regularizer() -> None:
+def test_command_of_an_agent_composes_and_sets_the_strength_of_the_regularizer() -> None:
     typed = command(
         lambda_d=3.2e-05, **{name: one["value"] for name, one in SWEEP["parameters"].items() if "value" in one}
     )
@@ -37,7 +37,7 @@ def test_an_agents_command_composes_and_gives_the_strength_to_its_regularizer() 
     assert cfg.monitor == SWEEP["metric"]["name"]
 
 
-def test_it_searches_the_range_of_the_passport_and_compares_within_a_run() -> None:
+def test_wandb_sweep_searches_the_declared_range_and_compares_within_a_run() -> None:
     strength = SWEEP["parameters"]["lambda_d"]
     assert (strength["min"], strength["max"]) == R1.search["lambda_d"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

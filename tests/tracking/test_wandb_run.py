@@ -77,7 +77,7 @@ def test_a_run_that_stopped_recording_is_finished_so_that_the_next_is_another(tm
     other.experiment.finish()
 
 
-def test_the_peak_is_that_of_the_run_and_not_of_what_the_process_held_before() -> None:
+def test_peak_memory_is_the_peak_of_the_run_without_earlier_allocations() -> None:
     tune("cpu")  # as training does: freed memory is kept
     memory.forget_peak("cpu")
     before = memory.peak_mb("cpu")

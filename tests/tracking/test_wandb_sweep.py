@@ -19,9 +19,7 @@ TYPED = ("-m", "sweep=mine", "logger=wandb", "regularizer=l2", "seed=0", "metric
 TYPED += ("max_iterations=4",)
 
 
-def test_each_job_is_a_run_of_its_own_with_its_axes_and_the_sweep_has_one_that_goes_on_with_it(
-    train, tmp_path: Path
-) -> None:
+def test_each_job_is_a_wandb_run_with_axes_and_the_sweep_has_a_run_that_resumes(train, tmp_path: Path) -> None:
     sweep = tmp_path / "sweeps/mine"
     train(*TYPED, "lambda_g=0,0.1", f"hydra.sweep.dir={sweep}")
     recorded = [inspected(path) for path in (tmp_path / "wandb").glob("offline-run-*")]
@@ -55,7 +53,7 @@ def test_without_the_logger_nothing_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_goes_wrong_in_it_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_of_wandb_in_a_sweep_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "sweeps/mine").mkdir(parents=True)
     with caplog.at_level(logging.WARNING, "regen"):
         tell(tmp_path / "sweeps/mine", LOGGER, Told("val/fd", pictures={"path": tmp_path / "nowhere.png"}))

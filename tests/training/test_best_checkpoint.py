@@ -22,9 +22,7 @@ from regen.utils.json_files import read_json
         (False, math.inf, None, False),
     ],
 )
-def test_better_is_lower_or_higher_as_the_figure_has_it_and_never_what_is_not_finite(
-    higher, value, best, better
-) -> None:
+def test_better_is_lower_or_higher_by_direction_and_never_non_finite(higher, value, best, better) -> None:
     assert Goal("val/x", higher).is_better(value, best) == better
 
 

@@ -49,7 +49,9 @@ def test_variable_that_another_launcher_left_makes_no_process_second(monkeypatch
 
 
 @pytest.mark.parametrize(("variables", "launcher"), [(TORCHRUN, "torchrun"), (SRUN, "srun")], ids=["torchrun", "srun"])
-def test_process_of_a_launcher_has_its_rank(monkeypatch, variables: dict[str, str], launcher: str) -> None:
+def test_process_of_a_launcher_has_the_rank_of_the_launcher(
+    monkeypatch, variables: dict[str, str], launcher: str
+) -> None:
     set_all(monkeypatch, variables)
     rank = find_rank(4, nodes=2)
     assert (rank.rank, rank.local_rank, rank.node, rank.launcher, rank.starts_others) == (3, 1, 1, launcher, False)
@@ -62,7 +64,7 @@ def test_launcher_of_another_number_of_processes_is_ignored(monkeypatch, variabl
     assert find_rank(world).rank == 0
 
 
-def test_process_that_regen_started_has_its_rank_and_hands_none_on(monkeypatch) -> None:
+def test_process_started_by_regen_has_a_rank_and_passes_none_on(monkeypatch) -> None:
     own = {"REGEN_RANK": "1", "REGEN_WORLD": "2", "REGEN_PORT": "29501", "REGEN_PARENT": str(os.getppid())}
     set_all(monkeypatch, own)
     rank = find_rank(2)
@@ -70,17 +72,17 @@ def test_process_that_regen_started_has_its_rank_and_hands_none_on(monkeypatch) 
     assert not set(own) & set(os.environ)
 
 
-def test_several_nodes_without_a_launcher_are_refused_with_what_to_type() -> None:
+def test_several_nodes_without_a_launcher_are_refused_with_the_command_to_type() -> None:
     with pytest.raises(ConfigError, match=r"num_nodes=2 needs 4 processes.*srun --ntasks=4, torchrun --nnodes=2"):
         find_rank(4, nodes=2)
 
 
-def test_first_node_whose_name_does_not_resolve_is_named(monkeypatch) -> None:
+def test_first_node_with_an_unresolvable_name_is_named(monkeypatch) -> None:
     set_all(monkeypatch, SRUN | {"SLURM_STEP_NODELIST": "node-that-is-nowhere.invalid"})
     with pytest.raises(ConfigError, match=r"node-that-is-nowhere\.invalid, does not resolve .* MASTER_ADDR"):
         find_rank(4, nodes=2)
 
 
-def test_run_of_one_process_is_written_whatever_rank_is_left_in_the_environment(train, monkeypatch) -> None:
+def test_run_of_a_single_process_is_written_despite_stale_rank_variables(train, monkeypatch) -> None:
     set_all(monkeypatch, dict.fromkeys(LEFT, "1"))
     assert (train(*RING, smoke=False) / "result.json").exists()

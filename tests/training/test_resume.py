@@ -34,7 +34,7 @@ def test_interrupted_at_any_iteration_and_resumed_equals_uninterrupted(train, wh
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 2), (2, 0)])
-def test_the_number_of_workers_changes_nothing_nor_does_changing_it(train, whole, before: int, after: int) -> None:
+def test_number_of_workers_and_a_change_of_workers_change_nothing(train, whole, before: int, after: int) -> None:
     part = train(*RUN, "max_iterations=7", f"data.workers={before}", folder="part")
     train(f"resume={part}", f"max_iterations={LAST}", f"data.workers={after}", smoke=False)
     assert_same_run(whole, part, LAST)
@@ -71,7 +71,7 @@ def test_a_signal_ends_the_run_between_iterations_with_a_checkpoint(train) -> No
     assert_same_run(whole, folder, last)
 
 
-def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(train, whole) -> None:
+def test_damaged_checkpoint_is_noticed_and_the_previous_checkpoint_used(train, whole) -> None:
     part = train(*RUN, "max_iterations=12", folder="part")
     newest = part / "checkpoints/iteration_000000012.ckpt"
     content = bytearray(newest.read_bytes())
@@ -97,7 +97,7 @@ def short(train_once) -> tuple[Path, Path]:
     ],
     ids=str,
 )
-def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(short, train, tmp_path, capsys, typed, words) -> None:
+def test_refused_request_to_resume_leaves_the_run_unchanged(short, train, tmp_path, capsys, typed, words) -> None:
     part = shutil.copytree(short[1], tmp_path / "part")
     result = (part / "result.json").read_text()
     train(f"resume={part}", *typed, f"max_iterations={LAST}", smoke=False, status=78)
@@ -107,7 +107,7 @@ def test_a_refused_request_to_go_on_leaves_the_run_as_it_was(short, train, tmp_p
     assert_same_run(short[0], part, LAST)
 
 
-def test_a_run_that_goes_on_still_knows_its_figures_when_it_is_interrupted_once_more(train) -> None:
+def test_resumed_run_keeps_the_figures_when_interrupted_again(train) -> None:
     part = train(*RUN, "evaluate_every=4", "max_iterations=9", "save_every=9")  # evaluated at iterations 4, 8 and 9
     figures = checkpoint.newest(part / "checkpoints")["figures"]
     assert figures["val/fd"] > 0
@@ -139,7 +139,7 @@ def test_settings_that_make_another_run_are_refused_by_name(short, train, capsys
     assert re.search(words, capsys.readouterr().err)
 
 
-def test_what_does_not_make_another_run_may_change(short, train, tmp_path) -> None:
+def test_settings_that_do_not_make_another_run_may_change(short, train, tmp_path) -> None:
     part = shutil.copytree(short[1], tmp_path / "part")
     changed = (
         "log_every=50",

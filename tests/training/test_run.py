@@ -28,7 +28,7 @@ def width(path: Path) -> int:
         return picture.width
 
 
-def test_a_run_leaves_figures_pictures_checkpoints_and_where_it_came_from(train, capsys) -> None:
+def test_run_writes_figures_pictures_checkpoints_and_provenance(train, capsys) -> None:
     folder = train("regularizer=l2", "lambda_g=0.1", "report=true", f"group={'long' * 30}")
     assert (folder / "report.html").exists()
     result = json.loads((folder / "result.json").read_text())
@@ -70,7 +70,7 @@ def test_a_strength_of_zero_is_no_regularizer_bit_for_bit(train) -> None:
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_a_run_that_diverges_names_the_step_and_the_term_and_keeps_its_results(train, tmp_path: Path) -> None:
+def test_diverged_run_names_step_and_term_and_keeps_results(train, tmp_path: Path) -> None:
     conf = tmp_path / "conf"
     (conf / "regularizer").mkdir(parents=True)
     (conf / "regularizer/burst.yaml").write_text("burst:\n  _target_: burst.Burst\n  lambda_d: 1.0\n")
@@ -98,7 +98,7 @@ def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> 
     assert "d/l2 is inert" in capsys.readouterr().out
 
 
-def test_the_state_of_a_regularizer_and_its_share_are_logged(train) -> None:
+def test_state_and_gradient_ratio_of_a_regularizer_are_logged(train) -> None:
     controlled = ("+schedule@regularizer.r1.lambda_d=controller", "regularizer.r1.lambda_d.interval=1")
     folder = train(
         "regularizer=[ada,r1]", *controlled, "log_every=1", "max_iterations=3", "regularizer.ada.span_images=64"
@@ -117,7 +117,7 @@ def test_the_articles_experiments_train(train, experiment: str) -> None:
 
 
 @pytest.mark.parametrize("data", ["ring", "grid"])
-def test_mixtures_in_the_plane_are_judged_by_their_modes(train, data: str) -> None:
+def test_mixtures_in_the_plane_are_diagnosed_by_modes(train, data: str) -> None:
     folder = train(f"data={data}", *PLANE, smoke=False)
     figures = json.loads((folder / "result.json").read_text())["figures"]
     assert figures.keys() >= {"val/modes", "val/high_quality", "val/reverse_kl"}
@@ -149,7 +149,7 @@ def test_a_multirun_makes_a_folder_for_each_job_and_returns_the_monitored_figure
     assert {re.search(r"lambda_g-([0-9.]+)_", folder.name).group(1) for folder in folders} == {"0", "0.1"}
 
 
-def test_jobs_of_a_process_are_made_by_the_code_that_it_imported(monkeypatch) -> None:
+def test_jobs_of_a_process_use_the_imported_code(monkeypatch) -> None:
     before = provenance()
     monkeypatch.setattr("regen.runs.provenance._git", lambda *_: "committed meanwhile")
     assert provenance() == before and {"command", "commit", "versions"} < set(before)

@@ -17,7 +17,7 @@ def test_garbage_is_collected_again_when_all_is_loaded_or_cannot_be() -> None:
     assert gc.isenabled()
 
 
-def test_who_collects_no_garbage_goes_on_without() -> None:
+def test_disabled_garbage_collection_stays_disabled_after_loading() -> None:
     gc.disable()
     try:
         with loading():
@@ -27,7 +27,7 @@ def test_who_collects_no_garbage_goes_on_without() -> None:
         gc.enable()
 
 
-def test_a_process_ends_without_looking_through_what_was_loaded() -> None:
+def test_process_ends_without_collecting_loaded_modules() -> None:
     program = (
         "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
         "from regen.utils.lazy_imports import loading\n"

@@ -27,7 +27,7 @@ def held_by_a_copy(folder: Path) -> int:
     return child
 
 
-def test_second_process_is_refused_with_the_owner_and_admitted_after_its_death(tmp_path: Path) -> None:
+def test_second_process_is_refused_with_the_owner_and_admitted_after_the_death_of_the_owner(tmp_path: Path) -> None:
     owner = held_by_a_copy(tmp_path)
     with pytest.raises(ConfigError, match=f"is being written by process {owner} on .*type name=NAME"):
         FolderLock(tmp_path).acquire()

@@ -15,7 +15,7 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 @pytest.mark.parametrize("draw", ["normal", "uniform"])
 @pytest.mark.parametrize("world", [2, 3])
-def test_processes_with_b_samples_each_see_what_one_sees_with_all_of_them(draw, world):
+def test_processes_with_b_samples_each_see_the_samples_of_a_single_process_with_all(draw, world):
     alone = Draws(0, "z")
     ranks = [Draws(0, "z", rank=rank, world=world) for rank in range(world)]
     for _ in range(3):  # also in the draws that follow
@@ -101,7 +101,7 @@ def test_nothing_else_draws(path):
 
 
 @pytest.mark.parametrize("concentration", [0.01, 0.2, 1.0, 5.0])
-def test_a_beta_law_has_its_mean_and_variance_however_small_its_concentration(concentration):
+def test_beta_law_has_the_right_mean_and_variance_at_any_concentration(concentration):
     drawn = Draws("beta").beta(concentration, 20_000)
     variance = 1 / (4 * (2 * concentration + 1))
     assert drawn.mean().item() == pytest.approx(0.5, abs=4 * (variance / 20_000) ** 0.5)

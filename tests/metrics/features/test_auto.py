@@ -55,6 +55,6 @@ def test_other_sources_suit_all_data():
     assert source.for_data(data_of(20, channels=3)) is source
 
 
-def test_auto_is_not_loaded_itself(tmp_path):
+def test_auto_loads_the_chosen_source(tmp_path):
     with pytest.raises(TypeError, match="for_data"):
         Auto().load(data_of(20), tmp_path, "cpu")

@@ -30,7 +30,7 @@ class Made:
         return VALUE
 
 
-def test_of_several_that_want_it_at_once_one_makes_it(tmp_path):
+def test_concurrent_processes_compute_a_cached_file_once(tmp_path):
     make = Made(seconds=0.3)
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: kept_or_made(tmp_path / "x.pt", make), range(4)))
@@ -56,7 +56,7 @@ def test_a_process_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch, 
     assert "another process has been making it" in caplog.text
 
 
-def test_what_is_not_right_is_made_anew(tmp_path, caplog):
+def test_invalid_cached_file_is_computed_again(tmp_path, caplog):
     make = Made()
     kept_or_made(tmp_path / "x.pt", make)
     kept_or_made(tmp_path / "x.pt", make, is_right=lambda kept: kept["x"].sum() < 0)
@@ -64,7 +64,7 @@ def test_what_is_not_right_is_made_anew(tmp_path, caplog):
     assert "is of something else" in caplog.text
 
 
-def test_what_is_too_large_is_not_kept(tmp_path):
+def test_too_large_result_is_not_cached(tmp_path):
     kept_or_made(tmp_path / "x.pt", Made(), most_bytes=3999)
     assert not [*tmp_path.glob("*.pt")]
     kept_or_made(tmp_path / "x.pt", Made(), most_bytes=4000)

@@ -39,7 +39,7 @@ def test_digits_are_told_apart_on_held_out_images(tmp_path):
     torch.testing.assert_close(features.std(0).mean(), torch.tensor(1.0), atol=0.05, rtol=0)
 
 
-def test_it_is_learnt_once_and_then_read(tmp_path):
+def test_classifier_is_trained_once_and_then_read(tmp_path):
     first = feature_network(stripes(), tmp_path, "cpu")
     (file,) = tmp_path.glob("*.pt")
     assert file.name.startswith("stripes-")
@@ -50,14 +50,14 @@ def test_it_is_learnt_once_and_then_read(tmp_path):
     assert first.accuracy == second.accuracy
 
 
-def test_it_learns_the_same_weights_again_and_leaves_the_global_generator_alone(tmp_path):
+def test_classifier_gets_the_same_weights_again_and_leaves_the_global_generator_unchanged(tmp_path):
     before = torch.get_rng_state()
     first, second = (feature_network(stripes(), tmp_path / place, "cpu") for place in "ab")
     assert weights(first).equal(weights(second))
     assert torch.get_rng_state().equal(before)
 
 
-def test_it_is_frozen(tmp_path):
+def test_classifier_is_frozen(tmp_path):
     network = feature_network(stripes(), tmp_path, "cpu")
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
@@ -85,7 +85,7 @@ def test_a_truncated_file_is_replaced(tmp_path, left):
     assert len(file.read_bytes()) == len(content)
 
 
-def test_other_images_or_labels_get_features_of_their_own(tmp_path):
+def test_other_images_or_labels_get_other_classifiers(tmp_path):
     data = stripes()
     relabelled = Split(data.full_train.images, data.full_train.labels.flip(0))
     feature_network(data, tmp_path, "cpu")
@@ -101,13 +101,13 @@ def test_a_subset_of_the_training_images_has_the_features_of_the_whole(tmp_path)
     assert len(list(tmp_path.glob("*.pt"))) == 1
 
 
-def test_without_labels_it_tells_rotations(tmp_path):
+def test_classifier_without_labels_predicts_rotations(tmp_path):
     network = feature_network(stripes(labelled=False), tmp_path, "cpu")
     assert network.classify[-1].out_features == 4
     assert network.accuracy > 0.3
 
 
-def test_without_labels_it_tells_half_turns_of_images_that_are_not_square(tmp_path):
+def test_classifier_without_labels_predicts_half_turns_of_oblong_images(tmp_path):
     bright_above = Draws("half turns").uniform(60, 2, 8, 12) * 100 + torch.linspace(155, 0, 8)[:, None]
     part = Split(bright_above.to(torch.uint8))
     data = replace(stripes(), full_train=part, train=part, validation=part, test=part)
@@ -122,7 +122,7 @@ def test_images_of_any_size_have_64_features(tmp_path, size, channels):
     assert network(torch.zeros(2, channels, size, size)).shape == (2, 64)
 
 
-def test_images_in_files_are_known_by_their_names_and_sizes(tmp_path):
+def test_images_in_files_are_identified_by_name_and_size(tmp_path):
     from PIL import Image
 
     paths = [tmp_path / f"{i}.png" for i in range(4)]
@@ -142,7 +142,7 @@ def test_images_in_files_are_known_by_their_names_and_sizes(tmp_path):
     assert len(learnt()) == 2
 
 
-def test_weak_features_are_announced_whenever_they_are_loaded(tmp_path, caplog):
+def test_weak_features_are_reported_at_every_load(tmp_path, caplog):
     data = stripes()
     noise = Split((Draws("noise").uniform(60, 1, 8, 8) * 256).to(torch.uint8), data.train.labels)
     for _ in ("trained", "read"):

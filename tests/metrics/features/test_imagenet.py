@@ -63,14 +63,14 @@ def test_blurred_images_are_further_from_real_ones_than_other_real_ones():
 
 
 @pytest.mark.parametrize(("size", "channels", "seen"), [(8, 1, 64), (32, 3, 64), (40, 3, 96), (200, 1, 224)])
-def test_images_of_any_size_are_resized_to_twice_their_side_within_bounds(size, channels, seen):
+def test_images_of_any_size_are_resized_to_twice_the_side_within_bounds(size, channels, seen):
     data = photographs(2, size, channels)
     net = load(data)
     assert net.net.size == seen
     assert net(pixels_of(data)).shape == (2, 1280)
 
 
-def test_grey_images_have_the_features_of_their_colour_version():
+def test_grey_images_have_the_features_of_the_colour_version():
     grey = pixels_of(photographs(2, channels=1))
     net = load(photographs(2, channels=1))
     assert net(grey).equal(net(grey.repeat(1, 3, 1, 1)))

@@ -121,7 +121,7 @@ def test_official_names_are_given_to_figures_that_exist():
     }
 
 
-def test_without_the_file_the_error_says_which_where_from_and_what_else(tmp_path, monkeypatch):
+def test_missing_weights_are_an_error_with_file_address_and_alternatives(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(ConfigError) as error:
         Inception().load(data_of(photographs(2, 1, "")), tmp_path, "cpu")
@@ -144,7 +144,7 @@ def test_weights_of_another_net_and_images_without_colours_are_refused(tmp_path)
         Inception().load(replace(data, full_train=part, train=part), tmp_path, "cpu")
 
 
-def test_without_torch_fidelity_the_error_says_what_to_install(tmp_path, monkeypatch):
+def test_missing_torch_fidelity_is_an_error_with_the_command_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)  # as if it were not installed
     with pytest.raises(ConfigError, match=r"pip install 'regen\[eval\]' or pip install torch-fidelity"):
         Inception().load(data_of(photographs(2, 1, "")), tmp_path, "cpu")

@@ -33,7 +33,7 @@ def small_net() -> nn.Module:
         return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 5)).eval()
 
 
-def test_a_net_is_frozen_and_its_features_are_its_outputs(tmp_path):
+def test_feature_net_is_frozen_and_the_outputs_are_the_features(tmp_path):
     images = Draws("images").uniform(3, 1, 8, 8) * 2 - 1
     net = Module(net=small_net().train()).load(noise(), tmp_path, "cpu")
     assert net(images).equal(small_net()(images))
@@ -70,12 +70,12 @@ def test_a_program_for_batches_of_one_size_is_refused(tmp_path):
     ],
     ids=["images", "none", "number", "tuple", "infinite", "integer", "batch", "fails"],
 )
-def test_what_is_no_feature_net_is_refused(tmp_path, function, said):
+def test_invalid_feature_nets_are_refused(tmp_path, function, said):
     with pytest.raises(ConfigError, match=said):
         Module(net=Of(function)).load(noise(), tmp_path, "cpu")
 
 
-def test_it_takes_a_net_or_a_file(tmp_path):
+def test_feature_source_accepts_a_net_or_a_file(tmp_path):
     with pytest.raises(ConfigError, match="got neither"):
         Module()
     with pytest.raises(ConfigError, match="got both"):

@@ -13,7 +13,7 @@ OPTIONS = sorted((Path(__file__).resolve().parents[3] / "conf" / "metrics" / "fe
 
 
 @pytest.mark.parametrize("file", OPTIONS, ids=lambda file: file.stem)
-def test_every_option_makes_a_source_or_says_what_it_needs(file):
+def test_every_option_makes_a_source_or_reports_a_missing_requirement(file):
     try:
         assert isinstance(build(OmegaConf.load(file), "metrics.features", Source), Source)
     except ConfigError as error:

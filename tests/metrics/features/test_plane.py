@@ -6,7 +6,7 @@ from regen.data.mixtures import grid
 from regen.metrics.features import Own
 
 
-def test_points_have_their_coordinates_in_the_planes_own_units(tmp_path):
+def test_features_of_points_are_coordinates_in_units_of_the_plane(tmp_path):
     use = {"batch_size": 2, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
     data = grid(train=500, validation=100, test=100, **use)
     net = Own().load(data, tmp_path, "cpu")

@@ -47,7 +47,7 @@ def clip_file(tmp_path) -> Path:
     return tmp_path / "clip.pt"
 
 
-def test_clip_with_weights_from_a_file_has_its_embeddings_as_features(data, clip_file, tmp_path, caplog):
+def test_clip_from_a_file_of_weights_has_embeddings_as_features(data, clip_file, tmp_path, caplog):
     net = CLIP(weights=str(clip_file)).load(data, tmp_path, "cpu")
     features = net(as_float(data.train.images))
     assert features.shape == (3, 24)
@@ -56,7 +56,7 @@ def test_clip_with_weights_from_a_file_has_its_embeddings_as_features(data, clip
     assert "is not the published file" in caplog.text
 
 
-def test_dinov2_with_weights_from_a_file_has_its_class_token_as_features(data, tmp_path, monkeypatch):
+def test_dinov2_from_a_file_of_weights_has_the_class_token_as_features(data, tmp_path, monkeypatch):
     monkeypatch.setitem(dinov2.SIZES, "dinov2-vit-s-14", dinov2.Size("dinov2_vits14", 16, 2, 2))
     with seeded("dinov2"):
         torch.save(VisionTransformer(16, 2, 2).state_dict(), tmp_path / "dinov2.pth")
@@ -67,7 +67,7 @@ def test_dinov2_with_weights_from_a_file_has_its_class_token_as_features(data, t
     assert not hasattr(net, "classify")
 
 
-def test_position_embeddings_are_used_as_they_are_at_518_pixels():
+def test_position_embeddings_are_unchanged_at_518_pixels():
     with seeded("positions"):
         network = VisionTransformer(4, 1, 1)
         nn.init.normal_(network.pos_embed)
@@ -78,7 +78,7 @@ def test_position_embeddings_are_used_as_they_are_at_518_pixels():
 
 
 @pytest.mark.parametrize("option", SOURCES)
-def test_missing_file_is_answered_with_its_address_and_what_to_type(option, data, tmp_path, monkeypatch):
+def test_missing_file_is_an_error_with_the_address_and_the_override_to_type(option, data, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(ConfigError) as error:
         SOURCES[option]().load(data, tmp_path, "cpu")
@@ -120,7 +120,7 @@ def test_figures_are_named_after_the_features(option):
 
 
 @pytest.mark.parametrize("option", SOURCES)
-def test_without_torch_fidelity_the_error_says_what_to_install(option, data, tmp_path, monkeypatch):
+def test_missing_torch_fidelity_is_an_error_with_the_command_to_install(option, data, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)  # as if it were not installed
     with pytest.raises(ConfigError, match=r"pip install 'regen\[eval\]' or pip install torch-fidelity"):
         SOURCES[option]().load(data, tmp_path, "cpu")

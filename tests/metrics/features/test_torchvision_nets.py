@@ -53,14 +53,14 @@ def test_classifier_of_features_equals_torchvision_classifier(hub, made_up):
     torch.testing.assert_close(net.classify(features), made_up(WEIGHTS.transforms()(images / 255)))
 
 
-def test_transforms_equal_those_of_pillow_up_to_its_rounding():
+def test_transforms_equal_pillow_up_to_rounding():
     transforms, images = WEIGHTS.transforms(), noise().train.images
     pillow = torch.stack([transforms(to_pil_image(image)) for image in images])
     one_level = 1 / 255 / min(transforms.std)
     torch.testing.assert_close(transforms(images / 255), pillow, atol=1.01 * one_level, rtol=0)
 
 
-def test_a_net_sees_what_a_viewer_would_and_nothing_in_what_is_not_finite(hub):
+def test_net_sees_images_as_displayed_and_grey_for_values_that_are_not_finite(hub):
     grey = as_float(noise(1).train.images)
     net = Torchvision(NAME, weights=str(hub)).load(noise(1), hub.parent, "cpu")
     colour = grey.repeat(1, 3, 1, 1)
@@ -73,7 +73,7 @@ def test_a_net_sees_what_a_viewer_would_and_nothing_in_what_is_not_finite(hub):
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "densenet121", "googlenet"])
-def test_features_are_what_the_last_linear_layer_looks_at(name):
+def test_features_are_the_input_of_the_last_linear_layer(name):
     net = _untrained(name)
     head = _cut_off_head(net, name)
     with torch.no_grad():

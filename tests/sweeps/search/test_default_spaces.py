@@ -16,17 +16,17 @@ def found(*typed: str, several: bool = False, **nodes: dict) -> dict[str, tuple[
     return {key: (space.low, space.high) for key, space in spaces.items()}
 
 
-def test_a_strength_is_searched_over_the_range_of_its_passport() -> None:
+def test_strength_is_searched_over_the_declared_range() -> None:
     assert found(r1=R1_NODE) == {"lambda_d": R1.search["lambda_d"]}
     assert found(l2=L2_NODE) == L2.search
 
 
-def test_of_two_owners_each_strength_has_its_long_name() -> None:
+def test_strengths_of_two_owners_have_full_keys() -> None:
     assert list(found(r1=R1_NODE, l2=L2_NODE)) == ["regularizer.r1.lambda_d", "lambda_g", "regularizer.l2.lambda_d"]
     assert list(found(r1=R1_NODE, several=True)) == ["regularizer.r1.lambda_d"]
 
 
-def test_what_is_typed_is_not_searched() -> None:
+def test_typed_values_are_not_searched() -> None:
     assert list(found("lambda_g", l2=L2_NODE)) == ["lambda_d"]
     assert found("regularizer.r1.lambda_d", r1=R1_NODE) == {}
     assert found(r1=R1_NODE | {"lambda_d": {"_target_": "regen.core.schedules.Linear"}}) == {}

@@ -104,7 +104,7 @@ def test_a_start_imports_neither_optuna_nor_torch() -> None:
     assert done.stdout.splitlines()[-1] == "loaded True"
 
 
-def test_a_search_trains_as_many_jobs_at_once_as_its_launcher() -> None:
+def test_search_trains_as_many_jobs_at_once_as_the_launcher() -> None:
     assert composed().n_jobs == 1
     assert composed("hydra/launcher=joblib", "hydra.launcher.n_jobs=3").n_jobs == 3
     assert composed("hydra/launcher=slurm", "hydra.sweeper.n_jobs=8").n_jobs == 8

@@ -61,7 +61,7 @@ def test_a_signal_ends_a_search_and_the_same_command_goes_on(search, bomb) -> No
     assert told[0] == told[1] and len(told[0]) == 2
 
 
-def test_each_regularizer_is_searched_over_its_own_range(search) -> None:
+def test_each_regularizer_is_searched_over_the_declared_range(search) -> None:
     folder = search("regularizer=r1,weight_clipping,none", "hydra/sweeper/sampler=random", n=3)
     drawn = [trial.params for trial in study(folder).trials]
     named = {"r1": "regularizer.r1.lambda_d", "weight_clipping": "regularizer.weight_clipping.limit"}
@@ -81,7 +81,7 @@ def is_ruled_out(own: list[float], others: list[list[float]]) -> bool:
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
-def test_what_is_worse_than_the_median_of_the_others_is_pruned(search, launcher, monkeypatch) -> None:
+def test_trials_worse_than_the_median_are_pruned(search, launcher, monkeypatch) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
     early = [f"hydra.sweeper.pruner.n_{name}=1" for name in ("startup_trials", "warmup_steps", "min_trials")]
@@ -105,7 +105,7 @@ def test_what_is_worse_than_the_median_of_the_others_is_pruned(search, launcher,
     assert written(folder) == before
 
 
-def test_a_grid_without_search_goes_on_with_what_was_pruned(search, train) -> None:
+def test_grid_without_search_resumes_pruned_jobs(search, train) -> None:
     folder = search(*R1, "hydra/sweeper/pruner=hyperband", n=1)
     (result,) = folder.glob("*/result.json")
     result.write_text(result.read_text().replace('"finished"', '"pruned"'))
@@ -114,7 +114,7 @@ def test_a_grid_without_search_goes_on_with_what_was_pruned(search, train) -> No
     assert [row["status"] for row in table(folder)] == ["finished"] and list(folder.glob("*/result.json")) == [result]
 
 
-def test_what_fails_is_tried_again_by_the_next_command_and_what_diverges_is_the_worst(search, bomb) -> None:
+def test_failed_trials_are_retried_and_diverged_trials_rank_worst(search, bomb) -> None:
     folder = search(*bomb("raise"), n=1, status=1)
     assert best(folder)["trials"] == {"failed": 1} and "value" not in best(folder)
     search(*bomb("nan"), n=1)
@@ -124,7 +124,7 @@ def test_what_fails_is_tried_again_by_the_next_command_and_what_diverges_is_the_
     assert best(folder)["trial"] == 2 and best(folder)["trials"] == {"diverged": 1, "finished": 1}
 
 
-def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(search, bomb, tmp_path, train) -> None:
+def test_killed_worker_of_a_shared_study_loses_no_trial(search, bomb, tmp_path, train) -> None:
     typed = (*bomb(""), "lambda_d=tag(log,interval(0.1,10))")
 
     def killing() -> None:
@@ -159,7 +159,7 @@ def test_a_worker_that_is_killed_loses_no_trial_of_the_study_that_it_shares(sear
     ],
     ids=["nothing", "seed", "monitor", "number", "setting", "key", "sampler"],
 )
-def test_what_cannot_be_searched_is_said_before_anything_starts(search, capsys, typed, words) -> None:
+def test_unsearchable_spaces_are_refused_before_the_start(search, capsys, typed, words) -> None:
     folder = search(*typed, status=78)
     assert words in capsys.readouterr().err
     assert not list(folder.glob("*/result.json"))
@@ -188,12 +188,12 @@ def test_another_question_under_the_same_name_is_refused(search, capsys) -> None
     ],
     ids=["single", "interval"],
 )
-def test_a_search_is_a_multirun_with_its_sweeper(train, capsys, typed, words) -> None:
+def test_search_is_a_multirun_with_a_sweeper(train, capsys, typed, words) -> None:
     train(*typed, status=78)
     assert words in capsys.readouterr().err
 
 
-def test_without_optuna_it_is_said_what_to_install(search, capsys, monkeypatch) -> None:
+def test_missing_optuna_is_an_error_with_the_command_to_install(search, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     search(*R1, status=78)
     assert "pip install 'regen[search]'" in capsys.readouterr().err

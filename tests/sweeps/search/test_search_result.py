@@ -45,7 +45,7 @@ def test_where_all_trials_memorize_none_is_recommended(tmp_path, capsys) -> None
     assert "none is recommended: every finished trial memorizes" in told and "train.py" not in told
 
 
-def test_what_is_noted_decides_where_the_folder_of_a_job_is_on_another_machine(tmp_path) -> None:
+def test_recorded_path_locates_the_folder_of_a_job_on_another_machine(tmp_path) -> None:
     trials = searched(tmp_path, (1.0, "memorizes"), (2.0, "generalizes"))
     for result in tmp_path.glob("job_*/result.json"):
         result.unlink()
@@ -53,5 +53,5 @@ def test_what_is_noted_decides_where_the_folder_of_a_job_is_on_another_machine(t
     assert read_json(tmp_path / "best.json")["trial"] == 1
 
 
-def test_the_study_is_told_the_figure_of_a_trial_that_memorizes_as_it_is(tmp_path) -> None:
+def test_study_gets_the_figure_of_a_memorizing_trial_unchanged(tmp_path) -> None:
     assert [trial.value for trial in searched(tmp_path, (1.0, "memorizes")).study.trials] == [1.0]

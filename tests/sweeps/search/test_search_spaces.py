@@ -26,7 +26,7 @@ def parsed(*overrides: str):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_space_is_what_its_grammar_says(typed, kind, said) -> None:
+def test_space_follows_the_grammar_of_hydra(typed, kind, said) -> None:
     fixed, spaces = parsed("seed=0", f"x={typed}")
     assert fixed == {"seed": "seed=0"}
     assert isinstance(spaces["x"], kind) and str(spaces["x"]) == said
@@ -45,7 +45,7 @@ def test_a_space_is_what_its_grammar_says(typed, kind, said) -> None:
     ],
     ids=lambda value: value,
 )
-def test_what_cannot_be_searched_is_said(typed, words) -> None:
+def test_unsearchable_spaces_are_refused_with_the_reason(typed, words) -> None:
     with pytest.raises(ConfigError, match=words.replace("(", r"\(")):
         parsed(typed)
 
@@ -56,7 +56,7 @@ def test_of_a_key_that_stands_twice_the_last_counts() -> None:
     assert not fixed and str(spaces["x"]) == "0 to 1"
 
 
-def test_numbers_have_the_digits_that_tell_them_apart() -> None:
+def test_numbers_have_the_distinguishing_digits() -> None:
     assert Real(0.1, 100, log=True).typed(3.1622776601683795) == "3.162"
     assert Real(0.1, 100, log=True).typed(0.1234567) == "0.1235"
     assert Real(1e-6, 1e-2, log=True).typed(1.23456e-6) == "1.235e-06"

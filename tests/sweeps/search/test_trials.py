@@ -34,7 +34,7 @@ def test_two_commands_draw_different_trials_and_as_many_as_are_wanted(tmp_path) 
     assert states(tmp_path) == ["COMPLETE"] * 3
 
 
-def test_a_trial_whose_command_is_no_more_is_taken_over_with_its_settings(tmp_path) -> None:
+def test_trial_of_a_dead_command_is_taken_over_with_the_settings(tmp_path) -> None:
     (left,) = trials_in(tmp_path).claim(1)
     left.lock.release()  # as the end of a process does
     (taken,) = trials_in(tmp_path).claim(1)
@@ -50,7 +50,7 @@ def test_a_command_takes_a_trial_over_once(tmp_path) -> None:
     assert len(trials_in(tmp_path, wanted=1).claim(1)) == 1
 
 
-def test_a_trial_left_while_it_was_drawn_is_drawn(tmp_path) -> None:
+def test_trial_abandoned_while_drawing_is_drawn(tmp_path) -> None:
     study_in(tmp_path).ask()
     (claim,) = trials_in(tmp_path).claim(1)
     assert claim.trial.number == 0 and claim.overrides[0].startswith("x=")
@@ -66,7 +66,7 @@ def test_a_trial_left_while_it_was_drawn_is_drawn(tmp_path) -> None:
         ("failed", 2.5, "FAIL", None),
     ],
 )
-def test_the_study_is_told_what_a_job_was_worth(tmp_path, status, value, state, told) -> None:
+def test_study_gets_the_value_of_a_job(tmp_path, status, value, state, told) -> None:
     trials = trials_in(tmp_path)
     (claim,) = trials.claim(1)
     done(trials, claim, status, value)
@@ -75,7 +75,7 @@ def test_the_study_is_told_what_a_job_was_worth(tmp_path, status, value, state, 
     assert trial.user_attrs["status"] == status
 
 
-def test_what_diverges_is_the_worst_where_more_is_better(tmp_path) -> None:
+def test_diverged_trial_ranks_worst_where_higher_is_better(tmp_path) -> None:
     trials = trials_in(tmp_path, higher=True)
     for claim, status in zip(trials.claim(2), ("diverged", "finished"), strict=True):
         done(trials, claim, status)
@@ -111,7 +111,7 @@ def test_a_grid_is_gone_through_once_by_all_commands_together(tmp_path) -> None:
     assert one.wanted == 3 and not one.claim(1)
 
 
-def test_a_grid_has_no_axis_beside_its_own(tmp_path) -> None:
+def test_grid_has_no_axis_besides_the_declared_axes(tmp_path) -> None:
     trials = trials_in(tmp_path, sampler=lambda number: Grid(lambda most: {"y": [1, 2]}, sequence_seed=0, points=2))
     with pytest.raises(ConfigError, match="same axes for all jobs: type x"):
         trials.claim(1)
