@@ -5,7 +5,7 @@ import torch
 from helpers.tiny_models import images, linear_critic, make_gan, make_step
 from torch import nn
 
-from regen.core.gan_step import slope
+from regen.core.gan_step import GANStep, slope
 from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
 from regen.losses import adversarial
@@ -168,16 +168,31 @@ def test_draws_of_the_same_purpose_are_the_same():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("fakes_scores", r"^GANStep has no attribute fakes_scores: did you mean fake_scores\?$"),
         ("real_score", r"^GANStep has no attribute real_score: did you mean real_scores\?$"),
-        ("posterior_mean", r"^a GAN has no encoder, and so no posterior_mean; GANStep has .*fake_scores"),
+        ("scores_fake", r"^GANStep has no attribute scores_fake: did you mean fake_scores\?$"),
+        ("logvar", r"^GANStep has no attribute logvar, which is one of VAEStep: a GAN has no encoder$"),
+        ("encoder", r"^GANStep has no attribute encoder, which is one of VAEStep: a GAN has no encoder$"),
+        ("posterior_mean", r"^GANStep has no attribute posterior_mean\. It has .*fake_scores"),
     ],
 )
-def test_missing_attributes_are_answered_with_the_nearest_one(name, said):
-    with pytest.raises(AttributeError, match=said):
+def test_missing_attribute_of_step_names_the_nearest_one(name, message):
+    with pytest.raises(AttributeError, match=message):
         getattr(make_step(), name)
+
+
+def test_attribute_error_inside_a_property_of_step_is_not_replaced():
+    class Broken(GANStep):
+        @property
+        def broken(self):
+            return self.real.no_such_method()
+
+    step = make_step()
+    step.__class__ = Broken
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'no_such_method'"):
+        step.broken  # noqa: B018
 
 
 def test_misspelt_attribute_of_a_regularizer_names_class_and_method():

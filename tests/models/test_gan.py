@@ -3,7 +3,6 @@
 import pytest
 import torch
 from helpers.tiny_models import images, make_gan, same, weights
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from regen.core.divergence import find_reason
 from regen.core.ema import Averaged
@@ -35,27 +34,6 @@ def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> Non
         one.training_step(chunk(1, i))
     eight.training_step(chunk(8))
     assert same(weights(one), weights(eight))
-
-
-@pytest.mark.parametrize("moment", ["pre", "post"])
-def test_optimizer_hooks_are_called_whenever_registered(moment: str) -> None:
-    gan, called = make_gan(), []
-    gan.iterate(images()[None])
-    registered = [
-        getattr(optimizer, f"register_step_{moment}_hook")(lambda *_, player=player: called.append(player))
-        for player, optimizer in gan.optimizer.items()
-    ]
-    gan.iterate(images()[None])
-    assert called == ["d", "g"]
-    for one in registered:
-        one.remove()
-    register = {"pre": register_optimizer_step_pre_hook, "post": register_optimizer_step_post_hook}[moment]
-    of_all = register(lambda *_: called.append("any"))
-    try:
-        gan.iterate(images()[None])
-    finally:
-        of_all.remove()
-    assert called == ["d", "g", "any", "any"]
 
 
 def test_a_step_that_an_optimizer_has_got_is_the_one_that_is_taken() -> None:

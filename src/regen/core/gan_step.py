@@ -1,5 +1,6 @@
 """GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import Unpack
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from regen.core.forward import features, float32, plain_attention, squares, still
 from regen.core.input_gradients import Autograd, Slopes, slope
-from regen.core.step import Place, Rng, Update
+from regen.core.step import Progress, Rng, Update
 
 Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 
@@ -27,6 +28,8 @@ class GANStep(Update):
     """
 
     lacks = "a GAN has no encoder"
+    discriminator: nn.Module
+    z_size: int
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class GANStep(Update):
         rng: Rng,
         augment: Augment,
         slopes: Slopes | None = None,
-        **more: Unpack[Place],
+        **more: Unpack[Progress],
     ) -> None:
         super().__init__(player, index, generator, real, rng, **more)
         self.discriminator, self.latent_dim = discriminator, latent_dim
@@ -106,9 +109,10 @@ class GANStep(Update):
 
     def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
-        twin = self.like(player=player, generator=generator, discriminator=discriminator)
+        twin = copy.copy(self)
         for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
             del twin.__dict__[name]
+        twin.player, twin.generator, twin.discriminator = player, generator, discriminator
         twin.z, twin.fake = self.z, fake
         return twin
 

@@ -1,9 +1,9 @@
 """Update: what one update of one player can see, whatever the model. GANStep and VAEStep say the rest."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,12 @@ from regen.utils.randomness import Draws
 if TYPE_CHECKING:
     from regen.core.objective import Loss
 
-NEAR = 0.8  # of two names, from which one may be the other misspelt
+NEAREST = 0.6  # the similarity of two names from which one may be the other misspelt
 Rng = Callable[[str], Draws]
 
 
-class Place(TypedDict, total=False):
-    """Where an update stands: what its kinds hand on to Update."""
+class Progress(TypedDict, total=False):
+    """The arguments of Update that do not depend on the kind of model."""
 
     labels: Tensor | None
     lr: float
@@ -47,7 +47,7 @@ class Update:
     first use, once.
     """
 
-    lacks = ""  # what its model has not, in words
+    lacks: ClassVar[str] = ""  # what its model has not, in words
 
     def __init__(
         self,
@@ -69,22 +69,14 @@ class Update:
         self.real, self.labels, self.rng = real, labels, rng
         self.iteration, self.images_seen, self.world = iteration, images_seen, world
 
-    def __getattr__(self, name: str) -> object:
-        if hasattr(type(self), name):  # its own AttributeError, from within
-            return object.__getattribute__(self, name)
-        if name in self.lacks:
-            raise AttributeError(self.lacks)
-        known = sorted(known for known in {*dir(type(self)), *self.__dict__} if not known.startswith("_"))
-        if near := difflib.get_close_matches(name, known, 1, NEAR):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name}: did you mean {near[0]}?")
-        raise AttributeError(f"{self.lacks}, and so no {name}; {type(self).__name__} has {', '.join(known)}")
+    if not TYPE_CHECKING:  # else a type checker would take every name for an attribute
 
-    def like(self, **values: object) -> Self:
-        """An update with the values of this one, but for these; making it anew takes longer."""
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__.update(values)
-        return made
+        def __getattr__(self, name: str) -> object:
+            if name.startswith("__"):  # copy and pickle look for some
+                raise AttributeError(name)
+            if hasattr(type(self), name):  # a property raised AttributeError: raise that one again
+                return object.__getattribute__(self, name)
+            raise AttributeError(_explain_missing(self, name))
 
     @property
     def net(self) -> nn.Module:
@@ -124,3 +116,24 @@ class Update:
     @property
     def _is_mixed(self) -> bool:
         return torch.is_autocast_enabled(self.real.device.type)
+
+
+def _explain_missing(step: Update, name: str) -> str:
+    kind, names = type(step).__name__, sorted({*_attributes(type(step)), *_public(vars(step))})
+    others = [other.__name__ for other in Update.__subclasses__() if name in _attributes(other)]
+    if others:
+        return f"{kind} has no attribute {name}, which is one of {others[0]}: {step.lacks}"
+    reordered = [other for other in names if sorted(other.split("_")) == sorted(name.split("_"))]
+    if nearest := reordered or difflib.get_close_matches(name, names, 1, NEAREST):
+        return f"{kind} has no attribute {name}: did you mean {nearest[0]}?"
+    return f"{kind} has no attribute {name}. It has {', '.join(names)}"
+
+
+def _attributes(kind: type[Update]) -> set[str]:
+    """The names of a step's public attributes: properties, methods, and those annotated in its classes."""
+    annotated = {name for parent in kind.__mro__ for name in vars(parent).get("__annotations__", ())}
+    return set(_public({*dir(kind), *annotated})) - {"lacks"}
+
+
+def _public(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith("_")]

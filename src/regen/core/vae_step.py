@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.forward import before_tanh
-from regen.core.step import Place, Rng, Update
+from regen.core.step import Progress, Rng, Update
 
 WHOLE = 1 - 1e-6  # what an image's value is cut to where the decoder has no tanh to look behind
 
@@ -29,6 +29,10 @@ class VAEStep(Update):
     """
 
     lacks = "a VAE has no discriminator"
+    encoder: nn.Module
+    z_size: int
+    draws: bool
+    population: int
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class VAEStep(Update):
         rng: Rng,
         draws: bool = True,
         population: int = 1,
-        **more: Unpack[Place],
+        **more: Unpack[Progress],
     ) -> None:
         super().__init__("g", index, generator, real, rng, **more)
         self.encoder, self.latent_dim, self.draws, self.population = encoder, latent_dim, draws, population

@@ -13,8 +13,7 @@ from regen.core.ema import Averaging
 from regen.core.forward import plain_attention
 from regen.core.metric_buffer import Count, Record, Watch
 from regen.core.objective import Objective
-from regen.core.optimizers import unlabelled
-from regen.core.step import Place, Rng, Update
+from regen.core.step import Progress, Rng, Update
 from regen.data.batches import Chunk
 from regen.data.split import Files, Split, as_float
 from regen.models.latents import Latents
@@ -106,10 +105,8 @@ class Model(Averaging, LightningModule):
             optimizers = [optimizers]
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
-        self.take_step = {player: unlabelled(optimizer) for player, optimizer in self.optimizer.items()}
         self.parameters_of = {player: self._learnt(player) for player in self.players}
         nets = [net for nets in self._trained.values() for net in nets]
-        self.blanks = {player: self.blank(player) for player in self.players}
         self.running = [buffer for net in nets for buffer in net.buffers() if buffer.is_floating_point()]
         self.train()
         for average, net in self.averages:
@@ -143,21 +140,16 @@ class Model(Averaging, LightningModule):
         """The updates of an iteration, in order."""
         raise NotImplementedError
 
-    def blank(self, player: str) -> Update:
-        """What all updates of the player have in common; `place` and the images are still missing."""
-        raise NotImplementedError
-
-    def common(self, player: str) -> Place:
-        """The part of a blank that does not depend on its kind."""
-        return {"parameters": self.parameters_of[player], "world": self.world, "loss": self.objective.loss}
-
-    def place(self, player: str, labels: Tensor | None) -> Place:
-        """Where an update of this iteration stands."""
+    def progress(self, player: str, labels: Tensor | None) -> Progress:
+        """The arguments of a step of this iteration that do not depend on the kind of model."""
         return {
             "labels": labels,
             "lr": self.optimizer[player].param_groups[0]["lr"],
+            "parameters": self.parameters_of[player],
             "iteration": self.count.iteration,
             "images_seen": self.count.images_seen,
+            "world": self.world,
+            "loss": self.objective.loss,
         }
 
     def rng(self, player: str, draw: int, device: torch.device) -> Rng:
@@ -179,7 +171,7 @@ class Model(Averaging, LightningModule):
         total.backward(inputs=parameters)
         if self.world > 1:
             distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)
-        self.take_step[player]()
+        self.optimizer[player].step()
         self.objective.after_update(step, values)
         self.record.add(self.iteration + 1, values | self.seen(step))
         return values[f"{player}/loss"]

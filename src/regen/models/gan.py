@@ -13,7 +13,6 @@ from regen.core.objective import Objective
 from regen.core.schedules import Schedule, value_of
 from regen.models import gan_dynamics
 from regen.models.base import Model
-from regen.utils.randomness import Draws
 
 
 class GAN(Model):
@@ -70,49 +69,42 @@ class GAN(Model):
             return self.discriminator(self.objective.form(images)).float()
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
-        before, losses = None, []
+        shared: tuple[Tensor, Tensor] | None = None
+        losses = []
         for player in self.order:
             for draw in range(self.n_critic if player == "d" else 1):
                 batch = draw if player == "d" else -1  # G plays the last one
                 step = self.step(player, draw, real[batch], labels[batch])
                 if self.reuse_fake:
-                    before = self._share(step, before)
+                    shared = self._share(step, shared)
                 losses.append(self.update(step))
         return losses
 
-    def blank(self, player: str) -> GANStep:
-        return GANStep(
-            player=player,
-            index=0,
-            generator=self.generator,
-            discriminator=self.discriminator,
-            real=torch.empty(0),
-            latent_dim=self.latent_dim,
-            rng=Draws,
-            augment=self.objective.augment,
-            slopes=self.slopes,
-            **self.common(player),
-        )
-
     def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
         """The step of `player` in this iteration; `draw` counts D's updates in it."""
-        made = self.blanks[player].like(
+        step = GANStep(
+            player=player,
             index=self.count.iteration * (self.n_critic if player == "d" else 1) + draw,
+            generator=self.generator,
+            discriminator=self.discriminator,
             real=real,
+            latent_dim=self.latent_dim,
             rng=self.rng(player, draw, real.device),
-            **self.place(player, labels),
+            augment=self.objective.augment,
+            slopes=self.slopes,
+            **self.progress(player, labels),
         )
-        made.kept = value_of(self.top_k, made)
-        return made
-
-    def _share(self, step: GANStep, before: GANStep | None) -> GANStep:
-        """D's step makes the fakes with their graph and sees them cut from it; G's step goes on from there."""
-        if before is None:
-            step.graph = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
-            step.fake = step.graph.detach()
-        else:
-            step.z, step.fake = before.z, before.graph
+        step.kept = value_of(self.top_k, step)
         return step
+
+    def _share(self, step: GANStep, shared: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+        """Let D's step make z and the fakes with their graph, of which it sees a detached copy, and G's step use them."""
+        if shared is None:
+            fake = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
+            step.fake = fake.detach()
+            return step.z, fake
+        step.z, step.fake = shared
+        return shared
 
     def update(self, step: GANStep) -> Tensor:
         """One optimizer step of step.player; the other net takes no gradients. Returns the loss ()."""

@@ -86,24 +86,20 @@ class VAE(Model):
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]
 
-    def blank(self, player: str) -> VAEStep:
-        return VAEStep(
-            index=0,
-            generator=self.generator,
-            encoder=self.encoder,
-            real=torch.empty(0),
-            latent_dim=self.latent_dim,
-            rng=Draws,
-            draws=self.objective.draws_codes,
-            population=self.population,
-            **self.common(player),
-        )
-
     def step(self, real: Tensor, labels: Tensor | None = None) -> VAEStep:
         """The step of this iteration."""
         rng = self.rng("g", 0, real.device)
-        seen = self.objective.loss.see(real, rng)
-        return self.blanks["g"].like(index=self.count.iteration, real=seen, rng=rng, **self.place("g", labels))
+        return VAEStep(
+            index=self.count.iteration,
+            generator=self.generator,
+            encoder=self.encoder,
+            real=self.objective.loss.see(real, rng),
+            latent_dim=self.latent_dim,
+            rng=rng,
+            draws=self.objective.draws_codes,
+            population=self.population,
+            **self.progress("g", labels),
+        )
 
 
 def _check(objective: Objective) -> None:
