@@ -50,9 +50,10 @@ cluster-check: setup  ## try a real Slurm of two nodes, a real PostgreSQL, torch
 package-check: setup  ## build the wheel and the sdist, and use them outside this folder
 	@OMP_NUM_THREADS=1 $(RUN) tests/package_check.py
 
-lint: setup  ## check the code's style
+lint: setup  ## check the code's style and its types
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
 
 format: setup  ## put the code into that style
 	@$(RUN) -m ruff check --fix

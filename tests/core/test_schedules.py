@@ -145,7 +145,7 @@ def test_another_measure_is_refused():
         {"start": 0.1, "least": 0.2},
         {"most": math.inf},
         {"span_images": 0},
-        {"every": 0},
+        {"interval": 0},
         {"start": math.nan},
     ],
 )

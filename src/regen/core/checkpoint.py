@@ -15,7 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from regen.models.base import Model
 
 NAME = re.compile(r"iteration_\d{1,18}\.ckpt")
+State = dict[str, Any]  # model, optimizers, iteration, images_seen, record and what was saved with them
 KEPT = 3  # newest ones, beside the best
 log = logging.getLogger(__name__)
 
 
-def state_of(model: Model) -> dict[str, object]:
+def state_of(model: Model) -> State:
     """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
     return {
         "model": model.state_dict(),
@@ -43,7 +44,7 @@ def state_of(model: Model) -> dict[str, object]:
     }
 
 
-def restore(model: Model, state: dict) -> None:
+def restore(model: Model, state: State) -> None:
     """Let a prepared model go on from a state; learning rates and the like stay those of the configuration.
 
     Raises ConfigError if the state is of other nets or regularizers.
@@ -61,7 +62,7 @@ def restore(model: Model, state: dict) -> None:
     model.record.load(own, model.device)
 
 
-def check(model: Model, state: dict) -> None:
+def check(model: Model, state: State) -> None:
     """Raises ConfigError, which names the first difference, if a state is of other nets or regularizers than the model's."""
     shapes = [
         {name: tuple(tensor.shape) for name, tensor in one.items()} for one in (model.state_dict(), state["model"])
@@ -98,7 +99,7 @@ def save_iteration(folder: Path, model: Model, **more: object) -> Path:
     return path
 
 
-def load(path: Path) -> dict:
+def load(path: Path) -> State:
     """The checkpoint at `path`. Raises ValueError if it is damaged (torch loads a flipped byte silently), else OSError."""
     try:
         check_packing(path)
@@ -140,7 +141,7 @@ def digest(state: object) -> str:
     return hashed.hexdigest()
 
 
-def _feed(update: Callable[[object], None], value: object) -> None:
+def _feed(update: Callable[[Any], None], value: object) -> None:
     if isinstance(value, Tensor):
         update(repr((value.dtype, value.shape)).encode())
         update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy())
@@ -155,7 +156,7 @@ def _feed(update: Callable[[object], None], value: object) -> None:
         update(repr(value).encode())
 
 
-def newest(folder: Path, before: float = math.inf) -> dict | None:
+def newest(folder: Path, before: float = math.inf) -> State | None:
     """The newest checkpoint of the folder that is whole and earlier than an iteration, None if there has been none yet.
 
     Raises ConfigError if there are some and all are damaged.

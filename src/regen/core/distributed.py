@@ -4,6 +4,7 @@ launcher.py starts the processes, and heartbeat.py ends all of them when one is 
 """
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from regen.errors import ConfigError
 
+T = TypeVar("T")
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
@@ -19,7 +21,7 @@ def is_first() -> bool:
     """Whether this is process 0, or the only one; known before any group of processes exists."""
     from lightning.pytorch.utilities import rank_zero_only  # here: penalties, which average, do without lightning
 
-    return rank_zero_only.rank == 0  # replicas.Group has set it
+    return rank_zero_only.rank == 0  # type: ignore[attr-defined]  # replicas.Group has set it
 
 
 def processes(choice: DictConfig) -> int:
@@ -104,19 +106,19 @@ def most(value: float, device: torch.device) -> float:
     return shared.item()
 
 
-def from_first(value: object) -> object:
+def from_first(value: T) -> T:
     """Process 0's value, on every process."""
     if not dist.is_initialized():
         return value
-    box = [value]
-    dist.broadcast_object_list(box, 0)
-    return box[0]
+    values = [value]
+    dist.broadcast_object_list(values, 0)
+    return values[0]
 
 
-def gather(value: object) -> list:
+def gather(value: T) -> list[T]:
     """The values of all processes, in the order of their ranks."""
     if not dist.is_initialized():
         return [value]
-    values = [None] * dist.get_world_size()
+    values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values

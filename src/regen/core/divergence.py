@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -38,7 +38,8 @@ def largest_term(model: Model, values: dict[str, Tensor]) -> tuple[str, float] |
     for name, value in values.items():
         player, _, regularizer = name.partition("/")
         if _is_term(model, name) and regularizer != "data":
-            strength = values.get(f"{name}/strength", model.objective.regularizers[regularizer].strengths[player])
+            own = model.objective.regularizers[regularizer].strengths[player]
+            strength = values.get(f"{name}/strength", cast(float, own))  # one that moves is among the values
             weighted[name] = abs(float(strength) * float(value.double().mean()))
     if not weighted:
         return None
@@ -57,7 +58,7 @@ def bad_moment(model: Model) -> str | None:
             if isinstance(value, Tensor) and value.is_floating_point() and value.dim()
         ]
         norms = torch._foreach_norm([value for _, _, value in moments], math.inf) if moments else []
-        if not norms or torch.stack(norms).isfinite().all():
+        if not norms or torch.stack(list(norms)).isfinite().all():
             continue
         number = next(i for i, norm in enumerate(norms) if not norm.isfinite())
         parameter, name, _ = moments[number]

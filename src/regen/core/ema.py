@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,8 @@ class Averaged(nn.Module):
         self._norms = list(_spectral_norms(self.net)) if self.decay else []  # the net itself has vectors that are right
         own = {id(vector) for norm, _ in self._norms for vector in norm.buffers()}
         pairs = [pair for pair in zip(_tensors(self.net), _tensors(net), strict=True) if id(pair[0]) not in own]
-        self._pairs = list(zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True))
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._pairs = [own for own, _ in floating], [followed for _, followed in floating]
         self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
@@ -60,12 +62,15 @@ class Averaged(nn.Module):
         return self.net(z)
 
 
-class Averaging:
+class Averaging(nn.Module):
     """The moving averages of a model: those that are sampled and scored, and further ones of other decays.
 
     ema_decays   of the further averages
     """
 
+    ema: Averaged
+    prior: nn.Module
+    other_averages: nn.ModuleList
     ema_decays: tuple[float, ...] = ()
     _nets_to_average: Mapping[str, nn.Module] = {}
 
@@ -99,7 +104,7 @@ class Averaging:
 
         The prior, which may be fitted to them meanwhile, is restored at the end, too.
         """
-        others = self.other_averages[self.ema_decays.index(decay)]
+        others = cast(nn.ModuleDict, self.other_averages[self.ema_decays.index(decay)])
         own = {name: getattr(self, name) for name in others}
         prior = copy.deepcopy(self.prior.state_dict())
         try:
@@ -144,8 +149,9 @@ def decay_of(name: str, monitor: str) -> float | None:
 def _spectral_norms(net: nn.Module) -> Iterator[tuple[nn.Module, Tensor]]:
     """Each spectral norm in a net, and the weight that it divides."""
     for layer in filter(parametrize.is_parametrized, net.modules()):
-        for steps in layer.parametrizations.values():
-            yield from ((step, steps.original) for step in steps if isinstance(step, parametrizations._SpectralNorm))
+        for steps in cast(nn.ModuleDict, layer.parametrizations).values():
+            norms = [step for step in steps.children() if isinstance(step, parametrizations._SpectralNorm)]
+            yield from ((norm, cast(Tensor, steps.original)) for norm in norms)
 
 
 def _tensors(net: nn.Module) -> list[Tensor]:

@@ -1,8 +1,10 @@
 """Passes through a net beside those that training is about: they leave no trace in the net's running state."""
 
 import contextlib
+import functools
+import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrizations
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+Layer = nn.Linear | nn.modules.conv._ConvNd
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 HEAD = "head_"  # the name of a module that a regularizer adds to D begins so: it is not D's last layer
 
@@ -48,7 +51,7 @@ def _evaluating(net: nn.Module, kinds: tuple[type, ...]) -> Iterator[None]:
             module.training = True
 
 
-def last_layer(net: nn.Module) -> tuple[str, nn.Module]:
+def last_layer(net: nn.Module) -> tuple[str, Layer]:
     """The last linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD)]
     if not layers:
@@ -56,13 +59,13 @@ def last_layer(net: nn.Module) -> tuple[str, nn.Module]:
     return layers[-1]
 
 
-def first_layer(net: nn.Module) -> tuple[str, nn.Module]:
+def first_layer(net: nn.Module) -> tuple[str, Layer]:
     """The first linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
     last_layer(net)
     return next((n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD))
 
 
-def eager() -> contextlib.AbstractContextManager:
+def eager() -> contextlib.AbstractContextManager[object]:
     """Inside, compiled nets run as they are written: for passes that a compiled net cannot make, and that, if it were asked,
     would keep torch from compiling it ever after."""
     if torch.compiler.is_compiling() or "torch._dynamo" not in sys.modules:  # no compiled net without it
@@ -107,7 +110,7 @@ def float32(images: Tensor) -> torch.autocast:
     return torch.autocast(images.device.type, enabled=False)
 
 
-def plain_attention() -> contextlib.AbstractContextManager:
+def plain_attention() -> contextlib.AbstractContextManager[object]:
     """Inside, attention is computed by plain maths: its fused kernels cannot be differentiated twice.
 
     Entering takes a tenth of a millisecond, nothing where it is in force already: training enters once a chunk.
@@ -115,6 +118,11 @@ def plain_attention() -> contextlib.AbstractContextManager:
     cuda = torch.backends.cuda
     fused = cuda.flash_sdp_enabled() or cuda.mem_efficient_sdp_enabled() or cuda.cudnn_sdp_enabled()
     return sdpa_kernel(SDPBackend.MATH) if fused else contextlib.nullcontext()
+
+
+def total(values: Iterable[Tensor]) -> Tensor:
+    """The sum of one or more tensors, added in order."""
+    return functools.reduce(operator.add, values)
 
 
 def squares(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import Unpack
+from typing import Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from regen.core.forward import features, float32, plain_attention, squares, stil
 from regen.core.input_gradients import Autograd, Slopes, slope
 from regen.core.step import Progress, Rng, Update
 
+Net = Callable[[Tensor], Tensor]  # a module, or a function
 Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 
 
@@ -107,12 +108,16 @@ class GANStep(Update):
         with float32(self.real):
             return self.rescore(getattr(self, which), which)
 
-    def twin(self, player: str, generator: Callable, discriminator: Callable, fake: Tensor) -> "GANStep":
+    def twin(self, player: str, generator: Net, discriminator: Net, fake: Tensor) -> "GANStep":
         """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
         twin = copy.copy(self)
         for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
             del twin.__dict__[name]
-        twin.player, twin.generator, twin.discriminator = player, generator, discriminator
+        twin.player = player
+        twin.generator, twin.discriminator = (
+            cast(nn.Module, generator),
+            cast(nn.Module, discriminator),
+        )  # to be called alone
         twin.z, twin.fake = self.z, fake
         return twin
 

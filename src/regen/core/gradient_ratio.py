@@ -27,6 +27,11 @@ class Pull(nn.Module):
     """Moving averages of the gradients' norms, of a player's data term and of one penalty; the largest of the shares that were
     measured, and their number."""
 
+    data: Tensor
+    penalty: Tensor
+    largest: Tensor
+    measured: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         for name in ("data", "penalty", "largest", "measured"):

@@ -16,7 +16,17 @@ from regen.core.forward import eager, squares
 from regen.errors import ConfigError
 
 Score = Callable[[Tensor], Tensor]  # images (B, ...) -> logits (B,)
-KINKED = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Threshold)
+KINKED: tuple[type[nn.Module], ...] = (
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.RReLU,
+    nn.ReLU6,
+    nn.Hardtanh,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Threshold,
+)
 KINKED += (nn.Hardshrink, nn.Softshrink, nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 
 

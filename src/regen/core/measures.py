@@ -1,12 +1,13 @@
 """What a controller can hold at a target: numbers that an update shows."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
 from regen.core.gan_step import GANStep
 
-Measure = Callable[[GANStep, Tensor | None], Tensor]  # of an update, and of the penalty's unweighted value in it
+Measure = Callable[[Any, Tensor | None], Tensor]  # a step that has what it reads, the unweighted penalty
 
 
 def real_sign(step: GANStep, penalty: Tensor | None = None) -> Tensor:
@@ -21,6 +22,8 @@ def score_gap(step: GANStep, penalty: Tensor | None = None) -> Tensor:
 
 def penalty(step: GANStep, penalty: Tensor | None = None) -> Tensor:
     """() the penalty's own unweighted value: R1's holds the mean squared slope of D at twice the target."""
+    if penalty is None:
+        raise ValueError("measure=penalty needs a penalty")
     return penalty
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,13 +54,13 @@ class Record:
         """Forget the values."""
         self.updates = []
 
-    def state(self) -> list[list]:
+    def state(self) -> list[list[Any]]:
         """Plain lists and tensors, for a checkpoint."""
         return [
             [iteration, {name: value.cpu() for name, value in values.items()}] for iteration, values in self.updates
         ]
 
-    def load(self, state: list[list], device: torch.device) -> None:
+    def load(self, state: list[list[Any]], device: torch.device) -> None:
         """Go on from a state."""
         self.updates = [(i, {name: value.to(device) for name, value in values.items()}) for i, values in state]
 

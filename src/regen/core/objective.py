@@ -1,7 +1,7 @@
 """What a player minimises: the data term and the regularizers that lean on it."""
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Generic, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from regen.core.constraints import Setting
 from regen.core.gradient_ratio import INERT, RELATIVE_EVERY, gradient_norm
 from regen.core.regularizer import Regularizer
-from regen.core.step import Update
+from regen.core.step import Rng, StepT, Update
 from regen.errors import ConfigError
-from regen.utils.randomness import Draws
 
 
-class Loss(nn.Module):
+class Loss(nn.Module, Generic[StepT]):
     """A data term: what each player minimises when nothing restrains it.
 
     reads_variance   whether it draws a VAE's codes from q(z|x) itself
@@ -22,11 +21,11 @@ class Loss(nn.Module):
 
     reads_variance: ClassVar[bool] = False
 
-    def for_g(self, step: Update) -> Tensor:
+    def for_g(self, step: StepT) -> Tensor:
         """() G's loss."""
         raise NotImplementedError
 
-    def for_d(self, step: Update) -> Tensor:
+    def for_d(self, step: StepT) -> Tensor:
         """() D's loss."""
         raise NotImplementedError
 
@@ -49,7 +48,7 @@ class Objective(nn.Module):
             if hasattr(nn.ModuleDict, name):
                 raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
         self.loss, self.grad_ratio_every = loss, grad_ratio_every
-        self.regularizers = nn.ModuleDict(regularizers)
+        self.regularizers = cast(Mapping[str, Regularizer], nn.ModuleDict(regularizers))
         slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
         self._penalties = {p: [(n, r) for n, r in slopes_first if r.overrides(f"for_{p}")] for p in "gd"}
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
@@ -75,7 +74,7 @@ class Objective(nn.Module):
         for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
             regularizer.attach(generator, discriminator)
 
-    def augment(self, images: Tensor, rng: Callable[[str], Draws], step: Update) -> Tensor:
+    def augment(self, images: Tensor, rng: Rng, step: Update) -> Tensor:
         """(B, C, H, W) what D sees instead of the images."""
         for name, regularizer in self._augmenting:
             images = regularizer.augment(images, rng(name), step)

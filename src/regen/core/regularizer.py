@@ -6,14 +6,14 @@ The form of the nets (attach), what D sees (augment), G's loss (for_g), D's loss
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, TypedDict
+from typing import ClassVar, Generic, TypedDict, TypeGuard, cast
 
 from torch import Tensor, nn
 
 from regen.core.constraints import Cost, Never
 from regen.core.gradient_ratio import Pull
 from regen.core.schedules import Controller, Strength, value_of
-from regen.core.step import Update
+from regen.core.step import StepT, Update
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws
 
@@ -27,7 +27,7 @@ class Strengths(TypedDict, total=False):
     relative: float | None
 
 
-class Regularizer(nn.Module):
+class Regularizer(nn.Module, Generic[StepT]):
     """L_p = data term + lambda_p * for_p for the players p in {g, d}.
 
     lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 leaves the player alone
@@ -67,19 +67,20 @@ class Regularizer(nn.Module):
         super().__init__()
         if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
             raise ConfigError(f"{self.name}: interval must be an integer >= 1, got {interval}")
-        if relative is not None and not (_is_number(relative) and relative > 0):
+        if relative is not None and not (is_number(relative) and relative > 0):
             raise ConfigError(f"{self.name}: relative must be a finite number > 0 or null, got {relative}")
         self.strengths, self.interval, self.relative = {"g": lambda_g, "d": lambda_d}, interval, relative
         for player, strength in self.strengths.items():
             self._check(player, strength)
-        if relative is not None and not any(_is_number(one) and one for one in self.strengths.values()):
+        if relative is not None and not any(is_number(one) and one for one in self.strengths.values()):
             raise ConfigError(
                 f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers "
                 f"above 0, got {lambda_g} and {lambda_d}: type a number for the player that it is for"
             )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
-        self.controllers = nn.ModuleDict(moving)
-        self.pulls = nn.ModuleDict({player: Pull() for player in "gd" if self.overrides(f"for_{player}")})
+        self.controllers = cast(Mapping[str, Controller], nn.ModuleDict(moving))
+        pulls = {player: Pull() for player in "gd" if self.overrides(f"for_{player}")}
+        self.pulls = cast(Mapping[str, Pull], nn.ModuleDict(pulls))
 
     @property
     def name(self) -> str:
@@ -88,7 +89,7 @@ class Regularizer(nn.Module):
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
 
-    def augment(self, images: Tensor, rng: Draws, step: Update) -> Tensor:
+    def augment(self, images: Tensor, rng: Draws, step: StepT) -> Tensor:
         """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
         return images
 
@@ -96,15 +97,15 @@ class Regularizer(nn.Module):
         """What of `augment` D cannot do without: the form of its input, where that is another one."""
         return images
 
-    def for_g(self, step: Update) -> Tensor:
+    def for_g(self, step: StepT) -> Tensor:
         """() penalty on G's loss, unweighted."""
         raise NotImplementedError
 
-    def for_d(self, step: Update) -> Tensor:
+    def for_d(self, step: StepT) -> Tensor:
         """() penalty on D's loss, unweighted."""
         raise NotImplementedError
 
-    def after_update(self, step: Update) -> None:
+    def after_update(self, step: StepT) -> None:
         """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
@@ -127,7 +128,7 @@ class Regularizer(nn.Module):
 
     def strength(self, step: Update) -> float | Tensor:
         """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
-        if self._is_relative(step.player):
+        if self.relative is not None and self._is_relative(step.player):
             return self.pulls[step.player].strength(self.relative)
         return value_of(self.strengths[step.player], step)
 
@@ -143,7 +144,7 @@ class Regularizer(nn.Module):
         return self.interval * self.strength(step) if self.due(step) else 0.0
 
     def _check(self, player: str, strength: Strength) -> None:
-        if not callable(strength) and (not _is_number(strength) or strength < 0):
+        if not (callable(strength) or (is_number(strength) and strength >= 0)):
             raise ConfigError(f"{self.name}: lambda_{player} must be a finite number >= 0, got {strength}")
         if strength != 0 and not self.overrides(f"for_{player}"):
             raise ConfigError(
@@ -151,5 +152,6 @@ class Regularizer(nn.Module):
             )
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the value is a finite number, and no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

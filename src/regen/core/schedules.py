@@ -5,12 +5,12 @@ Any strength may be a number, a schedule or a controller:
 """
 
 import math
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
 from regen.core.distributed import averaged
-from regen.core.gan_step import GANStep
 from regen.core.measures import MEASURES
 from regen.core.step import Update
 from regen.errors import ConfigError
@@ -40,7 +40,7 @@ class Schedule:
 
     def elapsed(self, step: Update) -> float:
         """How many of its lengths have passed."""
-        return step.images_seen / self.images if self.images else step.iteration / self.iterations
+        return step.images_seen / self.images if self.images else step.iteration / (self.iterations or 1)
 
     def __call__(self, step: Update) -> float:
         """The strength in this update."""
@@ -132,6 +132,9 @@ class Controller(nn.Module):
     that make no sense.
     """
 
+    value: Tensor
+    total: Tensor
+
     def __init__(
         self,
         target: float,
@@ -163,12 +166,12 @@ class Controller(nn.Module):
     def name(self) -> str:
         return type(self).__name__
 
-    def forward(self, step: GANStep) -> Tensor:
+    def forward(self, step: Update) -> Tensor:
         """() the value in this update."""
         return self.value
 
     @torch.no_grad()
-    def observe(self, step: GANStep, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
+    def observe(self, step: Update, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
         """Take in an update; it is number `turn` of those that are observed, one in `lazy` of all."""
         self.total += averaged(self.measure(step, penalty).float())
         if (turn + 1) % self.interval == 0:
@@ -192,6 +195,10 @@ class LogController(Controller):
 Strength = float | Schedule | Controller
 
 
-def value_of(strength: Strength, step: GANStep) -> float | Tensor:
+@overload
+def value_of(strength: float | Schedule, step: Update) -> float: ...
+@overload
+def value_of(strength: Strength, step: Update) -> float | Tensor: ...
+def value_of(strength: Strength, step: Update) -> float | Tensor:
     """What the strength is in this update: a number, or a tensor () on the device."""
-    return strength(step) if callable(strength) else strength
+    return strength if isinstance(strength, int | float) else strength(step)

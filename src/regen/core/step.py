@@ -3,10 +3,11 @@
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from regen.core.forward import float32, still
 from regen.utils.randomness import Draws
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 NEAREST = 0.6  # the similarity of two names from which one may be the other misspelt
 Rng = Callable[[str], Draws]
+StepT = TypeVar("StepT", bound="Update", contravariant=True, default=Any)  # the step that a term reads
 
 
 class Progress(TypedDict, total=False):
@@ -27,7 +29,7 @@ class Progress(TypedDict, total=False):
     iteration: int
     images_seen: int
     world: int
-    loss: "Loss | None"
+    loss: "Loss[Any] | None"
 
 
 class Update:
@@ -62,7 +64,7 @@ class Update:
         iteration: int = 0,
         images_seen: int = 0,
         world: int = 1,
-        loss: "Loss | None" = None,
+        loss: "Loss[Any] | None" = None,
     ) -> None:
         self.player, self.index, self.lr, self.parameters = player, index, lr, parameters
         self.generator, self.loss = generator, loss

@@ -52,6 +52,8 @@ class Gaussian(Likelihood):
     Raises ConfigError unless scale is a finite number > 0.
     """
 
+    log_scale: Tensor
+
     def __init__(self, scale: float = 0.3) -> None:
         super().__init__()
         if not (math.isfinite(scale) and scale > 0):
@@ -78,7 +80,7 @@ class GaussianLearned(Gaussian):
         self.raw = nn.Parameter(torch.tensor(math.log(scale - least)))
 
     @property
-    def log_scale(self) -> Tensor:
+    def log_scale(self) -> Tensor:  # type: ignore[override]  # a buffer of the base class, here computed
         return (self.least + self.raw.exp()).log()
 
     def quantities(self) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from typing import Generic
 
 import torch
 from lightning.pytorch import LightningModule
@@ -13,7 +14,7 @@ from regen.core.ema import Averaging
 from regen.core.forward import plain_attention
 from regen.core.metric_buffer import Count, Record, Watch
 from regen.core.objective import Objective
-from regen.core.step import Progress, Rng, Update
+from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
 from regen.data.split import Files, Split, as_float
 from regen.models.latents import Latents
@@ -21,7 +22,7 @@ from regen.models.priors import Normal
 from regen.utils.randomness import Draws
 
 
-class Model(Averaging, LightningModule):
+class Model(Averaging, LightningModule, Generic[StepT]):
     """Players that each minimise an objective, in turn; an iteration ends with an update of G.
 
     generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; of a VAE the decoder
@@ -39,6 +40,7 @@ class Model(Averaging, LightningModule):
     n_critic = 1  # batches in an iteration
     generator: nn.Module
     discriminator: nn.Module
+    prior: Normal
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class Model(Averaging, LightningModule):
         self.prior = Normal(latent_dim)
         self.rank, self.world = 0, 1
         self.count = Count()
-        self.start: dict | None = None  # a state to go on from when training starts
+        self.start: checkpoint.State | None = None  # a state to go on from when training starts
         self.record, self.alarm = Record(), False
 
     @property
@@ -161,7 +163,7 @@ class Model(Averaging, LightningModule):
 
         return draws
 
-    def update(self, step: Update) -> Tensor:
+    def update(self, step: StepT) -> Tensor:
         """One optimizer step of step.player. Returns the loss ()."""
         player = step.player
         parameters = self.parameters_of[player]
@@ -176,6 +178,6 @@ class Model(Averaging, LightningModule):
         self.record.add(self.iteration + 1, values | self.seen(step))
         return values[f"{player}/loss"]
 
-    def seen(self, step: Update) -> dict[str, Tensor]:
+    def seen(self, step: StepT) -> dict[str, Tensor]:
         """{"d/real_score": (B,)}: what else of an update is worth a column of the log, detached."""
         return {}

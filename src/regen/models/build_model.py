@@ -90,7 +90,7 @@ def check_step(model: Model, real: torch.Tensor) -> None:
     trial = copy.deepcopy(model)
     trial.prepare(trial.configure_optimizers())
     try:
-        trial.iterate(real.expand(model.n_critic, *real.shape))
+        trial.iterate([real] * model.n_critic)
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -117,7 +117,7 @@ def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[
     """Raises ConfigError unless the net makes numbers of the shape `wanted` of numbers of the shape `given`."""
     try:
         with torch.no_grad():
-            made = tuple(net.eval()(torch.zeros(given)).shape)
+            made: object = tuple(net.eval()(torch.zeros(given)).shape)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         made = str(error).splitlines()[0]
     if made != wanted:

@@ -15,7 +15,7 @@ from regen.models import gan_dynamics
 from regen.models.base import Model
 
 
-class GAN(Model):
+class GAN(Model[GANStep]):
     """An iteration is `n_critic` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
 
     generator, discriminator     z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> logits (B,)

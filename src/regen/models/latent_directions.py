@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from regen.core.forward import LAYERS, apart, eager
 from regen.errors import ConfigError
+from regen.models.protocols import Encodes
 from regen.utils.randomness import Draws
 
 REACH = 3.0  # standard deviations of the prior, to either side
@@ -50,7 +51,7 @@ def coordinates(means: Tensor) -> Directions:
     return Directions(torch.eye(means.shape[1], device=means.device)[order], variances.float())
 
 
-def used(model: nn.Module, batches: Iterable[Tensor]) -> Directions:
+def used(model: Encodes, batches: Iterable[Tensor]) -> Directions:
     """The coordinates of the code of a model that encodes, from images (B, C, H, W) in [-1, 1]."""
     with torch.inference_mode():
         return coordinates(torch.cat([model.encode(batch)[0].cpu() for batch in batches]))
@@ -112,7 +113,7 @@ def _of_first_layer(net: nn.Module, given: Tensor) -> Tensor | None:
     """(B, N) what the first layer that is passed makes of (B, Z); None if none is."""
     seen: list[Tensor] = []
 
-    def stop(layer: nn.Module, given: tuple, made: Tensor) -> None:
+    def stop(layer: nn.Module, given: tuple[Tensor], made: Tensor) -> None:
         seen.append(made.flatten(1).double().cpu())
         raise _Reached
 

@@ -53,6 +53,10 @@ class Mixture(Normal):
     Raises ConfigError on components < 1 and images < 2.
     """
 
+    bounds: Tensor
+    means: Tensor
+    factors: Tensor
+
     def __init__(self, latent_dim: int, components: int = 10, images: int = 10_000) -> None:
         super().__init__(latent_dim + 1)
         if components < 1 or images < 2:

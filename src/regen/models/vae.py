@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import distributed
+from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.vae_step import VAEStep
 from regen.data.split import Files, Split
@@ -26,7 +28,7 @@ class NoDiscriminator(nn.Module):
     """What stands in D's place: a net without layers."""
 
 
-class VAE(Model):
+class VAE(Model[VAEStep]):
     """An iteration is one update of encoder and decoder. The only player is G: the decoder, taught with its encoder.
 
     generator, encoder    z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> (B, 2 Z), means and log variances of q(z|x)
@@ -42,6 +44,7 @@ class VAE(Model):
     """
 
     kind = "variational autoencoder"
+    ema_encoder: Averaged
 
     def __init__(
         self,
@@ -64,6 +67,11 @@ class VAE(Model):
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
         self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays)
 
+    @property
+    def likelihood(self) -> Likelihood:
+        """The data term."""
+        return cast(Likelihood, self.objective.loss)
+
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
         with torch.no_grad():
@@ -81,7 +89,7 @@ class VAE(Model):
     def _codes(self, seen: Seen) -> Iterator[Tensor]:
         for number, images in enumerate(seen.batches()):
             rng = partial(Draws, "prior", number, device=self.device)
-            yield self.encode(self.objective.loss.see(images, rng))[0]
+            yield self.encode(self.likelihood.see(images, rng))[0]
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]
@@ -93,7 +101,7 @@ class VAE(Model):
             index=self.count.iteration,
             generator=self.generator,
             encoder=self.encoder,
-            real=self.objective.loss.see(real, rng),
+            real=self.likelihood.see(real, rng),
             latent_dim=self.latent_dim,
             rng=rng,
             draws=self.objective.draws_codes,

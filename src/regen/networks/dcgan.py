@@ -55,7 +55,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.layers = _inwards(shape, width, 2 * latent_dim, batch_norm)
         _start(self)
-        of_code(self.layers[-1])
+        of_code(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)

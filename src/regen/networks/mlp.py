@@ -41,7 +41,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = _inwards(shape, hidden, 2 * latent_dim, batch_norm)
-        of_code(self.layers[-1])
+        of_code(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images.flatten(1))

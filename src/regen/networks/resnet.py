@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * latent_dim)
         self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), nn.Flatten(), last)
         _start(self)
-        of_code(last)
+        of_code(self.layers)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
@@ -75,7 +75,7 @@ class Encoder(nn.Module):
 class Residual(nn.Module):
     """x -> shortcut(x) + branch(x)."""
 
-    def __init__(self, shortcut: nn.Module, branch: nn.Module) -> None:
+    def __init__(self, shortcut: nn.Module, branch: nn.Sequential) -> None:
         super().__init__()
         self.shortcut, self.branch = shortcut, branch
 
@@ -126,5 +126,6 @@ def _start(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight, gain=2**0.5 if layer in branches else 1.0)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     net.to(memory_format=torch.channels_last)

@@ -28,7 +28,8 @@ def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tupl
         )
     if width < 1:
         raise ConfigError(f"width must be an integer >= 1, got {width}")
-    maps, widths = [(size[0], size[1])], []
+    maps: list[Size] = [(size[0], size[1])]
+    widths: list[int] = []
     while not widths or _is_halved(maps[-1]):
         maps.append((maps[-1][0] // 2, maps[-1][1] // 2))
         widths.append(min(width * 2 ** len(widths), MOST_CHANNELS))

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from regen.core.forward import float32
+from regen.core.forward import float32, total
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
 from regen.core.schedules import Controller
@@ -111,19 +111,21 @@ def resampled(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
     ]
     down, right = (place.flatten() for place in torch.meshgrid(*axes, indexing="ij"))  # (H*W,) each
     found = matrix[:, :, :1] * down + matrix[:, :, 1:] * right + shift[:, :, None]  # no matmul: autocast would round it
-    result, flat = 0.0, images.flatten(2)
+    flat = images.flatten(2)
+    values = []
     for corner in PAIRS:
-        weight, index, inside = 1.0, 0, True
+        weights, indices, insides = [], [], []
         for axis in range(2):
             place = found[:, axis] + centre[axis]
             low = place.floor()
-            at, share = low + corner[axis], place - low
-            weight = weight * (share if corner[axis] else 1 - share)
-            inside = inside & (at >= 0) & (at <= sides[axis] - 1)
-            index = index * sides[axis] + at.clamp(0, sides[axis] - 1).long()
-        values = flat.gather(2, index[:, None].expand(-1, channels, -1))
-        result = result + values * (weight * inside)[:, None]
-    return result.view(batch, channels, *sides)
+            at, fraction = low + corner[axis], place - low
+            weights.append(fraction if corner[axis] else 1 - fraction)
+            insides.append((at >= 0) & (at <= sides[axis] - 1))
+            indices.append(at.clamp(0, sides[axis] - 1).long())
+        index = indices[0] * sides[1] + indices[1]
+        weight = weights[0] * weights[1] * (insides[0] & insides[1])
+        values.append(flat.gather(2, index[:, None].expand(-1, channels, -1)) * weight[:, None])
+    return total(values).view(batch, channels, *sides)
 
 
 class APA(Adaptive):

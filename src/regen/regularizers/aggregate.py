@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from regen.core.distributed import everyone
-from regen.core.forward import squares
+from regen.core.forward import squares, total
 from regen.core.regularizer import Regularizer, Strengths
 from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
@@ -39,7 +39,7 @@ class MMD(Regularizer):
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
         squared = squares((a[:, None] - b[None]).flatten(0, 1)).view(len(a), len(b))
         base = 2 * a.shape[1]
-        return sum(scale * base / (scale * base + squared) for scale in self.scales)
+        return total(scale * base / (scale * base + squared) for scale in self.scales)
 
 
 def _off_diagonal_mean(square: Tensor) -> Tensor:

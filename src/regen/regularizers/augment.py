@@ -114,14 +114,13 @@ def shifted(images: Tensor, share: float, rng: Draws) -> Tensor:
 
 
 def _cutout(images: Tensor, share: float, rng: Draws) -> Tensor:
-    hidden = None
+    masks = []
     for side, dims in ((images.shape[2], (1, -1, 1)), (images.shape[3], (1, 1, -1))):
         size = int(side * share + 0.5)
         centre = rng.integers(side + 1 - size % 2, images.shape[0])[:, None, None]
         position = torch.arange(side, device=images.device).view(dims)
-        inside = (position >= centre - size // 2) & (position < centre - size // 2 + size)
-        hidden = inside if hidden is None else hidden & inside
-    return images.masked_fill(hidden[:, None], 0.0)
+        masks.append((position >= centre - size // 2) & (position < centre - size // 2 + size))
+    return images.masked_fill((masks[0] & masks[1])[:, None], 0.0)
 
 
 def _signed(images: Tensor, rng: Draws) -> Tensor:

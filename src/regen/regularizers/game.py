@@ -1,19 +1,18 @@
 """A penalty on the game itself: how far both players are from standing still."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from regen.core.constraints import Cost
 from regen.core.distributed import pooled
-from regen.core.forward import eager, float32, plain_attention, still
+from regen.core.forward import eager, float32, plain_attention, still, total
 from regen.core.gan_step import GANStep
+from regen.core.objective import Loss
 from regen.core.regularizer import Regularizer
 from regen.regularizers.gradients import EACH_ITS_OWN
 
-Parameters = Mapping[str, Tensor]
+Parameters = dict[str, Tensor]
 
 
 class Consensus(Regularizer):
@@ -45,16 +44,22 @@ class Consensus(Regularizer):
         ):
             fake = functional_call(step.generator, of_g, (step.z,))
             twin = step.twin("d", step.generator, lambda x: functional_call(step.discriminator, of_d, (x,)), fake)
-            losses = (step.loss.for_d(twin), list(of_d.values())), (self._loss_of_g(twin), list(of_g.values()))
-            return sum(self._squared(loss, parameters) for loss, parameters in losses) / 2
+            losses = (_data_term(twin).for_d(twin), list(of_d.values())), (self._loss_of_g(twin), list(of_g.values()))
+            return total(self._squared(loss, parameters) for loss, parameters in losses) / 2
 
     def _loss_of_g(self, twin: GANStep) -> Tensor:
         twin.player = "g"  # the same scores of the same images: no pass is made twice
-        return twin.loss.for_g(twin)
+        return _data_term(twin).for_g(twin)
 
     def _squared(self, loss: Tensor, parameters: list[Tensor]) -> Tensor:
         found = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
-        return sum(pooled(gradient).square().sum() for gradient in found if gradient is not None)
+        return total(pooled(gradient).square().sum() for gradient in found if gradient is not None)
+
+
+def _data_term(step: GANStep) -> Loss[GANStep]:
+    if step.loss is None:
+        raise ValueError("Consensus needs a step with the data term")
+    return step.loss
 
 
 def _copies(net: nn.Module) -> dict[str, Tensor]:

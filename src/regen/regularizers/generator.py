@@ -29,6 +29,8 @@ class PathLength(Regularizer):
     search = {"lambda_g": (1e-2, 1e2)}
     cost = {"g": Cost(g=0.5, second_order=1)}
 
+    mean: Tensor
+
     def __init__(self, share: float = 0.5, decay: float = 0.99, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
         if not 0 < share <= 1 or not 0 <= decay < 1:

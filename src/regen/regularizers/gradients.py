@@ -1,9 +1,11 @@
 """Penalties on the slope of D at the data and at the generated images."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from regen import functional
-from regen.core.constraints import Cost, beside, layers, losses_but
+from regen.core.constraints import Cost, Never, beside, layers, losses_but
 from regen.core.forward import BATCH_NORM
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
@@ -26,7 +28,7 @@ class SlopePenalty(Regularizer):
 
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(second_order=1)}
-    never = EACH_ITS_OWN
+    never: ClassVar[tuple[Never, ...]] = EACH_ITS_OWN
     reads_slopes = True
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from regen.core.constraints import Never, Setting, without_encoder
 from regen.core.distributed import pooled
 from regen.core.forward import squares
-from regen.core.regularizer import Regularizer, Strengths
+from regen.core.regularizer import Regularizer, Strengths, is_number
 from regen.core.schedules import Strength, value_of
 from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
@@ -54,7 +54,7 @@ class Capacity(KL):
 
     def __init__(self, nats: Strength = 25.0, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
-        if not callable(nats) and not (math.isfinite(nats) and nats >= 0):
+        if not (callable(nats) or (is_number(nats) and nats >= 0)):
             raise ConfigError(f"{self.name}: nats must be a finite number >= 0 or a schedule, got {nats}")
         self.nats = nats
 

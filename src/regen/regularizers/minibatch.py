@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.constraints import D_ALONE
-from regen.core.forward import first_layer, last_layer, replace
+from regen.core.forward import Layer, first_layer, last_layer, replace
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
@@ -52,7 +52,7 @@ class Packing(Regularizer):
         return images[: packs * self.m].reshape(packs, self.m * channels, *sides)
 
 
-def _widened(layer: nn.Module, m: int) -> nn.Module:
+def _widened(layer: Layer, m: int) -> Layer:
     """A layer like this one with m times the inputs."""
     if isinstance(layer, nn.Linear):
         return nn.Linear(m * layer.in_features, layer.out_features, layer.bias is not None)

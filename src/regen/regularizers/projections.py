@@ -32,7 +32,8 @@ class WeightClipping(Regularizer):
     @torch.no_grad()
     def after_update(self, step: GANStep) -> None:
         if step.player == "d":
-            torch._foreach_clamp_min_(parameters := list(step.discriminator.parameters()), -self.limit)
+            parameters: list[Tensor] = list(step.discriminator.parameters())
+            torch._foreach_clamp_min_(parameters, -self.limit)
             torch._foreach_clamp_max_(parameters, self.limit)
 
 

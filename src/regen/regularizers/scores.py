@@ -11,6 +11,7 @@ from regen.core.constraints import Cost, beside, losses_but
 from regen.core.distributed import averaged
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer, Strengths
+from regen.core.step import Update
 from regen.errors import ConfigError
 from regen.losses.adversarial import Minimax
 
@@ -61,6 +62,9 @@ class LeCam(Regularizer):
 
     search = {"lambda_d": (1e-3, 1e1)}
 
+    real_mean: Tensor
+    fake_mean: Tensor
+
     def __init__(self, start: int = 100, decay: float = 0.99, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
         if not 0 <= decay < 1 or start < 0:
@@ -69,7 +73,7 @@ class LeCam(Regularizer):
         self.register_buffer("real_mean", torch.zeros(()))
         self.register_buffer("fake_mean", torch.zeros(()))
 
-    def due(self, step: GANStep) -> bool:
+    def due(self, step: Update) -> bool:
         return step.index >= max(1, self.start) and super().due(step)
 
     def for_d(self, step: GANStep) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from regen.core.forward import total
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
 from regen.utils.randomness import Draws
@@ -13,7 +14,7 @@ from regen.utils.randomness import Draws
 ZERO = 1e-3  # of the largest weight of a kernel: below, a weight counts as none
 
 
-def kernels(net: nn.Module) -> list[nn.Parameter]:
+def kernels(net: nn.Module) -> list[Tensor]:
     """The weights of a net's linear and convolutional layers; under weight norm their directions."""
     gain = "parametrizations.weight.original0"  # of weight norm
     return [parameter for name, parameter in net.named_parameters() if parameter.ndim >= 2 and not name.endswith(gain)]
@@ -22,8 +23,8 @@ def kernels(net: nn.Module) -> list[nn.Parameter]:
 def sparsity(net: nn.Module) -> Tensor:
     """() the share of a net's kernel weights that are below ZERO of the largest of their kernel."""
     absolute = [kernel.detach().abs() for kernel in kernels(net)]
-    zeros = sum((one <= ZERO * one.max()).sum() for one in absolute)
-    return zeros / sum(one.numel() for one in absolute)
+    zeros = total((kernel <= ZERO * kernel.max()).sum() for kernel in absolute)
+    return zeros / sum(kernel.numel() for kernel in absolute)
 
 
 def sparsity_by_player(
@@ -46,10 +47,10 @@ class KernelPenalty(Regularizer):
         raise NotImplementedError
 
     def for_g(self, step: GANStep) -> Tensor:
-        return sum(map(self.norm, kernels(step.generator)))
+        return total(map(self.norm, kernels(step.generator)))
 
     def for_d(self, step: GANStep) -> Tensor:
-        return sum(map(self.norm, kernels(step.discriminator)))
+        return total(map(self.norm, kernels(step.discriminator)))
 
 
 class WeightL2(KernelPenalty):
@@ -126,10 +127,10 @@ class SpectralPenalty(Regularizer):
                 self.register_buffer(f"{player}{i}", start / start.norm())
 
     def for_g(self, step: GANStep) -> Tensor:
-        return sum(self._of(f"g{i}", kernel.flatten(1)) for i, kernel in enumerate(kernels(step.generator)))
+        return total(self._of(f"g{i}", kernel.flatten(1)) for i, kernel in enumerate(kernels(step.generator)))
 
     def for_d(self, step: GANStep) -> Tensor:
-        return sum(self._of(f"d{i}", kernel.flatten(1)) for i, kernel in enumerate(kernels(step.discriminator)))
+        return total(self._of(f"d{i}", kernel.flatten(1)) for i, kernel in enumerate(kernels(step.discriminator)))
 
     def _of(self, name: str, matrix: Tensor) -> Tensor:
         left = self.get_buffer(name)
@@ -165,13 +166,13 @@ class HistoricalAveraging(Regularizer):
 
     @torch.no_grad()
     def after_update(self, step: GANStep) -> None:
-        parameters = list(step.net.parameters())
+        parameters: list[Tensor] = list(step.net.parameters())
         torch._foreach_lerp_(self._averages(step.player, len(parameters)), parameters, 1 / (step.index + 2))
 
     def _distance(self, player: str, net: nn.Module) -> Tensor:
         parameters = list(net.parameters())
         pairs = zip(parameters, self._averages(player, len(parameters)), strict=True)
-        return sum((parameter - average.clone()).square().sum() for parameter, average in pairs)
+        return total((parameter - average.clone()).square().sum() for parameter, average in pairs)
 
     def _averages(self, player: str, n: int) -> list[Tensor]:
         return [self.get_buffer(f"{player}{i}") for i in range(n)]
