@@ -1,4 +1,4 @@
-"""Put conf/ into the package regen when a wheel is built; a clone and an editable install read conf/ itself."""
+"""Put conf/ and an example into the package regen when a wheel is built; a clone and an editable install read the originals."""
 
 import shutil
 from pathlib import Path
@@ -6,16 +6,19 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+FOLDERS = ("conf", "examples/own_project")
+
 
 class BuildWithConf(build_py):
-    """Copy conf/ to regen/conf next to the modules."""
+    """Copy folders of the clone to the folder of the package."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib) / "regen/conf"
-            shutil.rmtree(target, ignore_errors=True)  # of an earlier build: a renamed option would stay
-            shutil.copytree("conf", target)
+            for folder in FOLDERS:
+                target = Path(self.build_lib) / "regen" / folder
+                shutil.rmtree(target, ignore_errors=True)  # of an earlier build: a renamed option would stay
+                shutil.copytree(folder, target, ignore=shutil.ignore_patterns("outputs", "__pycache__"))
 
 
 setup(cmdclass={"build_py": BuildWithConf})

@@ -19,17 +19,26 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = "data=ring data.train=160 data.validation=80 data.test=40 data.batch_size=16 network=mlp metrics=[frechet]"
 SMALL += " monitor=val/fd trainer=smoke logger=csv report=false trainer.progress_bar=false max_iterations=4"
-OPTIONS = "import regen.config.suggestions as s; print(len(s.yamls('regularizer')), s.CONF)"
+CHOICE = "regularizer=r1 lambda_d=0,0.1 folds=2 rounds=2 n_jobs=1 evaluate_every=9999 sweep=chosen"
+PROGRAM = f"""
+import regen
+from regen.config.suggestions import yamls
+assert len(yamls("regularizer")) > 50
+run = regen.train("{SMALL} name=second seed=1".split())
+assert regen.load("outputs/second").sample(3).shape == (3, 2, 1, 1) and run.status == "finished"
+choice = regen.choose("{CHOICE} {SMALL}".split())
+assert choice.recommended is not None and regen.functional.drift
+"""
 COMMANDS = (
     "regen --help",
     f"regen train {SMALL} regularizer=l2 lambda_g=0.1 name=first",
-    "regen sample run=outputs/first write=[npz]",
-    "regen report run=outputs/first",
-    "regen choose regularizer=r1 lambda_d=0,0.1 folds=2 rounds=2 n_jobs=1 evaluate_every=9999 sweep=chosen " + SMALL,
+    "regen init mine",
+    f"regen choose {CHOICE} {SMALL}",
 )
 EXPECTED = (
     "outputs/first/result.json",
-    "outputs/first/report.html",
+    "outputs/second/result.json",
+    "mine/regularizer/row_variation.yaml",
     "outputs/sweeps/chosen/choice.json",
 )
 
@@ -68,7 +77,7 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
 def commands(python: str) -> Iterator[list[str]]:
     """The commands of a user, and programs that import the package."""
     yield from ([*line.split()] for line in COMMANDS)
-    yield [python, "-c", OPTIONS]
+    yield [python, "-c", PROGRAM]
 
 
 def main() -> None:

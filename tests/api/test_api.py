@@ -58,6 +58,8 @@ def test_samples_of_a_loaded_run_are_numbered(run: regen.Run) -> None:
     loaded = regen.load(str(run.folder))
     samples = loaded.sample(5)
     assert samples.shape == (5, 2, 1, 1)
+    assert samples.requires_grad_().grad is None  # they are ordinary tensors
+    samples = samples.detach()
     torch.testing.assert_close(loaded.sample(2, first=3), samples[3:])
 
 

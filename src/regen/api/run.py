@@ -67,7 +67,8 @@ class Run:
             weights: "ema", the average, or "raw", the trained generator.
             checkpoint: "newest" or "best".
         """
-        return self._open(checkpoint).sample(first, n, weights).cpu()
+        samples = self._open(checkpoint).sample(first, n, weights).cpu()
+        return samples.clone()  # made in inference mode, where no gradient could be asked of them
 
     def evaluate(self, overrides: Overrides = ()) -> dict[str, float]:
         """Measure the run on its test part and return the figures, which are added to result.json as well.

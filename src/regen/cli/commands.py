@@ -18,9 +18,10 @@ COMMANDS = {
     "report": "write the page of a run: regen report run=outputs/RUN",
     "regularizers": "list the regularizers, or explain one: regen regularizers r1",
     "stability": "analyse a regularizer in the Dirac-GAN: regen stability regularizer=r1 lambda_d=1",
+    "init": "write a project of your own, with a regularizer and a data set: regen init FOLDER",
     "wandb_view": "save a workspace for comparing runs in W&B: regen wandb-view sweep=NAME",
 }
-WITHOUT_HYDRA = ("regularizers",)
+WITHOUT_HYDRA = ("init", "regularizers")
 USAGE_ERROR = 78
 
 

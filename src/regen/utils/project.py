@@ -1,9 +1,10 @@
 """Folders of the project: a clone holds conf/, src/ and outputs/; an installed package holds conf/ itself.
 
-CLONE   the clone that this package is imported from, None if it is installed
-CONF    the configuration files
-ROOT    the folder of outputs/, and where relative paths are looked for next to the working directory: the clone, or the
-        working directory itself
+CLONE      the clone that this package is imported from, None if it is installed
+CONF       the configuration files
+EXAMPLES   the folder of examples; of an installed package, own_project/ alone
+ROOT       the folder of outputs/, and where relative paths are looked for next to the working directory: the clone, or
+           the working directory itself
 """
 
 from pathlib import Path
@@ -11,4 +12,5 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parents[1] if (PACKAGE.parents[1] / "conf/train.yaml").is_file() else None
 CONF = CLONE / "conf" if CLONE else PACKAGE / "conf"
+EXAMPLES = CLONE / "examples" if CLONE else PACKAGE / "examples"
 ROOT = CLONE or Path.cwd()
