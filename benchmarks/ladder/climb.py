@@ -13,6 +13,7 @@ from ladder.truths import Truth, truths, with_duplicates
 from regen.data.split import Split
 from regen.evaluation.image_evaluation import GivenImages
 from regen.metrics.base import SampleMetric
+from regen.metrics.data_metrics import data_metrics
 from regen.metrics.diagnosis import Diagnosis, diagnose
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.feature_variance import Spread
@@ -64,7 +65,7 @@ def climb(
             key = twice, len(truth.images)
             if key not in evaluators:
                 data = replace(rung.data, train=with_duplicates(rung.data.train)) if twice else rung.data
-                metrics = metrics_of_samples(with_fld) | data.own_metrics()
+                metrics = metrics_of_samples(with_fld) | data_metrics(data)
                 evaluators[key] = Evaluator(data, metrics, source, cache, samples=key[1])
             yield _cell(rung, truth, evaluators[key])
 

@@ -9,6 +9,7 @@ from helpers.image_sampler import Drawing
 
 from regen.data import mixtures
 from regen.data.digits import digits
+from regen.metrics.data_metrics import data_metrics
 from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
 from regen.metrics.discriminator_scores import Scores
 from regen.metrics.evaluator import Evaluator
@@ -105,7 +106,7 @@ def test_few_held_out_images_give_the_same_diagnosis_or_none(few, features):
 
 def test_modes_of_a_mixture_that_are_found_decide():
     grid = mixtures.grid(train=2000, validation=1000, test=1000, **USE)
-    metrics = {"frechet": FrechetDistance(), "memorization": Memorization()} | grid.own_metrics()
+    metrics = {"frechet": FrechetDistance(), "memorization": Memorization()} | data_metrics(grid)
     evaluator = Evaluator(grid, metrics, Own(), None, samples=250)
 
     def near(modes: torch.Tensor) -> torch.Tensor:

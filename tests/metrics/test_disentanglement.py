@@ -13,6 +13,7 @@ from regen.data.digits import digits
 from regen.data.shapes import shapes
 from regen.errors import ConfigError
 from regen.metrics.base import Look
+from regen.metrics.data_metrics import data_metrics
 from regen.metrics.disentanglement import (
     Disentanglement,
     binned,
@@ -215,7 +216,7 @@ def test_disentanglement_needs_factors_and_an_encoder(data):
     with pytest.raises(ConfigError, match="it needs a model with an encoder: type model=vae"):
         Disentanglement().suits(Drawing(data.train.images))
     Disentanglement().suits(Knowing(data.train.images))
-    assert list(data.own_metrics()) == ["disentanglement"] and grey.own_metrics() == {}
+    assert list(data_metrics(data)) == ["disentanglement"] and data_metrics(grey) == {}
 
 
 SMALL = ("data=shapes", "data.train=100", "data.validation=60", "data.test=60", "data.batch_size=8", "max_iterations=2")

@@ -7,6 +7,7 @@ import torch
 from helpers.image_sampler import Drawing
 
 from regen.data import mixtures
+from regen.metrics.data_metrics import data_metrics
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Own
 from regen.metrics.mixture_modes import ModeCoverage, reverse_kl
@@ -20,7 +21,7 @@ def grid():
 
 def figures_of(points: torch.Tensor, grid, samples: int = 2500) -> dict[str, float]:
     """What is measured of a generator that draws these points (N, 2) of the plane."""
-    judge = Evaluator(grid, grid.own_metrics(), Own(), cache=None, samples=samples)
+    judge = Evaluator(grid, data_metrics(grid), Own(), cache=None, samples=samples)
     return judge(Drawing((points / grid.scale).view(-1, 2, 1, 1)))
 
 

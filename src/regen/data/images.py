@@ -4,20 +4,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
+from typing import Any, Self, TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regen.data.fingerprint import combine, tensor_digests
 from regen.data.parts import check_fold, hold_out_fold, is_count, subset_size
 from regen.data.split import Files, Split
 from regen.data.units import FEWEST, Units, as_tensor
 from regen.errors import ConfigError
-
-if TYPE_CHECKING:
-    from regen.metrics.base import SampleMetric
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +68,6 @@ class Images:
     family: str = ""
     mirror: bool = False
     recorded: Mapping[str, Any] = field(default_factory=dict)
-    shown: ClassVar[int] = 64  # samples in a picture
 
     @classmethod
     def select(
@@ -192,23 +187,3 @@ class Images:
                 "with data.%s=…",
                 *(self.name, named, ENOUGH, small[0][0]),
             )
-
-    def draw(self, samples: Tensor) -> Tensor:
-        """(B, C, H, W) samples in [-1, 1] -> one picture (3, H', W') uint8."""
-        from regen.plotting.images import grid  # here: what draws and what judges is loaded when it is used
-
-        return grid(samples)
-
-    def own_features(self, cache: Path, device: torch.device | str) -> nn.Module:
-        """The net of features that are made for this data set: learnt from `full_train`, and kept in `cache`."""
-        from regen.metrics.features.classifier import feature_network
-
-        return feature_network(self, cache, device)
-
-    def own_metrics(self) -> dict[str, "SampleMetric"]:
-        """What only this data set can measure, by name."""
-        if not self.factors:
-            return {}
-        from regen.metrics.disentanglement import Disentanglement
-
-        return {"disentanglement": Disentanglement()}

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regen.data.fingerprint import combine
 from regen.data.images import Images, Use
 from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws
-
-if TYPE_CHECKING:
-    from regen.metrics.base import SampleMetric
 
 MARGIN = 10  # standard deviations beyond the outermost mean that still lie inside (-1, 1)
 
@@ -32,7 +28,6 @@ class Mixture(Images):
     means: Tensor
     std: float
     scale: float  # the plane's units in one unit of a sample
-    shown: ClassVar[int] = 2500
 
     def to_plane(self, samples: Tensor) -> Tensor:
         """Samples (B, 2, 1, 1) in [-1, 1] -> points (B, 2) in the plane's own units."""
@@ -42,24 +37,6 @@ class Mixture(Images):
     def modes(self) -> int:
         """The number of Gaussians."""
         return len(self.means)
-
-    def draw(self, samples: Tensor) -> Tensor:
-        """(B, 2, 1, 1) samples in [-1, 1] -> a scatter plot (3, H', W') uint8 over the means."""
-        from regen.plotting.images import scatter
-
-        return scatter(self.to_plane(samples), self.means, self.std)
-
-    def own_features(self, cache: Path, device: torch.device | str) -> nn.Module:
-        """The points themselves, in the plane's own units: nothing is learnt, so the cache stays empty."""
-        from regen.metrics.features.plane import Plane
-
-        return Plane(self.scale).to(device)
-
-    def own_metrics(self) -> dict[str, SampleMetric]:
-        """Which of the modes are found."""
-        from regen.metrics.mixture_modes import ModeCoverage
-
-        return {"modes": ModeCoverage(self)}
 
 
 def ring(*, train: int, validation: int, test: int, **use: Unpack[Use]) -> Mixture:

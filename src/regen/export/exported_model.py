@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.export.dataset_facts import source_of
 from regen.export.formats import KINDS, Format, chosen
 from regen.export.model_card import Written, card
 from regen.export.sampler import TOLERANCE, Taken
 from regen.plotting import images
+from regen.plotting.sample_picture import IMAGES, sample_count, sample_picture
 from regen.runs.find import find_runs
 from regen.runs.load import Opened, open_run
 from regen.runs.provenance import provenance
@@ -76,8 +76,8 @@ def export(
 def _picture(opened: Opened, taken: Taken) -> Tensor:
     """(3, H', W') uint8: samples of the very weights."""
     if source_of(opened.cfg.data._target_).unit is None:  # pictures need no data set, which may be large, or elsewhere
-        return images.grid(taken.original(taken.latents(Images.shown)))
-    return opened.data.draw(taken.original(taken.latents(opened.data.shown)))
+        return images.grid(taken.original(taken.latents(IMAGES)))
+    return sample_picture(opened.data, taken.original(taken.latents(sample_count(opened.data))))
 
 
 def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -> Written:

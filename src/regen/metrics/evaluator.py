@@ -19,6 +19,7 @@ from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.metrics.base import Comparison, Look, SampleMetric
 from regen.metrics.confidence_intervals import NORMAL
+from regen.metrics.data_metrics import data_metrics
 from regen.metrics.features.base import Source
 from regen.metrics.gaussian_baseline import gaussian_images
 from regen.metrics.image_set import AT_A_TIME, Seen
@@ -202,7 +203,7 @@ def generalization(found: Mapping[str, float], split: str) -> dict[str, float]:
 def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
     """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
     chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
-    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data.own_metrics()
+    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data_metrics(data)
     return {name: metric for name, metric in made.items() if _suits(name, metric, model)}
 
 

@@ -13,14 +13,14 @@ from regen.core import distributed
 from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.vae_step import VAEStep
-from regen.data.split import Files, Split
+from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
 from regen.losses.likelihoods import Likelihood
-from regen.metrics.image_set import Seen
 from regen.models.base import Model
 from regen.models.priors import Normal
 from regen.utils.randomness import Draws, permutation
 
+AT_A_TIME = 500  # images in a pass of the encoder
 log = logging.getLogger(__name__)
 
 
@@ -82,14 +82,15 @@ class VAE(Model[VAEStep]):
         """Fit the prior to the codes of training images, always the same ones; every process holds the first one's fit."""
         if self.prior.images:
             some = permutation(len(train), "prior")[: self.prior.images]
-            self.prior.fit(torch.cat(list(self._codes(Seen(train.take(some), nn.Identity(), self.device)))))
+            self.prior.fit(torch.cat(list(self._codes(train.take(some)))))
             fitted = {name: buffer.cpu() for name, buffer in self.prior.state_dict().items()}
             self.prior.load_state_dict(distributed.from_first(fitted))
 
-    def _codes(self, seen: Seen) -> Iterator[Tensor]:
-        for number, images in enumerate(seen.batches()):
+    def _codes(self, images: Split | Files) -> Iterator[Tensor]:
+        for number, indices in enumerate(torch.arange(len(images)).split(AT_A_TIME)):
+            batch = as_float(images[indices][0]).to(self.device)
             rng = partial(Draws, "prior", number, device=self.device)
-            yield self.encode(self.likelihood.see(images, rng))[0]
+            yield self.encode(self.likelihood.see(batch, rng))[0]
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]

@@ -11,6 +11,7 @@ from regen.cross_validation.score_table import Fit, Strength
 from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
 from regen.plotting import images
+from regen.plotting.sample_picture import sample_count, sample_picture
 from regen.runs.load import open_run
 
 LATENTS = 8
@@ -51,6 +52,6 @@ def _row(answer: Answer, fit: Fit) -> Row:
 def _drawn(folder: Path) -> Tensor:
     opened = open_run(folder)
     plane = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
-    n = plane.shown if isinstance(plane, Mixture) else LATENTS
+    n = sample_count(plane) if isinstance(plane, Mixture) else LATENTS
     samples = opened.sample(0, n).cpu()  # by the run's own seed: all fits of a round have the same
-    return plane.draw(samples) if isinstance(plane, Mixture) else images.grid(samples, LATENTS)
+    return sample_picture(plane, samples) if isinstance(plane, Mixture) else images.grid(samples, LATENTS)

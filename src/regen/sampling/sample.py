@@ -13,7 +13,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from regen.config.validate import CHECKED
-from regen.data.images import Images
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
 from regen.data.window import FULL_8, from_unit, value_dtype, window_of
@@ -22,6 +21,7 @@ from regen.metrics.image_set import Seen
 from regen.models.latent_directions import sefa, traversals, used
 from regen.models.latents import Latents, paths, sweep
 from regen.plotting.images import grid, save_png
+from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.load import Opened, open_run
 from regen.sampling.copy_filter import CopyFilter, as_samples
 from regen.sampling.sample_files import Npz, PngFolder
@@ -64,7 +64,7 @@ class Drawing:
         self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
         self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
         self._check_what()
-        self.n = cfg.n or (self.plane.shown if self.plane else Images.shown)
+        self.n = cfg.n or (POINTS if self.plane else IMAGES)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents, self.decode = Latents(model.prior.latent_dim, *parts), opened.decoder(cfg.weights)
         self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
@@ -92,7 +92,7 @@ class Drawing:
         """A picture (3, H', W') uint8 of the first images, or of all points."""
         n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
         images = self.samples(0, n).cpu()
-        return self.plane.draw(images) if self.plane else grid(images, self.cfg.columns)
+        return sample_picture(self.plane, images) if self.plane else grid(images, self.cfg.columns)
 
     def samples(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
@@ -130,7 +130,7 @@ class Drawing:
 
     def _picture(self, codes: Tensor, columns: int) -> Tensor:
         images = self.decode(codes).cpu()
-        return self.plane.draw(images) if self.plane else grid(images, columns)
+        return sample_picture(self.plane, images) if self.plane else grid(images, columns)
 
     def _stream(self) -> None:
         """Write all n images, a batch at a time, into the files that hold them all; without copies the grid, too."""

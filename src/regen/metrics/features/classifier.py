@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from regen.data.mixtures import Mixture
 from regen.data.split import Files
 from regen.metrics.features.base import Source
 from regen.metrics.features.cache import content, kept_or_made
+from regen.metrics.features.plane import Plane
 from regen.metrics.features.train_classifier import Task, learn, task_of
 from regen.utils.randomness import seeded
 
@@ -38,7 +40,7 @@ class Own(Source):
     """Features of a small classifier of our own, learnt once per data set; of points in the plane, the points themselves."""
 
     def load(self, data: Images, cache: Path, device: torch.device | str) -> nn.Module:
-        return data.own_features(cache, device)
+        return Plane(data.scale).to(device) if isinstance(data, Mixture) else feature_network(data, cache, device)
 
 
 def feature_network(data: Images, cache: Path, device: torch.device | str) -> FeatureNet:

@@ -20,6 +20,8 @@ from regen.config.instantiate import build
 from regen.errors import ConfigError
 from regen.metrics.base import SampleMetric
 from regen.metrics.evaluator import monitored
+from regen.metrics.data_metrics import data_metrics
+
 from regen.metrics.features import Source
 from regen.metrics.registry import is_higher_better
 from regen.runs.data_identity import open_data
@@ -127,7 +129,7 @@ def is_higher_better_in(cfg: DictConfig) -> bool:
     """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
     chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
     data = open_data(cfg, outputs_of(Path(cfg.hydra.sweep.dir)) / "features" if "hydra" in cfg else None)
-    metrics = [*chosen, *data.own_metrics().values()]
+    metrics = [*chosen, *data_metrics(data).values()]
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
     return is_higher_better(monitored(cfg.monitor, metrics, source))
 

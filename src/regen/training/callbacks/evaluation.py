@@ -14,6 +14,7 @@ from regen.data.images import Images
 from regen.metrics.evaluator import Evaluator
 from regen.models.base import Model
 from regen.plotting import images
+from regen.plotting.sample_picture import sample_count, sample_picture
 from regen.runs.folder import Folder, is_alone
 from regen.sweeps.search.pruning import Rivals
 from regen.training.callbacks.metric_log import Outcome, write
@@ -141,7 +142,7 @@ class Evaluation(Callback):
             trainer.should_stop = True
 
     def _picture(self, trainer: Trainer, model: Model) -> None:
-        picture = self.data.draw(model.sample(0, self.data.shown).cpu())
+        picture = sample_picture(self.data, model.sample(0, sample_count(self.data)).cpu())
         of_now = self.folder.path / "samples" / f"images_{model.images_seen:010d}.png"
         images.save_png(picture, of_now, self.folder.samples)
         for logger in trainer.loggers:

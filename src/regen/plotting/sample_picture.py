@@ -1,0 +1,21 @@
+"""A picture of samples: a grid of images, or a scatter plot of points in the plane."""
+
+from torch import Tensor
+
+from regen.data.images import Images
+from regen.data.mixtures import Mixture
+from regen.plotting.images import grid, scatter
+
+IMAGES, POINTS = 64, 2500  # samples in a picture
+
+
+def sample_count(data: Images) -> int:
+    """Return the number of samples that a picture of this data set shows."""
+    return POINTS if isinstance(data, Mixture) else IMAGES
+
+
+def sample_picture(data: Images, samples: Tensor) -> Tensor:
+    """(B, C, H, W) samples in [-1, 1] -> one picture (3, H', W') uint8; points are drawn over the means of their mixture."""
+    if isinstance(data, Mixture):
+        return scatter(data.to_plane(samples), data.means, data.std)
+    return grid(samples)
