@@ -16,12 +16,12 @@ from rich.console import Console
 
 from regen.comparison.comparison_table import plus_minus, shown
 from regen.comparison.load_runs import gather
-from regen.comparison.run_group import Summary, compare_runs
+from regen.comparison.run_group import FIGURES, Summary, compare_runs
 from regen.config import validate
 from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
 from regen.report import compare, comparison_plots
-from regen.report.compare import FIGURES
+from regen.comparison.run_group import FIGURES
 
 register_resolvers()
 

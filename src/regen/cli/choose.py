@@ -7,7 +7,7 @@ command that trains the final model. Typed again, it does what is missing.
 import hydra
 from omegaconf import DictConfig
 
-from regen.cli.train import trained
+from regen.cli.train import load_train
 from regen.sweeps.job import job
 from regen.utils.project import CONF
 
@@ -15,4 +15,4 @@ from regen.utils.project import CONF
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="choose")
 def main(cfg: DictConfig) -> float:
     """One fit: which ones are worth training is decided by hydra/sweeper=race (regen.cross_validation)."""
-    return job(cfg, trained)
+    return job(cfg, load_train)

@@ -18,17 +18,18 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regen.cli.hydra_callback import summarize_multirun
+from regen.config.command_line import split_options
 from regen.config.quoting import quote, quote_paths, unquote
 from regen.config.resolvers import register_resolvers
 from regen.config.suggestions import CONF, config_of_script, explain, yamls
-from regen.config.syntax_errors import WITH_VALUE, check_words
+from regen.config.syntax_errors import check_words
 from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError, ProcessLost
 from regen.runs.folder import Folder
 from regen.runs.resumption import settle
 from regen.runs.stored_config import read_overrides
 from regen.sweeps import override_check
-from regen.sweeps.hydra_callback import summed_up
 from regen.utils import signals
 from regen.utils.project import ROOT
 from regen.utils.redaction import hide_secrets, redact
@@ -48,9 +49,9 @@ def run(main: Callable[[], None]) -> None:
     _replace_what_the_terminal_lacks()
     with signals.handled(), told():
         check_words(sys.argv[1:])
-        options, overrides = prepare(*apart(sys.argv[1:]))
+        options, overrides = prepare(*split_options(sys.argv[1:]))
         sys.argv[1:] = options + overrides
-        with summed_up():
+        with summarize_multirun():
             main()
 
 
@@ -136,17 +137,6 @@ def told_in_job() -> Iterator[None]:
     """The same inside a job, before Hydra adds its own words; a job of a multirun fails alone, the others go on."""
     with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else told():
         yield
-
-
-def apart(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Options with their values, and overrides: Hydra does not take options in between overrides."""
-    options, overrides, remaining = [], [], list(arguments)
-    while remaining:
-        argument = remaining.pop(0)
-        (options if argument.startswith("-") else overrides).append(argument)
-        if argument in WITH_VALUE and remaining:
-            options.append(remaining.pop(0))
-    return options, overrides
 
 
 def going_on(options: list[str], overrides: list[str]) -> list[str]:

@@ -18,8 +18,7 @@ def main(cfg: DictConfig) -> float:
     with entry_point.told_in_job():
         validate.check_judge(cfg)
         with loading():
-            from regen.evaluation.image_evaluation import (
-                judge,  # here: --help does without torch, which takes seconds to import
-            )
+            from regen.evaluation.image_evaluation import judge  # here: --help does without torch
+            from regen.report import run_page
 
-        return judge(cfg)
+        return judge(cfg, run_page.write)

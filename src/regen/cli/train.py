@@ -3,6 +3,9 @@
 Prints a table of figures and the paths of the picture and of the curves; returns the monitored figure, for sweepers.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -19,17 +22,16 @@ from regen.utils.project import CONF
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def main(cfg: DictConfig) -> float:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return job(cfg, trained)
+        return job(cfg, load_train)
     with entry_point.told(), leaving_no_folder():
         validate.check(cfg)
-        return trained(cfg)
+        return load_train()(cfg)
 
 
-def trained(cfg: DictConfig) -> float:
-    """The monitored figure of the run that a configuration describes."""
+def load_train() -> Callable[[DictConfig], float]:
+    """Import the training: --help and --cfg job do without torch, which takes seconds to import."""
     with loading():
-        from regen.training.run import (
-            train,  # here: --help and --cfg job do without torch, which takes seconds to import
-        )
+        from regen.report.run_page import write_with_curves
+        from regen.training.run import train
 
-    return train(cfg)
+    return partial(train, write_report=write_with_curves)

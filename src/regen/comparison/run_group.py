@@ -17,6 +17,7 @@ from regen.metrics.registry import is_higher_better
 from regen.runs.eligibility import MEMORIZES, describe, is_passed_over, memorizes
 
 COST = {"images_per_second": "images/s", "seconds": "seconds", "peak_memory_mb": "memory, MB"}
+FIGURES = ("val/skill", "gap/copies", "gap/auc")  # next to the monitored one; conf/compare.yaml has them, too
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +76,12 @@ class Group:
     def statuses(self) -> Counter:
         """The number of runs of each status, "finished" too."""
         return Counter(run.status for run in self.runs)
+
+    @property
+    def first_with_samples(self) -> Run | None:
+        """The run of the first seed that has drawn samples.png, a finished one if there is one."""
+        drawn = (run for run in self.runs if run.folder.samples.exists())
+        return min(drawn, key=lambda run: (run.status != "finished", run.config.get("seed") or 0), default=None)
 
     @property
     def notes(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from regen.config.keys import STRENGTHS, owners
 from regen.config.resolvers import slug
 from regen.config.schema_values import in_full, settle
 from regen.config.schemas import (
@@ -23,7 +24,6 @@ from regen.config.schemas import (
     WandbView,
 )
 from regen.errors import ConfigError
-from regen.sweeps.sweep_names import KNOBS, owners
 
 AT_LEAST_ONE = (
     "max_iterations max_images log_every save_every grad_ratio_every evaluate_every patience iterations_per_call "
@@ -214,7 +214,7 @@ def _check_at_least_one(cfg: DictConfig, keys: str) -> None:
 
 
 def _check_regularizers(cfg: DictConfig) -> None:
-    for knob in KNOBS:
+    for knob in STRENGTHS:
         _hand_over(cfg, knob)
     _check_strengths(cfg.regularizer, "regularizer")
 

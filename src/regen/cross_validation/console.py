@@ -1,6 +1,6 @@
 """Print the result of a cross-validation and write its files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,29 +15,25 @@ from regen.utils.safe_files import write_safely
 FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
 # Left out where the terminal is narrow, the last first; path.csv has all of them.
 SPARED = ("train", "gap/", "seconds")
+WritePages = Callable[[Choice, bool], None]  # of a choice, and whether samples are drawn, too
 STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 
-def save(choice: Choice) -> None:
+def save(choice: Choice, write_pages: WritePages) -> None:
     """Write choice.json, path.csv, path.png and choose.html, without pictures of samples: the path so far."""
-    from regen.report import cross_validation_page, path_images
-
-    choice.out.mkdir(parents=True, exist_ok=True)
     _write_tables(choice)
-    path_images.write(choice, [])
-    cross_validation_page.write(choice, [[] for _ in choice.answers])
+    write_pages(choice, False)
 
 
-def report_choice(choice: Choice) -> float:
+def report_choice(choice: Choice, write_pages: WritePages) -> float:
     """Print and save a choice. Returns the mean held-out score of the recommended strength."""
-    choice.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     for one in choice.answers:
         _show(console, choice, one)
     for words in choice.lacking:
         console.print(words, style="yellow", markup=False, highlight=False)
     _write_tables(choice)
-    _draw(choice)
+    write_pages(choice, True)
     if best := choice.winner:
         console.print(f"\nThe final model, {describe_final_model(best)}:", style="bold", markup=False, highlight=False)
         console.print(f"  {best.command(best.recommended)}", soft_wrap=True, markup=False, highlight=False)
@@ -50,16 +46,9 @@ def report_choice(choice: Choice) -> float:
 
 
 def _write_tables(choice: Choice) -> None:
+    choice.out.mkdir(parents=True, exist_ok=True)
     write_json(choice.out / "choice.json", contents(choice))
     write_safely(choice.out / "path.csv", written(choice).encode())
-
-
-def _draw(choice: Choice) -> None:
-    from regen.report import cross_validation_page, path_images, sample_grids  # here: printed before plotting loads
-
-    strips = [sample_grids.strip(answer) for answer in choice.answers]
-    path_images.write(choice, strips)
-    cross_validation_page.write(choice, strips)
 
 
 def _show(console: Console, choice: Choice, answer: Answer) -> None:

@@ -18,7 +18,7 @@ from regen.config.instantiate import build
 from regen.config.suggestions import yamls
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
-from regen.cross_validation.console import report_choice, save
+from regen.cross_validation.console import WritePages, report_choice, save
 from regen.cross_validation.default_workers import default_n_jobs
 from regen.cross_validation.evaluations import evaluation_interval
 from regen.cross_validation.fits import Failed, FitRunner
@@ -36,7 +36,6 @@ from regen.metrics.base import SampleMetric
 from regen.metrics.evaluator import monitored
 from regen.metrics.features.base import Source
 from regen.metrics.registry import is_higher_better
-from regen.sweeps.hydra_callback import Watch
 from regen.utils import signals
 from regen.utils.json_files import read_json, write_json
 
@@ -45,20 +44,26 @@ MEASURED = 200  # iterations of a fit from which on its time is measured before 
 DEFAULT_EVALUATIONS = 4  # of train.py, about
 
 
-def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> float:
+def choose(
+    cfg: DictConfig,
+    arguments: Sequence[str],
+    context: HydraContext,
+    task: TaskFunction,
+    write_pages: WritePages,
+) -> float:
     """Run what the command line asks for. Returns the mean held-out score of the recommended strength, nan if a fit failed.
+
+    write_pages   makes path.png and choose.html of a choice
 
     Raises ConfigError on what cannot be run, and where the runs of `runs=` cannot be compared.
     """
     HydraConfig.instance().set_config(cfg)  # the folder of --config-dir is admitted by it
     validate.check_choose(cfg)
-    Watch.quiet = True  # the path is the table
     if cfg.runs:
-        Watch.folder = None  # nothing is swept
-        return report_choice(_from_runs(cfg, arguments))
+        return report_choice(_from_runs(cfg, arguments), write_pages)
     validation = None
     try:
-        validation = CrossValidation(cfg, arguments, context, task)
+        validation = CrossValidation(cfg, arguments, context, task, write_pages)
         validation.run()
     except Failed as failed:  # the sweep ends with exit status 1
         if validation is None:  # no job has failed yet
@@ -69,19 +74,26 @@ def choose(cfg: DictConfig, arguments: Sequence[str], context: HydraContext, tas
     except (KeyboardInterrupt, signals.Interrupted, SystemExit):  # a fit that was interrupted exits
         if validation and validation.has_scores:
             print("\nInterrupted. The answer so far (the same command continues):")
-            report_choice(validation.choice)
+            report_choice(validation.choice, write_pages)
         raise
     if not validation.has_scores:
         print(f"error: budget={cfg.budget} ended before a round was complete: type a longer one", file=sys.stderr)
         return math.nan
-    return report_choice(validation.choice)
+    return report_choice(validation.choice, write_pages)
 
 
 class CrossValidation:
     """The fits of one command: their plan, their races, and the choice so far."""
 
-    def __init__(self, cfg: DictConfig, arguments: Sequence[str], context: HydraContext, task: TaskFunction) -> None:
-        began = time.monotonic()
+    def __init__(
+        self,
+        cfg: DictConfig,
+        arguments: Sequence[str],
+        context: HydraContext,
+        task: TaskFunction,
+        write_pages: WritePages,
+    ) -> None:
+        began, self.write_pages = time.monotonic(), write_pages
         presets = _presets(cfg, arguments)
         if presets:
             print(f"typed for you with data={cfg.hydra.runtime.choices.data}: {' '.join(presets)}")
@@ -136,7 +148,7 @@ class CrossValidation:
         )
         run = progress.watching(self.fits.run)
         progress.most = self.plan.fits
-        report = reporter(progress, self.runners, self.n_jobs, lambda: save(self.choice))
+        report = reporter(progress, self.runners, self.n_jobs, lambda: save(self.choice, self.write_pages))
         self.runners += [CandidateRunner(one, rules, run, report) for one in self.candidates]
         for place, runner in enumerate(self.runners):
             runner.rules = replace(runner.rules, deadline=self._deadline(place))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from regen.comparison.config_diff import Value, settings, text
 from regen.comparison.load_runs import Run, gather
 from regen.comparison.run_group import compare_runs
+from regen.config.keys import STRENGTHS
 from regen.cross_validation.candidate import Axis, Candidate, values
 from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit
 from regen.errors import ConfigError
 from regen.runs.stored_config import plain_overrides
-from regen.sweeps.sweep_names import KNOBS
 
 NONE = "none"
 
@@ -87,7 +87,7 @@ def _name(run: Run, told: dict[str, Value]) -> str:
 
 
 def _is_strength(key: str) -> bool:
-    return key in KNOBS or key.startswith("regularizer.")
+    return key in STRENGTHS or key.startswith("regularizer.")
 
 
 def _as_number(key: str, value: Value) -> float:

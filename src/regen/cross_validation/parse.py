@@ -11,11 +11,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import resolve
+from regen.config.keys import STRENGTHS
 from regen.cross_validation.candidate import ALWAYS_ON, Axis, Candidate, values
 from regen.cross_validation.strength_grid import grid
 from regen.cross_validation.sweep_name import OWN, is_strength
 from regen.errors import ConfigError
-from regen.sweeps.sweep_names import KNOBS
 
 INSTEAD = {"seed": "first_seed=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
 COUNTS = {1: 6}  # strengths beside 0, by the number of axes
@@ -111,7 +111,7 @@ def _from_passport(
         ranges |= {knob: ends for knob, ends in search.items() if knob in ranges}
     count = n_strengths or COUNTS.get(len(ranges), FEW)
     return [
-        Axis(knob if knob in KNOBS else f"regularizer.{member}.{knob}", tuple(_grid(knob, ends, count)))
+        Axis(knob if knob in STRENGTHS else f"regularizer.{member}.{knob}", tuple(_grid(knob, ends, count)))
         for knob, ends in ranges.items()
     ]
 
@@ -129,7 +129,9 @@ def _leaves_nothing(member: str, node: DictConfig, axes: Sequence[Axis], single:
     swept = {axis.knob for axis in axes}
     if swept & ALWAYS_ON:
         return True
-    searched = set(resolve(node._target_, f"regularizer.{member}").search) | {knob for knob in KNOBS if knob in node}
+    searched = set(resolve(node._target_, f"regularizer.{member}").search) | {
+        knob for knob in STRENGTHS if knob in node
+    }
     return bool(searched) and all(
         knob in swept or _as_number(_typed(member, knob, single) or node.get(knob)) == 0 for knob in searched
     )
@@ -138,7 +140,7 @@ def _leaves_nothing(member: str, node: DictConfig, axes: Sequence[Axis], single:
 def _typed(member: str, knob: str, single: Mapping[str, str]) -> str | None:
     """The value that was typed for a knob; "?" if it was given a schedule."""
     for key, one in single.items():
-        if key in (f"regularizer.{member}.{knob}", knob if knob in KNOBS else None):
+        if key in (f"regularizer.{member}.{knob}", knob if knob in STRENGTHS else None):
             return one.partition("=")[2]
         if f"regularizer.{member}.{knob}" in key:
             return "?"
@@ -171,12 +173,12 @@ def _is_of(key: str, members: Mapping[str, DictConfig]) -> bool:
     """Whether a key means anything where these regularizers are chosen."""
     if "regularizer." in key:
         return key.partition("regularizer.")[2].partition(".")[0] in members
-    return key not in KNOBS or _has(key, members)
+    return key not in STRENGTHS or _has(key, members)
 
 
 def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
     """Whether exactly these regularizers are the ones that a strength is for."""
-    if key not in KNOBS:
+    if key not in STRENGTHS:
         return _is_of(key, members) and key != "regularizer"
     return any(key in node for node in members.values())
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from regen.cli.entry_point import apart
+from regen.config.command_line import split_options
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
 from regen.utils import program
@@ -42,7 +42,9 @@ def measure_cost(jobs: Sequence[Sequence[str]], n_jobs: int, evaluations: int, i
 
 def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict]:
     """The result.json of short trainings."""
-    options = [one for one in apart(sys.argv[1:])[0] if one not in ("-m", "--multirun")]  # --config-dir among them
+    options = [
+        one for one in split_options(sys.argv[1:])[0] if one not in ("-m", "--multirun")
+    ]  # --config-dir among them
     ends = [
         f"max_iterations={iterations}",
         "trainer.progress_bar=false",

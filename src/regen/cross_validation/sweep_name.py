@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from regen.config.keys import STRENGTHS
 from regen.config.resolvers import slug
-from regen.sweeps.sweep_names import BESIDE, KNOBS, LENGTHS
+from regen.sweeps.sweep_names import BESIDE, LENGTHS
 
 OWN = (
     "folds",
@@ -41,7 +42,7 @@ def with_name(overrides: Sequence[str]) -> list[str]:
 
 def is_strength(key: str) -> bool:
     """Whether a key is one by which a regularizer's strength is typed."""
-    return key in KNOBS or key.startswith("regularizer.")
+    return key in STRENGTHS or key.startswith("regularizer.")
 
 
 def _named(regularizers: str) -> str:

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,6 @@ from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
-from regen.report import run_page
 from regen.runs.folder import Folder
 from regen.runs.provenance import provenance
 from regen.utils.json_files import write_json
@@ -68,8 +67,10 @@ class ComparedImages(Images):
     class_names: tuple[str, ...] = ()
 
 
-def judge(cfg: DictConfig) -> float:
+def judge(cfg: DictConfig, write_page: Callable[[Folder, Look, dict, Images], object]) -> float:
     """Measure the samples, print the metric table and the diagnosis, and write them with a page; the generalization.
+
+    write_page   makes the page, unless report=false
 
     Raises ConfigError on images that cannot be read or do not have one shape, and on too few of them.
     """
@@ -110,7 +111,9 @@ def judge(cfg: DictConfig) -> float:
         "seconds": round(time.perf_counter() - began, 1),
         **provenance(),
     }
-    _write(folder, result, look if cfg.report else None, data)
+    _write(folder, result)
+    if cfg.report:
+        write_page(folder, look, result, data)
     console.print(metric_table(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
     seconds = time.perf_counter() - began
@@ -211,11 +214,9 @@ def _table(folder: Folder) -> Path:
     return folder.path / "figures.csv"
 
 
-def _write(folder: Folder, result: dict, look: Look | None, data: Images) -> None:
+def _write(folder: Folder, result: dict) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     write_json(folder.result, result)
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("figure", "value"), *result["figures"].items()])
     write_safely(_table(folder), text.getvalue().encode())
-    if look is not None:
-        run_page.write(folder, look, result, data)

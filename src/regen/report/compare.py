@@ -11,12 +11,11 @@ from rich.console import Console
 
 from regen.comparison.comparison_table import shown, written
 from regen.comparison.load_runs import common_folder, gather
-from regen.comparison.run_group import Comparison, compare_runs
+from regen.comparison.run_group import FIGURES, Comparison, compare_runs
 from regen.errors import ConfigError
 from regen.utils import program
 from regen.utils.safe_files import write_safely
 
-FIGURES = ("val/skill", "gap/copies", "gap/auc")  # conf/compare.yaml
 log = logging.getLogger(__name__)
 
 

@@ -3,7 +3,7 @@
 import io
 
 from regen.comparison.load_runs import Run
-from regen.comparison.run_group import Comparison, Group
+from regen.comparison.run_group import Comparison
 from regen.plotting.png import data_uri
 
 MOST = 12  # groups
@@ -12,17 +12,12 @@ WIDEST = 420  # pixels
 
 def samples(comparison: Comparison) -> dict:
     """The samples.png of the first seed of each group; ValueError if there is none."""
-    runs = [(i + 1, group.label, run) for i, group in enumerate(comparison.groups) if (run := first(group))]
+    runs = [(i + 1, group.label, run) for i, group in enumerate(comparison.groups) if (run := group.first_with_samples)]
     found = [(i, label, run.config.get("seed"), picture(run)) for i, label, run in runs[:MOST]]
     if not found:
         raise ValueError("no run has drawn samples.png yet.")
     drawn = {number for number, *_ in found}
     return {"pictures": found, "left_out": [i for i in range(1, len(comparison.groups) + 1) if i not in drawn]}
-
-
-def first(group: Group) -> Run | None:
-    """The run of its first seed that has drawn samples.png, a finished one if there is one."""
-    return min((run for run in group.runs if run.folder.samples.exists()), key=_seed, default=None)
 
 
 def picture(run: Run) -> str:
@@ -38,7 +33,3 @@ def picture(run: Run) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=80)
     return data_uri(buffer.getvalue(), "WEBP")
-
-
-def _seed(run: Run) -> tuple[bool, int]:
-    return run.status != "finished", run.config.get("seed") or 0

@@ -11,6 +11,7 @@ from regen.metrics.number_format import number
 from regen.metrics.registry import parse
 from regen.plotting.png import data_uri
 from regen.plotting.svg import plot
+from regen.report import path_images, sample_grids
 from regen.report.page_templates import templates
 from regen.report.path_images import label
 from regen.report.path_plots import panels
@@ -18,8 +19,10 @@ from regen.report.sample_grids import Row
 from regen.utils.safe_files import write_safely
 
 
-def write(choice: Choice, strips: Sequence[Sequence[Row]]) -> None:
-    """Write the page into the choice's folder."""
+def write(choice: Choice, with_samples: bool) -> None:
+    """Write path.png and choose.html into the choice's folder, and strip.png where samples are drawn, too."""
+    strips = [sample_grids.strip(answer) if with_samples else [] for answer in choice.answers]
+    path_images.write(choice, strips)
     write_safely(choice.out / "choose.html", page(choice, strips).encode())
 
 

@@ -100,6 +100,12 @@ def write(folder: Folder, look: Look | None, result: dict | None = None, data: I
     return _made(folder.page, make)
 
 
+def write_with_curves(folder: Folder, look: Look | None, result: dict, data: Images) -> None:
+    """Write curves.png and report.html at the end of a run; see `write`."""
+    write_curves(folder)
+    write(folder, look, result, data)
+
+
 def write_curves(folder: Folder) -> Path | None:
     """Draw curves.png of a run's metrics.csv, and return its path; None where nothing was logged, or, with a warning, where
     that is impossible."""

@@ -7,8 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from regen.config.keys import STRENGTHS, owners
 from regen.runs.folder import is_alone
-from regen.sweeps.sweep_names import BESIDE, KNOBS, owners
+from regen.sweeps.sweep_names import BESIDE
 
 FIXED = "REGEN_SWEEP_FIXED"
 
@@ -28,7 +29,7 @@ def axes(cfg: DictConfig) -> dict[str, str | int | float]:
         return {}
     fixed = os.environ.get(FIXED, "").split(",")
     typed = dict(one.lstrip("+~").partition("=")[::2] for one in HydraConfig.get().overrides.task)
-    without = (*fixed, *BESIDE, "logger", *(knob for knob in KNOBS if not owners(cfg, knob)))
+    without = (*fixed, *BESIDE, "logger", *(knob for knob in STRENGTHS if not owners(cfg, knob)))
     return {key: _number(value) for key, value in typed.items() if key not in without and not key.startswith("trainer")}
 
 

@@ -35,8 +35,6 @@ def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None
 
     Raises Crashed if the fork was killed or called sys.exit; exits with 75 if it was interrupted.
     """
-    import regen.training.run  # noqa: F401 - here, so that the forks of all jobs have it already
-
     sys.stdout.flush()
     sys.stderr.flush()
     parent, child = os.getpid(), _fork()

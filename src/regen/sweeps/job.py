@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
-from regen.cli.entry_point import apart
+from regen.config.command_line import split_options
+from regen.config.keys import STRENGTHS, owners
 from regen.config.quoting import quote
 from regen.config.validate import check
 from regen.errors import ConfigError
@@ -18,7 +19,6 @@ from regen.runs.folder import Folder
 from regen.sweeps import isolation, workers
 from regen.sweeps.job_config import Asked
 from regen.sweeps.search import pruning
-from regen.sweeps.sweep_names import KNOBS, owners
 from regen.utils import program, signals
 from regen.utils.json_files import read_json, write_json
 from regen.utils.locks import FolderLock
@@ -26,11 +26,14 @@ from regen.utils.redaction import redact
 from regen.utils.safe_files import write_safely
 
 MOST_CRASHES = 2
+Train = Callable[[DictConfig], float]  # from a configuration to its monitored figure
 log = logging.getLogger(__name__)
 
 
-def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
-    """The monitored figure of a job of a multirun: stored, or what `work` returns, which trains in the job's folder.
+def job(cfg: DictConfig, load: Callable[[], Train]) -> float:
+    """The monitored figure of a job of a multirun: stored, or that of a training in the job's folder.
+
+    load   imports the training; called once in this process if a job is trained, so that the forks of all jobs have it already
 
     A job is done once: one that finished or diverged returns what is stored, one that was interrupted, killed or failed
     goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
@@ -38,28 +41,28 @@ def job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
     """
     try:
         with workers.requeued():
-            return _job(cfg, work)
+            return _job(cfg, load)
     except (SystemExit, signals.Interrupted):
         if workers.is_of_submitit() and not workers.is_requeued():
             return math.nan  # scancel: the command that waits for the job learns that it has ended
         raise
 
 
-def _job(cfg: DictConfig, work: Callable[[DictConfig], float]) -> float:
+def _job(cfg: DictConfig, load: Callable[[], Train]) -> float:
     folder = Folder.of_hydra()
     without = _leave_out_what_is_nowhere(cfg)
     if workers.join():  # one of several processes of this job, not the first: that one keeps the books
         _go_on(cfg, folder)
-        return work(cfg)
+        return load()(cfg)
     with _alone(folder), _as_a_single_run(cfg, folder, without):
         try:
-            return _done(cfg, folder, work, without)
+            return _done(cfg, folder, load, without)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's
             _note(folder, error)
             return math.nan
 
 
-def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], without: list[str]) -> float:
+def _done(cfg: DictConfig, folder: Folder, load: Callable[[], Train], without: list[str]) -> float:
     check(cfg)
     overrides = [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without]
     asked = Asked(cfg, overrides, pruning.number() is not None, folder.outputs / "features")
@@ -69,7 +72,7 @@ def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], 
         _check_crashes(folder, result)
         asked.write(folder)
         _go_on(cfg, folder)
-        if not _worked(cfg, folder, work):
+        if not _worked(cfg, folder, load):
             return math.nan
         result = read_json(folder.result)
         if not asked.is_answered_by(result):
@@ -81,12 +84,14 @@ def _done(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float], 
     return float(result.get(result["monitor"], math.nan))
 
 
-def _worked(cfg: DictConfig, folder: Folder, work: Callable[[DictConfig], float]) -> bool:
+def _worked(cfg: DictConfig, folder: Folder, load: Callable[[], Train]) -> bool:
     """Train the job, in its own process where that is possible; whether it succeeded."""
+
+    train = load()
 
     def settled() -> None:
         workers.settle(cfg, folder.path.parent)
-        work(cfg)
+        train(cfg)
 
     if isolation.is_possible():
         return isolation.run_apart(settled, lambda error: _note(folder, error))
@@ -118,7 +123,7 @@ def _figure(result: dict) -> str:
 
 def _leave_out_what_is_nowhere(cfg: DictConfig) -> list[str]:
     """Strengths that no regularizer of this job has: in a grid, `none` with lambda_g=0.1 is the same job as `none`."""
-    without = [knob for knob in KNOBS if cfg[knob] is not None and not owners(cfg, knob)]
+    without = [knob for knob in STRENGTHS if cfg[knob] is not None and not owners(cfg, knob)]
     for knob in without:
         log.info(
             "%s=%s has no meaning for regularizer=%s: left out", knob, cfg[knob], ",".join(cfg.regularizer) or "none"
@@ -151,7 +156,7 @@ def _alone(folder: Folder) -> Iterator[None]:
 def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Iterator[None]:
     """The command line of this job alone: it is recorded, and Lightning types it again for a job's further processes."""
     hydra, before = HydraConfig.get(), sys.argv
-    options = [option for option in apart(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
+    options = [option for option in split_options(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
     resumed = [f"resume={quote(str(folder.path))}"] if _has_begun(folder) else []
     sys.argv = [program.argument_zero("train"), *options, *overrides, *resumed]

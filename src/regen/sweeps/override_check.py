@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+from regen.config.keys import STRENGTHS
 from regen.config.resolvers import slug
 from regen.errors import ConfigError
-from regen.sweeps.sweep_names import KNOBS, LENGTHS
+from regen.sweeps.sweep_names import LENGTHS
 
 
 def check(options: list[str], overrides: list[str], regularizers: list[Path]) -> None:
@@ -35,7 +36,7 @@ def check(options: list[str], overrides: list[str], regularizers: list[Path]) ->
             )
     named = re.findall(r"\w+", typed.get("regularizer", "none"))
     chosen = {path.stem: path.read_text() for path in regularizers if path.stem in named}
-    for knob in KNOBS:
+    for knob in STRENGTHS:
         nowhere = not any(knob in text for text in chosen.values())
         if swept and typed.get(knob, "null") != "null" and chosen and nowhere and "experiment" not in typed:
             raise ConfigError(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from regen.config.keys import STRENGTHS, owners
 from regen.config.resolvers import folder_name, slug
 from regen.errors import ConfigError
 from regen.runs.folder import outputs_of
 
-KNOBS = ("lambda_g", "lambda_d")
 LENGTHS = ("max_iterations", "max_images")
 BESIDE = (
     "sweep",
@@ -45,7 +45,9 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
     sweep, what changes no figure, and the length: a longer one goes on with what is there. data.root is replaced by the
     fingerprint of the images, so that a folder may be moved, and another folder's images are another job.
     """
-    without = {knob for knob in KNOBS if not owners(_root_, knob)} | set((*LENGTHS, *BESIDE) if _root_.sweep else ())
+    without = {knob for knob in STRENGTHS if not owners(_root_, knob)} | set(
+        (*LENGTHS, *BESIDE) if _root_.sweep else ()
+    )
     kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if one.partition("=")[0] not in without]
     if _root_.sweep:
         kept = identify_data(kept, _root_)
@@ -78,11 +80,6 @@ def features_of(cfg: DictConfig) -> Path | None:
     """The folder in which the jobs of a sweep keep what they compute of their data."""
     folder = OmegaConf.select(cfg, "hydra.sweep.dir")
     return Path(outputs_of(Path(folder))) / "features" if folder else None
-
-
-def owners(cfg: DictConfig, knob: str) -> list[str]:
-    """The chosen regularizers that have the strength lambda_g or lambda_d."""
-    return [name for name, node in cfg.regularizer.items() if isinstance(node, DictConfig) and knob in node]
 
 
 def register_resolvers() -> None:

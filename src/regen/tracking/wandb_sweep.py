@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from regen.comparison.load_runs import STATUSES, gather
-from regen.comparison.run_group import Comparison, compare_runs
-from regen.report.compare import FIGURES
-from regen.report.comparison_samples import MOST, first
+from regen.comparison.run_group import FIGURES, Comparison, compare_runs
 from regen.runs.folder import outputs_of
 from regen.tracking.connection import started
 from regen.tracking.lambda_table import Point, lines, picture, points
@@ -20,6 +18,7 @@ from regen.tracking.lambda_table import Point, lines, picture, points
 if TYPE_CHECKING:
     from wandb import Image, Table
 
+MOST = 12  # groups of which samples are shown
 log = logging.getLogger(__name__)
 Picture = Path | Tensor  # a file, or (3, H, W) uint8
 
@@ -87,7 +86,7 @@ def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None 
 
 
 def _samples(comparison: Comparison) -> dict[str, Path]:
-    runs = {group.label: run for group in comparison.groups if (run := first(group))}
+    runs = {group.label: run for group in comparison.groups if (run := group.first_with_samples)}
     return {label: run.folder.samples for label, run in list(runs.items())[:MOST]}
 
 

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import asdict
 
 from lightning.pytorch.loggers.logger import Logger
@@ -11,17 +12,19 @@ from rich.table import Table
 
 from regen.config.quoting import shell_argument
 from regen.data.images import Images
+from regen.metrics.base import Look
 from regen.metrics.diagnosis import diagnose, read_history
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
 from regen.models.base import Model
-from regen.report import run_page
 from regen.runs.folder import Folder, is_alone
 from regen.runs.provenance import provenance
 from regen.tracking.wandb_run import Wandb
 from regen.training.callbacks import Goal, Outcome
 from regen.utils import program
 from regen.utils.json_files import read_json, write_json
+
+WriteReport = Callable[[Folder, Look | None, dict, Images], object]  # of result.json's content and the last evaluation
 
 
 def close(
@@ -32,11 +35,11 @@ def close(
     goal: Goal,
     loggers: list[Logger],
     cost: dict[str, float],
-    with_pictures: bool,
+    write_report: WriteReport | None,
 ) -> None:
     """Write result.json, finish W&B's run, print the figures and what they say of the run.
 
-    with_pictures   whether curves.png and the page are made, too
+    write_report   makes curves.png and the page
     """
     result = _result(folder, outcome, model, data, goal.monitor, cost)
     write_json(folder.result, result)
@@ -44,9 +47,8 @@ def close(
         if isinstance(logger, Wandb):
             logger.close(result, goal.higher)
     if outcome.status != "failed":
-        if with_pictures and outcome.status != "interrupted":  # what interrupts does not wait; src/report.py draws both
-            run_page.write_curves(folder)
-            run_page.write(folder, outcome.look, result, data)
+        if write_report and outcome.status != "interrupted":  # what interrupts does not wait; src/report.py draws both
+            write_report(folder, outcome.look, result, data)
         if is_alone():  # a multirun ends with one table for all
             _show(folder, result)
 

@@ -49,8 +49,10 @@ from regen.utils.redaction import redact_values
 log = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig) -> float:
+def train(cfg: DictConfig, write_report: finish.WriteReport) -> float:
     """Train, evaluate, write everything into the run's folder and return the monitored figure (nan if there is none).
+
+    write_report   makes curves and page at the end, unless report=false
 
     A run that was interrupted leaves with that exit status, and so does a single one that diverged: in a multirun that is a
     result like any other.
@@ -67,7 +69,7 @@ def train(cfg: DictConfig) -> float:
         if is_alone() and (shared := group.share_folder(folder.path)) != folder.path:
             folder = replace_folder(shared)
         with _written_by_one(folder):
-            return _train(cfg, group)
+            return _train(cfg, group, write_report)
     except BaseException as error:
         group.explain(error)
         raise
@@ -75,7 +77,7 @@ def train(cfg: DictConfig) -> float:
         group.end()
 
 
-def _train(cfg: DictConfig, group: Group) -> float:
+def _train(cfg: DictConfig, group: Group, write_report: finish.WriteReport) -> float:
     cache = Folder.of_hydra().outputs / "features"
     data = data_identity.open_data(cfg, cache)
     cfg.data.update({key: value for key, value in data.recorded.items() if key in cfg.data})
@@ -83,7 +85,7 @@ def _train(cfg: DictConfig, group: Group) -> float:
     if is_first():
         data.check_held_out()
         warn_of_near_duplicates(data, cache)
-    run = Run(cfg, data, make_model(cfg, data), group)
+    run = Run(cfg, data, make_model(cfg, data), group, write_report)
     if run.model.start and run.model.start["iteration"] >= run.last:
         trained = run.model.start["iteration"]
         log.info("%s has trained %d iterations: type max_iterations=N, N > %d", run.folder.path, trained, trained)
@@ -120,7 +122,10 @@ def _note_loss(folder: Folder, reason: str) -> None:
 class Run:
     """One run: its length, its folder, its callbacks and its outcome."""
 
-    def __init__(self, cfg: DictConfig, data: Images, model: Model, group: Group) -> None:
+    def __init__(
+        self, cfg: DictConfig, data: Images, model: Model, group: Group, write_report: finish.WriteReport
+    ) -> None:
+        self.write_report = write_report if cfg.report else None
         self.cfg, self.data, self.model, self.group = cfg, data, model, group
         self.world = world = group.rank.world
         self.signal = 0  # that ended the run
@@ -180,7 +185,7 @@ class Run:
                     "seconds_an_evaluation": round(statistics.median(evaluations), 2) if evaluations else None,
                     "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator),
                 }
-                about = (self.data, self.goal, written, cost, self.cfg.report)
+                about = (self.data, self.goal, written, cost, self.write_report)
                 finish.close(self.folder, self.outcome, self.model, *about)
 
     def _fit(self, written: list[Logger]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from omegaconf import DictConfig
 
 from regen.config.instantiate import resolve
+from regen.config.keys import STRENGTHS, owners
 from regen.sweeps.search.search_spaces import Real
-from regen.sweeps.sweep_names import KNOBS, owners
 
 
 def knobs(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dict[str, Real]:
@@ -18,7 +18,7 @@ def knobs(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dic
     for name, node in cfg.regularizer.items():
         for knob, (low, high) in resolve(node._target_, f"regularizer.{name}").search.items():
             long = f"regularizer.{name}.{knob}"
-            short = knob if knob in KNOBS and owners(cfg, knob) == [name] else long
+            short = knob if knob in STRENGTHS and owners(cfg, knob) == [name] else long
             if not {long, short} & set(typed) and not isinstance(node.get(knob), DictConfig):  # a schedule is typed
                 found[long if several else short] = Real(low, high, log=True)
     return found

@@ -1,4 +1,4 @@
-"""Watch: what surrounds a multirun, from where it stands to its summary."""
+"""The start and the end of a multirun: its folder, and the table, pages and exit status of all its jobs."""
 
 import contextlib
 import os
@@ -23,20 +23,20 @@ register_resolvers()  # joblib's and submitit's processes find the job's folder 
 isolation.end_with_parent()
 
 
-class Watch(Callback):
-    """Hydra's callback: the multirun's folder is decided once, for all processes, and is known when it ends."""
+class MultirunCallback(Callback):
+    """Hydra's callback, which decides the folder of a multirun once, for all its processes."""
 
     folder: Path | None = None
     config: DictConfig | None = None
-    quiet: bool = False  # no table: the command has its own
+    quiet: bool = False  # no table: the command prints its own
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Called before any job, in the process in which the multirun was typed."""
-        Watch.folder, Watch.config = Path(config.hydra.sweep.dir).absolute(), config
-        if Watch.folder.is_dir():
-            check_links(Watch.folder)  # Hydra writes into it before any job begins
+        MultirunCallback.folder, MultirunCallback.config = Path(config.hydra.sweep.dir).absolute(), config
+        if MultirunCallback.folder.is_dir():
+            check_links(MultirunCallback.folder)  # Hydra writes into it before any job begins
         with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(str(Watch.folder))}")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(str(MultirunCallback.folder))}")
             _hide_password(config)
         axes.note(config.hydra.overrides.task)
         os.environ[workers.TYPED_IN] = str(os.getpid())
@@ -59,33 +59,33 @@ def _hide_password(config: DictConfig) -> None:
 
 
 @contextlib.contextmanager
-def summed_up() -> Iterator[None]:
-    """After a multirun, whatever ended it: summary.csv, a table, and the exit status 1 if a job failed, 75 if interrupted."""
-    Watch.folder, Watch.quiet = None, False
+def summarize_multirun() -> Iterator[None]:
+    """Write summary.csv and print a table after a multirun, however it ends; exit with 1 if a job failed, 75 if interrupted."""
+    MultirunCallback.folder, MultirunCallback.quiet = None, False
     try:
         yield
     except (KeyboardInterrupt, signals.Interrupted):
-        if Watch.folder is None:
+        if MultirunCallback.folder is None:
             raise
         sys.exit(75)
     finally:
-        ended = Watch.folder and Watch.folder.is_dir()  # none: refused at once
-        failed = _close(Watch.folder, Watch.config) if ended else False
+        ended = MultirunCallback.folder and MultirunCallback.folder.is_dir()  # none: refused at once
+        failed = _close(MultirunCallback.folder, MultirunCallback.config) if ended else False
     if failed:
         sys.exit(1)
-    if ended and "submitit" in str(Watch.config.hydra.launcher.get("_target_")) and _is_interrupted(Watch.folder):
+    if ended and _is_interrupted(MultirunCallback.folder, MultirunCallback.config):
         sys.exit(75)
     if (
-        Watch.folder
-        and not Watch.quiet
-        and not any(any(Watch.folder.glob(f"*/{name}")) for name in ("asked.json", "error.txt"))
+        MultirunCallback.folder
+        and not MultirunCallback.quiet
+        and not any(any(MultirunCallback.folder.glob(f"*/{name}")) for name in ("asked.json", "error.txt"))
     ):
         raise ConfigError("the multirun has no jobs: a list of values is empty, type at least one value for each key")
 
 
 def _close(sweep: Path, config: DictConfig) -> bool:
-    """Sum the sweep up, lay its runs side by side, and tell W&B if it was chosen; whether a job failed."""
-    failed = sweep_summary.close(sweep, shown=not Watch.quiet)
+    """Write and print the summary and the comparison, and log them to W&B if it is chosen; return whether a job failed."""
+    failed = sweep_summary.close(sweep, shown=not MultirunCallback.quiet)
     if any(sweep.glob("*/config.yaml")):
         from regen.report import compare  # here: drawing takes a second to import
 
@@ -102,6 +102,8 @@ def _close(sweep: Path, config: DictConfig) -> bool:
     return failed
 
 
-def _is_interrupted(sweep: Path) -> bool:
-    """Whether a job has been ended by a signal (scancel), and has not been queued again."""
+def _is_interrupted(sweep: Path, config: DictConfig) -> bool:
+    """Return whether a job under Slurm has been ended by a signal (scancel), and has not been queued again."""
+    if "submitit" not in str(config.hydra.launcher.get("_target_")):
+        return False
     return any(row["status"] == "interrupted" for row in sweep_summary.rows(sweep))

@@ -1,0 +1,16 @@
+"""The arguments of a command, split into Hydra's options and its overrides."""
+
+from collections.abc import Sequence
+
+from regen.config.syntax_errors import WITH_VALUE
+
+
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return options with their values, and overrides: Hydra does not take options in between overrides."""
+    options, overrides, remaining = [], [], list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        (options if argument.startswith("-") else overrides).append(argument)
+        if argument in WITH_VALUE and remaining:
+            options.append(remaining.pop(0))
+    return options, overrides
