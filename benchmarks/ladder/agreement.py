@@ -13,7 +13,7 @@ from torch import Tensor
 from ladder.independent_classifiers import Classifier, features_of, train_classifiers
 from ladder.rungs import PHOTOS, USE, photos
 from ladder.truths import blurred, in_bytes
-from regen.data.folder import folder
+from regen.data.image_folder import folder
 from regen.data.images import Images
 from regen.data.split import Split
 from regen.evaluation.image_evaluation import GivenImages

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from regen.data.digits import digits
-from regen.data.folder import folder
+from regen.data.image_folder import folder
 from regen.data.images import Images
 from regen.data.mixtures import grid
 from regen.data.split import Split

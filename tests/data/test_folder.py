@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from regen.data import Chunks, Files, Images, Split, Stream
-from regen.data.folder import folder
+from regen.data.image_folder import folder
 from regen.data.pixels import read
 from regen.errors import ConfigError
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from regen.data.folder import folder
 from regen.data.groups import read_groups
+from regen.data.image_folder import folder
 from regen.data.units import Units
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws

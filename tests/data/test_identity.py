@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from regen.data.array_cache import caching_in
-from regen.data.folder import fingerprint, folder, scan
+from regen.data.image_folder import fingerprint, folder, scan
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.utils.randomness import generator

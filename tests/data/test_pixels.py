@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from regen.data import pixels
 from regen.data.array_cache import caching_in
 from regen.data.conversion import Conversion
-from regen.data.folder import folder
+from regen.data.image_folder import folder
 from regen.data.images import Images
 from regen.data.intact_pixels import intact
 from regen.data.pixels import read

@@ -12,7 +12,7 @@ from regen.data.images import Images
 from regen.data.shapes import MOST, VALUES, draw, factors_of, shapes
 from regen.data.split import as_float
 from regen.errors import ConfigError
-from regen.plotting.images import grid, save_png
+from regen.plotting.plots import grid, save_png
 
 USE = {"batch_size": 8, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
 COUNTS = {"train": 600, "validation": 200, "test": 200}

@@ -27,7 +27,7 @@ from regen.losses.likelihoods import Bernoulli
 from regen.models.latents import Latents
 from regen.models.priors import Mixture, Normal
 from regen.runs.load import Opened, open_run
-from regen.sampling.sample import Drawing
+from regen.sampling.run_samples import Drawing
 from regen.utils.randomness import Draws, generator, permutation
 
 Z = 3

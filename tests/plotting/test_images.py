@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from regen.plotting import curve_panels
-from regen.plotting import images as pictures
+from regen.plotting import plots as pictures
 from regen.utils.randomness import Draws
 
 
@@ -120,7 +120,7 @@ def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
 
 def test_matplotlib_is_loaded_only_to_draw():
     check = (
-        "import sys; from regen.utils.lazy_imports import loading\nwith loading(): import regen.plotting.images\n"
+        "import sys; from regen.utils.lazy_imports import loading\nwith loading(): import regen.plotting.plots\n"
         "sys.exit('matplotlib' in sys.modules or 'torchvision' in sys.modules)"
     )
     source = Path(pictures.__file__).parents[1]

@@ -20,7 +20,7 @@ from regen.comparison.run_group import FIGURES, Summary, compare_runs
 from regen.config import validate
 from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
-from regen.report import compare, comparison_plots
+from regen.report import comparison_plots, comparison_report
 from regen.comparison.run_group import FIGURES
 
 register_resolvers()
@@ -46,7 +46,7 @@ def sweep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(sweep):
-    return compare.write(sweep).read_text()
+    return comparison_report.write(sweep).read_text()
 
 
 def drawn(folder, width, **options):
@@ -141,7 +141,7 @@ def test_mean_has_the_digits_allowed_by_the_error(found, told):
 def test_the_command_prints_a_table_and_says_where_the_page_is(sweep, tmp_path, capsys):
     cfg = compose_config(f"runs={sweep}", f"out={tmp_path}/new", "figures=[gap]", name="compare")
     validate.check_compare(cfg)
-    assert compare.compare(cfg) == pytest.approx(3.05)
+    assert comparison_report.compare(cfg) == pytest.approx(3.05)
     told = capsys.readouterr().out
     assert "16 runs, best val/fd first" in told
     assert f"page     {tmp_path}/new/compare.html" in told
@@ -157,7 +157,7 @@ def test_missing_runs_key_is_an_error_with_the_override_to_type():
 def test_two_runs_compare(tmp_path):
     run(tmp_path / "0", 3.0)
     run(tmp_path / "1", 2.0, regularizer=regularizers(r1=1))
-    words = Read(compare.write(tmp_path).read_text()).text
+    words = Read(comparison_report.write(tmp_path).read_text()).text
     assert "Best val/fd: regularizer=r1 lambda_d=1 with 2 over 1 seed." in words
     assert "+1" in words
     assert "Curves : nothing was measured more than once" in words
@@ -166,7 +166,7 @@ def test_two_runs_compare(tmp_path):
 def test_runs_that_have_all_diverged_make_a_page(tmp_path):
     for seed in range(2):
         run(tmp_path / f"{seed}", None, seed, "diverged")
-    assert "No run has finished with val/fd" in compare.write(tmp_path).read_text()
+    assert "No run has finished with val/fd" in comparison_report.write(tmp_path).read_text()
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def memorizing(tmp_path):
 
 
 def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
-    words = Read(compare.write(memorizing).read_text()).text
+    words = Read(comparison_report.write(memorizing).read_text()).text
     assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Its runs say: generalizes." in words
     assert "Passed over : lambda_d=0 (number 4, 3 of 3 runs memorize)." in words
     assert (
@@ -194,7 +194,7 @@ def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
 
 
 def test_the_table_for_programs_says_which_settings_are_passed_over(memorizing):
-    compare.write(memorizing)
+    comparison_report.write(memorizing)
     rows = list(csv.DictReader((memorizing / "compare.csv").read_text().splitlines()))
     assert [(row["lambda_d"], row["best"], row["passed_over"]) for row in (rows[0], rows[-1])] == [
         ("1", "True", ""),
@@ -214,12 +214,12 @@ def test_the_terminal_says_which_settings_are_passed_over(memorizing, width):
 def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tmp_path, capsys):
     for strength in (0, 1):
         run(tmp_path / f"{strength}", 2.0 - strength, regularizer=regularizers(r1=strength), kind="memorizes")
-    words = Read(compare.write(tmp_path).read_text()).text
+    words = Read(comparison_report.write(tmp_path).read_text()).text
     assert "No setting is best: of each, at least half of the finished runs memorize." in words
     assert "★ lambda_d" not in words
     assert "no setting is best: of each, at least half of the finished runs memorize" in drawn(tmp_path, 200)
     cfg = compose_config(f"runs={tmp_path}", name="compare")
-    assert math.isnan(compare.compare(cfg))
+    assert math.isnan(comparison_report.compare(cfg))
     assert "no setting is best" in capsys.readouterr().out
 
 
@@ -231,8 +231,8 @@ def test_effects_on_a_distance_are_warned_of_where_runs_memorize(tmp_path):
             place = tmp_path / monitor.replace("/", "-") / f"{i}"
             run(place, 1.0 + strength + seed / 10, seed, kind=kind, monitor=monitor, **chosen)
     warned = "4 runs memorize and count here like the others: copies may improve val/fd"
-    assert warned in Read(compare.write(tmp_path / "val-fd").read_text()).text
-    assert "memorize and count" not in compare.write(tmp_path / "val-generalization").read_text()
+    assert warned in Read(comparison_report.write(tmp_path / "val-fd").read_text()).text
+    assert "memorize and count" not in comparison_report.write(tmp_path / "val-generalization").read_text()
 
 
 def test_a_figure_of_which_more_is_better_and_that_is_negative_makes_a_whole_page(tmp_path):
@@ -243,7 +243,7 @@ def test_a_figure_of_which_more_is_better_and_that_is_negative_makes_a_whole_pag
         folder = tmp_path / f"{i}"
         run(folder, value, seed, monitor="val/generalization", figures=figures, curve=(-2.0, value), **chosen)
         Image.new("L", (16, 16), 10 * i).save(folder / "samples.png")
-    text = compare.write(tmp_path).read_text()
+    text = comparison_report.write(tmp_path).read_text()
     page = Read(text)
     assert "left_out" not in page.ids
     assert "Best val/generalization: lambda_d=0.1 loss=minimax with 0.505 ± 0.005 over 2 seeds." in page.text
@@ -258,13 +258,13 @@ def test_mean_curves_are_where_all_seeds_are_known():
 
 
 def test_after_a_multirun_nothing_fails(tmp_path, caplog):
-    assert compare.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
+    assert comparison_report.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
     run(tmp_path / "two" / "0")
     path = run(tmp_path / "two" / "1")
     (path / "config.yaml").write_text((path / "config.yaml").read_text().replace("val/fd", "val/kd"))
     (path / "result.json").unlink()
     with caplog.at_level(logging.WARNING):
-        assert compare.write(tmp_path / "two") is None
-        assert compare.write(tmp_path / "nothing") is None
+        assert comparison_report.write(tmp_path / "two") is None
+        assert comparison_report.write(tmp_path / "nothing") is None
     assert "the runs were judged by different figures" in caplog.text
     assert "no run there" in caplog.text

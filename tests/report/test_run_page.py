@@ -27,7 +27,7 @@ from regen.models.gan import GAN
 from regen.models.latent_directions import sefa, traversals
 from regen.models.latents import Latents
 from regen.networks import mlp
-from regen.plotting import images as pictures
+from regen.plotting import plots as pictures
 from regen.plotting import png as pixels
 from regen.regularizers.gradients import R1
 from regen.report import run_page as page

@@ -116,7 +116,7 @@ def test_choice_belongs_to_the_images(pets, tmp_path, monkeypatch):
 
 
 def test_comparison_tells_data_sets_of_one_option_apart():
-    def config(root: str, fingerprint: str | None, target: str = "regen.data.folder.folder") -> dict:
+    def config(root: str, fingerprint: str | None, target: str = "regen.data.image_folder.folder") -> dict:
         record = {"name": f"folder-{root}", "fingerprint": fingerprint, "images": 9}
         data = {"_target_": target, "root": root}
         return {"seed": 0, "data": data, **({"dataset": record} if fingerprint else {})}

@@ -11,7 +11,7 @@ from regen.errors import ConfigError
 from regen.export.exported_model import export
 from regen.models.gan import GAN
 from regen.runs.load import open_run
-from regen.sampling import sample as draw
+from regen.sampling import run_samples as draw
 
 
 class Negative(GAN):

@@ -21,7 +21,7 @@ from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.models.latent_directions import sefa, traversals
 from regen.models.latents import Latents, paths, slerp, sweep
-from regen.plotting.images import grid
+from regen.plotting.plots import grid
 from regen.runs.load import open_run
 from regen.sampling.sample_files import Npz, PngFolder
 from regen.utils.project import ROOT

@@ -16,8 +16,8 @@ from regen.regularizers.outputs import L1, L2
 from regen.regularizers.projections import WeightDecay
 from regen.regularizers.scores import Drift, LabelSmoothing, LeCam, Mixup
 from regen.regularizers.weights import HistoricalAveraging, Orthonormal, WeightL1, WeightL2
+from regen.stability.dirac_gan import Dirac, NoGame
 from regen.stability.equilibrium import Best, examine, jacobian, spelt
-from regen.stability.game import Dirac, NoGame
 from regen.stability.phase_plots import trajectory
 from regen.stability.quadrature import Quantiles
 from regen.utils.project import ROOT

@@ -87,9 +87,9 @@ def _close(sweep: Path, config: DictConfig) -> bool:
     """Write and print the summary and the comparison, and log them to W&B if it is chosen; return whether a job failed."""
     failed = sweep_summary.close(sweep, shown=not MultirunCallback.quiet)
     if any(sweep.glob("*/config.yaml")):
-        from regen.report import compare  # here: drawing takes a second to import
+        from regen.report import comparison_report  # here: drawing takes a second to import
 
-        if page := compare.write(sweep):
+        if page := comparison_report.write(sweep):
             print(f"compare  {page}")
     if config.get("logger"):
         from regen.tracking.wandb_sweep import tell_sweep

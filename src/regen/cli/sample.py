@@ -19,6 +19,6 @@ def main(cfg: DictConfig) -> None:
         validate.check_sample(cfg)
         found = find_runs(cfg.run)
         with loading():
-            from regen.sampling.sample import sample_all  # here: --help and a wrong name do without torch
+            from regen.sampling.run_samples import sample_all  # here: --help and a wrong name do without torch
 
         sample_all(cfg, found)

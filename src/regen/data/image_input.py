@@ -17,7 +17,7 @@ from torch import Tensor
 from regen.data.array import convert_array, typed_like, window_of_array
 from regen.data.array_file import CHANNELS
 from regen.data.conversion import EXACT, Conversion
-from regen.data.folder import image_files
+from regen.data.image_folder import image_files
 from regen.data.layout import part_name
 from regen.data.parts import check_size
 from regen.data.pixels import read

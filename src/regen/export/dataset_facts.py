@@ -39,7 +39,7 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
         "<https://www.cs.toronto.edu/~kriz/cifar.html>",
         f"{NOT_STATED} by its author",
     ),
-    "regen.data.folder.folder": Facts("a folder of images of the user's own", NOT_STATED, NOT_STATED),
+    "regen.data.image_folder.folder": Facts("a folder of images of the user's own", NOT_STATED, NOT_STATED),
     "regen.data.array.array": Facts("an array of images of the user's own", NOT_STATED, NOT_STATED),
     "regen.data.shapes.shapes": Facts(
         "shapes: a square, an ellipse or a heart in six scales, eight rotations, 64 places and six colours",

@@ -18,7 +18,7 @@ from regen.export.dataset_facts import source_of
 from regen.export.formats import KINDS, Format, chosen
 from regen.export.model_card import Written, card
 from regen.export.sampler import TOLERANCE, Taken
-from regen.plotting import images
+from regen.plotting import plots
 from regen.plotting.sample_picture import IMAGES, sample_count, sample_picture
 from regen.runs.find import find_runs
 from regen.runs.load import Opened, open_run
@@ -68,7 +68,7 @@ def export(
     with quiet():
         written = [_verified(one, taken, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
-    images.save_png(_picture(opened, taken), folder / "samples.png")
+    plots.save_png(_picture(opened, taken), folder / "samples.png")
     write_safely(folder / "README.md", card(opened, taken.net, weights, written, licence).encode())
     return written
 
@@ -76,7 +76,7 @@ def export(
 def _picture(opened: Opened, taken: Taken) -> Tensor:
     """(3, H', W') uint8: samples of the very weights."""
     if source_of(opened.cfg.data._target_).unit is None:  # pictures need no data set, which may be large, or elsewhere
-        return images.grid(taken.original(taken.latents(IMAGES)))
+        return plots.grid(taken.original(taken.latents(IMAGES)))
     return sample_picture(opened.data, taken.original(taken.latents(sample_count(opened.data))))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from regen.plotting.images import side_by_side
+from regen.plotting.plots import side_by_side
 
 SMALL = 32  # pixels a side: these stay exact; larger ones are photographs, which WebP keeps in a tenth of the bytes
 LARGEST = 64  # pixels a side: larger ones are reduced

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from regen.data.images import Images
 from regen.data.mixtures import Mixture
-from regen.plotting.images import grid, scatter
+from regen.plotting.plots import grid, scatter
 
 IMAGES, POINTS = 64, 2500  # samples in a picture
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from markupsafe import Markup, escape
 
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE
 
 WIDTH, HEIGHT = 300, 190  # SVG's units: on a phone about a pixel each, so that text is as large as it says
 TEXT = 13.5  # at least 14 pixels on the narrowest phone

@@ -11,7 +11,7 @@ from regen.comparison.load_runs import Run
 from regen.comparison.run_group import COST, Comparison, Group, summary
 from regen.metrics.registry import parse
 from regen.plotting.curve_panels import DECADES
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
 from regen.plotting.svg import TEXT, plot
 
 PURPLE = "#7a3fb0"  # --purple in compare.css

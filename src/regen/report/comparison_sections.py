@@ -8,7 +8,7 @@ from regen.comparison.config_diff import text
 from regen.comparison.lambda_paths import front, paths
 from regen.comparison.run_group import Comparison, Group
 from regen.metrics.registry import parse
-from regen.plotting.images import BLUE, ORANGE
+from regen.plotting.plots import BLUE, ORANGE
 from regen.report import comparison_plots
 from regen.runs.eligibility import MEMORIZES
 

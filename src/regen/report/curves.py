@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from regen.plotting import images
+from regen.plotting import plots
 from regen.plotting.curve_panels import Points, panels
-from regen.plotting.images import short
+from regen.plotting.plots import short
 from regen.plotting.svg import INKS, plot
 from regen.report.context import Absent, Evidence
 
@@ -54,15 +54,15 @@ def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
 
     def draw(axes) -> None:
         for name, points in lines.items():
-            images.line(axes, name, thinned(points))
+            plots.line(axes, name, thinned(points))
             drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
             style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
             if len(lines) > 1 and not style:  # told apart without colours, too
                 shape, mark = MARKS[len(marks) % len(MARKS)]
                 drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
-        images.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
-        axes.grid(axis="y", color=images.PALE, linewidth=0.7)
+        plots.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        axes.grid(axis="y", color=plots.PALE, linewidth=0.7)
 
     ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
     return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key)

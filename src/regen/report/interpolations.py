@@ -5,7 +5,7 @@ from torch import Tensor
 
 from regen.models.latents import paths
 from regen.plotting import png
-from regen.report import plane
+from regen.report import plane_plots
 from regen.report.context import Absent, Evidence
 from regen.utils.randomness import Draws
 
@@ -19,7 +19,7 @@ def make(evidence: Evidence) -> dict:
     if getattr(look.model, "has_own_sample", False):
         raise Absent("the model has its own way from latents to samples.")
     if evidence.in_plane:
-        return {"plot": plane.paths(evidence.of, _drawn(look.model, FINE)), "rows": ROWS}
+        return {"plot": plane_plots.paths(evidence.of, _drawn(look.model, FINE)), "rows": ROWS}
     return {"picture": png.grid(_drawn(look.model, STEPS).flatten(0, 1), STEPS), "rows": ROWS, "steps": STEPS}
 
 

@@ -6,7 +6,7 @@ import torch
 from markupsafe import Markup
 
 from regen.metrics.number_format import measurement, number
-from regen.plotting.images import BLUE, GREEN, ORANGE
+from regen.plotting.plots import BLUE, GREEN, ORANGE
 from regen.plotting.svg import plot
 from regen.report.context import Absent, Evidence
 

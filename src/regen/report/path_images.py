@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from io import BytesIO
 
 from regen.cross_validation.result import Answer, Choice
-from regen.plotting.images import GREY, INK
+from regen.plotting.plots import GREY, INK
 from regen.report.path_plots import panels
 from regen.report.sample_grids import Row
 from regen.utils.safe_files import write_safely

@@ -8,7 +8,7 @@ from regen.comparison.lambda_paths import places
 from regen.cross_validation.fits import gap_title
 from regen.cross_validation.regularization_path import Point
 from regen.cross_validation.result import Answer, Choice
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
 
 Draw = Callable  # of axes
 DARK, BRIGHT = "#101010", "#fafafa"  # on the colours of a heatmap, the same on every page

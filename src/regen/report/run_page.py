@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from regen.plotting import images
+from regen.plotting import plots
 from regen.report import (
     classes,
     curves,
@@ -111,7 +111,7 @@ def write_curves(folder: Folder) -> Path | None:
     that is impossible."""
     if not folder.metrics.exists():
         return None
-    return _made(folder.curves, lambda: images.curves(folder.metrics, folder.curves))
+    return _made(folder.curves, lambda: plots.curves(folder.metrics, folder.curves))
 
 
 def _made(path: Path, make: Callable[[], None]) -> Path | None:

@@ -10,7 +10,7 @@ from regen.cross_validation.result import Answer
 from regen.cross_validation.score_table import Fit, Strength
 from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
-from regen.plotting import images
+from regen.plotting import plots
 from regen.plotting.sample_picture import sample_count, sample_picture
 from regen.runs.load import open_run
 
@@ -54,4 +54,4 @@ def _drawn(folder: Path) -> Tensor:
     plane = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
     n = sample_count(plane) if isinstance(plane, Mixture) else LATENTS
     samples = opened.sample(0, n).cpu()  # by the run's own seed: all fits of a round have the same
-    return sample_picture(plane, samples) if isinstance(plane, Mixture) else images.grid(samples, LATENTS)
+    return sample_picture(plane, samples) if isinstance(plane, Mixture) else plots.grid(samples, LATENTS)

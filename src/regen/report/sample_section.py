@@ -3,7 +3,7 @@
 import torch
 
 from regen.plotting import png
-from regen.report import plane
+from regen.report import plane_plots
 from regen.report.context import Absent, Evidence
 
 SHOWN = 64
@@ -14,7 +14,7 @@ def make(evidence: Evidence) -> dict:
     """Two pictures of equally many samples and held-out images."""
     look = evidence.drawing
     if evidence.in_plane:
-        return {"plots": plane.samples(evidence.of, look)}
+        return {"plots": plane_plots.samples(evidence.of, look)}
     rows = {"generated": look.fake, "held-out": look.held_out}
     n = min(SHOWN, *map(len, rows.values()))
     taken = {name: images.take(torch.arange(n)).images for name, images in rows.items()}

@@ -12,7 +12,7 @@ from regen.models.latent_directions import REACH, Directions, change, sefa, trav
 from regen.models.latents import Latents
 from regen.plotting import png
 from regen.plotting.svg import INKS
-from regen.report import factors, plane
+from regen.report import factors, plane_plots
 from regen.report.context import Absent, Evidence
 
 SHOWN = 8  # directions, in the plane fewer: each has a colour
@@ -56,7 +56,7 @@ def make(evidence: Evidence) -> dict:
         reason = str(error)
     if not kinds:
         raise Absent(f"{reason}.")
-    inks = [INKS[colour] for colour in plane.PATHS]
+    inks = [INKS[colour] for colour in plane_plots.PATHS]
     about = {"reason": reason, "reach": f"{REACH:g}", "steps": STEPS, "encoded": ENCODED, "inks": inks}
     return {"kinds": kinds, "known": known, **about}
 
@@ -78,7 +78,7 @@ def _sefa(evidence: Evidence) -> Kind:
 
 def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], strengths: list[str]) -> Kind:
     model = evidence.drawing.model
-    few = found.first(len(plane.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
+    few = found.first(len(plane_plots.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
     z = model.prior(
         Latents(model.prior.latent_dim, model.seed, "samples")(0, STARTS).to(model.device)
     ).cpu()  # the first samples'
@@ -93,5 +93,5 @@ def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], st
     changes = [number(value) for value in change(sample, z, few).tolist()]
     rows = [Row(*row) for row in zip(names, strengths, changes, strips, strict=False)]
     where = f"along {len(few)} directions"
-    plot = plane.paths(evidence.of, drawn, f"paths-{name}", where) if evidence.in_plane else None
+    plot = plane_plots.paths(evidence.of, drawn, f"paths-{name}", where) if evidence.in_plane else None
     return Kind(name, rows, len(found.strengths), plot)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regen.core.regularizer import Regularizer
-from regen.stability.game import Dirac, NoGame
+from regen.stability.dirac_gan import Dirac, NoGame
 
 H = 1e-5  # of the differences
 AGREE = 1e-3  # relative: differences that disagree by more tell of a kink

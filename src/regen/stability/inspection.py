@@ -11,8 +11,8 @@ from regen.config.suggestions import yamls
 from regen.core.input_gradients import Slopes
 from regen.core.objective import Loss
 from regen.core.regularizer import Regularizer
+from regen.stability.dirac_gan import Dirac, NoGame
 from regen.stability.equilibrium import Verdict, examine, spelt
-from regen.stability.game import Dirac, NoGame
 from regen.stability.phase_plots import Portrait, save_one, save_page
 
 COLUMNS = ("", "eigenvalues", "converges locally", "best strength", "simultaneous", "alternating")

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE
+from regen.stability.dirac_gan import Dirac
 from regen.stability.equilibrium import Verdict, spelt
-from regen.stability.game import Dirac
 from regen.utils.safe_files import write_safely
 
 REACH = 1.6  # of both axes

@@ -9,7 +9,7 @@ from torch import Tensor
 from regen.comparison.config_diff import text
 from regen.comparison.lambda_paths import places
 from regen.comparison.run_group import Comparison, Group
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE, PALE, blank, rendered
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, blank, rendered
 
 COLOURS = (ORANGE, BLUE, GREEN, INK, GREY)
 

@@ -13,7 +13,7 @@ from regen.core.ema import figure_name
 from regen.data.images import Images
 from regen.metrics.evaluator import Evaluator
 from regen.models.base import Model
-from regen.plotting import images
+from regen.plotting import plots
 from regen.plotting.sample_picture import sample_count, sample_picture
 from regen.runs.folder import Folder, is_alone
 from regen.sweeps.search.pruning import Rivals
@@ -144,7 +144,7 @@ class Evaluation(Callback):
     def _picture(self, trainer: Trainer, model: Model) -> None:
         picture = sample_picture(self.data, model.sample(0, sample_count(self.data)).cpu())
         of_now = self.folder.path / "samples" / f"images_{model.images_seen:010d}.png"
-        images.save_png(picture, of_now, self.folder.samples)
+        plots.save_png(picture, of_now, self.folder.samples)
         for logger in trainer.loggers:
             if hasattr(logger, "log_picture"):
                 logger.log_picture("samples", picture, model.images_seen)

@@ -20,7 +20,7 @@ from regen.errors import ConfigError
 from regen.metrics.image_set import Seen
 from regen.models.latent_directions import sefa, traversals, used
 from regen.models.latents import Latents, paths, sweep
-from regen.plotting.images import grid, save_png
+from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.load import Opened, open_run
 from regen.sampling.copy_filter import CopyFilter, as_samples

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from torch import Tensor
 
-from regen.plotting.images import BLUE, GREEN, GREY, INK, ORANGE
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE
 from regen.plotting.svg import plot
 
 if TYPE_CHECKING:
