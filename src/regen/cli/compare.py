@@ -17,6 +17,8 @@ def main(cfg: DictConfig) -> float:
     with entry_point.told_in_job():
         validate.check_compare(cfg)
         with loading():
-            from regen.report.comparison_report import compare  # here: --help does without torch, which takes seconds to import
+            from regen.report.comparison_report import (
+                compare,  # here: --help does without torch, which takes seconds to import
+            )
 
         return compare(cfg)

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from regen.config.instantiate import build
 from regen.config.resolvers import folder_name, slug
-from regen.data.image_input import (
-    ImageInput,
+from regen.data.compared_inputs import (
     common_conversion,
     common_shape,
     number_classes,
@@ -24,6 +23,7 @@ from regen.data.image_input import (
     resized,
     shuffle_classes,
 )
+from regen.data.image_input import ImageInput
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.data.survey import Colour, check_background
