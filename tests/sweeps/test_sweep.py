@@ -112,7 +112,7 @@ def test_another_question_under_the_same_name_is_refused_and_the_result_stays(
     folder = begun(0)
     before = table(sweep("seed=0"))
     monkeypatch.setattr(
-        "regen.sweeps.sweep_names.BESIDE", (*sweep_names.BESIDE, asked.partition("=")[0])
+        "regen.sweeps.sweep_names.NO_FIGURE", (*sweep_names.NO_FIGURE, asked.partition("=")[0])
     )  # of a default, not of an override
     sweep("seed=0", asked, status=1)
     (row,) = table(folder)

@@ -6,25 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from regen.config.keys import NOT_COMPARED, REPEATS, STRENGTHS, is_among, owners
 from regen.utils.project import CONF
 
 Value = str | float | bool | None
-REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
-ASIDE = (
-    "name",
-    "group",
-    "sweep",
-    "tags",
-    "resume",
-    "report",
-    "logger",
-    "trainer",
-    "iterations_per_call",
-    "log_every",
-    "save_every",
-)
-ASIDE += ("lambda_g", "lambda_d", "grad_ratio_every", "monitor", "data.workers", "data.in_memory_bytes")
-ASIDE += ("model.ema_decays",)
 CHOSEN = ("data", "model", "prior", "network", "loss", "gradient_method")  # groups of which a run has one option
 LISTED = ("regularizer", "recipe")  # groups of which a run has a list of options, by name
 LATER = (
@@ -91,7 +76,7 @@ def _with_dataset(config: Mapping, names: Mapping[str, str]) -> Mapping:
 
 def _place(key: str) -> tuple[bool, int, int]:
     """Regularizers and their strengths come first, then options, then the numbers of each group."""
-    group = "regularizer" if key.startswith("lambda_") else key.partition(".")[0]
+    group = "regularizer" if key in STRENGTHS else key.partition(".")[0]
     order = (*LISTED, *CHOSEN)
     return group != "regularizer", key != group, order.index(group) if group in order else len(order)
 
@@ -106,7 +91,7 @@ def text(value: Value) -> str:
 def _flat(node: Mapping, above: str = "") -> Iterator[tuple[str, Value]]:
     for key, value in node.items():
         name = f"{above}{key}"
-        if name in REPEATS or name in ASIDE or (above == "metrics." and key != "features"):
+        if name in REPEATS or is_among(name, NOT_COMPARED) or (above == "metrics." and key != "features"):
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, f"{name}.")
@@ -181,6 +166,6 @@ def _name(key: str, config: Mapping) -> str:
     """regularizer.r1.lambda_d is lambda_d where no other regularizer of the run has that strength."""
     group, _, name = key.partition(".")
     knob = name.partition(".")[2]
-    if group != "regularizer" or knob not in ("lambda_g", "lambda_d"):
+    if group != "regularizer" or knob not in STRENGTHS:
         return key
-    return knob if sum(knob in node for node in config[group].values()) == 1 else key
+    return knob if len(owners(config, knob)) == 1 else key

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from regen.config.keys import STRENGTHS, override_key
 from regen.cross_validation.score_table import Strength, ordered
 from regen.cross_validation.strength_grid import NOT_OFF_AT_ZERO
 
@@ -101,5 +102,5 @@ def values(found: Sequence[float]) -> tuple[float, ...]:
 
 
 def _is_of_a_regularizer(override: str) -> bool:
-    key = override.partition("=")[0]
-    return key in ("lambda_g", "lambda_d") or "regularizer." in key
+    key = override_key(override)
+    return key in STRENGTHS or "regularizer." in key

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from regen.comparison.load_runs import Run, gather
+from regen.config.keys import LENGTHS, override_key
 from regen.core.ema import decay_of
 from regen.cross_validation.averaging_length import AveragingLength, choose_averaging_length
 from regen.cross_validation.stopping_time import StoppingTime, choose_stopping_time
 from regen.metrics.diagnosis import read_history
 
-LENGTHS = ("max_iterations", "max_images", "patience")  # keys that decide when training ends
 AVERAGES = ("model.ema_decay", "model.ema_decays")
 
 
@@ -52,8 +52,8 @@ class TrainingLength:
         of an experiment. The decay is typed only where it differs from that of the fits.
         """
         changed = self.averaging.decay != self.averaging.own
-        replaced = (*LENGTHS, AVERAGES[1], *(AVERAGES[:1] if changed else ()))
-        kept = [override for override in typed if override.lstrip("+").partition("=")[0] not in replaced]
+        replaced = (*LENGTHS, "patience", AVERAGES[1], *(AVERAGES[:1] if changed else ()))
+        kept = [override for override in typed if override_key(override) not in replaced]
         length = [f"max_iterations={self.stopping.iteration}"]
         length += ["max_images=null"] if self.has_max_images else []
         return [*kept, *length, *([f"{AVERAGES[0]}={self.averaging.decay:g}"] if changed else [])]

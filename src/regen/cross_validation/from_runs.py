@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from regen.comparison.config_diff import Value, settings, text
 from regen.comparison.load_runs import Run, gather
 from regen.comparison.run_group import compare_runs
-from regen.config.keys import STRENGTHS
+from regen.config.keys import JOBS_ONLY, REPEATS, STRENGTHS, is_strength, override_key
 from regen.cross_validation.candidate import Axis, Candidate, values
 from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
@@ -35,7 +35,7 @@ def found(places: str | Sequence[str], monitor: str | None) -> Found:
     """
     runs, failed = gather(places)
     told = settings([run.config for run in runs])
-    others = sorted({key for one in told for key in one if key != "regularizer" and not _is_strength(key)})
+    others = sorted({key for one in told for key in one if key != "regularizer" and not is_strength(key)})
     if others:
         raise ConfigError(
             f"runs={places}: the runs differ in {', '.join(others)}, and a choice is one of strengths: "
@@ -72,10 +72,9 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
 def _shared(runs: Sequence[Run]) -> list[str]:
     """What was typed for every one of them, folds and seeds apart."""
     typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
-    aside = ("regularizer=", "lambda_", "seed=", "data.fold", "report=", "sweep=", "logger=", "trainer.threads=")
-    return (
-        [one for one in typed[0] if all(one in other for other in typed) and not one.startswith(aside)] if typed else []
-    )
+    without = ("regularizer", *STRENGTHS, *REPEATS, "data.folds", *JOBS_ONLY, "logger", "trainer.threads")
+    shared = [one for one in typed[0] if all(one in other for other in typed)] if typed else []
+    return [one for one in shared if override_key(one) not in without]
 
 
 def _name(run: Run, told: dict[str, Value]) -> str:
@@ -84,10 +83,6 @@ def _name(run: Run, told: dict[str, Value]) -> str:
         return str(told["regularizer"])
     names = list(run.config.get("regularizer") or {})
     return names[0] if len(names) == 1 else f"[{','.join(names)}]" if names else NONE
-
-
-def _is_strength(key: str) -> bool:
-    return key in STRENGTHS or key.startswith("regularizer.")
 
 
 def _as_number(key: str, value: Value) -> float:

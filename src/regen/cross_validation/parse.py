@@ -11,10 +11,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import resolve
-from regen.config.keys import STRENGTHS
+from regen.config.keys import STRENGTHS, is_strength, owners
 from regen.cross_validation.candidate import ALWAYS_ON, Axis, Candidate, values
 from regen.cross_validation.strength_grid import grid
-from regen.cross_validation.sweep_name import OWN, is_strength
+from regen.cross_validation.sweep_name import OWN
 from regen.errors import ConfigError
 
 INSTEAD = {"seed": "first_seed=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
@@ -180,7 +180,7 @@ def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
     """Whether exactly these regularizers are the ones that a strength is for."""
     if key not in STRENGTHS:
         return _is_of(key, members) and key != "regularizer"
-    return any(key in node for node in members.values())
+    return bool(owners({"regularizer": members}, key))
 
 
 def options(paths: Sequence[Path]) -> dict[str, DictConfig]:

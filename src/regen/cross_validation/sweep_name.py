@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from regen.config.keys import STRENGTHS
+from regen.config.keys import DATA_PLACE, LENGTHS, NO_FIGURE, is_among, is_strength, override_key
 from regen.config.resolvers import slug
-from regen.sweeps.sweep_names import BESIDE, LENGTHS
 
 OWN = (
     "folds",
@@ -31,25 +30,20 @@ def with_name(overrides: Sequence[str]) -> list[str]:
     typed = {key: value for key, _, value in (one.partition("=") for one in overrides)}
     if typed.get("sweep", "null") not in ("", "null"):
         return list(overrides)
-    unnamed = (*OWN, *LENGTHS, *BESIDE, "data.root", "logger", "regularizer", "data")
-    others = [one for one in overrides if _key(one) not in unnamed and not is_strength(_key(one))]
-    others = [one for one in others if not one.startswith(("hydra", "trainer", "sweep="))]
+    others = [one for one in overrides if not _is_unnamed(override_key(one)) and not one.startswith("hydra")]
     parts = ["choose", _named(typed.get("regularizer", ""))]
     data = typed.get("data", "" if "experiment" in typed else "digits")  # an experiment may have its own
     named = [*parts, data, *(one.replace("=", "-") for one in sorted(others))]
     return [*overrides, f"sweep={slug('_'.join(part for part in named if part))}"]
 
 
-def is_strength(key: str) -> bool:
-    """Whether a key is one by which a regularizer's strength is typed."""
-    return key in STRENGTHS or key.startswith("regularizer.")
+def _is_unnamed(key: str) -> bool:
+    """Return whether a key makes no other fits, or its value is in the name already."""
+    without = (*LENGTHS, *NO_FIGURE, *DATA_PLACE, "trainer")
+    return key in (*OWN, "regularizer", "data") or is_among(key, without) or is_strength(key)
 
 
 def _named(regularizers: str) -> str:
     """r1_l2-r1 of r1,[l2,r1]."""
     lists = re.sub(r"\[(.*?)\]", lambda found: found[1].replace(",", "-"), regularizers)
     return lists.replace(",", "_")
-
-
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~")

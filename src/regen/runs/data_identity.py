@@ -8,36 +8,13 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import build, resolve
+from regen.config.keys import MAY_CHANGE_ON_RESUME, is_among
 from regen.data.array_cache import caching_in
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
 
 RECORD = "dataset"  # the key of config.yaml that holds the identity of the data
-MAY_CHANGE = (  # when a run is resumed; docs/resume.md lists them, too
-    *(
-        "max_iterations",
-        "max_images",
-        "log_every",
-        "save_every",
-        "evaluate_every",
-        "evaluation_samples",
-        "iterations_per_call",
-    ),
-    *("monitor", "patience", "report", "name", "group", "tags", "sweep", "resume", "logger"),
-    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"),
-    *(
-        "trainer.progress_bar",
-        "trainer.timeout_seconds",
-        "data.root",
-        "data.workers",
-        "data.in_memory_bytes",
-        "data.monitor",
-    ),
-    "data.batch_size",  # images an iteration may not: see `check_batch`
-    *("lambda_g", "lambda_d"),  # their regularizers have them, too
-    RECORD,
-)
 SHOWN = 6  # differences in a message
 
 
@@ -122,7 +99,10 @@ def check_batch(images_seen: int, iteration: int, per_iteration: int) -> None:
 
 def differences(before: Mapping, now: Mapping) -> Iterator[str]:
     """'loss was Nonsaturating and is Hinge': each setting that may not change and did, in words."""
-    old, new = ({key: value for key, value in flatten(one).items() if not _may_change(key)} for one in (before, now))
+    old, new = (
+        {key: value for key, value in flatten(one).items() if not is_among(key, (RECORD, *MAY_CHANGE_ON_RESUME))}
+        for one in (before, now)
+    )
     said: list[str] = []
     for key in [*(key for key in {**old, **new} if key.endswith("_target_")), *{**old, **new}]:
         if old.get(key) == new.get(key) or any(key.startswith(f"{place}.") for place in said):
@@ -152,10 +132,6 @@ def flatten(node: Mapping, above: str = "") -> dict[str, object]:
     for key, value in node.items():
         flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
     return flat
-
-
-def _may_change(key: str) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in MAY_CHANGE)
 
 
 def _class(target: object) -> str:

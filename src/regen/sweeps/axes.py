@@ -7,9 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from regen.config.keys import STRENGTHS, owners
+from regen.config.keys import NO_FIGURE, STRENGTHS, is_among, override_key, owners
 from regen.runs.folder import is_alone
-from regen.sweeps.sweep_names import BESIDE
 
 FIXED = "REGEN_SWEEP_FIXED"
 
@@ -17,7 +16,7 @@ FIXED = "REGEN_SWEEP_FIXED"
 def note(typed: Sequence[str]) -> None:
     """Keep which overrides of a multirun have one value; a sweeper may add axes that were not typed."""
     parsed = OverridesParser.create().parse_overrides(list(typed))
-    os.environ[FIXED] = ",".join(one.get_key_element().lstrip("+~") for one in parsed if not one.is_sweep_override())
+    os.environ[FIXED] = ",".join(override_key(one.input_line) for one in parsed if not one.is_sweep_override())
 
 
 def axes(cfg: DictConfig) -> dict[str, str | int | float]:
@@ -29,8 +28,8 @@ def axes(cfg: DictConfig) -> dict[str, str | int | float]:
         return {}
     fixed = os.environ.get(FIXED, "").split(",")
     typed = dict(one.lstrip("+~").partition("=")[::2] for one in HydraConfig.get().overrides.task)
-    without = (*fixed, *BESIDE, "logger", *(knob for knob in STRENGTHS if not owners(cfg, knob)))
-    return {key: _number(value) for key, value in typed.items() if key not in without and not key.startswith("trainer")}
+    without = (*NO_FIGURE, "trainer", *(knob for knob in STRENGTHS if not owners(cfg, knob)))
+    return {key: _number(value) for key, value in typed.items() if key not in fixed and not is_among(key, without)}
 
 
 def _number(text: str) -> str | int | float:

@@ -6,16 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from regen.config.keys import SAME_JOB, is_among
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
-from regen.sweeps.sweep_names import BESIDE, LENGTHS
 from regen.utils.json_files import read_json, write_json
-
-IGNORED = (  # beside lengths: where and how it is trained, not what
-    *(*LENGTHS, *BESIDE, "resume", "logger", "data.root", "data.in_memory_bytes"),
-    *("trainer.accelerator", "trainer.strategy", "trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),
-    "model.ema_decays",  # further averages: they change nothing else that is trained or measured
-)
 
 
 class Asked:
@@ -32,7 +26,7 @@ class Asked:
         self.in_search, self.root = in_search, cfg.data.get("root")
         self.fingerprint = find_fingerprint(cfg, cache)
         config = OmegaConf.to_container(cfg, resolve=True)
-        self.config = {key: value for key, value in _flat(config).items() if not _is_ignored(key)}
+        self.config = {key: value for key, value in _flat(config).items() if not is_among(key, SAME_JOB)}
         self.overrides = overrides
         self.iterations, self.images = cfg.max_iterations, cfg.max_images
 
@@ -94,7 +88,3 @@ def _flat(config: dict, prefix: str = "") -> dict:
     for key, value in config.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def _is_ignored(key: str) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in IGNORED)

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from regen.config.keys import STRENGTHS
+from regen.config.keys import LENGTHS, STRENGTHS
 from regen.config.resolvers import slug
 from regen.errors import ConfigError
-from regen.sweeps.sweep_names import LENGTHS
 
 
 def check(options: list[str], overrides: list[str], regularizers: list[Path]) -> None:

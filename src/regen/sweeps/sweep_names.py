@@ -7,23 +7,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from regen.config.keys import STRENGTHS, owners
+from regen.config.keys import LENGTHS, NO_FIGURE, STRENGTHS, is_among, override_key, owners
 from regen.config.resolvers import folder_name, slug
 from regen.errors import ConfigError
 from regen.runs.folder import outputs_of
-
-LENGTHS = ("max_iterations", "max_images")
-BESIDE = (
-    "sweep",
-    "report",
-    "name",
-    "group",
-    "tags",
-    "iterations_per_call",
-    "save_every",
-    "data.workers",
-    "model.ema_decays",
-)  # they change no figure
 
 
 def sweep_folder(name: str | None) -> str:
@@ -45,10 +32,9 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
     sweep, what changes no figure, and the length: a longer one goes on with what is there. data.root is replaced by the
     fingerprint of the images, so that a folder may be moved, and another folder's images are another job.
     """
-    without = {knob for knob in STRENGTHS if not owners(_root_, knob)} | set(
-        (*LENGTHS, *BESIDE) if _root_.sweep else ()
-    )
-    kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if one.partition("=")[0] not in without]
+    without = [knob for knob in STRENGTHS if not owners(_root_, knob)]
+    without += [*LENGTHS, *NO_FIGURE] if _root_.sweep else []
+    kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if not is_among(override_key(one), without)]
     if _root_.sweep:
         kept = identify_data(kept, _root_)
     text = ",".join(kept) or "default"

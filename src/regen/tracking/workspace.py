@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regen.config.keys import REPEATS
 from regen.errors import ConfigError
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Section, Workspace
 
-REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions
 GAPS = ("gap", "gap/auc", "gap/copies")
 COSTS = ("images_per_second", "seconds", "peak_memory_mb")
 LOSSES = (("d/loss", "g/loss"), ("d/data", "g/data"), ("d/real_score", "d/fake_score"))

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from regen.config.keys import JOBS_ONLY, override_key
 from regen.errors import ConfigError
 from regen.runs.eligibility import memorizes
 from regen.sweeps.search.trials import Trials
-from regen.sweeps.sweep_names import BESIDE
 from regen.utils import program
 from regen.utils.json_files import read_json, write_json
 
@@ -81,7 +81,7 @@ def _overrides(trials: Trials, best: FrozenTrial) -> list[str]:
     except (ConfigError, ValueError, LookupError, TypeError):
         numbers = {key: value for key, value in best.params.items() if isinstance(value, int | float)}
         overrides = [f"{key}={value:g}" for key, value in numbers.items() if re.fullmatch(r"[\w.]+", key)]
-    return [one for one in overrides if one.partition("=")[0] not in BESIDE]
+    return [one for one in overrides if override_key(one) not in JOBS_ONLY]
 
 
 def _importance(study: optuna.Study, finite: list[FrozenTrial]) -> dict[str, float]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
+from regen.config.keys import DATA_PLACE, LENGTHS, NO_FIGURE, REPEATS, is_among
 from regen.errors import ConfigError
-from regen.sweeps.sweep_names import BESIDE, LENGTHS
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 DIGITS = 4  # of a number between the ends of an interval as wide as its numbers are large
-REPEATS = ("seed", "data.fold")
 
 
 class Choice:
@@ -139,7 +138,7 @@ def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space
             raise ConfigError(
                 f"{one.input_line}: a search would choose the luckiest {key}. Type one, and repeat the best afterwards"
             )
-        elif key in (*LENGTHS, *BESIDE, "data.root"):
+        elif is_among(key, (*LENGTHS, *NO_FIGURE, *DATA_PLACE)):
             raise ConfigError(f"{one.input_line}: {key} is the same in all jobs of a search: type one value")
         else:
             spaces[key] = _space(one)

@@ -18,6 +18,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from regen.config.instantiate import build
+from regen.config.keys import NO_FIGURE, is_among
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
 from regen.sweeps.search import search_result
@@ -25,7 +26,7 @@ from regen.sweeps.search import search_spaces as spaces
 from regen.sweeps.search.default_spaces import knobs
 from regen.sweeps.search.study import check_spaces, home, is_higher_better_in, open_study
 from regen.sweeps.search.trials import Claim, Trials
-from regen.sweeps.sweep_names import BESIDE, identify_data
+from regen.sweeps.sweep_names import identify_data
 from regen.utils.randomness import key
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
     folder.mkdir(parents=True, exist_ok=True)
     question = Question(sweeper, arguments)
     pruner = build(OmegaConf.create(sweeper.pruner), "hydra.sweeper.pruner", BasePruner)
-    fixed = [typed for name, typed in question.fixed.items() if name not in BESIDE]
+    fixed = [typed for name, typed in question.fixed.items() if not is_among(name, NO_FIGURE)]
     fixed = identify_data(fixed, question.config)
     study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
     check_spaces(study, {**question.spaces, **question.knobs})
