@@ -37,7 +37,7 @@ from regen.models.gan import GAN
 from regen.runs.provenance import provenance
 from regen.tracking.wandb_run import Wandb
 from regen.training import callbacks
-from regen.training import run as training
+from regen.training import training_run as training
 from regen.training.data_module import StreamModule
 from regen.training.launcher import Rank
 from regen.training.replicas import Group

@@ -14,8 +14,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
 from regen.cli import regularizers
-from regen.cli.entry_point import apart
 from regen.config import validate
+from regen.config.command_line import split_options
 from regen.config.resolvers import register_resolvers
 from regen.config.suggestions import yamls
 from regen.errors import ConfigError
@@ -81,7 +81,7 @@ def can_be_trained(overrides: list[str]) -> bool:
 
 @pytest.mark.parametrize("command", of_script("train"))
 def test_train_command_composes_and_passes_checks(command, conf):
-    options, overrides = apart(shlex.split(command)[2:])
+    options, overrides = split_options(shlex.split(command)[2:])
     override_check.check(options, overrides, yamls("regularizer"))
     own = [one for one in overrides if not one.startswith("hydra")]
     passed = [can_be_trained(job) for job in jobs(own)]

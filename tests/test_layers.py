@@ -37,7 +37,7 @@ def imports(source: str, package_name: str) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             module = absolute(node, package_name)
             if module == "regen":
-                yield from ((node.lineno, f"regen.{name.name}") for name in node.names)
+                yield from ((node.lineno, f"regen.{name.name}") for name in node.names if name.name != "__version__")
             elif is_own(module):
                 yield node.lineno, module
 

@@ -21,7 +21,6 @@ from regen.config import validate
 from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
 from regen.report import comparison_plots, comparison_report
-from regen.comparison.run_group import FIGURES
 
 register_resolvers()
 

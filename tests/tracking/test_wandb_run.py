@@ -10,7 +10,7 @@ import wandb
 from helpers.wandb_records import inspected
 
 from regen.tracking.wandb_run import Wandb
-from regen.training.run import tune
+from regen.training.trainer import tune
 from regen.utils import memory
 
 

@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from regen.api.composition import Overrides, compose_whole, list_overrides, running
 from regen.cli.choose import main
-from regen.sweeps.hydra_callback import summed_up
+from regen.cli.hydra_callback import summarize_multirun
 from regen.utils.json_files import read_json
 
 
@@ -58,7 +58,7 @@ def choose(overrides: Overrides, *, config_dir: str | os.PathLike[str] | None = 
         cfg = compose_whole("choose", [word for word in words if "," not in word.partition("=")[2]])
         folder = Path(str(cfg.out or cfg.runs or cfg.hydra.sweep.dir))
         try:
-            with summed_up():
+            with summarize_multirun():
                 GlobalHydra.instance().hydra.multirun("choose", main.__wrapped__, words)
         except SystemExit as leaving:
             raise RuntimeError(f"the choice in {folder} ended with exit status {leaving.code}") from leaving

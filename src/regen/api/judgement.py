@@ -66,7 +66,8 @@ def judge(*, samples: ImagesOrPath, train: ImagesOrPath, held_out: ImagesOrPath,
             validate.check_judge(cfg)
             with loading():
                 from regen.evaluation.image_evaluation import judge as judge_configured
-            judge_configured(cfg)
+                from regen.report import run_page
+            judge_configured(cfg, run_page.write)
     return Judgement(out, read_json(out / "result.json"))
 
 

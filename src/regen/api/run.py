@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regen.api.composition import Overrides, compose_running, list_overrides, running
+from regen.cli.train import load_train
 from regen.config import validate
 from regen.errors import ConfigError
 from regen.runs.find import find_runs
@@ -115,9 +116,7 @@ def train(overrides: Overrides = (), *, config_dir: str | os.PathLike[str] | Non
         cfg = compose_running("train", words, makes_folder=True)
         with leaving_no_folder(), _interruptible():
             validate.check(cfg)
-            with loading():
-                from regen.training.run import train as train_configured
-            train_configured(cfg)
+            load_train()(cfg)
         return Run(Folder.of_hydra().path, None if config_dir is None else Path(config_dir))
 
 
