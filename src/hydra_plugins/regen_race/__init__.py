@@ -37,7 +37,7 @@ class RaceSweeper(Sweeper):
             from regen.cross_validation.cross_validate import choose
 
         MultirunCallback.quiet = True  # the path is the table
-        if self.config.runs:
+        if self.config is not None and self.config.runs:
             MultirunCallback.folder = None  # nothing is swept
         return choose(self.config, arguments, self.hydra_context, self.task_function, write_pages)
 

@@ -7,7 +7,9 @@ from regen.config.syntax_errors import WITH_VALUE
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return options with their values, and overrides: Hydra does not take options in between overrides."""
-    options, overrides, remaining = [], [], list(arguments)
+    options: list[str] = []
+    overrides: list[str] = []
+    remaining = list(arguments)
     while remaining:
         argument = remaining.pop(0)
         (options if argument.startswith("-") else overrides).append(argument)
