@@ -22,7 +22,7 @@ def test_interrupted_choice_prints_the_result_so_far_and_continues_when_typed_ag
     tmp_path, monkeypatch, capsys
 ) -> None:
     folder, text = tmp_path / "sweep", tmp_path / "said"
-    command = (*FIT, *R1, "rounds=4", f"hydra.sweep.dir={folder}")
+    command = (*FIT, *R1, "rounds=3", f"hydra.sweep.dir={folder}")
 
     def run() -> None:
         with open(text, "w") as file:
@@ -47,7 +47,7 @@ def test_interrupted_choice_prints_the_result_so_far_and_continues_when_typed_ag
     assert "python src/train.py data=ring" in said
     before = {path: path.stat().st_mtime_ns for path in results(folder)}
     rounds = chosen(folder)["answers"][0]["rounds"]
-    assert 1 <= len(rounds) < 4
+    assert 1 <= len(rounds) < 3
     typed(monkeypatch, *command)
     finished = chosen(folder)["answers"][0]
     assert finished["rounds"][: len(rounds)] == rounds and len(finished["rounds"]) > len(rounds)

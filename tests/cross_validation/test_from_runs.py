@@ -26,7 +26,7 @@ def analysed(tmp_path, monkeypatch):
     return of
 
 
-def test_the_best_mean_rank_is_chosen_and_the_strongest_within_one_standard_error(analysed, capsys):
+def test_best_mean_rank_and_strongest_strength_within_one_standard_error_are_chosen_and_help(analysed, capsys):
     told = analysed(VALLEY)
     assert told["best"] == {"lambda_d": 1.0}
     assert told["one_se"] == {"lambda_d": 12.0}
@@ -36,6 +36,12 @@ def test_the_best_mean_rank_is_chosen_and_the_strongest_within_one_standard_erro
     )
     assert f"{words} lambda_d=12." in shown and "The final model, r1 at lambda_d=1:" in shown
     assert "regularizer=r1 lambda_d=1" in shown
+    claim = told["claim"]
+    assert claim["helps"]
+    assert (
+        claim["p"] <= 2 / 64
+    )  # all six pairs: one of 64 flips of signs is as extreme, for the best or for its neighbour
+    assert claim["effect"] == pytest.approx(2.0, abs=0.05)
 
 
 def test_means_and_gaps_are_those_of_the_files(analysed):
@@ -46,15 +52,6 @@ def test_means_and_gaps_are_those_of_the_files(analysed):
     assert point["train"] == pytest.approx(sum(values) / 2 - 0.1)
     assert point["gap"] == pytest.approx(0.1)
     assert point["se"] == pytest.approx(abs(values[1] - values[0]) / 2)
-
-
-def test_regularizing_helps_where_every_pair_says_so(analysed):
-    claim = analysed(VALLEY)["claim"]
-    assert claim["helps"]
-    assert (
-        claim["p"] <= 2 / 64
-    )  # all six pairs: one of 64 flips of signs is as extreme, for the best or for its neighbour
-    assert claim["effect"] == pytest.approx(2.0, abs=0.05)
 
 
 def test_alpha_is_settable(analysed):
@@ -270,6 +267,6 @@ def test_runs_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatc
     ],
     ids=str,
 )
-def test_unusable_runs_are_reported(override, words, monkeypatch, capsys):
+def test_invalid_overrides_of_choose_are_refused(override, words, monkeypatch, capsys):
     typed(monkeypatch, "regularizer=r1", "lambda_d=0,1", override, status=78)
     assert words in capsys.readouterr().err

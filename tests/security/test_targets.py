@@ -1,5 +1,6 @@
 """A `_target_` calls what conf/ lists for its group, and nothing else: of each payload a canary file would remain."""
 
+import functools
 import importlib
 import pkgutil
 from pathlib import Path
@@ -34,6 +35,7 @@ KEYS = (  # one for each group
 NESTED = {"_target_": "regen.runs.provenance._git", "_args_": ["init", "CANARY"]}
 
 
+@functools.cache
 def callables_of_the_package() -> list[str]:
     modules = [importlib.import_module(module.name) for module in pkgutil.walk_packages(regen.__path__, "regen.")]
     return [
