@@ -1,8 +1,10 @@
 """The table, compare.csv and compare.html of sweeps, small and large, tidy and not."""
 
 import csv
+import html
 import io
 import itertools
+import json
 import logging
 import math
 import re
@@ -15,11 +17,13 @@ from PIL import Image
 from rich.console import Console
 
 from regen.comparison.comparison_table import plus_minus, shown
+from regen.comparison.lambda_paths import paths
 from regen.comparison.load_runs import gather
 from regen.comparison.run_group import FIGURES, Summary, compare_runs
 from regen.config import validate
 from regen.config.resolvers import register_resolvers
 from regen.errors import ConfigError
+from regen.plotting.svg import plot
 from regen.report import comparison_plots, comparison_report
 
 register_resolvers()
@@ -69,9 +73,10 @@ def test_every_part_is_there(text):
     assert "left_out" not in page.ids
     assert text.count("data:image/png") == 8
     assert (
-        "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 seeds. Its runs say: generalizes." in page.text
+        "Best val/fd: lambda_d=0.1 loss=minimax with 3.05 ± 0.05 over 2 seeds. Diagnosis of its runs: generalizes."
+        in page.text
     )
-    assert "Typed for all: data.subset=100" in page.text
+    assert "Overrides of all runs: data.subset=100" in page.text
     assert "prefers-color-scheme: dark" in text
 
 
@@ -91,7 +96,7 @@ def test_colours_follow_the_scheme_of_the_page(text):
 
 
 def test_numbers_on_an_axis_keep_the_digits():
-    made = comparison_plots.drawn("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
+    made = plot("a", "", lambda axes: axes.set(xticks=[0.0125], xticklabels=["0.0125"]))
     assert ">0.0125<" in made
 
 
@@ -181,7 +186,7 @@ def memorizing(tmp_path):
 
 def test_the_page_says_which_settings_are_passed_over_and_why(memorizing):
     words = Read(comparison_report.write(memorizing).read_text()).text
-    assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Its runs say: generalizes." in words
+    assert "Best val/fd: lambda_d=1 with 3.10 ± 0.06 over 3 seeds. Diagnosis of its runs: generalizes." in words
     assert "Passed over : lambda_d=0 (number 4, 3 of 3 runs memorize)." in words
     assert (
         "A setting is passed over, and comes after the others, if at least half of its finished runs memorize" in words
@@ -207,7 +212,7 @@ def test_the_terminal_says_which_settings_are_passed_over(memorizing, width):
     assert "★ lambda_d=1" in told and "★ lambda_d=0" not in told and "≈ lambda_d=0" not in told
     if width == 200:
         assert "passed over: 3 of 3 runs memorize" in told
-    assert "passed over, whatever val/fd is: at least half of the finished runs memorize" in told
+    assert "passed over, regardless of val/fd: at least half of the finished runs memorize" in told
 
 
 def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tmp_path, capsys):
@@ -267,3 +272,36 @@ def test_after_a_multirun_nothing_fails(tmp_path, caplog):
         assert comparison_report.write(tmp_path / "nothing") is None
     assert "the runs were judged by different figures" in caplog.text
     assert "no run there" in caplog.text
+
+
+def test_mean_over_folds_of_one_seed_is_not_called_seeds(tmp_path):
+    for strength, fold in itertools.product((0, 0.1, 1), range(5)):
+        chosen = {
+            "regularizer": regularizers(r1=strength),
+            "data": {"_target_": "regen.data.digits.digits", "fold": fold},
+        }
+        run(tmp_path / f"{strength}_{fold}", 3 + strength + fold / 10, 0, **chosen)
+    words = Read(comparison_report.write(tmp_path).read_text()).text
+    assert "over 5 folds of one seed" in words and "over 5 seeds" not in words
+
+
+def test_runs_without_a_regularizer_are_strength_0_of_the_path(tmp_path):
+    for name, chosen in {"none": {}, **{f"{x}": {"r1": x} for x in (0.1, 1.0, 10.0)}}.items():
+        run(tmp_path / name, 3.0, 0, regularizer=regularizers(**chosen))
+    page = comparison_report.write(tmp_path).read_text()
+    (path,) = paths(compare_runs(gather(tmp_path)[0]))
+    assert path.values == [0.0, 0.1, 1.0, 10.0]
+    assert "Strength 0 is apart" in page
+
+
+def test_a_path_without_strength_0_explains_no_point_there(tmp_path):
+    for x in (0.1, 1.0, 10.0):
+        run(tmp_path / f"{x}", 3.0, 0, regularizer=regularizers(r1=x))
+    assert "Strength 0" not in comparison_report.write(tmp_path).read_text()
+
+
+def test_plots_hold_the_values_that_hovering_shows(text):
+    plots = [html.unescape(found) for found in re.findall(r'data-points="([^"]*)"', text)]
+    shown = [label for plot in plots for _, _, label in json.loads(plot)]
+    assert any(label.startswith("val/fd: ") and label.endswith(" at 0.1") for label in shown)
+    assert all(0 <= x <= 300 and 0 <= y <= 190 for plot in plots for x, y, _ in json.loads(plot))

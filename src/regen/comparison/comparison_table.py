@@ -54,7 +54,7 @@ def cells(comparison: Comparison, group: Group) -> dict[str, str]:
     for name, title in COST.items():
         if any(one.of(name).n for one in comparison.groups):
             found[title] = told(group, name)
-    return found | {"runs say": ", ".join(said(group))}
+    return found | {"diagnosis": ", ".join(said(group))}
 
 
 def said(group: Group) -> list[str]:
@@ -62,6 +62,17 @@ def said(group: Group) -> list[str]:
     passed_over = [f"passed over: {group.passed_over}"] if group.passed_over else []
     kinds = [kind if n == len(group.runs) else f"{n} {kind}" for kind, n in kinds_of(group)]
     return [*passed_over, *kinds, *group.notes]
+
+
+def repetitions(group: Group, figure: str) -> str:
+    """Return what the mean of a figure is over: "3 seeds", "5 folds of one seed", "10 runs (2 seeds, 5 folds)"."""
+    draws = list(group.by_seed(figure))
+    seeds, folds = ({draw[i] for draw in draws} - {None} for i in (0, 1))
+    if not folds:
+        return f"{len(draws)} seed{'s' * (len(draws) != 1)}"
+    if len(seeds) == 1:
+        return f"{len(draws)} fold{'s' * (len(draws) != 1)} of one seed"
+    return f"{len(draws)} runs ({len(seeds)} seeds, {len(folds)} fold{'s' * (len(folds) != 1)})"
 
 
 def kinds_of(group: Group) -> list[tuple[str, int]]:
@@ -84,7 +95,7 @@ def _table(comparison: Comparison, groups: list[Group]) -> Table:
     table.add_column("settings", overflow="fold", min_width=16)
     rows = {group.label: cells(comparison, group) for group in groups}
     for name in rows[groups[0].label]:
-        last = name == "runs say"
+        last = name == "diagnosis"
         widest = 14 if last else max(len(name), *(len(row[name]) for row in rows.values()))
         table.add_column(name, justify="left" if last else "right", no_wrap=not last, min_width=widest)
     for group in groups:
@@ -98,7 +109,7 @@ def _list(comparison: Comparison, groups: list[Group], width: int) -> Lines:
     for group in groups:
         lines.append(Text(_marked(comparison, group), style="bold green" if group is comparison.best else "bold"))
         known = cells(comparison, group)
-        words = known.pop("runs say")
+        words = known.pop("diagnosis")
         figures = "  ".join(f"{name} {value}".replace(" ", "\u00a0") for name, value in known.items())
         lines += [Text(textwrap.indent(textwrap.fill(one, width - 2), "  ")) for one in (figures, words) if one]
     return Lines(*lines)
@@ -112,13 +123,13 @@ def _below(comparison: Comparison, drawn: int) -> Iterator[str]:
     direction = "higher" if comparison.higher else "lower"
     if comparison.best is None and comparison.groups[0].passed_over:
         yield "no setting is best: of each, at least half of the finished runs memorize"
-    yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n seeds"
+    yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n runs"
     if any(map(comparison.is_level, comparison.groups)):
-        yield "≈ not to be told from the best: the 95 % interval of the difference (paired by seed) holds 0"
+        yield "≈ not distinguishable from the best: the 95% interval of the difference (paired by seed and fold) contains 0"
     if any(group.passed_over for group in comparison.groups):
-        yield f"passed over, whatever {comparison.monitor} is: at least half of the finished runs memorize"
+        yield f"passed over, regardless of {comparison.monitor}: at least half of the finished runs memorize"
     if any(group.notes for group in comparison.groups):
-        yield "means are of finished runs alone"
+        yield "means are over finished runs only"
     if any(group.statuses["running"] for group in comparison.groups):
         yield "without a result: it still trains, or was killed"
     if drawn < len(comparison.groups):

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regen.comparison.config_diff import Value, text
 from regen.comparison.run_group import Comparison, Group
@@ -19,7 +19,8 @@ class Path:
 
     @property
     def values(self) -> list[float]:
-        return [float(group.settings[self.strength]) for group in self.groups]
+        """The strengths; 0 of a group without the regularizer."""
+        return [float(group.settings.get(self.strength, 0.0)) for group in self.groups]
 
 
 def paths(comparison: Comparison) -> list[Path]:
@@ -40,10 +41,20 @@ def paths(comparison: Comparison) -> list[Path]:
         Path(strengths[0], beside, sorted(groups, key=lambda group: group.settings[strengths[0]]))
         for beside, groups in found.items()
     ]
+    made = [replace(path, groups=[*_without(path, comparison), *path.groups]) for path in made]
     long = [path for path in made if len([group for group in path.groups if group.of(comparison.monitor).n]) > 2]
     if not long:
         raise ValueError(f"a path needs three values of {strengths[0]}, with finished runs.")
     return long
+
+
+def _without(path: Path, comparison: Comparison) -> list[Group]:
+    """The group without a regularizer whose other settings are those of the path: strength 0, unless the path has it."""
+    if path.values[0] == 0:
+        return []
+    settings = {key: value for key, value in path.groups[0].settings.items() if key != path.strength}
+    wanted = settings | {"regularizer": "none"} if "regularizer" in settings else None
+    return [group for group in comparison.groups if group.settings == wanted]
 
 
 def places(strengths: Sequence[float]) -> list[float]:

@@ -27,6 +27,12 @@ def describe_final_model(answer: Answer) -> str:
     return f"{answer.candidate.name} {answer.candidate.at(answer.recommended).removeprefix('with it ')}"
 
 
+def final_model_heading(answer: Answer) -> str:
+    """Return the heading of the final model's command; while rounds are too few to decide, it is a provisional one."""
+    is_open = answer.claim is not None and not answer.claim.helps and answer.claim.more
+    return f"{'Recommended for now' if is_open else 'The final model'}, {describe_final_model(answer)}"
+
+
 def claim_sentence(answer: Answer) -> str:
     """Return whether regularizing helps, by how much, and how that was tested."""
     found = answer.claim

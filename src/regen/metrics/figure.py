@@ -108,6 +108,11 @@ class LoggedName:
         """The title with the unit."""
         return f"{self.title} ({self.figure.unit})" if self.figure.unit else self.title
 
+    @property
+    def axis_name(self) -> str:
+        """A short label for an axis beneath the title: the unit, or the figure's name."""
+        return self.figure.unit or self.figure.name.replace("_", " ")
+
     def with_prefix(self, prefix: str) -> LoggedName:
         """The same figure of other images."""
         return replace(self, prefix=prefix)

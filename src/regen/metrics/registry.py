@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 import pkgutil
+import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -28,7 +29,9 @@ def declare(figures: Iterable[Figure], module: str) -> None:
 def find_figure(name: str) -> Figure:
     """Return the figure of a name without prefix and suffix; one that nobody declares has its name as its title."""
     _load()
-    return _declared[name][0] if name in _declared else Figure(name or "value", name.replace("_", " ") or "value")
+    if name in _declared:
+        return _declared[name][0]
+    return Figure(re.sub(r"[\s/]+", "_", name) or "value", name.replace("_", " ") or "value")
 
 
 def is_declared(name: str) -> bool:

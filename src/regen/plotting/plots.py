@@ -16,7 +16,9 @@ from regen.utils.safe_files import write_safely
 WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
 STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
-INK, PALE, ORANGE, BLUE, GREEN, GREY = "#333333", "#dddddd", "#d95f02", "#1f6fb4", "#1b9e77", "#777777"
+# Vermilion, blue and bluish green of Okabe and Ito's palette, which colour-blind people tell apart, and a purple.
+ORANGE, BLUE, GREEN, PURPLE = "#d55e00", "#0072b2", "#009e73", "#7a3fb0"
+INK, PALE, GREY = "#333333", "#dddddd", "#777777"
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY}
 COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
 
@@ -183,6 +185,15 @@ def blank(width: float, height: float):
     from matplotlib.figure import Figure
 
     return Figure((width, height), dpi=110)
+
+
+def png_bytes(figure) -> bytes:
+    """The figure as a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
 
 
 def rendered(figure) -> Tensor:

@@ -1,12 +1,15 @@
 """Plots as SVG inside the page: drawn by matplotlib, in inks that follow the page's light or dark scheme."""
 
 import io
+import json
+import math
 import re
 from collections.abc import Callable
 
 from markupsafe import Markup, escape
 
-from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE
+from regen.metrics.number_format import number
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE
 
 WIDTH, HEIGHT = 300, 190  # SVG's units: on a phone about a pixel each, so that text is as large as it says
 TEXT = 13.5  # at least 14 pixels on the narrowest phone
@@ -15,10 +18,17 @@ INKS = {
     BLUE: "train",
     GREEN: "fake",
     GREY: "real",
+    PURPLE: "purple",
     INK: "ink",
     PALE: "line",
 }  # variables in page.css
-MARGINS = {"left": 52, "right": 8, "top": 10, "bottom": 40}
+MARGINS = {"left": 66, "right": 8, "top": 10, "bottom": 40}
+HOVERED = 100  # points of a curve whose values are shown
+
+
+def add_hover(axes, x: float, y: float, text: str) -> None:
+    """Show a text when the pointer is near a point of the axes."""
+    axes.hover_points = [*getattr(axes, "hover_points", []), (x, y, text)]
 
 
 def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HEIGHT), bare: bool = False) -> Markup:
@@ -48,10 +58,28 @@ def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HE
     written = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "axes.unicode_minus": True}):
         FigureCanvasSVG(figure).print_svg(written)
-    return Markup(_inline(written.getvalue(), name, alt))
+    return Markup(_inline(written.getvalue(), name, alt, "" if bare else _hover_data(axes, height)))
 
 
-def _inline(svg: str, name: str, alt: str) -> str:
+def _hover_data(axes, height: int) -> str:
+    """JSON of the points of the plot whose values are shown, in the units of the SVG: [[x, y, text], …]."""
+    points = list(getattr(axes, "hover_points", []))
+    for line in axes.lines:
+        if line.get_label().startswith("_") or line.get_transform() != axes.transData:
+            continue
+        pairs = list(zip(*line.get_data(), strict=True))
+        for x, y in pairs[:: max(1, len(pairs) // HOVERED)]:
+            points.append((x, y, f"{line.get_label()}: {number(float(y))} at {x:,.0f} {axes.get_xlabel()}"))
+    scale = 72 / axes.figure.dpi
+    found = []
+    for x, y, text in points:
+        if math.isfinite(x) and math.isfinite(y):
+            across, up = axes.transData.transform((x, y)) * scale
+            found.append([round(float(across), 1), round(height - float(up), 1), text])
+    return json.dumps(found, ensure_ascii=False) if found else ""
+
+
+def _inline(svg: str, name: str, alt: str, hover: str) -> str:
     """matplotlib's SVG as a part of a page: no fonts, styles or namespaces of its own, ids that no other part has."""
     svg = svg[svg.index("<svg") :]
     for unwanted in (
@@ -69,5 +97,6 @@ def _inline(svg: str, name: str, alt: str) -> str:
         svg = svg.replace(colour, f"var(--{ink})")
     svg = re.sub(r"(\d\.\d\d)\d+(?=[^<>]*>)", r"\1", svg)  # hundredths of a pixel; numbers that are read keep theirs
     label = f'<svg class="plot" role="img" aria-label="{escape(alt)}"'
+    label += f' data-points="{escape(hover)}"' if hover else ""
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)
     return re.sub(r"\s*\n\s*", " ", svg).strip()

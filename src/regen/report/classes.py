@@ -7,7 +7,8 @@ from torch import Tensor
 
 from regen.metrics.missing_modes import MissingModes
 from regen.metrics.mixture_modes import NEAR
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 MOST = 20  # classes: of more, those whose shares differ most
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean
 
 from markupsafe import Markup
 
@@ -11,10 +10,10 @@ from regen.comparison.load_runs import Run
 from regen.comparison.run_group import COST, Comparison, Group, summary
 from regen.metrics.registry import parse
 from regen.plotting.curve_panels import DECADES
-from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
-from regen.plotting.svg import TEXT, plot
+from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, short
+from regen.plotting.strength_plot import StrengthPoint, draw_series, draw_strength_axis
+from regen.plotting.svg import TEXT, add_hover, plot
 
-PURPLE = "#7a3fb0"  # --purple in compare.css
 COLOURS = {ORANGE: "held-out", BLUE: "train", GREEN: "fake", PURPLE: "purple", INK: "ink"}
 MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
 DRAWN = 2 * len(MARKS)  # groups that have a look of their own
@@ -50,16 +49,17 @@ def curves(figure: str, groups: Sequence[Group]) -> Markup | None:
                 axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
                 often = max(1, len(x) // 6)
                 style = {"marker": mark, "markersize": 5, "markevery": (i % often, often)}
-                axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, **style)
+                axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, label=group.label, **style)
         _scale(axes.set_yscale, axes.yaxis, values)
         if (named := parse(figure)).is_gap:
             axes.axhline(named.figure.neutral, color=GREY, linewidth=0.8, zorder=1)
         axes.set_xlim(0, 1.03 * last)
+        axes.set_ylabel(named.axis_name)
         _named(axes.xaxis, "images seen")
         axes.grid(axis="y", color=PALE, linewidth=0.7)
 
     ends = "; ".join(f"{group.label} ends at {short(group.of(figure).mean)}" for group in groups if group.of(figure).n)
-    return drawn(f"curve-{_slug(figure)}", f"{figure} against images seen: {ends}", draw)
+    return plot(f"curve-{_slug(figure)}", f"{figure} against images seen: {ends}", draw)
 
 
 def mean_curve(lines: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float, float]]:
@@ -78,23 +78,26 @@ def path(name: str, of: Path, figures: Sequence[tuple[str, str, str]]) -> Markup
 
     def draw(axes) -> None:
         for figure, colour, dashes in figures:
-            found = [(x, group.of(figure)) for x, group in zip(at, of.groups, strict=True) if group.of(figure).n]
-            positive = [(x, one) for x, one in found if of.values[at.index(x)] > 0]
-            mark = {"color": colour, "marker": "s" if dashes == "--" else "o", "markersize": 5, "capsize": 3}
-            for line, joined in ((positive, dashes), ([point for point in found if point not in positive], "none")):
-                if line:
-                    x, ones = zip(*line, strict=True)
-                    errors = [_bar(one.error) for one in ones]
-                    axes.errorbar(x, [one.mean for one in ones], errors, linestyle=joined, linewidth=1.5, **mark)
-            zero = [one.mean for x, one in found if of.values[at.index(x)] == 0]
-            if zero:
-                axes.axhline(zero[0], color=colour, linewidth=0.8, linestyle=":", zorder=1)
+            draw_series(axes, _points(of, at, figure), figure, colour, dashes)
         if (named := parse(figures[0][0])).is_gap:
             axes.axhline(named.figure.neutral, color=GREY, linewidth=0.8, zorder=1)
-        _strengths(axes, of, at)
+        axes.set_ylabel(named.axis_name)
+        draw_strength_axis(
+            axes, _points(of, at, figures[0][0]), of.strength.removeprefix("regularizer."), of.values[0] == 0
+        )
 
     told = "; ".join(f"{figure} {_along(of, figure)}" for figure, *_ in figures)
-    return drawn(name, f"Against {of.strength}: {told}", draw)
+    return plot(name, f"Against {of.strength}: {told}", draw)
+
+
+def _points(of: Path, at: Sequence[float], figure: str) -> list[StrengthPoint]:
+    """The means of a figure; nan where no run of the strength has finished with it."""
+    found = []
+    for x, value, group in zip(at, of.values, of.groups, strict=True):
+        mean = group.of(figure)
+        is_eligible = not group.passed_over
+        found.append(StrengthPoint(x, mean.mean, mean.error, _brief(value), value == 0, is_eligible=is_eligible))
+    return found
 
 
 def scatter(name: str, comparison: Comparison, x: str, numbers: dict[int, bool]) -> Markup:
@@ -108,6 +111,8 @@ def scatter(name: str, comparison: Comparison, x: str, numbers: dict[int, bool])
             on = numbers[i]
             errors = {"xerr": _bar(bars[i]), "yerr": _bar(up.error)}
             style = {"color": ORANGE if on else GREY, "marker": "o", "markersize": 7 if on else 5, "elinewidth": 0.8}
+            value = f"{chosen[i].label}: {short(up.mean)} at {short(across)}"
+            add_hover(axes, across, up.mean, value)
             axes.errorbar(across, up.mean, **errors, **style, markerfacecolor=ORANGE if on else "none")
             if on or len(points) <= DRAWN:
                 place = {"xytext": (6, 5), "textcoords": "offset points", "fontsize": TEXT, "color": INK}
@@ -115,16 +120,12 @@ def scatter(name: str, comparison: Comparison, x: str, numbers: dict[int, bool])
         axes.margins(0.12)
         _scale(axes.set_yscale, axes.yaxis, [up.mean for _, up in points.values()])
         _scale(axes.set_xscale, axes.xaxis, [across for across, _ in points.values()])
-        _named(axes.xaxis, x.replace("images_per_second", "images per second"))
+        _named(axes.xaxis, parse(x).axis_label)
+        axes.set_ylabel(parse(comparison.monitor).axis_name)
         axes.grid(color=PALE, linewidth=0.7)
 
     told = "; ".join(f"{i + 1}: {short(up.mean)} at {short(across)}" for i, (across, up) in points.items())
-    return drawn(name, f"{comparison.monitor} against {x}, by number of the table: {told}", draw)
-
-
-def drawn(name: str, alt: str, draw: Callable) -> Markup:
-    """regen.plotting.svg's plot, with one ink more."""
-    return Markup(plot(name, alt, draw).replace(PURPLE, "var(--purple)"))
+    return plot(name, f"{comparison.monitor} against {x}, by number of the table: {told}", draw)
 
 
 def _bar(error: float) -> float:
@@ -140,30 +141,6 @@ def _along(of: Path, figure: str) -> str:
 
 def _lines(runs: Sequence[Run], figure: str) -> list[list[tuple[float, float]]]:
     return [points for run in runs if (points := run.curves.get(figure))]
-
-
-def _strengths(axes, of: Path, at: list[float]) -> None:
-    """Ticks at the strengths, as many as have room; a line divides 0 from the logarithmic axis."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter
-
-    room = (max(at) - min(at) or 1) / 6
-    kept: list[int] = []
-    for i, x in enumerate(at):
-        if not kept or x - at[kept[-1]] >= room:
-            kept.append(i)
-    named = {at[i]: _brief(of.values[i]) for i in kept}
-    axes.xaxis.set_major_locator(FixedLocator(list(named)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: named[min(named, key=lambda known: abs(known - x))]))
-    if of.values[0] == 0 and len(at) > 1:
-        axes.axvline(fmean(at[:2]), color=GREY, linewidth=0.8, linestyle=(0, (2, 3)))
-    pad = 0.08 * (max(at) - min(at) or 1)
-    axes.set_xlim(min(at) - pad, max(at) + pad)
-    for x, group in zip(at, of.groups, strict=True):
-        if not group.finished:
-            axes.text(x, 0.03, "✕", transform=axes.get_xaxis_transform(), ha="center", fontsize=TEXT, color=INK)
-    axes.set_xlabel(of.strength.removeprefix("regularizer."))
-    axes.yaxis.set_major_formatter(FuncFormatter(short))
-    axes.grid(axis="y", color=PALE, linewidth=0.7)
 
 
 def _brief(value: float) -> str:
@@ -184,7 +161,7 @@ def _scale(set_scale: Callable, axis, values: Sequence[float]) -> None:
 def _named(axis, name: str) -> None:
     from matplotlib.ticker import EngFormatter
 
-    if name.startswith("images"):
+    if "images" in name:
         axis.set_major_formatter(EngFormatter(sep=""))
     axis.axes.set_xlabel(name)
 

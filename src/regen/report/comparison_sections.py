@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from regen.comparison import effects
 from regen.comparison.comparison_table import told
 from regen.comparison.config_diff import text
@@ -10,7 +12,10 @@ from regen.comparison.run_group import Comparison, Group
 from regen.metrics.registry import parse
 from regen.plotting.plots import BLUE, ORANGE
 from regen.report import comparison_plots
+from regen.report.page import Panel
 from regen.runs.eligibility import MEMORIZES
+
+TRAINING_KEY = (("held-out", "held-out", "", "●"), ("training", "train", "dashed", "■"))
 
 
 def curves_of(comparison: Comparison) -> dict:
@@ -25,7 +30,7 @@ def curves_of(comparison: Comparison) -> dict:
         for i, (n, group) in enumerate(zip(numbers, chosen, strict=True))
     ]
     return {
-        "panels": {name: made[name] for name in made if made[name]},
+        "panels": [_panel(name, made[name]) for name in made if made[name]],
         "key": key,
         "left_out": [group.label for group in comparison.groups if group not in chosen],
     }
@@ -39,17 +44,32 @@ def paths_of(comparison: Comparison) -> dict:
     both = [(monitor, ORANGE, "-"), *([(train, BLUE, "--")] if train in measured and train != monitor else [])]
     made = []
     for i, one in enumerate(found):
-        panels = {monitor: comparison_plots.path(f"path{i}", one, both)}
+        key = TRAINING_KEY if len(both) > 1 else ()
+        panels = [_panel(monitor, comparison_plots.path(f"path{i}", one, both), key)]
         for name in comparison.figures:
-            panels[name] = comparison_plots.path(f"path{i}-{name.replace('/', '-')}", one, [(name, ORANGE, "-")])
+            plot = comparison_plots.path(f"path{i}-{name.replace('/', '-')}", one, [(name, ORANGE, "-")])
+            panels.append(_panel(name, plot))
         without = [
-            f"{one.strength}={text(group.settings[one.strength])}: {', '.join(reasons)}"
-            for group in one.groups
+            f"{one.strength}={text(value)}: {', '.join(reasons)}"
+            for value, group in zip(one.values, one.groups, strict=True)
             if (reasons := _reasons(group))
         ]
         made.append((one, panels, without))
     unfinished = any(not group.finished for one in found for group in one.groups)
-    return {"unfinished": unfinished, "paths": made, "monitor": monitor, "train": train if len(both) > 1 else None}
+    zeros = [group for one in found for x, group in zip(one.values, one.groups, strict=True) if x == 0]
+    has_zero = any(group.of(monitor).n for group in zeros)
+    return {
+        "has_zero": has_zero,
+        "unfinished": unfinished,
+        "paths": made,
+        "monitor": monitor,
+        "train": train if len(both) > 1 else None,
+    }
+
+
+def _panel(name: str, plot: Markup, key: Sequence[tuple[str, str, str, str]] = ()) -> Panel:
+    """A plot under the title of its figure, with the logged name."""
+    return Panel(parse(name).axis_label, plot, name, key)
 
 
 def _reasons(group: Group) -> list[str]:
@@ -65,13 +85,21 @@ def front_of(comparison: Comparison) -> dict:
     known = [i for i in measured if not comparison.groups[i].passed_over]
     if len(known) < 2 or len(axes) < 2:
         raise ValueError("a front needs two settings with finished runs that do not memorize, and their figures.")
+    monitor = comparison.monitor
     on = dict(zip(known, front([_losses(comparison, i, axes) for i in known]), strict=True))
-    panels = {name: comparison_plots.scatter(f"front-{name}", comparison, name, on) for name in axes[1:]}
+    panels = [
+        Panel(
+            f"{monitor} against {parse(name).axis_label}",
+            comparison_plots.scatter(f"front-{name}", comparison, name, on),
+        )
+        for name in axes[1:]
+    ]
     groups = {i + 1: comparison.groups[i] for i in known if on[i]}
     named = [(number, group.label, [told(group, name) for name in axes]) for number, group in groups.items()]
     counts = {"of": len(known), "left_out": len(comparison.groups) - len(measured)}
     counts["passed_over"] = len(measured) - len(known)
-    return {"panels": panels, "named": named, "axes": axes[1:], "monitor": comparison.monitor, **counts}
+    titles = [parse(name).axis_label for name in axes[1:]]
+    return {"panels": panels, "named": named, "axes": titles, "monitor": monitor, **counts}
 
 
 def _losses(comparison: Comparison, i: int, axes: Sequence[str]) -> list[float]:

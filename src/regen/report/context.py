@@ -11,16 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.metrics.registry import read_stored
 from regen.plotting import curve_panels
+from regen.report.page import Absent
 from regen.runs.folder import Folder
 from regen.runs.stored_config import read_config
 
 if TYPE_CHECKING:
     from regen.data.images import Images
     from regen.metrics.base import Look
-
-
-class Absent(Exception):
-    """A section has nothing to show: the reason, which the page gives at its end; without one it does not belong there."""
 
 
 @dataclass(frozen=True)

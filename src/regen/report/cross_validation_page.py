@@ -1,20 +1,20 @@
-"""choose.html: the choice as a page, one file that opens without a server or a network."""
+"""The page of a cross-validation, choose.html: one file that opens without a server or a network."""
 
 from collections.abc import Sequence
-
-from markupsafe import Markup
+from functools import partial
 
 from regen.cross_validation.result import Answer, Choice
-from regen.cross_validation.sentences import describe_final_model, sentences
+from regen.cross_validation.sentences import final_model_heading, sentences
 from regen.cross_validation.text import cells, kinds
 from regen.metrics.number_format import number
 from regen.metrics.registry import parse
 from regen.plotting.png import data_uri
 from regen.plotting.svg import plot
 from regen.report import path_images, sample_grids
-from regen.report.page_templates import templates
+from regen.report.comparison_sections import TRAINING_KEY
+from regen.report.page import Panel, Section, render_page
 from regen.report.path_images import label
-from regen.report.path_plots import panels
+from regen.report.path_plots import has_training, panels
 from regen.report.sample_grids import Row
 from regen.utils.safe_files import write_safely
 
@@ -27,45 +27,56 @@ def write(choice: Choice, with_samples: bool) -> None:
 
 
 def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:
-    """The whole page, as HTML."""
-    best, meaning = choice.winner, parse(choice.monitor).figure.meaning
-    told = [_told(choice, answer, found) for answer, found in zip(choice.answers, strips, strict=True)]
-    drawn = [_panels(i, choice, answer) for i, answer in enumerate(choice.answers)]
-    rows = [
-        [(label(choice, answer, row), _uri(row), row.reason) for row in found]
-        for answer, found in zip(choice.answers, strips, strict=True)
+    """Return the whole page as HTML."""
+    best = choice.winner
+    parts = list(zip(choice.answers, strips, strict=True))
+    sections = [
+        Section(
+            f"answer{i}", answer.candidate.name, partial(_answer, i=i, answer=answer, rows=rows), "path_of_fits.html"
+        )
+        for i, (answer, rows) in enumerate(parts)
     ]
-    parts = zip(choice.answers, told, drawn, rows, strict=True)
+    guide = Section("guide", "How to read this page", _guide, "reading_guide.html")
+    values = {
+        "choice": choice,
+        "best": best,
+        "name": choice.out.name,
+        "headline": " ".join(sentences(choice, best)[:2]) if best else "",
+        "heading": final_model_heading(best) if best else "",
+    }
+    return render_page("cross_validation.html", [*sections, guide], choice, values)
+
+
+def _guide(choice: Choice) -> dict:
     swept = not choice.settings["runs"] and not choice.settings["out"]  # then compare.html is made as the sweep ends
     compared = "compare.html" if swept or (choice.out / "compare.html").exists() else None
-    found = templates()
-    return found.get_template("choose.html").render(
-        choice=choice,
-        best=best,
-        parts=list(parts),
-        meaning=meaning,
-        name=choice.out.name,
-        compared=compared,
-        headline=" ".join(sentences(choice, best)[:2]) if best else "",
-        final=describe_final_model(best) if best else "",
-    )
+    return {"choice": choice, "meaning": parse(choice.monitor).figure.meaning, "compared": compared}
 
 
-def _told(choice: Choice, answer: Answer, rows: Sequence[Row]) -> dict:
-    """What the template says of an answer: sentences, its table, and whether pictures are of points in the plane."""
-    titles, table = cells(choice, answer)
-    plane = any(row.picture is not None and row.picture.shape[2] <= 3 * row.picture.shape[1] for row in rows)
-    rows_of_table = list(zip(table, kinds(answer), strict=True))
-    return {"sentences": sentences(choice, answer), "columns": titles, "rows": rows_of_table, "plane": plane}
+def _answer(choice: Choice, i: int, answer: Answer, rows: Sequence[Row]) -> dict:
+    """What the template shows of an answer; the header has the first sentences of the best one already."""
+    columns, table = cells(choice, answer)
+    shown = sentences(choice, answer)
+    return {
+        "answer": answer,
+        "sentences": shown[2:] if answer is choice.winner else shown,
+        "columns": columns,
+        "table": list(zip(table, kinds(answer), strict=True)),
+        "panels": _panels(i, choice, answer),
+        "rows": [(label(choice, answer, row), _uri(row), row.reason) for row in rows],
+        "is_plane": any(row.picture is not None and row.picture.shape[2] <= 3 * row.picture.shape[1] for row in rows),
+    }
 
 
-def _panels(i: int, choice: Choice, answer: Answer) -> list[tuple[str, Markup]]:
-    found = panels(choice, answer)
+def _panels(i: int, choice: Choice, answer: Answer) -> list[Panel]:
     points = "; ".join(f"{number(p.mean)} at {answer.candidate.shown(p.strength)}" for p in answer.points)
-    return [
-        (title, plot(f"path{i}-{k}", f"{title} along the strength: {points}", draw))
-        for k, (title, draw) in enumerate(found.items())
-    ]
+    found = []
+    for k, (title, draw) in enumerate(panels(choice, answer).items()):
+        key = TRAINING_KEY if k == 0 and len(answer.candidate.axes) != 2 and has_training(answer) else ()
+        drawn = plot(f"path{i}-{k}", f"{title} along the strength: {points}", draw)
+        is_figure = "/" in title and " " not in title
+        found.append(Panel(parse(title).axis_label if is_figure else title, drawn, title if is_figure else "", key))
+    return found
 
 
 def _uri(row: Row) -> str | None:

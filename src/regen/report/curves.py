@@ -1,29 +1,19 @@
 """The run's curves, what belongs together in one plot, as in curves.png."""
 
 import math
-from dataclasses import dataclass
 
-from markupsafe import Markup
-
+from regen.metrics.registry import parse
 from regen.plotting import plots
 from regen.plotting.curve_panels import Points, panels
 from regen.plotting.plots import short
 from regen.plotting.svg import INKS, plot
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent, Panel
 
 MOST = 30  # plots
 POINTS = 400  # of a curve
 STYLES = {"--": "dashed", ":": "dotted"}
 MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A plot, its title and its key: (name, ink, style, mark) of each line."""
-
-    title: str
-    plot: Markup
-    key: list[tuple[str, str, str, str]]
 
 
 def make(evidence: Evidence) -> dict:
@@ -34,6 +24,14 @@ def make(evidence: Evidence) -> dict:
     last = max(points[-1][0] for lines in found.values() for points in lines.values())
     drawn = [_panel(i, title, lines, last) for i, (title, lines) in enumerate(list(found.items())[:MOST])]
     return {"panels": drawn, "left_out": list(found)[MOST:]}
+
+
+def _axis_name(names: list[str]) -> str:
+    """The label of the axis: the unit or the name of the figure, or what several figures have in common."""
+    parsed = [parse(name) for name in names]
+    labels = {one.axis_name for one in parsed}
+    topic = {"losses": "loss", "logits": "logit"}.get(parsed[0].figure.topic, "value")
+    return labels.pop() if len(labels) == 1 else topic
 
 
 def thinned(points: Points) -> Points:
@@ -62,7 +60,8 @@ def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
                 drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
         plots.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        axes.set_ylabel(_axis_name(list(lines)))
         axes.grid(axis="y", color=plots.PALE, linewidth=0.7)
 
     ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
-    return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key)
+    return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key=key)

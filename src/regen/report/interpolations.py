@@ -6,7 +6,8 @@ from torch import Tensor
 from regen.models.latents import paths
 from regen.plotting import png
 from regen.report import plane_plots
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 from regen.utils.randomness import Draws
 
 ROWS, STEPS = 4, 8

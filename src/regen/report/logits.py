@@ -8,7 +8,8 @@ from markupsafe import Markup
 from regen.metrics.number_format import measurement, number
 from regen.plotting.plots import BLUE, GREEN, ORANGE
 from regen.plotting.svg import plot
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 MOST = 1000  # images of each set in a histogram
 BINS = 30

@@ -6,7 +6,8 @@ from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.metric_table import in_order
 from regen.metrics.number_format import number, with_error
 from regen.metrics.registry import find_figure
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 COLUMNS = {
     "val": "held-out",

@@ -7,7 +7,8 @@ from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
 from regen.metrics.number_format import number
 from regen.plotting import png
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 SHOWN = 10
 

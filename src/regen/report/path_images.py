@@ -1,10 +1,9 @@
 """path.png and strip.png."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
 from regen.cross_validation.result import Answer, Choice
-from regen.plotting.plots import GREY, INK
+from regen.plotting.plots import GREY, INK, blank, png_bytes
 from regen.report.path_plots import panels
 from regen.report.sample_grids import Row
 from regen.utils.safe_files import write_safely
@@ -23,7 +22,7 @@ def path(choice: Choice) -> bytes:
     """A row of panels for each answer."""
     drawn = [panels(choice, answer) for answer in choice.answers]
     columns = max(map(len, drawn))
-    figure = _figure(SIZE[0] * columns, SIZE[1] * len(drawn) + 0.3)
+    figure = blank(SIZE[0] * columns, SIZE[1] * len(drawn) + 0.3)
     figure.subplots_adjust(
         left=0.6 / (SIZE[0] * columns), right=0.985, bottom=0.16 / len(drawn), top=1 - 0.16 / len(drawn), hspace=0.6
     )
@@ -34,7 +33,7 @@ def path(choice: Choice) -> bytes:
             axes.tick_params(labelsize=8, colors=INK)
             draw(axes)
             axes.set_title(f"{answer.candidate.name}: {title}", fontsize=10, color=INK, loc="left", pad=18)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def strip(choice: Choice, strips: Sequence[Sequence[Row]]) -> bytes:
@@ -45,7 +44,7 @@ def strip(choice: Choice, strips: Sequence[Sequence[Row]]) -> bytes:
     across = 1 if width > 3 * height else min(4, len(rows))
     down = -(-len(rows) // across)
     wide, high = (6.4, 6.4 * height / width * 0.75) if across == 1 else (2.6, 2.8)
-    figure = _figure(wide * across, max(high * down, 1.0))
+    figure = blank(wide * across, max(high * down, 1.0))
     for i, (answer, row) in enumerate(rows):
         axes = figure.add_axes(_box(i, across, down))
         axes.set_axis_off()
@@ -58,7 +57,7 @@ def strip(choice: Choice, strips: Sequence[Sequence[Row]]) -> bytes:
             figure.text(0.01, (down - i - 0.5) / down, name, va="center", fontsize=9, color=INK)
         else:
             axes.set_title(name.replace("\n", "  "), fontsize=9, color=INK)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def label(choice: Choice, answer: Answer, row: Row) -> str:
@@ -75,17 +74,3 @@ def _box(i: int, across: int, down: int) -> tuple[float, float, float, float]:
     if across == 1:
         return 0.25, (down - row - 1) / down, 0.75, 0.96 / down
     return (column + 0.02) / across, (down - row - 0.98) / down, 0.96 / across, 0.86 / down
-
-
-def _figure(width: float, height: float):
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), dpi=110)
-
-
-def _png(figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()

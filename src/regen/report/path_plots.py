@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean
+from functools import partial
 
 from regen.comparison.lambda_paths import places
 from regen.cross_validation.fits import gap_title
 from regen.cross_validation.regularization_path import Point
 from regen.cross_validation.result import Answer, Choice
-from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, short
+from regen.metrics.registry import parse
+from regen.plotting.plots import BLUE, GREEN, GREY, ORANGE, short
+from regen.plotting.strength_plot import StrengthPoint, draw_series, draw_strength_axis
 
 Draw = Callable  # of axes
 DARK, BRIGHT = "#101010", "#fafafa"  # on the colours of a heatmap, the same on every page
@@ -19,59 +21,67 @@ def panels(choice: Choice, answer: Answer) -> dict[str, Draw]:
     if len(answer.candidate.axes) == 2:
         return {f"{choice.monitor}, held out": lambda axes: heat(axes, choice, answer)}
     found = {choice.monitor: lambda axes: score(axes, choice, answer)}
-    for name, title, colour in (("gap", gap_title(choice.monitor), ORANGE), ("cost", "seconds of training", GREEN)):
+    gap = gap_title(choice.monitor)
+    columns = (("gap", gap, ORANGE, parse(gap).axis_name), ("cost", "duration of training (s)", GREEN, "s"))
+    for name, title, colour, label in columns:
         if any(math.isfinite(getattr(point, name)) for point in answer.points):
-            found[title] = lambda axes, name=name, colour=colour: figure(axes, answer, name, colour)
+            found[title] = partial(figure, answer=answer, name=name, colour=colour, label=label)
     return found
 
 
 def score(axes, choice: Choice, answer: Answer) -> None:
     """Held-out means with bars of one standard error, means on training images, λ* and λ₁SE.
 
-    Hollow points were dropped, grey ones passed over. A green ring marks the strengths of the confidence set.
+    A green ring marks the strengths of the confidence set.
     """
-    at = dict(zip([point.strength for point in answer.points], _places(answer), strict=True))
-    whole = [point for point in answer.points if point.complete and math.isfinite(point.mean)]
-    joined = [point for point in whole if any(point.strength) and point.eligible]
-    axes.plot([at[one.strength] for one in joined], [one.mean for one in joined], color=ORANGE, linewidth=1.5)
-    for point in answer.points:
-        if math.isfinite(point.mean):
-            colour = ORANGE if point.eligible else GREY
-            fill = {"markerfacecolor": colour if point.complete else "none", "linewidth": 0, "elinewidth": 1.2}
-            error = 0.0 if math.isnan(point.se) else point.se
-            axes.errorbar(
-                at[point.strength], point.mean, error, color=colour, marker="o", markersize=5, capsize=3, **fill
-            )
-    train = [point for point in whole if math.isfinite(point.train)]
-    style = {"color": BLUE, "marker": "s", "markersize": 4.5}
-    for points, line in (([one for one in train if any(one.strength)], "--"), (train[:1], "none")):
-        axes.plot([at[one.strength] for one in points], [one.train for one in points], linestyle=line, **style)
-    if whole and not any(whole[0].strength):
-        axes.axhline(whole[0].mean, color=ORANGE, linewidth=0.8, linestyle=":", zorder=1)
-    for point in whole:
-        if point.strength in answer.confidence_set:
+    points = _points(answer, "mean")
+    draw_series(axes, points, "held-out", ORANGE)
+    if has_training(answer):
+        training = [point for point in _points(answer, "train") if point.is_complete]
+        draw_series(axes, training, "training", BLUE, "--")
+    at = dict(zip([point.strength for point in answer.points], points, strict=True))
+    for strength in answer.confidence_set:
+        if at[strength].is_complete:
             ring = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": GREEN}
-            axes.plot(at[point.strength], point.mean, **ring)
-    _chosen(axes, answer, at)
+            axes.plot(at[strength].x, at[strength].y, **ring)
+    _chosen(axes, answer, {strength: point.x for strength, point in at.items()})
     _scaled(axes, [point for point in answer.points if math.isfinite(point.mean)])
-    _strengths(axes, answer)
+    axes.set_ylabel(parse(choice.monitor).axis_name)
+    _strengths(axes, answer, points)
 
 
-def figure(axes, answer: Answer, name: str, colour: str) -> None:
+def has_training(answer: Answer) -> bool:
+    """Return whether the figure was measured on training images, too."""
+    return any(math.isfinite(point.train) for point in answer.points if point.complete)
+
+
+def figure(axes, answer: Answer, name: str, colour: str, label: str) -> None:
     """The gap or the cost along the strength."""
-    at = _places(answer)
-    points = [(x, getattr(point, name), point) for x, point in zip(at, answer.points, strict=True)]
-    known = [(x, y, point) for x, y, point in points if math.isfinite(y)]
-    line = [(x, y) for x, y, point in known if any(point.strength) and point.complete]
-    if line:
-        axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.5)
-    for x, y, point in known:
-        axes.plot(x, y, color=colour, marker="o", markersize=5, markerfacecolor=colour if point.complete else "none")
+    points = _points(answer, name)
+    draw_series(axes, points, label, colour)
+    known = [point.y for point in points if math.isfinite(point.y)]
     if name == "gap":
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
     elif known:
-        axes.set_ylim(0, 1.08 * max(y for _, y, _ in known) or 1)
-    _strengths(axes, answer)
+        axes.set_ylim(0, 1.08 * max(known) or 1)
+    axes.set_ylabel(label)
+    _strengths(axes, answer, _points(answer, "mean"))
+
+
+def _points(answer: Answer, name: str) -> list[StrengthPoint]:
+    """The means of a column at each strength, the score's with its standard error."""
+    return [
+        StrengthPoint(
+            x,
+            getattr(point, name),
+            point.se if name == "mean" else math.nan,
+            answer.candidate.axis_label(point.strength),
+            not any(point.strength),
+            point.complete,
+            point.eligible,
+        )
+        for x, point in zip(_places(answer), answer.points, strict=True)
+    ]
 
 
 def heat(axes, choice: Choice, answer: Answer) -> None:
@@ -136,23 +146,6 @@ def _scaled(axes, points: Sequence[Point]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(short))
 
 
-def _strengths(axes, answer: Answer) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    at, shown = _places(answer), [answer.candidate.axis_label(point.strength) for point in answer.points]
-    room, kept = (max(at) - min(at) or 1) / 8, list[int]()
-    for i, x in enumerate(at):
-        if not kept or x - at[kept[-1]] >= room:
-            kept.append(i)
-    axes.set_xticks([at[i] for i in kept], [shown[i] for i in kept])
-    pad = 0.08 * (max(at) - min(at) or 1)
-    axes.set_xlim(min(at) - pad, max(at) + pad)
-    if len(answer.candidate.axes) == 1 and len(at) > 1:
-        axes.axvline(fmean(at[:2]), color=GREY, linewidth=0.8, linestyle=(0, (2, 3)))
-    for x, point in zip(at, answer.points, strict=True):
-        if not math.isfinite(point.mean):
-            axes.text(x, 0.03, "✕", transform=axes.get_xaxis_transform(), ha="center", color=INK)
-    axes.set_xlabel(" ".join(axis.name for axis in answer.candidate.axes))
-    if axes.get_yscale() == "linear":
-        axes.yaxis.set_major_formatter(FuncFormatter(short))
-    axes.grid(axis="y", color=PALE, linewidth=0.7)
+def _strengths(axes, answer: Answer, points: Sequence[StrengthPoint]) -> None:
+    is_divided = len(answer.candidate.axes) == 1 and points[0].is_zero
+    draw_strength_axis(axes, points, " ".join(axis.name for axis in answer.candidate.axes), is_divided)

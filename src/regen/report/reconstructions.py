@@ -3,7 +3,8 @@
 import torch
 
 from regen.plotting import png
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 SHOWN = 12
 

@@ -1,14 +1,11 @@
-"""write: the page of a run, section by section; one that cannot be made is left out, with the reason at the end."""
+"""The page of a run, report.html, and its curves.png."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from markupsafe import Markup
 
 from regen.plotting import plots
 from regen.report import (
@@ -26,60 +23,44 @@ from regen.report import (
     summary,
     traversals,
 )
-from regen.report.context import Absent, Evidence
-from regen.report.page_templates import templates
+from regen.report.context import Evidence
+from regen.report.page import Absent, Section, render_page
 from regen.runs.folder import Folder
 from regen.utils.json_files import read_json
 from regen.utils.safe_files import write_safely
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from regen.data.images import Images
     from regen.metrics.base import Look
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page: its name in links, which is its template's too, its title, and what makes the template's values."""
+def _of_runs(make: Callable[[Evidence], dict]) -> Callable[[Evidence], dict]:
+    """Make a section that needs a run: a page of given images (judge) has none."""
 
-    name: str
-    title: str
-    make: Callable[[Evidence], dict]
+    def made(evidence: Evidence) -> dict:
+        if "inputs" in evidence.result:
+            raise Absent("only images were given, without the model and the run that made them.")
+        return make(evidence)
+
+    return made
 
 
 SECTIONS = (
-    Section("samples", "Samples", sample_section.make),
-    Section("over_time", "Samples during training", sample_section.over_time),
-    Section("metric_table", "Metric table", metric_section.make),
-    Section("logits", "Discriminator logits", logits.make),
-    Section("neighbours", "Nearest training images", neighbours.make),
-    Section("interpolations", "Interpolations", interpolations.make),
-    Section("reconstructions", "Reconstructions", reconstructions.make),
-    Section("classes", "Classes", classes.make),
-    Section("directions", "Latent directions", traversals.make),
-    Section("curves", "Curves", curves.make),
-    Section("regularizers", "Regularizers", regularizer_section.make),
-    Section("layers", "Layers", layers.make),
-    Section("making", "Commands and configuration", provenance_section.make),
-)
-
-
-# Sections that need a run; a page of given images (src/judge.py) has none of them.
-OF_RUNS = frozenset(
-    (
-        "over_time",
-        "logits",
-        "scores",
-        "interpolations",
-        "reconstructions",
-        "directions",
-        "curves",
-        "regularizers",
-        "layers",
-    )
+    Section("samples", "Samples", sample_section.make, "samples.html"),
+    Section("over_time", "Samples during training", _of_runs(sample_section.over_time), "over_time.html"),
+    Section("metric_table", "Metric table", metric_section.make, "metric_table.html"),
+    Section("logits", "Discriminator logits", _of_runs(logits.make), "logits.html"),
+    Section("neighbours", "Nearest training images", neighbours.make, "neighbours.html"),
+    Section("interpolations", "Interpolations", _of_runs(interpolations.make), "interpolations.html"),
+    Section("reconstructions", "Reconstructions", _of_runs(reconstructions.make), "reconstructions.html"),
+    Section("classes", "Classes", classes.make, "classes.html"),
+    Section("directions", "Latent directions", _of_runs(traversals.make), "directions.html"),
+    Section("curves", "Curves", _of_runs(curves.make), "curves.html"),
+    Section("regularizers", "Regularizers", _of_runs(regularizer_section.make), "regularizers.html"),
+    Section("layers", "Layers", _of_runs(layers.make), "layers.html"),
+    Section("provenance", "Commands and configuration", provenance_section.make, "provenance.html"),
 )
 
 
@@ -124,26 +105,5 @@ def _made(path: Path, make: Callable[[], None]) -> Path | None:
 
 
 def page(evidence: Evidence) -> str:
-    """The whole page, as HTML."""
-    found = templates()
-    made, left_out = [], {}
-    for section in SECTIONS:
-        part, reason = _part(section, evidence, found)
-        if reason:
-            left_out.setdefault(reason, []).append(section.title)
-        elif part:
-            made.append((section, part))
-    return found.get_template("page.html").render(**summary.make(evidence), sections=made, left_out=left_out)
-
-
-def _part(section: Section, evidence: Evidence, found: Environment) -> tuple[str, str]:
-    """The section's HTML, or "" and the reason why there is none."""
-    if "inputs" in evidence.result and section.name in OF_RUNS:
-        return "", "only images were given, without the model and the run that made them."
-    try:
-        return Markup(found.get_template(f"{section.name}.html").render(section.make(evidence))), ""
-    except Absent as reason:
-        return "", str(reason)
-    except Exception as error:  # noqa: BLE001 a section is no reason to lose the page
-        log.warning("report.html lacks %r: %s: %s", section.title, type(error).__name__, error)
-        return "", f"it could not be made ({type(error).__name__}: {error})."
+    """Return the whole page as HTML."""
+    return render_page("run.html", SECTIONS, evidence, summary.make(evidence))

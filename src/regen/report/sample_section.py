@@ -4,7 +4,8 @@ import torch
 
 from regen.plotting import png
 from regen.report import plane_plots
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 SHOWN = 64
 COLUMNS = 8

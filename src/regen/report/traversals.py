@@ -13,7 +13,8 @@ from regen.models.latents import Latents
 from regen.plotting import png
 from regen.plotting.svg import INKS
 from regen.report import factors, plane_plots
-from regen.report.context import Absent, Evidence
+from regen.report.context import Evidence
+from regen.report.page import Absent
 
 SHOWN = 8  # directions, in the plane fewer: each has a colour
 STEPS = 7  # images along a direction

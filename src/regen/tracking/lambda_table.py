@@ -1,6 +1,5 @@
 """The path of a strength: a figure against λ, a line for each regularizer or for each value of the other settings."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from regen.comparison.config_diff import text
 from regen.comparison.lambda_paths import places
 from regen.comparison.run_group import Comparison, Group
 from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, blank, rendered
+from regen.plotting.strength_plot import StrengthPoint, draw_series, draw_strength_axis
 
 COLOURS = (ORANGE, BLUE, GREEN, INK, GREY)
 
@@ -54,12 +54,12 @@ def picture(monitor: str, known: Sequence[Point]) -> Tensor:
     page = blank(6.4, 4.2)
     axes = page.add_subplot()
     for i, (name, line) in enumerate(found.items()):
-        style = {"color": COLOURS[i % len(COLOURS)], "linestyle": "-" if i < len(COLOURS) else "--"}
-        errors = [0.0 if math.isnan(point.error) else point.error for point in line]
-        x, means = [at[point.strength] for point in line], [point.mean for point in line]
-        axes.errorbar(x, means, errors, label=name, marker="o", markersize=4, capsize=3, linewidth=1.4, **style)
-    axes.set_xticks(list(at.values()), [f"{value:g}" for value in at], rotation=45 if len(at) > 9 else 0)
-    axes.set_xlabel("strength λ", fontsize=9, color=INK)
+        drawn = [StrengthPoint(at[p.strength], p.mean, p.error, f"{p.strength:g}", p.strength == 0) for p in line]
+        colour, dashes = COLOURS[i % len(COLOURS)], "-" if i < len(COLOURS) else "--"
+        draw_series(axes, drawn, name, colour, dashes)
+        axes.plot([], [], color=colour, linestyle=dashes, marker="o", markersize=4, label=name)
+    ticks = [StrengthPoint(x, 0.0, label=f"{value:g}") for value, x in at.items()]
+    draw_strength_axis(axes, ticks, "regularization strength λ", has_divider=strengths[0] == 0)
     axes.set_ylabel(f"{monitor}, mean ± s.e.", fontsize=9, color=INK)
     axes.tick_params(labelsize=8, colors=INK)
     axes.grid(color=PALE, linewidth=0.5)
