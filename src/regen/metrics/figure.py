@@ -67,8 +67,8 @@ class Figure:
 
     @property
     def axis_label(self) -> str:
-        """The title, with the unit if there is one."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        """The title, with the unit if there is one. A plot shows a percentage as a fraction."""
+        return f"{self.title} ({self.unit})" if self.unit and self.unit != PERCENT else self.title
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,14 @@ class LoggedName:
 
     @property
     def axis_label(self) -> str:
-        """The title with the unit."""
-        return f"{self.title} ({self.figure.unit})" if self.figure.unit else self.title
+        """The title with the unit, as of the figure's axis."""
+        return self.title + self.figure.axis_label.removeprefix(self.figure.title)
 
     @property
     def axis_name(self) -> str:
         """A short label for an axis beneath the title: the unit, or the figure's name."""
-        return self.figure.unit or self.figure.name.replace("_", " ")
+        unit = "fraction" if self.figure.unit == PERCENT else self.figure.unit
+        return unit or self.figure.name.replace("_", " ")
 
     def with_prefix(self, prefix: str) -> LoggedName:
         """The same figure of other images."""

@@ -16,8 +16,8 @@ from regen.utils.safe_files import write_safely
 WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
 GAP = 2  # pixels between the images of a grid
 STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
-# Vermilion, blue and bluish green of Okabe and Ito's palette, which colour-blind people tell apart, and a purple.
-ORANGE, BLUE, GREEN, PURPLE = "#d55e00", "#0072b2", "#009e73", "#7a3fb0"
+# Colour-blind people can distinguish these (tests/test_page_colours.py); the first and third are of Okabe and Ito's palette.
+ORANGE, BLUE, GREEN, PURPLE = "#d55e00", "#1a5fa8", "#009e73", "#a0206a"
 INK, PALE, GREY = "#333333", "#dddddd", "#777777"
 COLOURS = {"g": ORANGE, "d": BLUE, "val": ORANGE, "train": BLUE, "real": GREY}
 COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}

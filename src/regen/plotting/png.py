@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from regen.plotting.plots import side_by_side
+from regen.plotting.plots import ORANGE, side_by_side
 
 SMALL = 32  # pixels a side: these stay exact; larger ones are photographs, which WebP keeps in a tenth of the bytes
 LARGEST = 64  # pixels a side: larger ones are reduced
@@ -80,7 +80,7 @@ def _frame(path: Path, last: int, place: int):
     frame = Image.new("RGB", (picture.width, picture.height + BAND), "#222222")
     frame.paste(picture)
     pen = ImageDraw.Draw(frame)
-    pen.rectangle((0, picture.height, picture.width * place // max(last, 1), picture.height + 3), fill="#d95f02")
+    pen.rectangle((0, picture.height, picture.width * place // max(last, 1), picture.height + 3), fill=ORANGE)
     pen.text((6, picture.height + 7), f"{seen(path):,} images", fill="#ffffff", font=ImageFont.load_default(14))
     return frame
 

@@ -57,7 +57,7 @@ def _histogram(logits: dict[str, tuple[torch.Tensor, str]]) -> Markup:
             shares = torch.histogram(values, edges).hist / len(values)
             axes.stairs(shares.numpy(), edges.numpy(), fill=True, color=colour, alpha=0.18)
             axes.stairs(shares.numpy(), edges.numpy(), color=colour, linewidth=1.8, linestyle=styles[name])
-        axes.set(xlabel="D's logit", ylim=(0, None))
+        axes.set(xlabel="D's logit", ylabel="share of images", ylim=(0, None))
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
 
     means = ", ".join(f"{name} around {number(float(values.mean()))}" for name, (values, _) in logits.items())
