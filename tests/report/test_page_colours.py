@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from regen.plotting.images import BLUE, GREEN, ORANGE, PURPLE
+from regen.plotting.plots import BLUE, GREEN, ORANGE, PURPLE
 from regen.utils.project import ROOT
 
 CSS = (ROOT / "src/regen/report/templates/page.css").read_text()
