@@ -157,5 +157,5 @@ def test_real_and_generated_images_are_changed_by_the_same_law():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
 def test_a_share_outside_0_to_1_is_refused(name, share):
-    with pytest.raises(ConfigError, match=rf"DiffAugment: {name} must be a share in \[0, 1\], got {share}"):
+    with pytest.raises(ConfigError, match=rf"DiffAugment: {name} must be a number in \[0, 1\], got {share}"):
         only(**{name: share})

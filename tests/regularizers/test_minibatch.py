@@ -106,12 +106,12 @@ def shown_to_d(regularizers) -> Tensor:
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        (kind(lambda_d=1.0), "a score of a pack of images has no slope of one image")
+        (kind(lambda_d=1.0), "the logit of a pack of images has no gradient of a single image")
         for kind in (R1, R2, R1R2, JSReg, WganGP)
     ]
     + [
-        (Mixup(lambda_d=1.0), "a pack of mixtures has no one share"),
-        (Rotation(lambda_d=1.0), "a pack of images that are turned differently has no one answer"),
+        (Mixup(lambda_d=1.0), "a pack of mixtures has no single weight"),
+        (Rotation(lambda_d=1.0), "a pack of differently rotated images has no single label"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -158,7 +158,7 @@ def test_a_law_of_mixtures_that_is_none_is_refused(alpha):
 
 def test_mixup_is_refused_beside_packing():
     expected = (
-        "mixup cannot be combined with Packing, and here is regularizer pack: a pack of mixtures has no one share"
+        "mixup cannot be combined with Packing, and here is regularizer pack: a pack of mixtures has no single weight"
     )
     with pytest.raises(ConfigError, match=expected):
         make_gan(regularizers={"mixup": Mixup(lambda_d=1), "pack": Packing()})

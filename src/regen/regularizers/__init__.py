@@ -1,1 +1,1 @@
-"""The regularizers, by what they look at: outputs, weights, gradients, the nets' form, and what D sees."""
+"""Regularizers, sorted by what they act on: outputs, weights, gradients, the networks' form, and D's input."""

@@ -1,4 +1,4 @@
-"""Augmentations of what D sees that hold D's overfitting at a target."""
+"""Adaptive augmentations of D's input, which hold D's overfitting at a target."""
 
 import math
 
@@ -11,15 +11,15 @@ from regen.core.regularizer import Regularizer
 from regen.core.schedules import Controller
 from regen.utils.randomness import Draws
 
-PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of rows and columns: the corners around a point
+PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # (row, column) offsets of the four pixels around a point
 
 
 class Adaptive(Regularizer):
-    """An augmentation with probability p, moved so that E sign D(x) stays at a target.
+    """Augmentation with probability p, adapted so that E sign D(x) stays at a target.
 
-    target        of E sign D(x), which is 1 when D has learnt its images by heart
-    interval      updates of D after which p moves
-    span_images   real images in which p moves by 1
+    target        of E sign D(x), which is 1 when D has memorized its images
+    interval      updates of D after which p changes
+    span_images   real images during which p changes by 1
 
     p is state: in the checkpoint, the same in every process, and logged.
     """
@@ -38,7 +38,7 @@ class Adaptive(Regularizer):
         return {"d/p": self.probability.value}
 
     def chosen(self, images: Tensor, rng: Draws) -> Tensor:
-        """(B,) bool: which images, each with probability p."""
+        """Choose each image with probability p, (B,) bool."""
         return rng.uniform(len(images)) < self.probability.value
 
 
@@ -49,23 +49,23 @@ class ADA(Adaptive):
     of "bgc" of its code: reflection, quarter turns, whole-pixel shifts; scaling and rotation; brightness, contrast,
     inversion of luma (saturation, where there are colours).
 
-    One bilinear resampling does all that moves pixels; the border is filled with 0 (grey).
+    One bilinear resampling applies all geometric changes; the border is filled with 0 (grey).
     """
 
     search = {"target": (0.3, 0.9)}
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
         images = images.to(torch.promote_types(images.dtype, torch.float32))
-        with float32(images):  # under mixed precision places are not to be rounded
+        with float32(images):  # mixed precision would round pixel positions
             matrix, shift = self._moves(images, rng)
             return self._coloured(resampled(images, matrix, shift), rng)
 
     def _maybe(self, images: Tensor, rng: Draws, value: Tensor, otherwise: float) -> Tensor:
-        """(B,) the value where chosen, otherwise what changes nothing."""
+        """Return the value for chosen images and the neutral value `otherwise` for the rest, (B,)."""
         return torch.where(self.chosen(images, rng), value, otherwise).to(images.dtype)
 
     def _moves(self, images: Tensor, rng: Draws) -> tuple[Tensor, Tensor]:
-        """(B, 2, 2) and (B, 2): where each pixel comes from, seen from the centre, in pixels (down, right)."""
+        """Return the matrix (B, 2, 2) and shift (B, 2), in pixels, that map a position (down, right) to its source."""
         batch, height, width = len(images), *images.shape[2:]
         mirror = self._maybe(images, rng, rng.signs(batch), 1.0)
         quarters = self._maybe(images, rng, rng.integers(4 if height == width else 1, batch), 0.0)
@@ -95,14 +95,15 @@ class ADA(Adaptive):
 
 
 def _cosine(quarters: Tensor) -> Tensor:
-    """cos(quarters * pi / 2), exactly, for whole numbers."""
+    """Return cos(quarters * pi / 2), exactly, for whole numbers."""
     return (quarters.remainder(4) - 2).abs() - 1  # 1, 0, -1, 0
 
 
 def resampled(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
-    """(B, C, H, W) the image at matrix (B, 2, 2) applied to each pixel's place, seen from the centre, plus shift (B, 2).
+    """Resample images (B, C, H, W) at each pixel's position times matrix (B, 2, 2), plus shift (B, 2).
 
-    Bilinear, 0 outside. Unlike grid_sample it can be differentiated twice, and the identity changes no bit.
+    Positions are relative to the centre. Bilinear, 0 outside. Unlike grid_sample it can be differentiated twice, and the
+    identity is exact.
     """
     batch, channels, *sides = images.shape
     centre = [(side - 1) / 2 for side in sides]
@@ -133,7 +134,7 @@ class APA(Adaptive):
 
     Source: Jiang et al. 2021 (APA). Convention: p moves as ADA's.
 
-    Acts before every other augmentation. The slope of D at an image that was replaced counts as 0.
+    Acts before every other augmentation. D's input gradient at a replaced image counts as 0.
     """
 
     search = {"target": (0.3, 0.9)}

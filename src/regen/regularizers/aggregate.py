@@ -1,4 +1,4 @@
-"""Penalties on all codes of a VAE together: what holds their distribution over images, the mean of q(z|x), to the prior."""
+"""Penalties on the aggregate posterior of a VAE, the mean of q(z|x) over images."""
 
 import math
 from typing import Unpack
@@ -15,7 +15,7 @@ from regen.regularizers.latent_codes import A_CODE
 
 
 class MMD(Regularizer):
-    """λ_G MMD²(q(z), N(0, I)), k(a, b) = Σ_s s C / (s C + ‖a - b‖²), C = 2 Z, Z numbers in a code.
+    """λ_G MMD²(q(z), N(0, I)), k(a, b) = Σ_s s C / (s C + ‖a - b‖²), C = 2 Z, Z latent dimensions.
 
     Source: Tolstikhin et al. 2018 (WAE-MMD), section 4, kernel and scales too. Convention: the unbiased estimate, which may be
     negative; over the batch of all processes, with as many draws from the prior.
@@ -53,7 +53,7 @@ class DIP(Regularizer):
     Source: Kumar, Sattigeri and Balakrishnan 2018 (DIP-VAE-I), eq. 6. Convention: diagonal is λ_d / λ_od; C over the batch
     of all processes, divided by its size.
 
-    Beside `kl`: numbers of the code are not to be told from each other. Raises ConfigError on a negative diagonal.
+    Used together with `kl`; decorrelates the latent dimensions. Raises ConfigError on a negative diagonal.
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
@@ -66,7 +66,7 @@ class DIP(Regularizer):
         self.diagonal = diagonal
 
     def covariance(self, step: VAEStep) -> Tensor:
-        """(Z, Z) C."""
+        """Return C, (Z, Z)."""
         means = everyone(step.mean)
         centred = means - means.mean(0)
         return centred.T @ centred / len(means)
@@ -96,9 +96,10 @@ class TotalCorrelation(Regularizer):
     Source: Chen et al. 2018 (β-TCVAE), eq. 2 and 4, minibatch-weighted sampling. Convention: in nats; the batch of all
     processes; without the paper's constant, (Z - 1) log of the number of training images, which has no gradient.
 
-    Beside `kl`: λ_kl KL + λ_G TC weighs the total correlation β = λ_kl + λ_G times and the other parts of the KL λ_kl times.
-    The estimate is too large where q(z|x) is narrow, as each code lies where that of its own image is dense, and less so the
-    larger the batch: of two correlated numbers with deviations of 0.05 by 1.1 nats of 50 images and by 0.3 of 800.
+    Used together with `kl`: λ_kl KL + λ_G TC weighs the total correlation by β = λ_kl + λ_G and the other parts of the KL by
+    λ_kl. The estimate is too large where q(z|x) is narrow, because each code lies where its own image's density is high. Larger
+    batches reduce this: for two correlated dimensions with standard deviations of 0.05, the bias is 1.1 nats with 50 images
+    and 0.3 with 800.
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
@@ -107,14 +108,14 @@ class TotalCorrelation(Regularizer):
 
     def for_g(self, step: VAEStep) -> Tensor:
         z, mean, logvar = everyone(step.z), everyone(step.mean), everyone(step.logvar)
-        densities = _log_normal(z[:, None], mean[None], logvar[None])  # (B, B, Z) log q(z_i|x_j) of each number
+        densities = _log_normal(z[:, None], mean[None], logvar[None])  # (B, B, Z) log q(z_i|x_j) of each dimension
         weights = self.log_weights(len(z), step.population).to(z)
         together = (densities.sum(2) + weights).logsumexp(1)
         each = (densities + weights[:, :, None]).logsumexp(1).sum(1)
         return (together - each).mean()
 
     def log_weights(self, batch: int, population: int) -> Tensor:
-        """(B, B) log of what q(z_i|x_j) weighs in the estimate of q(z_i), in a batch out of a population of images."""
+        """Return the log weight of q(z_i|x_j) in the estimate of q(z_i), (B, B), for a batch from a population of images."""
         return torch.full((batch, batch), -math.log(batch))
 
 
@@ -122,9 +123,9 @@ class TotalCorrelationStratified(TotalCorrelation):
     """λ_G KL(q(z) ‖ Π_j q(z_j)), q(z) the mean of q(z|x) over all training images.
 
     Source: Chen et al. 2018 (β-TCVAE), appendix C.2, minibatch stratified sampling. Convention: as `total_correlation`; the
-    image of which z is weighs 1 in the number of training images, and the others of the batch share the rest evenly.
+    image that z encodes has weight 1 / N of N training images, and the other images of the batch have equal weights.
 
-    The estimate of q(z) is unbiased, that of its logarithm is not: where q(z|x) is narrow it may be too small, too.
+    The estimate of q(z) is unbiased, that of its logarithm is not: where q(z|x) is narrow, it may also be too small.
     """
 
     def log_weights(self, batch: int, population: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What D sees instead of the images: noise and differentiable augmentations, for real and generated images alike."""
+"""Noise and differentiable augmentations of D's input, for real and generated images."""
 
 import math
 
@@ -18,9 +18,9 @@ class InstanceNoise(Regularizer):
 
     Source: Sønderby et al. 2017 (amortised MAP inference). Convention: std in units of images in [-1, 1].
 
-    std   a number or a schedule: it is usually let fall to 0, `+schedule@regularizer.instance_noise.std=linear`
+    std   a number or a schedule; usually it decreases to 0, `+schedule@regularizer.instance_noise.std=linear`
 
-    Raises ConfigError on a std that is negative or not finite, and on a controller, which holds the strength of a penalty.
+    Raises ConfigError on a std that is negative or not finite, and on a controller, which works for penalties only.
     """
 
     search = {"std": (1e-2, 1.0)}
@@ -28,7 +28,9 @@ class InstanceNoise(Regularizer):
     def __init__(self, std: float | Schedule = 0.1) -> None:
         super().__init__()
         if isinstance(std, Controller):
-            raise ConfigError(f"{self.name}: std must be a number or a schedule, got {std}: nothing would move it")
+            raise ConfigError(
+                f"{self.name}: std must be a number or a schedule, got {std}, which works for penalties only"
+            )
         if not callable(std) and not (math.isfinite(std) and std >= 0):
             raise ConfigError(f"{self.name}: std must be a finite number >= 0, got {std}")
         self.std = std
@@ -43,15 +45,15 @@ class InstanceNoise(Regularizer):
 class DiffAugment(Regularizer):
     """D(T(x)) and D(T(G(z))), T random for each image and differentiable: colour, translation and cutout.
 
-    Source: Zhao et al. 2020 (DiffAugment), with the defaults of its code. Convention: the same law for both.
+    Source: Zhao et al. 2020 (DiffAugment), with the defaults of its code. Convention: the same distribution for both.
 
     brightness   a number from U[-brightness, brightness] is added, in units of images in [-1, 1]
     saturation   an image is scaled about its mean over channels by 1 +- saturation (nothing happens to one channel)
     contrast     an image is scaled about its mean by 1 +- contrast
-    translation  an image is shifted by up to this share of each side, the border filled with 0 (grey)
-    cutout       a rectangle of this share of each side is set to 0
+    translation  an image is shifted by up to this fraction of each side, the border filled with 0 (grey)
+    cutout       a rectangle of this fraction of each side is set to 0
 
-    A share of 0 leaves that augmentation out. Raises ConfigError on a share outside [0, 1].
+    0 leaves that augmentation out. Raises ConfigError on a value outside [0, 1].
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class DiffAugment(Regularizer):
         }
         for name, (_, share) in shares.items():
             if not 0 <= share <= 1:
-                raise ConfigError(f"{self.name}: {name} must be a share in [0, 1], got {share}")
+                raise ConfigError(f"{self.name}: {name} must be a number in [0, 1], got {share}")
         self._changes = [(change, share) for change, share in shares.values() if share]
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:
@@ -96,12 +98,12 @@ def _contrast(images: Tensor, share: float, rng: Draws) -> Tensor:
 
 
 def flipped(images: Tensor, probability: float, rng: Draws) -> Tensor:
-    """(B, C, H, W) each image reflected left to right with this probability."""
+    """Reflect each image (B, C, H, W) left to right with this probability."""
     return torch.where(rng.uniform(len(images), 1, 1, 1) < probability, images.flip(3), images)
 
 
 def shifted(images: Tensor, share: float, rng: Draws) -> Tensor:
-    """(B, C, H, W) each image shifted by up to this share of each side, the border filled with 0."""
+    """Shift each image (B, C, H, W) by up to this fraction of each side; the border is filled with 0."""
     batch, _, *sides = images.shape
     pads = [round(side * share) for side in sides]
     rows, columns = (
@@ -124,5 +126,5 @@ def _cutout(images: Tensor, share: float, rng: Draws) -> Tensor:
 
 
 def _signed(images: Tensor, rng: Draws) -> Tensor:
-    """(B, 1, 1, 1) numbers from U[-1, 1)."""
+    """Draw numbers (B, 1, 1, 1) from U[-1, 1)."""
     return (rng.uniform(images.shape[0], 1, 1, 1) * 2 - 1).to(images.dtype)

@@ -1,4 +1,4 @@
-"""Penalties on how D and G answer to changes that should not matter."""
+"""Penalties on how D and G respond to small changes of their inputs."""
 
 from typing import Unpack
 
@@ -20,11 +20,11 @@ class CR(Regularizer):
 
     Source: Zhang et al. 2020 (consistency regularization). Convention: no ½; D(x) is the logit.
 
-    shift   by up to this share of each side, the border filled with 0 (grey)
+    shift   by up to this fraction of each side, the border filled with 0 (grey)
     flip    the probability of a reflection left to right: 0 for digits and letters
 
-    Beside augmentations of what D sees, T comes before them, and both passes see the same ones. Raises ConfigError on a shift
-    or flip outside [0, 1].
+    If D's input is augmented, T comes first, and both passes use the same augmentations. Raises ConfigError on a shift or
+    flip outside [0, 1].
     """
 
     search = {"lambda_d": (1e-1, 1e2)}
@@ -40,7 +40,7 @@ class CR(Regularizer):
         return self._change(step, "real")
 
     def _change(self, step: GANStep, which: str) -> Tensor:
-        """() the penalty on the images "real" or "fake"."""
+        """Return the penalty () on the images "real" or "fake"."""
         scores = step.exact_scores(which)
         changed = self._changed(getattr(step, which).detach(), step.rng(f"{which}/consistency"))
         with float32(changed):
@@ -53,7 +53,7 @@ class CR(Regularizer):
 class BCR(CR):
     """λ_D (E(D(x) - D(T(x)))² + E(D(G(z)) - D(T(G(z))))²), T a shift and a flip.
 
-    Source: Zhao et al. 2021 (improved consistency), algorithm 1, of equal strengths. Convention: as `cr`.
+    Source: Zhao et al. 2021 (improved consistency), algorithm 1, with equal strengths. Convention: as `cr`.
     """
 
     cost = {"d": Cost(d=2)}
@@ -66,7 +66,7 @@ class ZCR(Regularizer):
     """λ_D E(D(G(z)) - D(G(z + Δ)))² - λ_G E‖G(z) - G(z + Δ)‖², Δ ~ N(0, radius² I).
 
     Source: Zhao et al. 2021 (improved consistency), algorithm 2. Convention: no ½; the mean over an image's values (and over
-    the batch); for_g is negative: G is to answer to its latents, D not.
+    the batch); for_g is negative: G should respond to its latents, D should not.
 
     Raises ConfigError unless radius > 0.
     """

@@ -16,10 +16,10 @@ from regen.regularizers.gradients import EACH_ITS_OWN
 class ApproximateR1(Regularizer):
     """λ_D ½ E(D(x + σn) - D(x))² / σ², n ~ N(0, I), on real images.
 
-    Source: Lin et al. 2025 (Seaweed-APT). Convention: ½ and 1/σ², so that λ_D means what it means for `r1`.
+    Source: Lin et al. 2025 (Seaweed-APT). Convention: ½ and 1/σ², so that λ_D has the same meaning as for `r1`.
 
-    Of a linear D it is unbiased; otherwise the bias is of order σ². Both passes see the same augmentation, and are compiled and
-    fused where D is. Raises ConfigError unless sigma > 0.
+    Unbiased for a linear D; otherwise the bias is of order σ². Both passes see the same augmentation, and are compiled and
+    fused if D is. Raises ConfigError unless sigma > 0.
     """
 
     search = {"lambda_d": (1e-1, 1e2)}
@@ -43,10 +43,10 @@ class ApproximateR1(Regularizer):
 class JvpR1(Regularizer):
     """λ_D ½ E(∂_v D(x))², v ~ N(0, I), on real images.
 
-    Source: Hutchinson 1990, applied to R1: E_v (v·∇D)² = ‖∇D‖². Convention: ½, so that λ_D means what it means for `r1`.
+    Source: Hutchinson 1990, applied to R1: E_v (v·∇D)² = ‖∇D‖². Convention: ½, so that λ_D has the same meaning as for `r1`.
 
-    Unbiased, by one forward-mode pass, uncompiled and with unfused attention; of one draw and 16 images the coefficient of
-    variation is about a third: √(2/16) of equal slopes, more of uneven ones.
+    Unbiased, by one forward-mode pass, uncompiled and with unfused attention. With one draw and 16 images the coefficient of
+    variation is about a third: √(2/16) for equal gradient norms, more for unequal ones.
     """
 
     search = {"lambda_d": (1e-1, 1e2)}

@@ -1,4 +1,4 @@
-"""Penalties on what D sees in images before it judges them: its features, the input of its last layer."""
+"""Penalties on D's features, the input of its last layer."""
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from regen.errors import ConfigError
 class FeatureMatching(Regularizer):
     """λ_G ‖E f(x) - E f(G(z))‖², f the features of D.
 
-    Source: Salimans et al. 2016, section 3.1; there in the data term's place. Convention: no ½; summed over features.
+    Source: Salimans et al. 2016, section 3.1, where it replaces the data term. Convention: no ½; summed over features.
     """
 
     search = {"lambda_g": (1e-3, 1e1)}
@@ -30,7 +30,7 @@ class PullingAway(Regularizer):
 
     Source: Zhao, Mathieu and LeCun 2017 (EBGAN). Convention: over the pairs of a process's batch.
 
-    Samples that D sees alike are pulled apart.
+    Pushes apart samples with similar features.
     """
 
     search = {"lambda_g": (1e-3, 1e1)}
@@ -47,13 +47,13 @@ class Rotation(Regularizer):
     Source: Chen et al. 2019 (SSGAN); α is λ_G, β is λ_D. Convention: a quarter of a process's batch, turned
     in all four ways.
 
-    D is kept from forgetting: it must go on telling how images are turned, and G is to draw what it can tell. h is learnt
-    with D. Raises ConfigError if D's last layer is not a linear one, or the images are not square.
+    Reduces D's forgetting: D keeps predicting the rotation, and G is trained so that the rotation is predictable. h is
+    learnt with D. Raises ConfigError if D's last layer is not linear, or the images are not square.
     """
 
     search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-2, 1e1)}
     cost = {"g": Cost(d=1), "d": Cost(d=1)}
-    never = (D_ALONE, beside("Packing", "a pack of images that are turned differently has no one answer"))
+    never = (D_ALONE, beside("Packing", "a pack of differently rotated images has no single label"))
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         name, layer = last_layer(discriminator)

@@ -1,4 +1,4 @@
-"""Constraints that change the form of the nets."""
+"""Reparametrizations, which change the form of the networks."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from regen.errors import ConfigError
 
 
 class Reparametrization(Regularizer):
-    """The weight of every linear and convolutional layer of the named nets, rewritten by `rewrite(layer)`.
+    """Reparametrization of the weight of each linear and convolutional layer of the named networks by `rewrite(layer)`.
 
-    Raises ConfigError if `nets` names something else than generator and discriminator.
+    Raises ConfigError unless `nets` lists only generator and discriminator.
     """
 
     def __init__(self, nets: Sequence[str] = ("discriminator",)) -> None:
@@ -38,7 +38,7 @@ class Reparametrization(Regularizer):
 
 
 def _option(name: str) -> str:
-    """spectral_norm of SpectralNorm."""
+    """Return the option of a class: spectral_norm for SpectralNorm."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
@@ -48,7 +48,7 @@ class SpectralNorm(Reparametrization):
     Source: Miyato et al. 2018, section 2.1. Convention: a convolution is taken as its kernel reshaped to a matrix, as in the
     paper: not its true operator norm.
 
-    Passes that penalties make beside training's own leave the vectors of the power iteration alone.
+    Extra passes of penalties leave the vectors of the power iteration unchanged.
     """
 
     def rewrite(self, layer: nn.Module) -> None:
@@ -56,7 +56,7 @@ class SpectralNorm(Reparametrization):
 
 
 class WeightNorm(Reparametrization):
-    """g V / ‖V‖: the length and the direction of each output's weights are learnt apart.
+    """g V / ‖V‖: the length and the direction of each output's weights are separate parameters.
 
     Source: Salimans and Kingma 2016, eq. 2. Convention: the norm of each output's weights.
     """

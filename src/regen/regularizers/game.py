@@ -1,4 +1,4 @@
-"""A penalty on the game itself: how far both players are from standing still."""
+"""Penalty on the game's gradient field."""
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ class Consensus(Regularizer):
 
     Source: Mescheder, Nowozin and Geiger 2017; its γ. Convention: ½; summed over all parameters.
 
-    The squared norm of a minibatch's gradient is larger than that of the expected one: the estimate is biased. Both nets take
-    part in one graph: costly.
+    The estimate is biased: the squared norm of a minibatch's gradient is larger than that of the expected gradient. It is
+    also costly, since both networks are in one graph.
     """
 
     search = {"lambda_g": (1e-3, 1e2), "lambda_d": (1e-3, 1e2)}
@@ -63,5 +63,5 @@ def _data_term(step: GANStep) -> Loss[GANStep]:
 
 
 def _copies(net: nn.Module) -> dict[str, Tensor]:
-    """The parameters as leaves of their own: what is learnt from them does not reach the net."""
+    """Return copies of the parameters as leaves, so that gradients do not reach the network."""
     return {name: parameter.detach().requires_grad_() for name, parameter in net.named_parameters()}

@@ -1,4 +1,4 @@
-"""Penalties on how G's images answer to its latents."""
+"""Penalties on the map from latents to images."""
 
 from typing import Unpack
 
@@ -17,13 +17,13 @@ from regen.errors import ConfigError
 class PathLength(Regularizer):
     """λ_G E(‖Jᵀy‖ - a)², J the Jacobian of G at z, y ~ N(0, I) / √(H W), a the moving average of ‖Jᵀy‖.
 
-    Source: Karras et al. 2020 (StyleGAN2), eq. 4. Convention: no ½; on z, the latent that these nets have (there: w).
+    Source: Karras et al. 2020 (StyleGAN2), eq. 4. Convention: no ½; on z, the latent of these networks (in the paper: w).
 
-    share   of the batch that it is asked on
-    decay   of the average a, which is state, in the checkpoint, and taken over all processes
+    share   fraction of the batch that it uses
+    decay   of the average a, which is in the checkpoint and over all processes
 
-    Batch norm in G normalises by its running statistics in this pass: J is of each image alone. Raises ConfigError on a share
-    outside (0, 1] and a decay outside [0, 1).
+    Batch norm in G uses its running statistics in this pass, so that J is that of each image alone. Raises ConfigError on a
+    share outside (0, 1] and a decay outside [0, 1).
     """
 
     search = {"lambda_g": (1e-2, 1e2)}
@@ -59,10 +59,10 @@ class GeneratorSlope(Regularizer):
     Source: Ghosh et al. 2020 (RAE-GP), the gradient penalty of section 3.1. Convention: no ½; summed over an image's values
     in [-1, 1] and over the latent; Hutchinson's estimate ‖Jᵀy‖², y of ±1, one an image.
 
-    A GAN's z are drawn, a VAE's are its codes. They are held fixed here, as "an explicit regularization scheme for the
-    decoder" asks: the decoder becomes smooth where the codes are, and the encoder does not move them to where it is flat.
-    `spectral_norm` of G bounds J everywhere instead. Batch norm in G normalises by its running statistics in this pass: J
-    is of each image alone.
+    z is drawn for a GAN and is the latent code for a VAE. The codes are constants here, as in "an explicit regularization
+    scheme for the decoder": the decoder becomes smooth at the codes, and the encoder does not move them to flat regions.
+    `spectral_norm` of G bounds J everywhere instead. Batch norm in G uses its running statistics in this pass, so that J is
+    that of each image alone.
     """
 
     search = {"lambda_g": (1e-5, 1e-1)}
@@ -116,7 +116,7 @@ class ModeSeeking(Regularizer):
     Source: Mao et al. 2019 (MSGAN), in the inverse form of its code, which is bounded below. Convention: d is a mean
     over values; 1e-5 is added to the mean over pairs.
 
-    A generator that draws the same image for different latents pays for it.
+    Penalizes similar images for different latents.
     """
 
     search = {"lambda_g": (1e-2, 1e1)}
@@ -136,7 +136,7 @@ class HessianPenalty(Regularizer):
     Source: Peebles et al. 2020. Convention: vᵀHv by second differences of width epsilon; the unbiased variance
     over `directions` draws of v; the mean over latents, then the maximum over the batch's image values.
 
-    Zero when each latent acts on its own: latents disentangle. Batch norm in G normalises by its running statistics here.
+    Zero if the latents do not interact, which favours disentangled latents. Batch norm in G uses its running statistics.
     Raises ConfigError unless epsilon > 0 and directions >= 2.
     """
 

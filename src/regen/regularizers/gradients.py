@@ -1,4 +1,4 @@
-"""Penalties on the slope of D at the data and at the generated images."""
+"""Penalties on D's input gradient at real and at generated images."""
 
 from typing import ClassVar
 
@@ -16,15 +16,15 @@ EACH_ITS_OWN = (
         "discriminator",
         BATCH_NORM,
         "batch norm in D",
-        "it couples the images of a batch, so that the slope of a score is not its own image's alone",
+        "it couples the images of a batch, so that a logit's gradient is not that of its own image alone",
         "Type network.discriminator.batch_norm=false, or leave the penalty out",
     ),
-    beside("Packing", "a score of a pack of images has no slope of one image"),
+    beside("Packing", "the logit of a pack of images has no gradient of a single image"),
 )
 
 
 class SlopePenalty(Regularizer):
-    """A penalty on ||grad_x D(x)||: D is differentiated with respect to single images."""
+    """Penalty on ||grad_x D(x)||, the gradient with respect to single images."""
 
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(second_order=1)}
@@ -57,7 +57,7 @@ class R1R2(SlopePenalty):
 
     Source: Huang et al. 2024 (R3GAN), with loss=relativistic. Convention: ½; summed over an image's values.
 
-    R3GAN lets λ_D fall to a tenth along a cosine: `+schedule@regularizer.r1_r2.lambda_d=cosine`.
+    R3GAN decreases λ_D to a tenth along a cosine: `+schedule@regularizer.r1_r2.lambda_d=cosine`.
     """
 
     cost = {"d": Cost(second_order=2)}
@@ -69,8 +69,8 @@ class R1R2(SlopePenalty):
 class JSReg(SlopePenalty):
     """λ_D ½ (E (1 - s(D(x)))² ‖∇D(x)‖² + E s(D(G(z)))² ‖∇D(G(z))‖²), s the sigmoid.
 
-    Source: Roth et al. 2017; λ_D is its γ, which its code can let fall to a hundredth. Convention: ½; summed over an image's
-    values; the weights take part in the gradient.
+    Source: Roth et al. 2017; λ_D is its γ, which its code can decrease to a hundredth. Convention: ½; summed over an image's
+    values; the weights are differentiated, too.
     """
 
     search = {"lambda_d": (1e-2, 1e1)}
@@ -83,6 +83,9 @@ class JSReg(SlopePenalty):
     )
 
     def for_d(self, step: GANStep) -> Tensor:
-        real_slopes, fake_slopes = step.real_slopes, step.fake_slopes  # first: the scores then come from the same pass
+        real_slopes, fake_slopes = (
+            step.real_slopes,
+            step.fake_slopes,
+        )  # first, so that the logits come from the same pass
         real_scores, fake_scores = step.exact_scores("real"), step.exact_scores("fake")
         return functional.jensen_shannon(real_scores, real_slopes, fake_scores, fake_slopes)

@@ -1,4 +1,4 @@
-"""Penalties on the slope of D between the data and the generated images, and around the data."""
+"""Penalties on D's input gradient between real and generated images, and around real images."""
 
 import torch
 from torch import Tensor
@@ -11,18 +11,18 @@ from regen.regularizers.gradients import SlopePenalty
 
 
 class Interpolates(SlopePenalty):
-    """A penalty on the slope at points of its own, by one more pass of D."""
+    """Penalty on D's input gradient at other points than the images, by one more pass of D."""
 
     cost = {"d": Cost(d=1, second_order=1)}
     reads_slopes = False
 
     def points(self, step: GANStep) -> Tensor:
-        """(B, C, H, W) u x + (1 - u) G(z), u ~ U[0, 1) for each image; the same for every penalty of a step."""
+        """Return u x + (1 - u) G(z), (B, C, H, W), u ~ U[0, 1) for each image; all penalties of a step share them."""
         share = step.rng("interpolates").uniform(len(step.real), 1, 1, 1).to(step.real.dtype)
         return functional.interpolate(step.real, step.fake, share)
 
     def excess(self, slopes: Tensor) -> Tensor:
-        """(B,) squared slopes -> () the penalty."""
+        """Return the penalty () for squared gradient norms (B,)."""
         raise NotImplementedError
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -76,7 +76,7 @@ class Dragan(Interpolates):
 
     Source: Kodali et al. 2017, with the noise of its code. Convention: no ½; std(x) over all values of the batch.
 
-    Others draw u from U[-½, ½), or move all values of an image by one factor: not the same law.
+    Some implementations draw u from U[-½, ½), or once for each image: a different distribution.
     """
 
     def points(self, step: GANStep) -> Tensor:

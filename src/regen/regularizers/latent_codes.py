@@ -1,4 +1,4 @@
-"""Penalties on the codes of a VAE, image by image: what holds q(z|x) to the prior N(0, I)."""
+"""Penalties on the latent codes of a VAE, for each image separately."""
 
 import math
 from typing import Unpack
@@ -13,23 +13,23 @@ from regen.core.schedules import Strength, value_of
 from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
 
-A_CODE = without_encoder("it holds the code that an encoder gives to an image")
+A_CODE = without_encoder("it penalizes the latent code that an encoder computes")
 
 
 def _iwae(setting: Setting) -> str | None:
     return "loss IWAE" if type(setting.loss).__name__ == "IWAE" else None
 
 
-HAS_THE_KL = Never("loss=iwae", "the bound has the KL in it", "Type regularizer=none", _iwae)
+HAS_THE_KL = Never("loss=iwae", "the bound contains the KL", "Type regularizer=none", _iwae)
 
 
 class KL(Regularizer):
     """λ_G E KL(q(z|x) ‖ N(0, I)), in nats an image.
 
-    Source: Kingma and Welling 2014; with λ_G ≠ 1 the β-VAE of Higgins et al. 2017. Convention: summed over the code, as the
-    likelihood is over an image's values. (Means over both, as in some code, make β = λ_G · code / values.)
+    Source: Kingma and Welling 2014; with λ_G ≠ 1 the β-VAE of Higgins et al. 2017. Convention: summed over latent
+    dimensions, as the likelihood is over an image's values. (Means over both, as in some code, give β = λ_G · Z / values.)
 
-    A strength that moves is a warm-up (Bowman et al. 2016) or cyclical (Fu et al. 2019): schedule warmup, or cyclical.
+    Schedules of λ_G: warmup (Bowman et al. 2016) and cyclical (Fu et al. 2019).
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
@@ -43,9 +43,9 @@ class KL(Regularizer):
 class Capacity(KL):
     """λ_G |E KL(q(z|x) ‖ N(0, I)) - C|, C in nats an image.
 
-    Source: Burgess et al. 2018, eq. 8. Convention: of the batch's mean KL, over all processes.
+    Source: Burgess et al. 2018, eq. 8. Convention: the mean KL of the batch, over all processes.
 
-    nats   C: a number or a schedule, usually from 0 to what the code is to hold
+    nats   C: a number or a schedule, usually from 0 to the intended capacity
 
     Raises ConfigError on a C that is negative or not finite.
     """
@@ -65,11 +65,11 @@ class Capacity(KL):
 class FreeBits(KL):
     """λ_G Σ_j max(E KL(q(z_j|x) ‖ N(0, 1)), nats).
 
-    Source: Kingma et al. 2016 (IAF), section 2.3. Convention: each number of the code is a group of its own; E over the
-    batch, of all processes.
+    Source: Kingma et al. 2016 (IAF), section 2.3. Convention: each latent dimension is its own group; E over the batch
+    of all processes.
 
-    A number that says less than `nats` about an image has no reason to fall silent: posterior collapse is undone. Raises
-    ConfigError on nats that are negative or not finite.
+    A latent dimension with a KL below `nats` is not penalized, which prevents posterior collapse. Raises ConfigError on nats
+    that are negative or not finite.
     """
 
     search = {"lambda_g": (1e-1, 1e1)}
@@ -87,10 +87,10 @@ class FreeBits(KL):
 class CodeL2(Regularizer):
     """λ_G ½ E‖mean(x)‖².
 
-    Source: Ghosh et al. 2020 (RAE), eq. 9. Convention: ½; summed over the code.
+    Source: Ghosh et al. 2020 (RAE), eq. 9. Convention: ½; summed over latent dimensions.
 
-    The codes of an autoencoder stay in a bounded region; beside `weight_l2`, `generator_slope` or `spectral_norm` on the
-    decoder it is the regularized autoencoder.
+    Keeps the codes of an autoencoder in a bounded region. Together with `weight_l2`, `generator_slope` or `spectral_norm` on
+    the decoder it is the regularized autoencoder.
     """
 
     search = {"lambda_g": (1e-4, 1.0)}

@@ -1,4 +1,4 @@
-"""Forms of D that let it see several images at once: a generator that always draws the same is then easy to tell."""
+"""Discriminators that see several images at once and so detect mode collapse."""
 
 import math
 from typing import Any
@@ -15,13 +15,13 @@ from regen.utils.randomness import Draws
 
 
 class Packing(Regularizer):
-    """D(x₁, …, x_m): D sees m images at once, as channels of one.
+    """D(x₁, …, x_m): D sees m images at once, as the channels of one.
 
-    Source: Lin et al. 2018 (PacGAN). Convention: m images that follow one another are a pack; the loss is a
-    mean over packs.
+    Source: Lin et al. 2018 (PacGAN). Convention: consecutive images form a pack of m; the loss is a mean over
+    packs.
 
-    The first layer of D is replaced by one with m times the inputs, its weights drawn anew with the old ones' deviation. It
-    acts after every other augmentation. Raises ConfigError on m < 2, and on a batch that m does not divide.
+    The first layer of D is replaced by one with m times the inputs, its weights drawn with the standard deviation of the
+    replaced ones. It acts after every other augmentation. Raises ConfigError on m < 2, and on a batch that m does not divide.
     """
 
     attach_order, augment_order = -1, 1
@@ -53,7 +53,7 @@ class Packing(Regularizer):
 
 
 def _widened(layer: Layer, m: int) -> Layer:
-    """A layer like this one with m times the inputs."""
+    """Return a layer like this one with m times the inputs."""
     if isinstance(layer, nn.Linear):
         return nn.Linear(m * layer.in_features, layer.out_features, layer.bias is not None)
     settings: dict[str, Any] = {
@@ -69,13 +69,13 @@ def _widened(layer: Layer, m: int) -> Layer:
 
 
 class MinibatchStd(Regularizer):
-    """D's last layer is given one more feature: the mean over features of their deviation in a group of images.
+    """An additional input feature of D's last layer: the mean over features of their standard deviation in a group of images.
 
-    Source: Karras et al. 2018 (progressive GANs), section 3. Convention: groups follow one another in the batch; if `group`
+    Source: Karras et al. 2018 (progressive GANs), section 3. Convention: groups are consecutive in the batch; if `group`
     does not divide the batch, their greatest common divisor does.
 
-    The weight of the new feature starts at 0. A slope then is that of an image and of its group's. Raises ConfigError on a
-    group < 2, and if D's last layer is not a linear one.
+    The weight of the new feature starts at 0. An input gradient then depends on the whole group. Raises ConfigError on a
+    group < 2, and if D's last layer is not linear.
     """
 
     attach_order = -1
@@ -102,7 +102,7 @@ class MinibatchStd(Regularizer):
 
 
 class Deviation(nn.Module):
-    """(B, F) -> (B, F + 1): the mean over features of their standard deviation in each group of `group` samples is added."""
+    """(B, F) -> (B, F + 1): append the mean over features of their standard deviation in each group of `group` samples."""
 
     def __init__(self, group: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Penalties on what the nets put out: the article's own, and the variation of G's images."""
+"""Penalties on the networks' outputs: those of the article, and total variation."""
 
 from typing import Unpack
 
@@ -17,9 +17,9 @@ class L2(Regularizer):
 
     Source: the article. Convention: no ½; the mean over an image's values, with reduce=sum their sum; D(x) is the logit.
 
-    The article's penalty on both players' outputs. The mean makes a strength mean the same at every image size; `reduce: sum`
-    is the article's letter, with which 0.1 at 28x28 weighs 784 times as much and drowns the data term in grey (0 in [-1, 1]).
-    The D term bounds the logits and does not damp the game: at its equilibrium it is of fourth order.
+    The article's penalty on both players' outputs. With the mean, a strength has the same effect at every image size; `reduce:
+    sum` is the article's literal form: 0.1 at 28x28 then weighs 784 times as much, and G outputs grey (0 in [-1, 1]).
+    D's term bounds the logits but does not damp the game: it is of fourth order at the equilibrium.
 
     Raises ConfigError on another reduction.
     """
@@ -33,7 +33,7 @@ class L2(Regularizer):
         self.reduce = reduce
 
     def norm(self, values: Tensor) -> Tensor:
-        """() the mean norm of images (B, C, H, W) or scores (B,)."""
+        """Return the mean norm () of images (B, C, H, W) or logits (B,)."""
         return functional.l2(values, self.reduce)
 
     def for_g(self, step: GANStep) -> Tensor:
@@ -70,7 +70,7 @@ class TotalVariation(Regularizer):
     Source: Rudin, Osher and Fatemi 1992, in its anisotropic form. Convention: summed over pixels, channels and both directions,
     mean over images.
 
-    A prior of photographs, useful as a negative control: it knows nothing of the game.
+    A prior for photographs. Useful as a negative control, because it does not depend on D.
     """
 
     search = {"lambda_g": (1e-6, 1e-2)}

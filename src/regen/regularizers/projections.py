@@ -1,4 +1,4 @@
-"""Projections of weights after a step."""
+"""Projections of weights after each optimizer step."""
 
 import math
 
@@ -15,7 +15,7 @@ from regen.regularizers.weights import kernels, sparsity_by_player
 class WeightClipping(Regularizer):
     """W ← clip(W, ±limit), every parameter of D after each of its steps.
 
-    Source: Arjovsky et al. 2017, algorithm 1. Convention: parameters of norms, if there are any, are clipped, too.
+    Source: Arjovsky et al. 2017, algorithm 1. Convention: parameters of normalization layers are clipped, too.
 
     Raises ConfigError unless limit is a finite number > 0.
     """
@@ -40,7 +40,7 @@ class WeightClipping(Regularizer):
 class WeightDecay(Regularizer):
     """W ← (1 - lr · decay) W, the kernels of each player after its steps.
 
-    Source: Loshchilov and Hutter 2019 (AdamW), algorithm 2. Convention: biases and gains of norms do not decay.
+    Source: Loshchilov and Hutter 2019 (AdamW), algorithm 2. Convention: biases and normalization gains do not decay.
 
     Decoupled: unlike the gradient of `weight_l2` it does not pass through Adam's scaling. Raises ConfigError on a decay that is
     negative or not finite.
@@ -66,8 +66,8 @@ class ProximalL1(Regularizer):
 
     Source: Daubechies et al. 2004 (the proximal step of λ‖W‖₁). Convention: shrink is the λ of `weight_l1`, summed over layers.
 
-    Weights become 0 exactly; their share is logged as `sparsity`. Under Adam, whose steps have about the size lr whatever the
-    gradient is, the strength is in units of such a step. Raises ConfigError on a strength that is negative or not finite.
+    Weights become exactly 0; their fraction is logged as `sparsity`. Under Adam, whose steps have about the size lr for any
+    gradient, the strength is in units of such a step. Raises ConfigError on a strength that is negative or not finite.
     """
 
     search = {"shrink_g": (1e-4, 1.0), "shrink_d": (1e-4, 1.0)}

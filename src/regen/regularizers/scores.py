@@ -1,4 +1,4 @@
-"""Penalties on D's scores."""
+"""Penalties on D's logits."""
 
 import math
 from typing import Unpack
@@ -23,7 +23,7 @@ class Drift(Regularizer):
 
     Source: Karras et al. 2018 (progressive GANs), section A.1. Convention: no ½; D(x) is the logit.
 
-    Keeps the scores of WGAN-GP, which know no zero, from drifting away. It is the D term of `l2` alone.
+    Keeps the logits of WGAN-GP, whose loss ignores a constant offset, near 0. It is D's term of `l2`.
     """
 
     search = {"lambda_d": (1e-4, 1e-1)}
@@ -33,12 +33,12 @@ class Drift(Regularizer):
 
 
 class LabelSmoothing(Regularizer):
-    """λ_D E D(x) on real images, λ_D the ε by which the target of real images falls from 1.
+    """λ_D E D(x) on real images, with 1 - λ_D as the target of real images.
 
     Source: Salimans et al. 2016, section 3.4 (one-sided). Convention: D(x) is the logit.
 
-    -(1 - ε) log s(D) - ε log(1 - s(D)) = -log s(D) + ε D: the smoothed cross-entropy is the plain one and this penalty, so that
-    λ_D is ε exactly. It may be negative.
+    -(1 - ε) log s(D) - ε log(1 - s(D)) = -log s(D) + ε D: the smoothed cross-entropy is the usual one plus this penalty, and
+    λ_D is exactly ε. It may be negative.
     """
 
     search = {"lambda_d": (0.01, 0.3)}
@@ -53,10 +53,10 @@ class LeCam(Regularizer):
 
     Source: Tseng et al. 2021, eq. 4, with the max(0, ·) of its code. Convention: no ½; no max(0, ·) in the paper.
 
-    start   updates of D before the penalty acts; until then the averages are the scores of the last update
+    start   updates of D before the penalty acts; until then the averages are the logits of the last update
     decay   of the averages
 
-    The averages are state: they are in the checkpoint and taken over all processes. Raises ConfigError on a decay outside
+    The averages are in the checkpoint and over all processes. Raises ConfigError on a decay outside
     [0, 1) and a start < 0.
     """
 
@@ -93,15 +93,15 @@ class LeCam(Regularizer):
 class Mixup(Regularizer):
     """λ_D E BCE(D(m x + (1 - m) G(z)), m), m ~ Beta(α, α).
 
-    Source: Zhang et al. 2018 (mixup). Convention: added to D's data term; in the paper it stands in its place.
+    Source: Zhang et al. 2018 (mixup). Convention: added to D's data term; in the paper it replaces it.
 
-    D is asked how much of a mixture is real, and so held to be about linear in between. Raises ConfigError unless alpha is
-    a finite number > 0.
+    D predicts the weight of the real image in a mixture and is nearly linear in between. Raises ConfigError unless alpha is a
+    finite number > 0.
     """
 
     search = {"lambda_d": (1e-1, 1e1)}
     cost = {"d": Cost(d=1)}
-    never = (CROSS_ENTROPY, beside("Packing", "a pack of mixtures has no one share"))
+    never = (CROSS_ENTROPY, beside("Packing", "a pack of mixtures has no single weight"))
 
     def __init__(self, alpha: float = 0.2, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)

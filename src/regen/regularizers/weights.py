@@ -1,5 +1,7 @@
-"""Penalties on weights. "Kernels" are parameters of two or more dimensions: biases and gains of norms are left alone, as is
-usual. As a matrix a kernel has its first dimension as rows and all others as columns."""
+"""Penalties on kernels: parameters of two or more dimensions, so that biases and normalization gains are excluded.
+
+As a matrix, a kernel has its first dimension as rows and all others as columns.
+"""
 
 from collections.abc import Mapping
 
@@ -11,17 +13,17 @@ from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
 from regen.utils.randomness import Draws
 
-ZERO = 1e-3  # of the largest weight of a kernel: below, a weight counts as none
+ZERO = 1e-3  # fraction of the kernel's largest weight, below which a weight counts as 0
 
 
 def kernels(net: nn.Module) -> list[Tensor]:
-    """The weights of a net's linear and convolutional layers; under weight norm their directions."""
+    """Return the weights of a network's linear and convolutional layers; under weight norm, their directions."""
     gain = "parametrizations.weight.original0"  # of weight norm
     return [parameter for name, parameter in net.named_parameters() if parameter.ndim >= 2 and not name.endswith(gain)]
 
 
 def sparsity(net: nn.Module) -> Tensor:
-    """() the share of a net's kernel weights that are below ZERO of the largest of their kernel."""
+    """Return the fraction () of a network's kernel weights that are below ZERO times the largest weight of their kernel."""
     absolute = [kernel.detach().abs() for kernel in kernels(net)]
     zeros = total((kernel <= ZERO * kernel.max()).sum() for kernel in absolute)
     return zeros / sum(kernel.numel() for kernel in absolute)
@@ -30,7 +32,7 @@ def sparsity(net: nn.Module) -> Tensor:
 def sparsity_by_player(
     generator: nn.Module, discriminator: nn.Module, strengths: Mapping[str, object]
 ) -> dict[str, Tensor]:
-    """{"g/sparsity": ()} of the players whose strength is not 0. A net without kernels, as a VAE's discriminator, has none."""
+    """Return {"g/sparsity": ()} for each player with a strength other than 0 and a network with kernels."""
     nets = {"g": generator, "d": discriminator}
     return {
         f"{player}/sparsity": sparsity(net) for player, net in nets.items() if strengths[player] != 0 and kernels(net)
@@ -38,12 +40,12 @@ def sparsity_by_player(
 
 
 class KernelPenalty(Regularizer):
-    """A penalty that is a sum over the kernels of a player's net."""
+    """Sum of a norm over the kernels of a player's network."""
 
     search = {"lambda_g": (1e-4, 1e1), "lambda_d": (1e-4, 1e1)}
 
     def norm(self, kernel: Tensor) -> Tensor:
-        """() the penalty of one kernel."""
+        """Return the penalty () of one kernel."""
         raise NotImplementedError
 
     def for_g(self, step: GANStep) -> Tensor:
@@ -56,9 +58,11 @@ class KernelPenalty(Regularizer):
 class WeightL2(KernelPenalty):
     """λ ½ Σ‖W‖² over kernels, of each player.
 
-    Source: Kurach et al. 2019 (compare_gan), the range too. Convention: ½; summed over layers (compare_gan takes their mean).
+    Source: Kurach et al. 2019 (compare_gan), also for the range. Convention: ½; summed over layers (compare_gan takes their
+    mean).
 
-    Under Adam not the same as `weight_decay`, and of a layer with spectral or batch norm it changes the learning rate alone.
+    Under Adam it differs from `weight_decay`. In a layer with spectral or batch norm it changes only the effective learning
+    rate.
     """
 
     def norm(self, kernel: Tensor) -> Tensor:
@@ -70,8 +74,8 @@ class WeightL1(KernelPenalty):
 
     Source: Tibshirani 1996 (lasso). Convention: summed over layers.
 
-    A subgradient never makes a weight 0 exactly: `weight_l1_proximal` does. The share of weights below a thousandth of the
-    largest of their kernel is logged as `sparsity`.
+    A subgradient never makes a weight exactly 0; `weight_l1_proximal` does. The fraction of weights below a thousandth of
+    their kernel's largest is logged as `sparsity`.
     """
 
     search = {"lambda_g": (1e-6, 1e-3), "lambda_d": (1e-6, 1e-3)}
@@ -106,7 +110,7 @@ class Orthonormal(KernelPenalty):
 
     def norm(self, kernel: Tensor) -> Tensor:
         gram = kernel.flatten(1) @ kernel.flatten(1).T
-        return gram.square().sum() - 2 * gram.diagonal().sum() + len(gram)  # no matrix I to make
+        return gram.square().sum() - 2 * gram.diagonal().sum() + len(gram)  # avoids the matrix I
 
 
 class SpectralPenalty(Regularizer):
@@ -114,7 +118,7 @@ class SpectralPenalty(Regularizer):
 
     Source: Yoshida and Miyato 2017. Convention: ½; a convolution is taken as its kernel reshaped to a matrix.
 
-    σ by one power iteration an update, whose vectors are state and are in the checkpoint.
+    One power iteration per update computes σ; its vectors are in the checkpoint.
     """
 
     search = {"lambda_g": (1e-3, 1e1), "lambda_d": (1e-3, 1e1)}
@@ -138,7 +142,7 @@ class SpectralPenalty(Regularizer):
             right = nn.functional.normalize(left @ matrix, dim=0)
             moved = matrix @ right
             direction = nn.functional.normalize(moved, dim=0)
-            left.copy_(torch.where(moved.any(), direction, left))  # a kernel that is 0 now may grow
+            left.copy_(torch.where(moved.any(), direction, left))  # a kernel of 0 keeps its vector and may grow
         return (left.clone() @ matrix @ right).square() / 2
 
 
@@ -147,7 +151,7 @@ class HistoricalAveraging(Regularizer):
 
     Source: Salimans et al. 2016, section 3.3. Convention: no ½; the weights before the first update count as θ_1.
 
-    The averages are state, one copy of each net, and are in the checkpoint.
+    The averages, one copy of each network, are in the checkpoint.
     """
 
     search = {"lambda_g": (1e-3, 1e2), "lambda_d": (1e-3, 1e2)}
