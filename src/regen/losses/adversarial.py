@@ -1,4 +1,4 @@
-"""The data terms: what a GAN plays for. Scores are logits (B,); each term returns a scalar to minimise."""
+"""Data terms of GANs. Scores are logits (B,); each term returns a scalar to minimise."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,7 +35,7 @@ class Hinge(Loss):
 
 
 class Wasserstein(Loss):
-    """D: E D(G(z)) - E D(x); G: -E D(G(z)) (Arjovsky 2017, eq. 2-3). D must be held Lipschitz by a regularizer."""
+    """D: E D(G(z)) - E D(x); G: -E D(G(z)) (Arjovsky 2017, eq. 2-3). D must be kept Lipschitz by a regularizer."""
 
     def for_d(self, step: GANStep) -> Tensor:
         return step.fake_scores.mean() - step.real_scores.mean()
@@ -55,7 +55,7 @@ class LeastSquares(Loss):
 
 
 class Relativistic(Loss):
-    """D: E softplus(-(D(x) - D(G(z)))), G with the sign turned: pairs of one real and one fake (Jolicoeur-Martineau 2018)."""
+    """D: E softplus(-(D(x) - D(G(z)))), G with the opposite sign: pairs of one real and one fake (Jolicoeur-Martineau 2018)."""
 
     def for_d(self, step: GANStep) -> Tensor:
         return F.softplus(step.fake_scores - step.real_scores).mean()

@@ -1,4 +1,4 @@
-"""Likelihoods: the data terms of a VAE, -log p(x|z) in nats an image, summed over its values."""
+"""Likelihoods: data terms of a VAE, -log p(x|z) in nats per image, summed over its values."""
 
 import math
 from typing import NoReturn
@@ -12,42 +12,42 @@ from regen.core.step import Rng
 from regen.core.vae_step import Decoded, VAEStep, decode
 from regen.errors import ConfigError
 
-LEVEL = 2 / 255  # from one grey level to the next, in [-1, 1]
+LEVEL = 2 / 255  # difference between two grey levels, in [-1, 1]
 
 
 class Likelihood(Loss):
-    """G's loss is E -log p(x|z), z ~ q(z|x); without `kl` beside it, that of an autoencoder.
+    """Loss E -log p(x|z), z ~ q(z|x), of the decoder; without `kl` it is that of an autoencoder.
 
-    normalized       whether it is a likelihood: of all that could be seen the probabilities sum to 1
-    level            what a density is multiplied by to be the probability of one of 256 grey levels; 1: it is a probability
+    normalized       whether it is a likelihood: its probabilities sum to 1
+    level            factor from a density to the probability of one of 256 grey levels; 1 if it is a probability
     """
 
     normalized = True
     level = LEVEL
 
     def see(self, images: Tensor, rng: Rng) -> Tensor:
-        """(B, C, H, W) -> the same shape: what the VAE sees, and has to explain, instead of the images."""
+        """Return the VAE's input and target for images (B, C, H, W), of the same shape."""
         return images
 
     def nats(self, real: Tensor, decoded: Decoded) -> Tensor:
-        """(B,) -log p(x|z)."""
+        """Return -log p(x|z), (B,)."""
         raise NotImplementedError
 
     def bits_per_dimension(self, nats: float, values: int) -> float:
-        """Bits a value of an image with so many, from nats an image; of densities for 256 grey levels in [-1, 1]."""
+        """Convert nats per image with `values` values to bits per dimension; densities are for 256 grey levels in [-1, 1]."""
         return (nats / values - math.log(self.level)) / math.log(2)
 
     def for_g(self, step: VAEStep) -> Tensor:
         return self.nats(step.real, step.decoded).mean()
 
     def for_d(self, step: object) -> NoReturn:
-        raise ConfigError(f"loss={type(self).__name__} is of a VAE, and a GAN has another player: type model=vae")
+        raise ConfigError(f"loss={type(self).__name__} is for a VAE: type model=vae")
 
 
 class Gaussian(Likelihood):
-    """-log N(x; G(z), scale²) = Σ (x - G(z))² / (2 scale²) + D log(scale √(2π)), D values an image, in [-1, 1].
+    """-log N(x; G(z), scale²) = Σ (x - G(z))² / (2 scale²) + D log(scale √(2π)), D values per image, in [-1, 1].
 
-    Kingma and Welling 2014. With a fixed scale it is a squared error: scale² and β are one knob.
+    Kingma and Welling 2014. With a fixed scale it is a squared error: only β scale² matters.
 
     Raises ConfigError unless scale is a finite number > 0.
     """
@@ -66,9 +66,9 @@ class Gaussian(Likelihood):
 
 
 class GaussianLearned(Gaussian):
-    """The same with a scale that is learnt, one for all values (σ-VAE: Rybkin, Daniilidis and Levine 2021).
+    """Gaussian likelihood with a learnt scale, one for all values (σ-VAE: Rybkin, Daniilidis and Levine 2021).
 
-    least    the scale is never smaller: an autoencoder that repeats its images exactly would let it fall to 0
+    least    the smallest scale; without it, an autoencoder with exact reconstructions would reach 0
     """
 
     def __init__(self, scale: float = 0.3, least: float = 0.01) -> None:
@@ -88,10 +88,10 @@ class GaussianLearned(Gaussian):
 
 
 class Bernoulli(Likelihood):
-    """Σ BCE: each value is drawn black or white, white with probability (x + 1) / 2, anew whenever it is seen.
+    """Σ BCE: each value is binarized at random in each update, 1 with probability (x + 1) / 2.
 
-    Salakhutdinov and Murray 2008 (dynamic binarization), with which the usual likelihoods of MNIST are given. A probability,
-    so that the nats need no grey levels.
+    Salakhutdinov and Murray 2008 (dynamic binarization), the convention of published likelihoods of MNIST. A probability, so
+    that nats need no correction for grey levels.
     """
 
     level = 1.0
@@ -106,7 +106,7 @@ class Bernoulli(Likelihood):
 
 
 class CrossEntropy(Bernoulli):
-    """Σ BCE between grey values, as is usual in code: no likelihood, since it is not normalized over grey values."""
+    """Σ BCE between grey values, as is usual in code; not a likelihood, since it is not normalized over grey values."""
 
     normalized = False
 
@@ -117,8 +117,8 @@ class CrossEntropy(Bernoulli):
 class Logistic(Likelihood):
     """-Σ log [s((x + ½ level - G(z)) / scale) - s((x - ½ level - G(z)) / scale)]: a logistic cut into 256 grey levels.
 
-    Kingma et al. 2016 (IAF), appendix; one scale, learnt; the darkest and the lightest level reach to infinity (Salimans et
-    al. 2017). A probability of the grey levels themselves.
+    Kingma et al. 2016 (IAF), appendix; one learnt scale; the darkest and the lightest level extend to infinity (Salimans
+    et al. 2017). A probability of grey levels.
 
     Raises ConfigError unless scale is a finite number > 0.
     """
@@ -137,7 +137,7 @@ class Logistic(Likelihood):
     def nats(self, real: Tensor, decoded: Decoded) -> Tensor:
         away = real - decoded.images
         above, below = (away + LEVEL / 2) / self.log_scale.exp(), (away - LEVEL / 2) / self.log_scale.exp()
-        # log(s(a) - s(b)) = log s(a) + log s(-b) + log(1 - exp(b - a)), exact however small the difference is
+        # log(s(a) - s(b)) = log s(a) + log s(-b) + log(1 - exp(b - a)), exact for any difference
         inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(below - above))
         darkest, lightest = real < -1 + LEVEL / 2, real > 1 - LEVEL / 2
         logs = torch.where(darkest, F.logsigmoid(above), torch.where(lightest, F.logsigmoid(-below), inside))
@@ -145,9 +145,9 @@ class Logistic(Likelihood):
 
 
 class IWAE(Likelihood):
-    """-E log 1/k Σ p(x|z_i) p(z_i) / q(z_i|x), z_1 … z_k ~ q(z|x): a bound that is tighter than the ELBO.
+    """-E log 1/k Σ p(x|z_i) p(z_i) / q(z_i|x), z_1 … z_k ~ q(z|x): a tighter bound than the ELBO.
 
-    Burda, Grosse and Salakhutdinov 2016, eq. 8. The KL is in it: no `kl` beside it.
+    Burda, Grosse and Salakhutdinov 2016, eq. 8. It contains the KL, so `kl` is not added.
 
     likelihood   p(x|z)
     samples      k
@@ -182,7 +182,7 @@ class IWAE(Likelihood):
 def log_weights(
     likelihood: Likelihood, generator: nn.Module, real: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor
 ) -> Tensor:
-    """(B, k) log p(x|z) p(z) / q(z|x) at z = mean + deviation * noise, noise (B, k, Z); mean, logvar (B, Z) of q(z|x)."""
+    """Return log p(x|z) p(z) / q(z|x), (B, k), at z = mean + deviation * noise (B, k, Z); mean, logvar (B, Z) of q(z|x)."""
     times = noise.shape[1]
     z = mean[:, None] + (logvar / 2).exp()[:, None] * noise
     prior_to_posterior = ((noise.square() - z.square()) / 2 + logvar[:, None] / 2).sum(2)  # 2π cancels

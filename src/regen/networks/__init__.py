@@ -1,1 +1,1 @@
-"""Pairs of a generator and a discriminator, which adapt to the shape of the data."""
+"""Architectures of generator, discriminator and encoder, which adapt to the shape of the data."""

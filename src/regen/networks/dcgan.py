@@ -1,7 +1,7 @@
 """DCGAN (Radford 2016) for images of 16 to 256 pixels a side, square or not, with any number of channels.
 
-No batch norm in the discriminator unless asked, so that gradient penalties are each image's own. Weights start from
-N(0, 0.02^2) as in the paper and lie channels-last, which convolutions on CPUs and tensor cores prefer.
+The discriminator has no batch norm by default, because gradient penalties need each image's own gradient. Initial weights
+are from N(0, 0.02^2) as in the paper; the memory format is channels-last, which is faster on CPUs and tensor cores.
 """
 
 import math
@@ -49,7 +49,7 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer."""
 
     def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32, batch_norm: bool = False) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> n
 
 
 def _doubling(before: int, after: int, size: tuple[int, int], bias: bool = True) -> nn.ConvTranspose2d:
-    """A transposed convolution to maps of a size (H, W) from those of half its sides, rounded down."""
+    """Return a transposed convolution from maps of half a size (H, W), rounded down, to maps of that size."""
     odd = (size[0] % 2, size[1] % 2)
     return nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=odd, bias=bias)
 

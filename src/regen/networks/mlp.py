@@ -1,4 +1,4 @@
-"""The article's fully connected pair: 100-128-128-784 and 784-128-128-1, for images of any shape; and an encoder like it."""
+"""The article's fully connected pair: 100-128-128-784 and 784-128-128-1, for images of any shape, and a similar encoder."""
 
 import itertools
 import math
@@ -34,7 +34,7 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer."""
 
     def __init__(
         self, shape: Sequence[int], latent_dim: int = 100, hidden: Sequence[int] = (128, 128), batch_norm: bool = False

@@ -1,9 +1,9 @@
-"""Residual nets (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for images of 8 to 256 pixels a side,
-square or not, with any number of channels.
+"""Residual networks (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for images of 8 to 256 pixels a side.
 
-A block halves or doubles the side; its branch is activated before its convolutions, its shortcut is a 1x1 convolution. As
-in Mescheder 2018, images enter by a convolution of their own. Weights start by Glorot's rule, those of branches times √2, as
-in SNGAN's code, and lie channels-last, which convolutions on CPUs and tensor cores prefer.
+Images may be square or not and have any number of channels. A block halves or doubles the side. Its
+branch is pre-activated and its shortcut is a 1x1 convolution. As in Mescheder 2018, the first layer is a convolution.
+Initial weights follow Glorot, those of branches times √2 as in SNGAN's code; the memory format is channels-last, which is
+faster on CPUs and tensor cores.
 """
 
 import itertools
@@ -57,8 +57,10 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of the code: the discriminator's blocks, then one
-    linear layer of the whole last map, since a code is to say where things are."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x).
+
+    The discriminator's blocks, then one linear layer of the whole last map: a latent code needs positions.
+    """
 
     def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16, batch_norm: bool = False) -> None:
         super().__init__()
@@ -84,14 +86,14 @@ class Residual(nn.Module):
 
 
 class Sum(nn.Module):
-    """(B, F, H, W) -> (B, F) the sums over places."""
+    """(B, F, H, W) -> (B, F): the sums over positions."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.sum((2, 3))
 
 
 def doubling(before: int, after: int, size: tuple[int, int] | None = None) -> Residual:
-    """(B, before, H, W) -> (B, after, *size), with batch norm; without a size, (B, after, 2 H, 2 W)."""
+    """Return a block (B, before, H, W) -> (B, after, *size) with batch norm; without a size, (B, after, 2 H, 2 W)."""
     enlarge = {"size": size} if size and any(side % 2 for side in size) else {"scale_factor": 2}
     branch = [nn.BatchNorm2d(before), nn.ReLU(), nn.Upsample(**enlarge), nn.Conv2d(before, after, 3, padding=1)]
     branch += [nn.BatchNorm2d(after), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
@@ -99,13 +101,13 @@ def doubling(before: int, after: int, size: tuple[int, int] | None = None) -> Re
 
 
 def halving(before: int, after: int, batch_norm: bool) -> Residual:
-    """(B, before, H, W) -> (B, after, H // 2, W // 2)."""
+    """Return a block (B, before, H, W) -> (B, after, H // 2, W // 2)."""
     shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1))
     return Residual(shortcut, nn.Sequential(*_branch(before, after, batch_norm), nn.AvgPool2d(2)))
 
 
 def keeping(width: int, batch_norm: bool) -> Residual:
-    """(B, width, H, W) -> the same shape."""
+    """Return a block that keeps the shape (B, width, H, W)."""
     return Residual(nn.Identity(), nn.Sequential(*_branch(width, width, batch_norm)))
 
 
@@ -115,7 +117,7 @@ def _branch(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
 
 
 def _inwards(channels: int, widths: Sequence[int], batch_norm: bool) -> list[nn.Module]:
-    """Images -> the smallest map (B, widths[-1], h, w): a block for each halving, and one more at the smallest side."""
+    """Return the layers from images to the smallest map (B, widths[-1], h, w): a block for each halving and one more."""
     halvings = [halving(before, after, batch_norm) for before, after in itertools.pairwise([widths[0], *widths])]
     entrance = nn.Conv2d(channels, widths[0], 3, padding=1)
     return [entrance, *halvings, keeping(widths[-1], batch_norm), nn.ReLU()]

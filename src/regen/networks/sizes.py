@@ -1,4 +1,4 @@
-"""The sizes of a convolutional network's feature maps, for images of any shape and number of channels."""
+"""Sizes of a convolutional network's feature maps, for images of any shape and number of channels."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ Size = tuple[int, int]  # (H, W)
 
 
 def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tuple[list[Size], list[int]]:
-    """The sizes (H, W) of the maps from the image (first) to the smallest (last), and the channels of all but the first.
+    """Return the sizes (H, W) of the maps from the image to the smallest, and the channels of all maps but the image.
 
     Each map has half the sides of the one before, rounded down, and twice the channels, up to MOST_CHANNELS.
 
-    Raises ConfigError, which names the network, unless both sides are from `smallest` to LARGEST pixels.
+    Raises ConfigError with the name of the network unless both sides are from `smallest` to LARGEST pixels.
     """
     channels, *size = shape
     if channels < 1 or not all(smallest <= side <= LARGEST for side in size):

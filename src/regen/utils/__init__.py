@@ -1,1 +1,1 @@
-"""Files, locks, signals and random numbers; imports nothing else of regen but its errors."""
+"""Files, locks, signals and random numbers; imports only regen.errors."""

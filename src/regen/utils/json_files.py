@@ -1,4 +1,4 @@
-"""JSON files whose numbers may be infinite or nan, written safely."""
+"""Safely written JSON files whose numbers may be infinite or nan."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ from regen.utils.safe_files import write_safely
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Numbers that are not finite are written as strings, so that the file is JSON for every reader."""
+    """Write JSON with non-finite numbers as strings, so that every reader can parse it."""
     write_safely(path, (json.dumps(_plain(content), indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict:
-    """The content of a file of write_json, or {} if there is none. Raises ConfigError if it is torn or of something else."""
+    """Read a file of write_json, or return {} without one. Raises ConfigError if it is damaged or another file."""
     if not path.exists():
         return {}
     try:

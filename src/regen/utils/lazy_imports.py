@@ -1,4 +1,4 @@
-"""Starting and ending: half a million objects of libraries are no garbage, and Python need not look for any among them."""
+"""Faster imports of large libraries, without garbage collection of their objects."""
 
 import atexit
 import contextlib
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Around the import of torch and what stands on it: a command starts a second sooner, and ends two seconds sooner.
+    """Import torch and its dependents in this block: a command starts one second and ends two seconds sooner.
 
-    The collector of garbage is off meanwhile, and when the process ends it leaves alone what is there. (Measured on a CPU;
+    Garbage collection is off meanwhile, and skips these objects when the process ends. (Measured on a CPU;
     `python benchmarks/start_time.py` repeats it.)
     """
     collects = gc.isenabled()
     gc.disable()
-    atexit.unregister(gc.freeze)  # once, however often this is asked for
+    atexit.unregister(gc.freeze)  # register it only once
     atexit.register(gc.freeze)
     try:
         yield

@@ -1,4 +1,4 @@
-"""One writer per run folder: a lock that names its owner and that ends with the process that holds it."""
+"""Lock of a run folder, which names its owner and is released when the owner's process ends."""
 
 import contextlib
 import errno
@@ -16,20 +16,20 @@ WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 
 class FolderLock:
-    """An exclusive lock on a folder, in its file `.lock`, which says who holds it.
+    """Exclusive lock on a folder, in its file `.lock`, which names the owner.
 
-    A POSIX record lock: the kernel releases it when its process ends, and forked processes do not inherit it. Within one
-    process it can be taken again. Where the file system has no locks, the owner that the file names decides.
+    A POSIX record lock: the kernel releases it when its process ends, and forked processes do not inherit it. It is
+    reentrant within a process. On file systems without locks, the owner named in the file decides.
     """
 
-    _held: dict[Path, int] = {}  # how often this process holds each folder; closing a file releases all of its locks
+    _held: dict[Path, int] = {}  # number of holds per folder; closing a file releases all of its locks
     _files: dict[Path, int] = {}
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder.resolve() / ".lock"
 
     def acquire(self, on_wait: Callable[[str], None] | None = None) -> None:
-        """Take the lock. With `on_wait`, call it with the owner's name and wait; otherwise raise ConfigError."""
+        """Acquire the lock. With `on_wait`, call it with the owner's name and wait; otherwise raise ConfigError."""
         waiting = False
         while not self._try():
             if on_wait is None:
@@ -43,7 +43,7 @@ class FolderLock:
             time.sleep(0.2)
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         key = self.path
         if key not in self._held:
             return
@@ -54,7 +54,7 @@ class FolderLock:
 
     @classmethod
     def forget(cls) -> None:
-        """After a fork: the locks are the parent's."""
+        """Forget all locks after a fork: they are the parent's."""
         cls._held, cls._files = {}, {}
 
     def _try(self) -> bool:
@@ -89,7 +89,7 @@ class FolderLock:
         return {}
 
     def _is_owned(self) -> bool:
-        """Whether the process that the file names may be alive; on another host that is not known."""
+        """Return whether the process named in the file may be alive; always true for another host."""
         owner = self._read()
         if not owner:
             return False
@@ -102,7 +102,7 @@ def _own() -> dict[str, object]:
 
 
 def _started(pid: object) -> str | None:
-    """When a process of this host started, in clock ticks since boot; None if it is gone or this is not Linux."""
+    """Return when a process of this host started, in clock ticks since boot; None if it ended or this is not Linux."""
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return None

@@ -1,4 +1,4 @@
-"""How much memory a run needs at most, in MB (10⁶ bytes)."""
+"""Peak memory of a run, in MB (10⁶ bytes)."""
 
 import contextlib
 import ctypes
@@ -13,18 +13,18 @@ PROC = Path("/proc/self")
 
 
 def forget_peak(accelerator: str) -> None:
-    """Measure from now on, where that is possible: else a peak is that of the process since it started."""
+    """Reset the peak where that is possible; elsewhere the peak is that since the process started."""
     if accelerator == "gpu" and torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
-    with contextlib.suppress(OSError, AttributeError):  # not of Linux, or not allowed
-        ctypes.CDLL(None).malloc_trim(0)  # what a run before this one has freed, and the C library kept
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux, or not allowed
+        ctypes.CDLL(None).malloc_trim(0)  # memory that an earlier run freed and the C library kept
         (PROC / "clear_refs").write_text("5")
 
 
 def peak_mb(accelerator: str) -> float:
-    """On a GPU the most that tensors took of its memory; else the most main memory that the process held, libraries included.
+    """Return the peak of tensors on a GPU, else the peak of main memory of the process with its libraries.
 
-    Of this process alone; on Linux since forget_peak.
+    Only this process is measured; on Linux since forget_peak.
     """
     if accelerator == "gpu" and torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated() / 1e6

@@ -2,9 +2,9 @@
 
 CLONE      the clone that this package is imported from, None if it is installed
 CONF       the configuration files
-EXAMPLES   the folder of examples; of an installed package, own_project/ alone
-ROOT       the folder of outputs/, and where relative paths are looked for next to the working directory: the clone, or
-           the working directory itself
+EXAMPLES   the folder of examples; for an installed package, only own_project/
+ROOT       the folder of outputs/, and the second base of relative paths after the working directory: the clone, or the
+           working directory itself
 """
 
 from pathlib import Path

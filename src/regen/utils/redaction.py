@@ -1,4 +1,4 @@
-"""Passwords and keys, kept out of whatever is written: files, logs, W&B, pages and error messages."""
+"""Redaction of passwords and keys in files, logs, W&B, pages and error messages."""
 
 import os
 import re
@@ -14,12 +14,12 @@ VARIABLE = "REGEN_SECRET_"
 
 
 def redact(text: str) -> str:
-    """The text with *** for passwords in addresses, and for values of keys that end in password, secret, token or api_key."""
+    """Replace passwords in addresses, and values of keys that end in password, secret, token or api_key, with ***."""
     return KEYED.sub(rf"\1{HIDDEN}", URL.sub(rf"\1{HIDDEN}@", text))
 
 
 def redact_values(content: Any) -> Any:
-    """Containers with *** for such values."""
+    """Replace such values in containers with ***."""
     if isinstance(content, dict):
         return {
             key: HIDDEN
@@ -33,16 +33,16 @@ def redact_values(content: Any) -> Any:
 
 
 def hide_secrets(overrides: Sequence[str]) -> list[str]:
-    """The overrides with secrets replaced by variables of this process's environment, which its jobs inherit.
+    """Replace secrets in overrides by variables of this process's environment, which its jobs inherit.
 
-    Hydra writes overrides and configurations into several files and hands them to other processes; they hold the name of
-    the variable alone.
+    Hydra writes overrides and configurations into files and passes them to other processes; these then contain only the name
+    of the variable.
     """
     return [_hidden(number, override) for number, override in enumerate(overrides)]
 
 
 def hide(value: str, number: int = 0) -> str:
-    """An interpolation that represents a secret."""
+    """Return an interpolation that represents a secret."""
     name = f"{VARIABLE}{number}"
     os.environ[name] = value
     return f"${{oc.env:{name}}}"

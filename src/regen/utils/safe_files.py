@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all, and that lead nowhere else. Imports nothing heavy.
+"""Atomic writes of files, and checks of links. Imports nothing heavy.
 
-A folder of runs may come from someone else: temporary files get new names that nobody can foresee, links are replaced and
-not followed, and a run in which a link leads out is refused.
+A folder of runs may come from someone else: temporary files get unpredictable names, links are replaced and not followed,
+and a run with a link that leads out of it is refused.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from regen.errors import ConfigError
 
 @contextlib.contextmanager
 def open_replacement(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
-    """A new file next to `path` to write into; it gets that name at the end, and is removed if an exception is raised.
+    """Open a temporary file that replaces `path` at the end of this block, or is removed after an exception.
 
-    sync   wait until the disk has it: the file then survives a power failure
+    sync   wait until the disk has it, so that the file survives a power failure
     """
     temporary = path.with_name(f"{path.name[:200]}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -40,14 +40,14 @@ def open_replacement(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
 
 def write_safely(path: Path, content: bytes) -> None:
-    """The file is the old one or the whole new one, whatever happens; a link is replaced by it."""
+    """Replace a file atomically; a link is replaced, not followed."""
     with disk_errors(path, len(content)), open_replacement(path) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def disk_errors(path: Path, needed: int) -> Iterator[None]:
-    """Say which file a full disk has refused, how many bytes it needs and how many are free."""
+    """Report the file that a full disk refused, the bytes that it needs and the free bytes."""
     try:
         yield
     except OSError as error:
@@ -62,14 +62,14 @@ def disk_errors(path: Path, needed: int) -> Iterator[None]:
 
 
 def open_without_links(path: str, flags: int) -> int:
-    """An opener for `open`, which refuses a link with OSError."""
+    """Open a file for `open`; raises OSError on a link."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def check_links(folder: Path, deep: bool = True) -> None:
-    """Raises ConfigError if anything in a folder leads out of it, and on pipes and devices, which never end.
+    """Raise ConfigError on links that lead out of a folder, and on pipes and devices.
 
-    deep   look into its subfolders, too
+    deep   check its subfolders, too
     """
     root = folder.resolve()
     folders = [root]
@@ -86,7 +86,7 @@ def _check_entry(entry: os.DirEntry, root: Path) -> None:
         target = Path(entry.path).resolve()
         if not target.is_relative_to(root):
             raise ConfigError(
-                f"{entry.path} is a link that leads out of {root}, to {target}: remove it, or put a copy in its place"
+                f"{entry.path} is a link that leads out of {root}, to {target}: remove it, or replace it with a copy"
             )
     elif not (entry.is_file() or entry.is_dir()):
         kind = "pipe" if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode) else "device or socket"

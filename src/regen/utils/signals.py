@@ -1,7 +1,7 @@
-"""End a process in good order on SIGINT, SIGTERM, SIGUSR1 and SIGHUP, whatever the process is doing.
+"""Orderly end of a process on SIGINT, SIGTERM, SIGUSR1 and SIGHUP.
 
-During training a signal is noted and acted on between two iterations, which keeps the state whole. At all other times it
-raises Interrupted. A second SIGINT ends the process at once. Imports nothing heavy.
+During training a signal is handled between two iterations, so that the state is consistent. At all other times it raises
+Interrupted. A second SIGINT ends the process at once. Imports nothing heavy.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 
 NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 ENDING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
-PATIENCE = 7.0  # seconds that an iteration has to end after a signal; clusters often kill 10 seconds after it
+PATIENCE = 7.0  # seconds until a running iteration is abandoned; clusters often kill 10 seconds after the signal
 SAVED = 75  # the exit status of an interrupted run that has a checkpoint
 
 
 class Interrupted(BaseException):
-    """A signal ends what is running. Not an Exception: nothing but the command line handles it."""
+    """Raised by a signal. Not an Exception: only the command line handles it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -29,7 +29,7 @@ class Interrupted(BaseException):
 
     @property
     def status(self) -> int:
-        """The exit status of a process that the signal ended before anything was saved."""
+        """Return the exit status of a process that the signal ended before anything was saved."""
         return 128 + self.number
 
 
@@ -45,7 +45,7 @@ _state = _State()
 
 @contextlib.contextmanager
 def handled(more: Sequence[int] = ()) -> Iterator[None]:
-    """Handle the signals, and `more` of them, in this block; in threads other than the main one nothing happens."""
+    """Handle the signals, and `more`, in this block; does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -63,28 +63,28 @@ def handled(more: Sequence[int] = ()) -> Iterator[None]:
 
 
 def _is_wanted(number: int) -> bool:
-    """nohup ignores SIGHUP on purpose."""
+    """Return whether a signal is to be handled: nohup ignores SIGHUP on purpose."""
     return number != getattr(signal, "SIGHUP", None) or signal.getsignal(number) != signal.SIG_IGN
 
 
 def received() -> int:
-    """The number of the signal that was received, 0 if there was none."""
+    """Return the number of the received signal, 0 without one."""
     return _state.received
 
 
 def defer() -> None:
-    """From now on signals are noted: training asks for them between two iterations."""
+    """Store signals from now on; training checks for them between two iterations."""
     _state.deferring = True
 
 
 def release() -> None:
-    """From now on signals raise Interrupted again. One that was noted before does not: the caller acts on it."""
+    """Raise Interrupted on signals from now on. The caller handles one that was stored before."""
     _state.deferring = _state.overdue = False
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Within training: signals raise Interrupted in this block, which changes no state of the training."""
+    """Raise Interrupted on signals in this block within training, which must not change the training's state."""
     if not _state.deferring:
         yield
         return
@@ -99,7 +99,7 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Processes that start in this block never get the signals: a group's signal is for the process that started them."""
+    """Block signals in processes that start in this block: a signal to the group is for their parent."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -127,7 +127,7 @@ def _receive(number: int, _: object) -> None:
 
 
 def _hurry(process: int, number: int) -> None:
-    """The iteration takes too long: abandon it. The last checkpoint stays."""
+    """Abandon an iteration that takes too long. The last checkpoint remains."""
     if _state.deferring and _state.received and os.getpid() == process == _state.owner:
         _state.overdue = True
         os.kill(process, number)
