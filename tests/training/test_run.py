@@ -54,8 +54,12 @@ def test_run_writes_figures_pictures_checkpoints_and_provenance(train, capsys) -
         "images_seen",
     }
     assert [row["iteration"] for row in rows(folder) if row["d/loss"]] == ["5", "10", "15", "20"]
-    assert "lambda_g: 0.1" in (folder / "config.yaml").read_text()
-    assert (folder / "config.yaml").read_text() in capsys.readouterr().out  # whole lines, where no terminal shows them
+    config, shown = (folder / "config.yaml").read_text(), capsys.readouterr().out
+    assert "lambda_g: 0.1" in config and "lambda_g: 0.1" not in shown
+    beginnings = [line.split(" ")[0] for line in shown.splitlines()]
+    first = beginnings.index("data")
+    assert beginnings[first : first + 5] == ["data", "model", "regularizers", "device", "folder"]
+    assert "l2 (lambda_g=0.1, lambda_d=0.1)" in shown and f"{folder} (config.yaml" in shown
 
 
 def test_lengths_may_be_given_in_images(train) -> None:

@@ -8,13 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hydra import compose as hydra_compose
-from hydra import version as hydra_version
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_automatic_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -23,12 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 from regen.cli.entry_point import prepare
 from regen.config.quoting import quote
 from regen.config.resolvers import folder_name, register_resolvers
+from regen.config.search_path import own_hydra
 from regen.config.suggestions import explain
 from regen.config.syntax_errors import check_words
 from regen.errors import ConfigError
 from regen.sweeps import sweep_names
 from regen.utils import program
-from regen.utils.project import CONF
 
 Overrides = Sequence[str] | Mapping[str, object] | DictConfig
 MISSING = "???"
@@ -113,7 +107,7 @@ def running(
 
     sys.argv and Hydra's state are restored. Errors of Hydra and OmegaConf become ConfigErrors that say what to type.
     """
-    argv, before = sys.argv, {kind: Singleton._instances.pop(kind, None) for kind in (GlobalHydra, HydraConfig)}
+    argv = sys.argv
     folder = None if config_dir is None else Path(config_dir).expanduser().absolute()
     options = [*options, *([] if folder is None else ["--config-dir", str(folder)])]
     sys.argv = [program.PREFIX + command.replace("_", "-"), *options, *overrides]
@@ -124,27 +118,12 @@ def running(
         check_words(sys.argv[1:])
         words = prepare(options, list(overrides))[1]
         sys.argv[1:] = [*options, *words]
-        _start_hydra(command, folder)
-        yield words
+        with own_hydra(command, folder):
+            yield words
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(str(error))) from error
     finally:
         sys.argv = argv
-        for kind, instance in before.items():
-            Singleton._instances.pop(kind, None)
-            if instance is not None:
-                Singleton._instances[kind] = instance
-
-
-def _start_hydra(command: str, folder: Path | None) -> None:
-    """Make the Hydra of this process read conf/, and a folder of the user's as --config-dir."""
-    if folder is not None and not folder.is_dir():
-        raise ConfigError(f"config_dir={folder}: no such folder")
-    hydra_version.setbase("1.3")
-    search_path = create_automatic_config_search_path(None, None, str(CONF))
-    if folder is not None:
-        search_path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
-    Hydra.create_main_hydra2(task_name=command, config_search_path=search_path)
 
 
 def compose_whole(command: str, words: Sequence[str]) -> DictConfig:

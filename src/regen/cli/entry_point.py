@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regen.cli.explained_help import help_text
 from regen.cli.hydra_callback import summarize_multirun
 from regen.config.command_line import split_options
 from regen.config.quoting import quote, quote_paths, unquote
@@ -51,6 +52,9 @@ def run(main: Callable[[], None]) -> None:
         check_words(sys.argv[1:])
         options, overrides = prepare(*split_options(sys.argv[1:]))
         sys.argv[1:] = options + overrides
+        if {"-h", "--help"} & set(options):
+            print(help_text(config_of_script().stem, options, overrides))
+            return
         with summarize_multirun():
             main()
 

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 from regen.utils import program
 from regen.utils.project import ROOT
 
+LONGEST = 60  # characters of the name of a run's folder
+
 
 def slug(text: str, most: int = 80) -> str:
     """Letters, digits, '.', '_' and '-' only: no '=' (Hydra's grammar), no '/' (nested folders)."""
@@ -17,8 +19,9 @@ def slug(text: str, most: int = 80) -> str:
 
 @functools.cache
 def folder_name(overrides: str) -> str:
-    """`<time>_<slug of the overrides>`: microseconds keep runs of the same second apart."""
-    return "_".join(part for part in (datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"), slug(overrides)) if part)
+    """`<time>_<slug of the overrides>`, 60 characters at most: microseconds keep runs of the same second apart."""
+    time = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+    return "_".join(part for part in (time, slug(overrides, LONGEST - len(time) - 1).rstrip("-_.")) if part)
 
 
 def run_folder(name: str | None, overrides: str) -> str:

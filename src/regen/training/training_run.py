@@ -15,8 +15,6 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.syntax import Syntax
 
 from regen.config.instantiate import build
 from regen.core import checkpoint
@@ -40,6 +38,7 @@ from regen.training import callbacks, finish
 from regen.training.data_module import StreamModule
 from regen.training.launcher import find_rank
 from regen.training.replicas import Group
+from regen.training.start_summary import summarize
 from regen.training.trainer import make_trainer, tune
 from regen.utils import memory, signals
 from regen.utils.json_files import read_json, write_json
@@ -231,7 +230,7 @@ class Run:
         return evaluator
 
     def _open(self) -> list[Logger]:
-        """Print and write the configuration, start the loggers."""
+        """Write the configuration, print a summary of it, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
         config = OmegaConf.to_container(self.cfg, resolve=True)
         config["resume"] = None  # as in the run that was not interrupted
@@ -239,11 +238,7 @@ class Run:
         text = yaml.safe_dump(escape_interpolations(redact_values(config)), sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
         if is_alone():
-            console = Console()
-            if console.is_terminal:
-                console.print(Syntax(text, "yaml", background_color="default"))
-            else:  # a file has no colours, and no edge that lines would be broken at
-                print(text, end="", flush=True)
+            print(summarize(self.cfg, self.data, self.model, self.folder.path), flush=True)
         log = CSVLog(self.folder.metrics)
         if self.model.start and self.model.start["rows"]:
             log.go_on(self.model.start["rows"])

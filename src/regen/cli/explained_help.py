@@ -1,0 +1,28 @@
+"""The answer to --help: the commands, the groups, and every key with the comment that explains it."""
+
+import itertools
+import string
+from pathlib import Path
+
+from hydra import compose
+from hydra._internal.hydra import Hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from regen.config.key_comments import explained, key_comments
+from regen.config.search_path import own_hydra
+
+
+def help_text(command: str, options: list[str], overrides: list[str]) -> str:
+    """Return the help of a command, for the options of groups that the overrides choose."""
+    folders = [Path(value) for option, value in itertools.pairwise(options) if option in ("--config-dir", "-cd")]
+    with own_hydra(command, folders[0].absolute() if folders else None):
+        return _help_text(compose(command, overrides, return_hydra_config=True), GlobalHydra.instance().hydra)
+
+
+def _help_text(whole: DictConfig, hydra: Hydra) -> str:
+    config = OmegaConf.to_container(whole, resolve=False)
+    comments = key_comments(config.pop("hydra")["runtime"]["choices"])
+    groups = hydra.format_config_groups(lambda name: not name.startswith("hydra"))
+    template = string.Template(whole.hydra.help.template)
+    return template.safe_substitute(APP_CONFIG_GROUPS=groups, CONFIG=explained(config, comments))
