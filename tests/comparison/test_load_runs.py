@@ -72,3 +72,12 @@ def test_a_damaged_run_is_left_out_with_a_warning(tmp_path, caplog):
 def test_missing_runs_are_an_error_with_the_searched_path(tmp_path):
     with pytest.raises(ConfigError, match=r"runs=.*nothing: no run there; looked in .*nothing"):
         gather(tmp_path / "nothing")
+
+
+def test_result_of_an_older_version_is_left_out_with_the_renamed_key(tmp_path, caplog):
+    run(tmp_path / "new")
+    old = run(tmp_path / "old")
+    (old / "result.json").write_text((old / "result.json").read_text().replace('"diagnosis"', '"verdict"'))
+    runs, _ = gather(tmp_path)
+    assert [one.folder.path.name for one in runs] == ["new"]
+    assert "older version" in caplog.text and "verdict" in caplog.text and "diagnosis" in caplog.text

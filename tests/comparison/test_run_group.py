@@ -84,7 +84,7 @@ def test_unfinished_runs_are_counted_and_left_out_of_means(tmp_path):
     group = compared(tmp_path).groups[0]
     assert (group.of("val/fd").n, group.of("val/fd").mean) == (1, 3.0)
     assert group.notes == ["1 of 4 diverged", "1 of 4 interrupted", "1 of 4 without a result"]
-    assert dict(group.verdicts) == {"generalizes": 1}
+    assert dict(group.diagnoses) == {"generalizes": 1}
 
 
 def test_settings_without_a_finished_run_come_last(tmp_path):
@@ -159,11 +159,11 @@ def test_settings_without_a_finished_run_come_after_those_that_memorize(tmp_path
 def test_diagnosis_of_an_evaluation_of_the_same_weights_counts(tmp_path, where, words):
     folder = run(tmp_path / "0", kind="cannot tell")
     result = json.loads((folder / "result.json").read_text())
-    result |= {"iteration": 9, "evaluations": [{**where, "verdict": {"kind": "memorizes", "sentence": ""}}]}
+    result |= {"iteration": 9, "evaluations": [{**where, "diagnosis": {"kind": "memorizes", "sentence": ""}}]}
     (folder / "result.json").write_text(json.dumps(result))
     (group,) = compared(tmp_path).groups
     assert group.passed_over == words
-    assert dict(group.verdicts) == {"memorizes" if words else "cannot tell": 1}
+    assert dict(group.diagnoses) == {"memorizes" if words else "cannot tell": 1}
 
 
 def test_where_nothing_has_finished_there_is_no_best(tmp_path):

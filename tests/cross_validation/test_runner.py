@@ -46,7 +46,7 @@ class Launcher:
             "status": "finished",
             "monitor": self.monitor,
             self.monitor: self.sign * value,
-            "verdict": {"kind": "memorizes" if self.copied in job else "generalizes"},
+            "diagnosis": {"kind": "memorizes" if self.copied in job else "generalizes"},
             "iteration": 25,
             "images_seen": 100,
             "images_per_second": 20,

@@ -115,7 +115,7 @@ def test_result_holds_inputs_settings_and_diagnosis(tmp_path, judge, capsys):
     write_npz(tmp_path / "held_out.npz", photos(12, 3))
     out = judge("samples=samples", "train=train", "held_out=held_out.npz", "feature_samples=15")
     result = read_json(out / "result.json")
-    assert result["status"] == "judged" and result["name"] == "train" and result["verdict"]["kind"]
+    assert result["status"] == "judged" and result["name"] == "train" and result["diagnosis"]["kind"]
     assert {key: facts["images"] for key, facts in result["inputs"].items()} == {
         "samples": 20,
         "train": 30,
@@ -134,7 +134,7 @@ def test_result_holds_inputs_settings_and_diagnosis(tmp_path, judge, capsys):
     assert "<html" in (out / "report.html").read_text()
     printed = capsys.readouterr().out
     assert "compared as colour images of 8 x 8 pixels" in printed and "first 15 samples" in printed
-    assert result["verdict"]["sentence"].split()[0] in printed
+    assert result["diagnosis"]["sentence"].split()[0] in printed
     for name in ("report.html", "figures.csv", "result.json"):
         assert f"judged/{name}" in printed
 
@@ -167,7 +167,7 @@ def test_copies_of_training_images_are_diagnosed_as_memorized(tmp_path, judge, c
     write_npz(tmp_path / "held_out.npz", photos(60, 3))
     write_npz(tmp_path / "samples.npz", train[:60])
     out = judge("samples=samples.npz", "train=train.npz", "held_out=held_out.npz", *FAST)
-    assert read_json(out / "result.json")["verdict"]["kind"] == "memorizes"
+    assert read_json(out / "result.json")["diagnosis"]["kind"] == "memorizes"
     assert "Memorizes: 100% of the samples are copies" in " ".join(capsys.readouterr().out.split())
 
 

@@ -48,7 +48,7 @@ def test_figures_on_the_test_part_go_to_the_run(run, evaluate, capsys) -> None:
     assert after == before
     assert (found["iteration"], found["split"]) == (4, "test")
     assert {"test/fd", "test/kd", "test/kd_se", "gap", "gap/auc"} <= found["figures"].keys()
-    assert found["verdict"]["sentence"] in " ".join(out.split())
+    assert found["diagnosis"]["sentence"] in " ".join(out.split())
 
 
 def test_each_evaluation_is_a_row_of_evaluations_csv(run, evaluate) -> None:

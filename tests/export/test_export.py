@@ -182,7 +182,7 @@ def test_figures_are_those_of_the_last_evaluation_that_the_weights_had(tmp_path)
 def test_later_evaluations_are_in_the_card_if_made_of_the_same_weights(tmp_path):
     folder = Folder(tmp_path)
     place = {"iteration": 7, "weights": "raw", "samples": 1000, "split": "test", "features": "Own"}
-    found = place | {"figures": {"test/fd": 4.25, "val/reverse_kl": math.inf}, "verdict": {"sentence": "Generalizes."}}
+    found = place | {"figures": {"test/fd": 4.25, "val/reverse_kl": math.inf}, "diagnosis": {"sentence": "Generalizes."}}
     write_json(folder.result, {"status": "running", "evaluations": [found]})
     cfg = OmegaConf.create({"monitor": "val/fd", "data": {"_target_": "mine.photos"}})
     opened = Opened(folder, cfg, None, (1, 8, 8), {"iteration": 7})

@@ -44,7 +44,7 @@ def run(
     if status != "running":
         known = {monitor: fd, **(figures or {})} if fd is not None else {}
         result = {"status": status, "monitor": monitor, "figures": known, "images_per_second": speed, "seconds": 60.0}
-        result |= {"verdict": {"kind": kind or KIND.get(status, "unknown"), "sentence": ""}, "best": known}
+        result |= {"diagnosis": {"kind": kind or KIND.get(status, "unknown"), "sentence": ""}, "best": known}
         (path / "result.json").write_text(json.dumps(result))
     with open(path / "metrics.csv", "w", newline="") as file:
         rows = csv.writer(file)

@@ -33,7 +33,7 @@ def done(
     job = Folder(trials.folder / f"job_{claim.trial.number}")
     job.path.mkdir(exist_ok=True)
     job.result.write_text(
-        json.dumps({"status": status, "monitor": "val/fd", "val/fd": value, "verdict": {"kind": kind}})
+        json.dumps({"status": status, "monitor": "val/fd", "val/fd": value, "diagnosis": {"kind": kind}})
     )
     if status == "failed":
         (job.path / "error.txt").write_text("RuntimeError")

@@ -81,7 +81,7 @@ RESULT = {
     "figures": FIGURES,
     "best": {"iteration": 10, "images_seen": 640, "val/fd": 3.21},
     "inert": {"d/r1": 0.0002},
-    "verdict": {"kind": "overfits", "sentence": "Overfits from image 640 on: it is <nearer>."},
+    "diagnosis": {"kind": "overfits", "sentence": "Overfits from image 640 on: it is <nearer>."},
     "command": ["train.py", "regularizer=r1"],
     "commit": "0123456789abcdef",
     "versions": {"torch": "9.9"},
@@ -363,11 +363,11 @@ def test_attraction_beyond_chance_is_stated_with_copies(run):
 
 @pytest.mark.parametrize("kind", ["generalizes", "underfits", "overfits", "drops modes", "memorizes", "cannot tell"])
 def test_every_diagnosis_has_a_sign_and_a_style(run, kind):
-    text = run.page(verdict={"kind": kind, "sentence": f"{kind.capitalize()}: because."}).text
+    text = run.page(diagnosis={"kind": kind, "sentence": f"{kind.capitalize()}: because."}).text
     assert f"{summary.SIGNS[kind]} {kind.capitalize()} : because." in text
     html = run.folder.page.read_text()
     style = kind.replace(" ", "-")
-    assert f'class="verdict {style}"' in html and (
+    assert f'class="diagnosis {style}"' in html and (
         kind == "cannot tell" or f".{style}" in html.partition("</style>")[0]
     )
 

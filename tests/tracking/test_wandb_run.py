@@ -60,7 +60,7 @@ def test_the_summary_holds_the_largest_value_of_a_figure_of_which_more_is_better
     assert summary["val/fd"]["min"] <= summary["val/fd"]["last"] == pytest.approx(result["figures"]["val/fd"])
     for name in ("images_per_second", "seconds", "peak_memory_mb"):
         assert summary[name] == pytest.approx(result[name])
-    assert (summary["status"], summary["verdict"]) == ("finished", result["verdict"]["kind"])
+    assert (summary["status"], summary["diagnosis"]) == ("finished", result["diagnosis"]["kind"])
     assert summary["gap"] == pytest.approx(result["figures"]["gap"])
 
 

@@ -40,7 +40,7 @@ class Judgement:
     @property
     def diagnosis(self) -> str:
         """The diagnosis in a sentence."""
-        return self.result["verdict"]["sentence"]
+        return self.result["diagnosis"]["sentence"]
 
 
 def judge(*, samples: ImagesOrPath, train: ImagesOrPath, held_out: ImagesOrPath, **settings: object) -> Judgement:

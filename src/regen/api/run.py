@@ -52,7 +52,7 @@ class Run:
     @property
     def diagnosis(self) -> str:
         """The diagnosis in a sentence, "" while there is none."""
-        return (self.result.get("verdict") or {}).get("sentence", "")
+        return (self.result.get("diagnosis") or {}).get("sentence", "")
 
     @property
     def value(self) -> float:

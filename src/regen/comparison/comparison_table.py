@@ -77,7 +77,7 @@ def repetitions(group: Group, figure: str) -> str:
 
 def kinds_of(group: Group) -> list[tuple[str, int]]:
     """The diagnoses with their numbers, the most frequent first, without the one for which the group is passed over."""
-    return [(kind, n) for kind, n in group.verdicts.most_common() if not (group.passed_over and kind == MEMORIZES)]
+    return [(kind, n) for kind, n in group.diagnoses.most_common() if not (group.passed_over and kind == MEMORIZES)]
 
 
 def written(comparison: Comparison) -> str:
@@ -148,6 +148,6 @@ def _row(comparison: Comparison, group: Group) -> dict[str, object]:
     for name in (comparison.monitor, *comparison.figures, *COST):
         found = group.of(name)
         row |= {name: found.mean, f"{name}_se": found.error, f"{name}_median": found.median, f"{name}_n": found.n}
-    row["verdicts"] = ", ".join(f"{n} {kind}" for kind, n in group.verdicts.most_common())
+    row["diagnoses"] = ", ".join(f"{n} {kind}" for kind, n in group.diagnoses.most_common())
     row["folders"] = " ".join(str(run.folder.path) for run in group.runs)
     return {key: "" if value != value else value for key, value in row.items()}

@@ -90,17 +90,17 @@ class Group:
         return [f"{n} of {every} {_plainly(status)}" for status, n in self.statuses.items() if status != "finished"]
 
     @property
-    def verdicts(self) -> Counter:
+    def diagnoses(self) -> Counter:
         """The number of finished runs of each kind: generalizes, overfits, …"""
         return Counter(
-            MEMORIZES if memorizes(run.result) else (run.result.get("verdict") or {}).get("kind", "unknown")
+            MEMORIZES if memorizes(run.result) else (run.result.get("diagnosis") or {}).get("kind", "unknown")
             for run in self.finished
         )
 
     @cached_property
     def passed_over(self) -> str:
         """Why it is not recommended, however good its figures are: "3 of 3 runs memorize"; "" if less than half do."""
-        memorizing, finished = self.verdicts[MEMORIZES], len(self.finished)
+        memorizing, finished = self.diagnoses[MEMORIZES], len(self.finished)
         return describe(memorizing, finished) if is_passed_over(memorizing, finished) else ""
 
 

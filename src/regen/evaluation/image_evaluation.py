@@ -98,7 +98,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, Look, dict, Images], ob
         "monitor": MONITOR,
         "figures": figures,
         STORED: stored_figures(figures),
-        "verdict": asdict(said),
+        "diagnosis": asdict(said),
         "inputs": {images.key: _facts(images) for images in inputs},
         "settings": {
             "image_size": list(data.shape[1:]),

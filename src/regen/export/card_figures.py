@@ -30,7 +30,7 @@ def figures(opened: Opened, weights: str) -> str:
         if (one["iteration"], one["weights"]) == (opened.state["iteration"], weights):
             what = f"{one['samples']:,} samples, {one['split']} part, features of `{one['features']}`"
             names += one["figures"]
-            parts.append(f"Afterwards: {what}.\n\n{_table(one['figures'])}\n\n{one['verdict']['sentence']}")
+            parts.append(f"Afterwards: {what}.\n\n{_table(one['figures'])}\n\n{one['diagnosis']['sentence']}")
     if not parts:
         return "## Figures\n\nNothing was measured before these weights were saved."
     return "\n\n".join(["## Figures", *parts, WORDS, "\n".join(_meanings(names))])

@@ -69,7 +69,7 @@ def _what(opened: Opened, weights: str) -> str:
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
-    if told := (result.get("verdict") or {}).get("sentence"):
+    if told := (result.get("diagnosis") or {}).get("sentence"):
         lines.append(f"What the run's figures say at its end: **{told}**")
     if result.get("status", "still training") != "finished":
         reason = f" ({result['reason']})" if result.get("reason") else ""

@@ -115,7 +115,7 @@ def effects_of(comparison: Comparison) -> dict:
     rows = [(one, _said(one, comparison.higher), [100 * x / reach for x in one.interval]) for one in found]
     lost = sum(run.figure(comparison.monitor) is None or run.status != "finished" for run in comparison.runs)
     rewarded = not comparison.monitor.endswith("/generalization")
-    memorizing = sum(group.verdicts[MEMORIZES] for group in comparison.groups) if rewarded else 0
+    memorizing = sum(group.diagnoses[MEMORIZES] for group in comparison.groups) if rewarded else 0
     return {"rows": rows, "monitor": comparison.monitor, "lost": lost, "memorizing": memorizing}
 
 

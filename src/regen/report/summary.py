@@ -39,7 +39,7 @@ class Tile:
 def make(evidence: Evidence) -> dict:
     """What the head of the page shows."""
     result = evidence.result
-    diagnosis = result.get("verdict") or {}
+    diagnosis = result.get("diagnosis") or {}
     status, reason = result.get("status", "not ended"), result.get("reason")
     kind = diagnosis.get("kind", status)
     said = _said(kind, diagnosis["sentence"]) if diagnosis else (status, f": {reason or _plainly(status)}")

@@ -13,7 +13,7 @@ def memorizes(result: Mapping[str, Any]) -> bool:
         for evaluation in result.get("evaluations") or []
         if evaluation.get("iteration") == result.get("iteration") and evaluation.get("weights") != "raw"
     ]
-    return any((one.get("verdict") or {}).get("kind") == MEMORIZES for one in (result, *evaluations))
+    return any((one.get("diagnosis") or {}).get("kind") == MEMORIZES for one in (result, *evaluations))
 
 
 def is_passed_over(memorizing: int, runs: int) -> bool:

@@ -19,7 +19,7 @@ COLOURS = {"finished": "green", "diverged": "magenta", "pruned": "cyan", "failed
 
 
 def rows(sweep: Path) -> list[dict[str, object]]:
-    """A row for each job: its folder, the overrides in which jobs differ, status, monitored figure, best, cost and verdict."""
+    """A row a job: its folder, the overrides in which jobs differ, status, monitored figure, best, cost, diagnosis."""
     folders = sorted({path.parent for name in ("asked.json", "error.txt") for path in sweep.glob(f"*/{name}")})
     typed = [_typed(folder) for folder in folders]
     keys = list(dict.fromkeys(key for one in typed for key in one))
@@ -54,7 +54,7 @@ def _row(folder: Folder) -> dict[str, object]:
         "monitor": monitor,
         "value": float(result.get(monitor, math.nan)),
         "best": float(result.get("best", {}).get(monitor, math.nan)),
-        "verdict": result.get("verdict", {}).get("kind"),
+        "diagnosis": result.get("diagnosis", {}).get("kind"),
         **{name: result.get(name) for name in FIGURES},
         "reason": result.get("reason"),
     }

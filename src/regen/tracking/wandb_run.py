@@ -58,7 +58,7 @@ def summary(result: Mapping[str, Any], higher: bool) -> dict[str, Any]:
     """The columns by which runs are compared. Figures stand there already, for they have been logged; of the monitored one
     W&B knows the best since the run went on at most, and this is the best of all."""
     monitor = result["monitor"]
-    found = {"status": result["status"], "verdict": result["verdict"]["kind"]}
+    found = {"status": result["status"], "diagnosis": result["diagnosis"]["kind"]}
     found |= {name: result[name] for name in COSTS}
     if monitor in result["best"] and monitor in result["figures"]:
         found[monitor] = {"max" if higher else "min": result["best"][monitor], "last": result["figures"][monitor]}

@@ -51,7 +51,7 @@ def workspace(shown: Shown) -> "Workspace":
         runset_settings=ws.RunsetSettings(
             filters=f"Group = '{shown.group}'" if shown.group else "",
             groupby=[ws.Config(f"sweep/{axis}") for axis in settled] if by_axes else [ws.Metric("Group")],
-            pinned_columns=[f"summary:{_at_the_end(shown.monitor)}", "summary:gap", "summary:verdict"],
+            pinned_columns=[f"summary:{_at_the_end(shown.monitor)}", "summary:gap", "summary:diagnosis"],
         ),
     )
 

@@ -73,7 +73,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         monitor: outcome.figures.get(monitor, math.nan),
         "figures": outcome.figures,
         STORED: stored_figures([monitor, *outcome.figures]),
-        "verdict": asdict(said),
+        "diagnosis": asdict(said),
         "best": outcome.best,
         "inert": model.objective.inert(),
         "images_per_second": speed,
@@ -103,7 +103,7 @@ def _show(folder: Folder, result: dict) -> None:
         style = "" if result["status"] == "finished" else "bold red"
         console.print(f"{result['status']}: {escape(result['reason'])}", style=style)
     console.print(table)
-    console.print(result["verdict"]["sentence"], style="bold", markup=False, highlight=False)
+    console.print(result["diagnosis"]["sentence"], style="bold", markup=False, highlight=False)
     paths = (folder.page, folder.samples, folder.curves, folder.result, folder.path)
     for name, path in zip(("page", "samples", "curves", "result", "run"), paths, strict=True):
         if path.exists():

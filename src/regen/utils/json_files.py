@@ -6,6 +6,8 @@ from pathlib import Path
 from regen.errors import ConfigError
 from regen.utils.safe_files import write_safely
 
+OLD_KEYS = {"verdict": "diagnosis"}  # of result.json, before they were renamed
+
 
 def write_json(path: Path, content: dict) -> None:
     """Write JSON with non-finite numbers as strings, so that every reader can parse it."""
@@ -13,7 +15,7 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Read a file of write_json, or return {} without one. Raises ConfigError if it is damaged or another file."""
+    """Read a file of write_json, or return {} without one. Raises ConfigError if it is damaged, old or another file."""
     if not path.exists():
         return {}
     try:
@@ -22,6 +24,12 @@ def read_json(path: Path) -> dict:
         raise ConfigError(f"{path} is damaged ({str(error)[:80]}): delete it, or put it back") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a file of regen: delete it, or put it back")
+    if old := OLD_KEYS.keys() & content.keys():
+        key = min(old)
+        raise ConfigError(
+            f"{path} was written by an older version of regen, with the key {key} in place of {OLD_KEYS[key]}: train or "
+            "measure again in another folder"
+        )
     return content
 
 
