@@ -209,7 +209,7 @@ def test_run_with_mixture_resumes_bit_for_bit_and_opens_unchanged(train):
     state = checkpoint.newest(whole / "checkpoints")["model"]
     assert torch.equal(opened.model.prior.means, state["prior.means"]) and state["prior.means"].any()
     assert torch.equal(opened.sampler()(z), opened.model.sample(0, 5))
-    assert torch.equal(opened.decoder()(opened.codes(z)), opened.model.sample(0, 5))
+    assert torch.equal(opened.model.decode(opened.model.codes(z)), opened.model.sample(0, 5))
 
 
 def opened_with_mixture(folder: Path) -> Opened:
@@ -222,7 +222,8 @@ def opened_with_mixture(folder: Path) -> Opened:
 
 def test_sampler_with_mixture_is_exported_in_every_format_as_a_map_from_latents_to_images(tmp_path):
     opened = opened_with_mixture(tmp_path / "run")
-    taken = Taken(opened.sampler(), opened.whole(), opened.model.prior.latent_dim, seed=0)
+    network = opened.model.prior.before(opened.model.decoder_network())
+    taken = Taken(opened.sampler(), network, opened.model.latent_size, seed=0)
     for one in chosen(("safetensors", "pt2", "onnx")):
         path = tmp_path / one.file
         with quiet():

@@ -48,6 +48,6 @@ def test_outputs_needing_another_path_to_samples_are_refused(own, tmp_path, monk
 
 
 def test_model_with_own_sample_is_not_exported(own, tmp_path):
-    with pytest.raises(ConfigError, match=r"Negative has its own sample\(\), which no file could hold"):
+    with pytest.raises(ConfigError, match=r"Negative has its own sample\(\) or decode\(\), which no file could hold"):
         export(own, "ema", [], tmp_path / "export")
     assert not (tmp_path / "export").exists()

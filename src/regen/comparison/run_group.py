@@ -64,9 +64,9 @@ class Group:
         found = self.of(figure)
         return found.median if figure in COST else found.mean
 
-    def by_seed(self, figure: str) -> dict[object, float]:
+    def by_seed(self, figure: str) -> dict[tuple[object, object], float]:
         """A figure of the finished runs that have it, by seed and fold."""
-        found: dict[object, list[float]] = {}
+        found: dict[tuple[object, object], list[float]] = {}
         for run in self.finished:
             if (value := run.figure(figure)) is not None:
                 found.setdefault(run.draw, []).append(value)

@@ -55,9 +55,8 @@ def evaluate(cfg: DictConfig) -> float:
 
 def _evaluate(run: Opened, cfg: DictConfig) -> float:
     began = time.perf_counter()
+    run = run.with_weights(cfg.weights)
     if cfg.weights == "raw":
-        for average, net in run.model.averages:
-            average.net.load_state_dict(net.state_dict())
         run.model.settle(run.data.train)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}

@@ -57,14 +57,16 @@ def export(
     Raises ConfigError if a file that was written does not make what the original makes (it is removed), and if the model has
     its own way from latents to samples.
     """
-    if opened.model.has_own_sample:
+    opened = opened.with_weights(weights)
+    network = opened.model.decoder_network()
+    if network is None:
         raise ConfigError(
-            f"{type(opened.model).__name__} has its own sample(), which no file could hold: draw with "
+            f"{type(opened.model).__name__} has its own sample() or decode(), which no file could hold: draw with "
             f"{program.typed('sample')} run={opened.folder.path}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
-    taken = Taken(opened.sampler(weights), opened.whole(weights), model.prior.latent_dim, model.seed)
+    taken = Taken(opened.sampler(), model.prior.before(network), model.latent_size, model.seed)
     with quiet():
         written = [_verified(one, taken, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
@@ -104,7 +106,7 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
         "weights": weights,
         "iteration": str(opened.state["iteration"]),
         "images_seen": str(opened.state["images_seen"]),
-        "latent_dim": str(opened.model.prior.latent_dim),
+        "latent_dim": str(opened.model.latent_size),
         "shape": json.dumps(opened.shape),
         "trained_with": json.dumps(trained),
         "exported_with": json.dumps({key: exported[key] for key in trained}),

@@ -14,6 +14,7 @@ from regen.export.card_figures import figures, sentence
 from regen.export.dataset_facts import source_of
 from regen.export.usage import use
 from regen.metrics.number_format import percent
+from regen.models.protocols import Encodes
 from regen.runs.load import Opened
 from regen.runs.stored_config import plain_overrides
 from regen.utils import program
@@ -65,7 +66,7 @@ def _what(opened: Opened, weights: str) -> str:
     lines = [
         f"# A {opened.model.kind}: {_name(cfg.data)}",
         f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
-        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.prior.latent_dim} numbers from "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.latent_size} numbers from "
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
@@ -104,7 +105,7 @@ def _data(cfg: DictConfig) -> str:
 
 def _training(opened: Opened, net: nn.Module) -> str:
     cfg, result = opened.cfg, read_json(opened.folder.result)
-    other = "encoder" if hasattr(opened.model, "encode") else "discriminator"
+    other = "encoder" if isinstance(opened.model, Encodes) else "discriminator"
     parameters = sum(parameter.numel() for parameter in net.parameters())
     versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items() if version)
     commit = result.get("commit") or NOT_KNOWN

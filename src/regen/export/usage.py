@@ -81,7 +81,7 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
     unit = source_of(opened.cfg.data._target_).unit
     named, made = _made(opened)
     words = {
-        "latent_dim": opened.model.prior.latent_dim,
+        "latent_dim": opened.model.latent_size,
         "batch": f"{(16, *opened.shape)} in [-1, 1]",
         "imports": "\n".join(f"from {module} import {name}" for module, name in sorted(named.items())),
         "made": made,
@@ -98,7 +98,7 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
 
 def _made(opened: Opened) -> tuple[dict[str, str], str]:
     """The classes of what was exported, by module, and how it is made of them, as it is typed in Python."""
-    net, prior = opened.generator(), opened.model.prior
+    prior, net = opened.model.prior, opened.model.decoder_network()
     named, made = _call(opened, "network.generator")
     if prior.before(net) is net:
         return named, made

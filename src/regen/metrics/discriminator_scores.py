@@ -10,6 +10,7 @@ from regen.errors import ConfigError
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import Seen
+from regen.models import protocols
 
 if TYPE_CHECKING:
     from regen.models.base import Model
@@ -54,7 +55,7 @@ class Scores(SampleMetric):
         return means | {"auc": auc(train, held_out), "auc_se": ((n + m + 1) / (12 * n * m)) ** 0.5}
 
     def suits(self, model: Model) -> None:
-        if not hasattr(model, "score"):
+        if not isinstance(model, protocols.Scores):
             raise ConfigError("scores are of a model with a discriminator: type model=gan")
 
     def names(self, split: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from regen.errors import ConfigError
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.figure import Figure
+from regen.models.protocols import Encodes
 from regen.utils.randomness import key, permutation
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Disentanglement(SampleMetric):
 
     def suits(self, model: object) -> None:
         """Raises ConfigError if the model has no encoder."""
-        if not hasattr(model, "encode"):
+        if not isinstance(model, Encodes):
             raise ConfigError("it needs a model with an encoder: type model=vae")
 
     def of(self, codes: Tensor, factors: Tensor) -> dict[str, float]:

@@ -14,6 +14,7 @@ from regen.losses.likelihoods import Likelihood
 from regen.metrics.base import Look, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import Seen
+from regen.models.protocols import Encodes
 from regen.utils.randomness import Draws
 
 if TYPE_CHECKING:
@@ -139,5 +140,5 @@ def drawer(number: int, device: torch.device):
 
 def check_encoder(model: Model, name: str) -> None:
     """Raises ConfigError unless the model has an encoder."""
-    if not hasattr(model, "encode"):
+    if not isinstance(model, Encodes):
         raise ConfigError(f"{name} is of a model with an encoder: type model=vae")

@@ -77,14 +77,39 @@ class Model(Averaging, LightningModule, Generic[StepT]):
 
     def sample(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
-        z = Latents(self.prior.latent_dim, self.seed, "samples")(first, n)
+        return self.decode(self.codes(Latents(self.latent_size, self.seed, "samples")(first, n)))
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers in a latent z ~ N(0, I)."""
+        return self.prior.latent_dim
+
+    def codes(self, z: Tensor) -> Tensor:
+        """Latents (B, latent_size) -> codes (B, Z), by the prior."""
         with torch.inference_mode():
-            return self.ema(self.prior(z.to(self.device))).float()
+            return self.prior(z.to(self.device))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes (B, Z) -> images (B, C, H, W) in [-1, 1], by the averaged generator.
+
+        A family that needs more than one pass for its samples, or another call of its network, overrides this.
+        """
+        with torch.inference_mode():
+            return self.ema(codes.to(self.device)).float()
+
+    def decoder_network(self) -> nn.Module | None:
+        """The network of which `decode` is a single pass; None if a subclass decodes or samples in its own way."""
+        is_own = self.has_own_sample or type(self).decode is not Model.decode
+        return None if is_own else self.ema.net
 
     @property
     def has_own_sample(self) -> bool:
-        """Whether a subclass has its own way from latents to samples, which nothing but `sample` knows."""
+        """Whether a subclass replaces `sample` as a whole, so that its samples are not what it decodes from latents."""
         return type(self).sample is not Model.sample
+
+    def networks(self) -> dict[str, nn.Module]:
+        """{"Generator (averaged)": module}: the networks whose weights a report shows, by their titles."""
+        return {"Generator (averaged)": self.ema.net}
 
     def settle(self, train: Split | Files) -> None:
         """Bring up to date what samples depend on beside the weights, from training images."""

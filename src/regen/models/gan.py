@@ -63,6 +63,9 @@ class GAN(Model[GANStep]):
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
         self.slopes = (slopes or Automatic()).fit(discriminator)
 
+    def networks(self) -> dict[str, nn.Module]:
+        return super().networks() | {"Discriminator": self.discriminator}
+
     def score(self, images: Tensor) -> Tensor:
         """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""
         with torch.no_grad(), apart(self.discriminator):

@@ -1,30 +1,33 @@
-"""The parts of a model's interface that not every model has: callers ask with isinstance.
+"""The doors to a model besides `Model.sample`: protocols that a caller asks for, and refuses a model without.
 
-Every model has `sample`. A caller that needs latents, codes or scores asks for the protocol, and refuses a model without it.
+Nothing outside of models calls a model's networks: a family may need many passes for a sample, or networks of other arguments.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @runtime_checkable
 class HasLatents(Protocol):
-    """A model whose samples are a function of latents z ~ N(0, I)."""
+    """A model whose samples are a function of latents z ~ N(0, I): `sample` is decode(codes(latents)).
 
-    latent_size: int
-    code_size: int
+    latent_size   numbers in a latent
+    """
 
-    def latents(self, first: int, n: int) -> Tensor:
-        """(n, latent_size) the latents of samples number first to first + n - 1."""
-        ...
+    @property
+    def latent_size(self) -> int: ...
 
-    def codes_of(self, z: Tensor) -> Tensor:
-        """Latents (B, latent_size) -> codes (B, code_size), which the generator takes; of a GAN the latents."""
+    def codes(self, z: Tensor) -> Tensor:
+        """Latents (B, latent_size) -> the codes (B, Z) that are decoded; of a GAN the latents themselves."""
         ...
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, code_size) -> images (B, C, H, W) in [-1, 1], without a graph."""
+        """Codes (B, Z) -> images (B, C, H, W) in [-1, 1], float32, on the model's device, without a graph."""
+        ...
+
+    def decoder_network(self) -> nn.Module | None:
+        """The network of which `decode` is a single pass; None if it takes more."""
         ...
 
 
@@ -33,7 +36,7 @@ class Encodes(Protocol):
     """A model that maps images to a distribution over codes."""
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) -> the means (B, Z) and the log variances (B, Z) of q(z|x)."""
+        """Images (B, C, H, W) in [-1, 1] -> the means (B, Z) and the log variances (B, Z) of q(z|x)."""
         ...
 
 
@@ -44,3 +47,8 @@ class Scores(Protocol):
     def score(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] -> (B,) logits."""
         ...
+
+
+def has_latents(model: object) -> TypeGuard[HasLatents]:
+    """Whether the samples of a model are a function of its latents: not if it replaces `sample` as a whole."""
+    return isinstance(model, HasLatents) and not getattr(model, "has_own_sample", False)

@@ -72,6 +72,9 @@ class VAE(Model[VAEStep]):
         """The data term."""
         return cast(Likelihood, self.objective.loss)
 
+    def networks(self) -> dict[str, nn.Module]:
+        return {"Decoder (averaged)": self.ema.net, "Encoder (averaged)": self.ema_encoder.net}
+
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
         with torch.no_grad():

@@ -1,9 +1,9 @@
 """Ways between samples: what lies between two latents should be as good as what lies at them."""
 
-import torch
 from torch import Tensor
 
 from regen.models.latents import paths
+from regen.models.protocols import HasLatents, has_latents
 from regen.plotting import png
 from regen.report import plane_plots
 from regen.report.context import Evidence
@@ -17,17 +17,19 @@ FINE = 100  # steps of a path in the plane
 def make(evidence: Evidence) -> dict:
     """Rows of images from one latent to another, or paths in the plane."""
     look = evidence.drawing
-    if getattr(look.model, "has_own_sample", False):
+    if not has_latents(look.model):
         raise Absent("the model has its own way from latents to samples.")
     if evidence.in_plane:
-        return {"plot": plane_plots.paths(evidence.of, _drawn(look.model, FINE)), "rows": ROWS}
-    return {"picture": png.grid(_drawn(look.model, STEPS).flatten(0, 1), STEPS), "rows": ROWS, "steps": STEPS}
+        return {"plot": plane_plots.paths(evidence.of, _drawn(look.model, look.model.seed, FINE)), "rows": ROWS}
+    return {
+        "picture": png.grid(_drawn(look.model, look.model.seed, STEPS).flatten(0, 1), STEPS),
+        "rows": ROWS,
+        "steps": STEPS,
+    }
 
 
-def _drawn(model, steps: int) -> Tensor:
+def _drawn(model: HasLatents, seed: int, steps: int) -> Tensor:
     """(ROWS, steps, C, H, W) in [-1, 1], of the averaged generator."""
-    z = Draws(model.seed, "interpolations", device=model.device).normal(ROWS + 1, model.prior.latent_dim)
-    with torch.inference_mode():
-        stations = model.prior(z)
-        images = model.ema(paths(stations, steps)).float().cpu()
+    z = Draws(seed, "interpolations").normal(ROWS + 1, model.latent_size)
+    images = model.decode(paths(model.codes(z), steps)).cpu()
     return images.unflatten(0, (ROWS, steps))

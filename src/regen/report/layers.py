@@ -30,11 +30,7 @@ class Layer:
 
 def make(evidence: Evidence) -> dict:
     """The layers of the averaged nets and of the discriminator."""
-    model = evidence.look.model
-    nets = {"Generator (averaged)": model.ema.net, "Discriminator": model.discriminator}
-    if hasattr(model, "ema_encoder"):
-        nets = {"Decoder (averaged)": model.ema.net, "Encoder (averaged)": model.ema_encoder.net}
-    return {"nets": {name: _layers(net) for name, net in nets.items()}}
+    return {"nets": {name: _layers(net) for name, net in evidence.look.model.networks().items()}}
 
 
 def matrices(net: nn.Module) -> Iterator[tuple[str, Tensor]]:

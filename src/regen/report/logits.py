@@ -6,6 +6,7 @@ import torch
 from markupsafe import Markup
 
 from regen.metrics.number_format import measurement, number
+from regen.models.protocols import Scores
 from regen.plotting.plots import BLUE, GREEN, ORANGE
 from regen.plotting.svg import plot
 from regen.report.context import Evidence
@@ -18,6 +19,8 @@ BINS = 30
 def make(evidence: Evidence) -> dict:
     """The histograms, the means of the sets, and the AUC of training against held-out images."""
     look = evidence.look
+    if not isinstance(look.model, Scores):
+        raise Absent("the model has no discriminator.")
     sets = {
         "training": (look.some_train, BLUE),
         "held-out": (look.some_held_out, ORANGE),

@@ -10,6 +10,7 @@ from regen.errors import ConfigError
 from regen.metrics.number_format import number
 from regen.models.latent_directions import REACH, Directions, change, sefa, traversals, used
 from regen.models.latents import Latents
+from regen.models.protocols import Encodes, has_latents
 from regen.plotting import png
 from regen.plotting.svg import INKS
 from regen.report import factors, plane_plots
@@ -45,10 +46,10 @@ class Kind:
 
 def make(evidence: Evidence) -> dict:
     """Rows of images along the axes of the code, with what these know of factors, and along SeFa's directions."""
-    if getattr(evidence.drawing.model, "has_own_sample", False):
+    if not has_latents(evidence.drawing.model):
         raise Absent("the model has its own way from latents to samples.")
     kinds, reason, known = [], "", None
-    if hasattr(evidence.drawing.model, "encode"):
+    if isinstance(evidence.drawing.model, Encodes):
         kinds.append(_axes(evidence))
         known = factors.make(evidence)
     try:
@@ -72,7 +73,11 @@ def _axes(evidence: Evidence) -> Kind:
 
 def _sefa(evidence: Evidence) -> Kind:
     model = evidence.drawing.model
-    found = sefa(model.ema.net, model.latent_dim)
+    if (network := model.decoder_network()) is None:
+        raise ConfigError(
+            f"{type(model).__name__} takes more than one pass to samples, so that no layer gives directions"
+        )
+    found = sefa(network, model.latent_dim)
     names = [str(place) for place in range(1, len(found.strengths) + 1)]
     return _kind(evidence, "sefa", found, names, [f"{share:.1%}" for share in found.strengths.tolist()])
 
@@ -80,13 +85,10 @@ def _sefa(evidence: Evidence) -> Kind:
 def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], strengths: list[str]) -> Kind:
     model = evidence.drawing.model
     few = found.first(len(plane_plots.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
-    z = model.prior(
-        Latents(model.prior.latent_dim, model.seed, "samples")(0, STARTS).to(model.device)
-    ).cpu()  # the first samples'
+    z = model.codes(Latents(model.latent_size, model.seed, "samples")(0, STARTS)).cpu()  # the first samples'
 
     def sample(z: Tensor) -> Tensor:
-        with torch.inference_mode():
-            return model.ema(z.to(model.device)).float().cpu()
+        return model.decode(z).cpu()
 
     steps = FINE if evidence.in_plane else STEPS
     drawn = sample(traversals(z[0], few, steps)).unflatten(0, (len(few), steps))

@@ -1,15 +1,16 @@
 """open_run: a run, ended or still training, as its model with the weights of a checkpoint; its folder stays as it is."""
 
 import contextlib
+import copy
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
+from torch import Tensor
 
 from regen.config.instantiate import resolve
 from regen.core import checkpoint as checkpoints
@@ -18,6 +19,7 @@ from regen.data.parts import check_size
 from regen.errors import ConfigError
 from regen.models.base import Model
 from regen.models.build_model import assemble
+from regen.models.protocols import has_latents
 from regen.runs.data_identity import RECORD, check_data, open_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
@@ -48,41 +50,25 @@ class Opened:
 
     def sample(self, first: int, n: int, weights: str = "ema") -> Tensor:
         """(n, C, H, W) the run's samples number first to first + n - 1, by the model's own `sample`."""
-        if weights == "raw":
-            for average, net in self.model.averages:
-                average.net.load_state_dict(net.state_dict())
-        return self.model.sample(first, n).float()
-
-    def generator(self, weights: str = "ema") -> nn.Module:
-        """z (B, Z) -> images (B, C, H, W): "ema" is the moving average, which is scored; "raw" what was trained. A VAE's
-        z are codes."""
-        nets = {"ema": self.model.ema.net, "raw": self.model.generator}
-        if weights not in nets:
-            raise ConfigError(f"weights={weights}: expected {' or '.join(nets)}")
-        return nets[weights]
-
-    def whole(self, weights: str = "ema") -> nn.Module:
-        """Latents (B, prior.latent_dim) -> images (B, C, H, W): the generator behind its prior."""
-        return self.model.prior.before(self.generator(weights))
+        return self.with_weights(weights).model.sample(first, n).float()
 
     def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
-        """The same, to float32 in [-1, 1], on the model's device and without a graph."""
-        return self._bare(self.whole(weights))
+        """Latents (B, latent_size) -> images (B, C, H, W) float32 in [-1, 1]. Raises ConfigError if samples have no latents."""
+        model = self.with_weights(weights).model
+        if not has_latents(model):
+            raise ConfigError(f"{type(model).__name__} has its own sample(), and no other way from latents to images")
+        return lambda z: model.decode(model.codes(z))
 
-    def decoder(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
-        """The same of codes."""
-        return self._bare(self.generator(weights))
-
-    def codes(self, z: Tensor) -> Tensor:
-        """Latents (B, prior.latent_dim) -> codes (B, Z), on the CPU; a GAN's are the latents."""
-        return self._bare(self.model.prior)(z).cpu()
-
-    def _bare(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
-        def made(z: Tensor) -> Tensor:
-            with torch.inference_mode():
-                return net(z.to(self.model.device)).float()
-
-        return made
+    def with_weights(self, weights: str) -> "Opened":
+        """The run with "ema", the moving averages, which are scored, or with "raw", what was trained, in their place."""
+        if weights not in ("ema", "raw"):
+            raise ConfigError(f"weights={weights}: expected ema or raw")
+        if weights == "ema":
+            return self
+        raw = replace(self, model=copy.deepcopy(self.model))
+        for average, net in raw.model.averages:
+            average.net.load_state_dict(net.state_dict())
+        return raw
 
 
 def open_run(

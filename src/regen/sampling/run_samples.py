@@ -20,6 +20,7 @@ from regen.errors import ConfigError
 from regen.metrics.image_set import Seen
 from regen.models.latent_directions import sefa, traversals, used
 from regen.models.latents import Latents, paths, sweep
+from regen.models.protocols import Encodes, has_latents
 from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.load import Opened, open_run
@@ -58,7 +59,8 @@ class Drawing:
     """
 
     def __init__(self, opened: Opened, cfg: DictConfig, folder: Path | None = None) -> None:
-        self.opened, self.cfg, model = opened, cfg, opened.model
+        self.opened = opened = opened.with_weights(cfg.weights)
+        self.cfg, model = cfg, opened.model
         data = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
         self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
@@ -66,10 +68,10 @@ class Drawing:
         self._check_what()
         self.n = cfg.n or (POINTS if self.plane else IMAGES)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
-        self.latents, self.decode = Latents(model.prior.latent_dim, *parts), opened.decoder(cfg.weights)
+        self.latents = Latents(model.latent_size, *parts)
         self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
-        if opened.model.has_own_sample and cfg.seed is not None:
+        if not has_latents(model) and cfg.seed is not None:
             model.seed = cfg.seed
         if opened.cfg.trainer.get("threads"):
             torch.set_num_threads(opened.cfg.trainer.threads)
@@ -96,9 +98,9 @@ class Drawing:
 
     def samples(self, first: int, n: int) -> Tensor:
         """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
-        if self.opened.model.has_own_sample:
-            return self.opened.sample(first, n, self.cfg.weights)
-        return self.decode(self.codes(first, n))
+        if not has_latents(self.opened.model):
+            return self.opened.sample(first, n)
+        return self.opened.model.decode(self.codes(first, n))
 
     def interpolation(self) -> Tensor:
         """The same of arcs between codes: each row begins where the one above it ends."""
@@ -107,11 +109,21 @@ class Drawing:
     def sweep(self) -> Tensor:
         """The same of one row of latents at each of several truncations."""
         z = sweep(self.latents(0, self.cfg.columns), self.cfg.truncations)
-        return self._picture(self.opened.codes(z), self.cfg.columns)
+        return self._picture(self.opened.model.codes(z).cpu(), self.cfg.columns)
 
     def directions(self) -> Tensor:
         """The same of the first code moved along SeFa's directions, one a row."""
-        return self._along(sefa(self.opened.generator(self.cfg.weights), self.opened.model.latent_dim).vectors)
+        return self._along(sefa(self._network(), self.opened.model.latent_dim).vectors)
+
+    def _network(self) -> torch.nn.Module:
+        """The network that decodes. Raises ConfigError if samples take more than one pass of it."""
+        network = self.opened.model.decoder_network()
+        if network is None:
+            raise ConfigError(
+                f"write=directions: {type(self.opened.model).__name__} takes more than one pass to samples, so that no layer "
+                "gives directions: type write=[grid,interpolation,sweep]"
+            )
+        return network
 
     def traversal(self) -> Tensor:
         """The same along the axes of the code, those first that held-out images use most."""
@@ -126,10 +138,10 @@ class Drawing:
 
     def codes(self, first: int, n: int) -> Tensor:
         """(n, Z) those of the latents number first to first + n - 1, truncated."""
-        return self.opened.codes(self.cfg.truncation * self.latents(first, n))
+        return self.opened.model.codes(self.cfg.truncation * self.latents(first, n)).cpu()
 
     def _picture(self, codes: Tensor, columns: int) -> Tensor:
-        images = self.decode(codes).cpu()
+        images = self.opened.model.decode(codes).cpu()
         return sample_picture(self.plane, images) if self.plane else grid(images, columns)
 
     def _stream(self) -> None:
@@ -206,9 +218,11 @@ class Drawing:
                 f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
                 "a scatter plot and the points in the plane's own units"
             )
-        if self.opened.model.has_own_sample:
+        if not has_latents(self.opened.model):
             self._check_own_samples()
-        if "traversal" in self.what and not hasattr(self.opened.model, "encode"):
+        if "directions" in self.what:
+            self._network()
+        if "traversal" in self.what and not isinstance(self.opened.model, Encodes):
             raise ConfigError(
                 f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
                 "write=[directions]"
