@@ -11,7 +11,7 @@ from hydra import compose as hydra_compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from regen.cli.entry_point import prepare
@@ -23,6 +23,7 @@ from regen.config.syntax_errors import check_words
 from regen.errors import ConfigError
 from regen.sweeps import sweep_names
 from regen.utils import program
+from regen.utils.containers import to_dict
 
 Overrides = Sequence[str] | Mapping[str, object] | DictConfig
 MISSING = "???"
@@ -79,7 +80,7 @@ def _flat(cfg: DictConfig) -> dict[str, object]:
         else:
             values[prefix] = node
 
-    visit({key: value for key, value in OmegaConf.to_container(cfg).items() if key != "hydra"}, "")
+    visit({key: value for key, value in to_dict(cfg).items() if key != "hydra"}, "")
     return values
 
 

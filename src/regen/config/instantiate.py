@@ -6,10 +6,11 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar, Unpack, get_args, get_origin
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.targets import group_of, resolve
 from regen.errors import ConfigError
+from regen.utils.containers import to_dict
 
 __all__ = ["build", "resolve"]
 SPECIAL = ("_target_", "_partial_")
@@ -29,7 +30,7 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
             f"{where} must name a _target_ and its values, got {node}: is the option chosen that it belongs to?"
         )
     # Plain containers: what is looked at is what is made, and nothing is resolved again (Hydra's instantiate would)
-    content = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    content = to_dict(node, resolve=True, throw_on_missing=True)
     _admit(content, where)
     target = resolve(content["_target_"], where)
     known = _checked(content, where, target)

@@ -58,7 +58,8 @@ def key_comments(choices: Mapping[str, object]) -> dict[str, str]:
 
 def explained(config: Mapping[str, object], comments: Mapping[str, str]) -> str:
     """Return a configuration as yaml, with the comment on each key behind it."""
-    lines, parents = [], []
+    lines: list[str] = []
+    parents: list[tuple[int, str]] = []  # indent and key
     for line in yaml.safe_dump(dict(config), sort_keys=False, width=1000).splitlines():
         found = KEY.match(line)
         if not found:

@@ -37,6 +37,7 @@ from regen.metrics.evaluator import monitored
 from regen.metrics.features.base import Source
 from regen.metrics.registry import is_higher_better
 from regen.utils import signals
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json, write_json
 
 OTHER_DECAY = 0.99  # of a second average: the default, 0.999, is long for a fit of some hundred iterations
@@ -275,4 +276,4 @@ def _out(cfg: DictConfig, otherwise: Path) -> Path:
 
 def _settings(cfg: DictConfig) -> dict:
     """The choice's own keys."""
-    return {key: OmegaConf.to_container(cfg)[key] for key in OWN if key != "for_data"}
+    return {key: to_dict(cfg)[key] for key in OWN if key != "for_data"}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from regen.config.instantiate import resolve
@@ -18,6 +18,7 @@ from regen.models.protocols import Encodes
 from regen.runs.load import Opened
 from regen.runs.stored_config import plain_overrides
 from regen.utils import program
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json
 
 NOT_KNOWN = "not recorded"
@@ -187,6 +188,6 @@ def _optimizer(node: DictConfig) -> str:
 
 def _values(node: DictConfig, without: Sequence[str] = ()) -> str:
     """`name=value, …` of what is set."""
-    values = OmegaConf.to_container(node)
+    values = to_dict(node)
     kept = {k: v for k, v in values.items() if not k.startswith("_") and k not in without and v is not None}
     return ", ".join(f"{key}={value}" for key, value in kept.items())

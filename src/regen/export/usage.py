@@ -11,6 +11,7 @@ from regen.config.instantiate import resolve
 from regen.data.window import FULL_8, window_of
 from regen.export.dataset_facts import source_of
 from regen.runs.load import Opened
+from regen.utils.containers import to_dict
 
 if TYPE_CHECKING:
     from regen.export.model_card import Written
@@ -112,7 +113,7 @@ def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
     node = OmegaConf.select(opened.cfg, where)
     module, _, name = node._target_.rpartition(".")
     taken = inspect.signature(resolve(node._target_, where)).parameters
-    given = {key: value for key, value in OmegaConf.to_container(node).items() if not key.startswith("_")}
+    given = {key: value for key, value in to_dict(node).items() if not key.startswith("_")}
     known = {"shape": opened.shape, "latent_dim": opened.cfg.model.latent_dim}
     values = {key: value for key, value in (known | given).items() if key in taken}
     return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.instantiate import build, resolve
 from regen.config.keys import MAY_CHANGE_ON_RESUME, is_among
@@ -13,6 +13,7 @@ from regen.data.array_cache import caching_in
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
+from regen.utils.containers import to_dict
 
 RECORD = "dataset"  # the key of config.yaml that holds the identity of the data
 SHOWN = 6  # differences in a message
@@ -34,7 +35,7 @@ def find_fingerprint(cfg: DictConfig, cache: Path | None) -> str | None:
 
     Raises ConfigError if the files are not there.
     """
-    node = OmegaConf.to_container(cfg.data, resolve=True)
+    node = to_dict(cfg.data, resolve=True)
     module = sys.modules[resolve(node.pop("_target_"), "data").__module__]
     if not hasattr(module, "fingerprint"):
         return None
@@ -76,7 +77,7 @@ def check_data(record: Mapping | None, data: Images, run: Path, root: object = N
 def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
     """Raise ConfigError, which names what changed, if a configuration and its data would make a run another run."""
     before = yaml.safe_load(folder.config.read_text()) or {}
-    now = yaml.safe_load(yaml.safe_dump(OmegaConf.to_container(cfg, resolve=True)))
+    now = yaml.safe_load(yaml.safe_dump(to_dict(cfg, resolve=True)))
     if before.get("data", {}).get("_target_") == now["data"]["_target_"]:
         check_data(before.get(RECORD), data, folder.path, now["data"].get("root"))
     changes = list(differences(before, now))

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from regen.config.instantiate import resolve
@@ -24,6 +24,7 @@ from regen.runs.data_identity import RECORD, check_data, open_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
 from regen.runs.stored_config import read_config
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json
 
 MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # the groups of which a model is made
@@ -170,7 +171,7 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
 
 def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
     """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
-    size = OmegaConf.to_container(cfg.data).get("image_size")
+    size = to_dict(cfg.data).get("image_size")
     recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded before the choice was
     for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
         with contextlib.suppress(ConfigError):

@@ -4,11 +4,12 @@ import json
 import math
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.keys import SAME_JOB, is_among
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json, write_json
 
 
@@ -25,7 +26,7 @@ class Asked:
 
         self.in_search, self.root = in_search, cfg.data.get("root")
         self.fingerprint = find_fingerprint(cfg, cache)
-        config = OmegaConf.to_container(cfg, resolve=True)
+        config = to_dict(cfg, resolve=True)
         self.config = {key: value for key, value in _flat(config).items() if not is_among(key, SAME_JOB)}
         self.overrides = overrides
         self.iterations, self.images = cfg.max_iterations, cfg.max_images

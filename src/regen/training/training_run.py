@@ -14,7 +14,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import Logger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.instantiate import build
 from regen.core import checkpoint
@@ -41,6 +41,7 @@ from regen.training.replicas import Group
 from regen.training.start_summary import summarize
 from regen.training.trainer import make_trainer, tune
 from regen.utils import memory, signals
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json, write_json
 from regen.utils.locks import FolderLock
 from regen.utils.redaction import redact_values
@@ -232,7 +233,7 @@ class Run:
     def _open(self) -> list[Logger]:
         """Write the configuration, print a summary of it, start the loggers."""
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
-        config = OmegaConf.to_container(self.cfg, resolve=True)
+        config = to_dict(self.cfg, resolve=True)
         config["resume"] = None  # as in the run that was not interrupted
         config[data_identity.RECORD] = data_identity.record_of(self.data)
         text = yaml.safe_dump(escape_interpolations(redact_values(config)), sort_keys=False)

@@ -1,0 +1,11 @@
+"""Configurations as plain Python containers."""
+
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def to_dict(config: DictConfig, *, resolve: bool = False, throw_on_missing: bool = False) -> dict[str, Any]:
+    """Return a mapping of OmegaConf as dicts and lists; with `resolve`, interpolations as their values."""
+    container = OmegaConf.to_container(config, resolve=resolve, throw_on_missing=throw_on_missing)
+    return cast(dict[str, Any], container)
