@@ -12,7 +12,7 @@ from PIL import Image
 
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.metrics.evaluator import generalization
+from regen.metrics.generalization import generalization
 from regen.runs.load import open_run
 from regen.utils.json_files import read_json
 

@@ -11,11 +11,13 @@ from regen.data.digits import digits
 from regen.errors import ConfigError
 from regen.metrics.discriminator_scores import Scores
 from regen.metrics.distances import frechet
-from regen.metrics.evaluator import Evaluator, generalization, monitored, names, ranked, renamed
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Own
 from regen.metrics.frechet_distance import FrechetDistance
+from regen.metrics.generalization import generalization
 from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.memorization import Memorization
+from regen.metrics.monitor import monitored, names, ranked, renamed
 from regen.metrics.ms_ssim import Diversity
 from regen.metrics.precision_recall import PrecisionRecall
 from regen.utils.randomness import Draws

@@ -33,8 +33,8 @@ from regen.cross_validation.sentences import describe_plan
 from regen.cross_validation.sweep_name import OWN
 from regen.errors import ConfigError
 from regen.metrics.base import SampleMetric
-from regen.metrics.evaluator import monitored
 from regen.metrics.features.base import Source
+from regen.metrics.monitor import monitored
 from regen.metrics.registry import is_higher_better
 from regen.utils import signals
 from regen.utils.containers import to_dict

@@ -31,8 +31,9 @@ from regen.data.window import FULL_8, Window, check_window
 from regen.errors import ConfigError
 from regen.metrics.base import Look
 from regen.metrics.diagnosis import diagnose
-from regen.metrics.evaluator import Evaluator, generalization, make_metrics
+from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
+from regen.metrics.generalization import generalization
 from regen.metrics.image_set import Seen
 from regen.metrics.memorization import Memorization
 from regen.metrics.metric_table import metric_table

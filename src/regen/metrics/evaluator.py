@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,23 +14,19 @@ from torch import Tensor
 from regen.config.instantiate import build
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
-from regen.metrics.base import Comparison, Look, SampleMetric
-from regen.metrics.confidence_intervals import NORMAL
+from regen.metrics.base import Look, SampleMetric
 from regen.metrics.data_metrics import data_metrics
 from regen.metrics.features.base import Source
 from regen.metrics.gaussian_baseline import gaussian_images
+from regen.metrics.generalization import generalization
 from regen.metrics.image_set import AT_A_TIME, Seen
 from regen.metrics.memorization import Memorization
-from regen.metrics.reference_features import Reference, reference
-from regen.metrics.registry import is_higher_better, parse
-from regen.utils.randomness import permutation
+from regen.metrics.monitor import first_distance, names, renamed
+from regen.metrics.reference_features import Reference, fixed_order, reference
 
 if TYPE_CHECKING:
     from regen.data.images import Images
     from regen.models.base import Model
-
-SIGNIFICANT = 3  # standard errors
-GENERALIZATION = "val/generalization"  # the default monitor of images
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +73,7 @@ class Evaluator:
         held_out = "validation" if split == "val" else "test"
         sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
         _ = sets[held_out].features  # now: what is taken of them then is not computed again
-        sets = {part: images.take(_fixed_order(images)) for part, images in sets.items()}
+        sets = {part: images.take(fixed_order(images)) for part, images in sets.items()}
         everyone = torch.arange(self.samples)
         n = min(len(sets["train"]), len(sets[held_out]), samples)
         most = min(samples, len(sets["full_train"]))
@@ -151,7 +144,7 @@ class Evaluator:
         for metric in metrics:
             found |= metric.measure(look)
         found = generalization(found, self.split) | found
-        distance = _distance(metrics)
+        distance = first_distance(metrics)
         if distance:
             gap, train, error = (found[name] for name in (f"gap/{distance}", f"train/{distance}", f"gap/{distance}_se"))
             found = {"gap": _relative(gap, train), "gap_se": abs(error / (train + gap)), **found}
@@ -182,24 +175,6 @@ class Evaluator:
         return seen if self.world == 1 else seen.take(torch.arange(self.rank, len(seen), self.world))
 
 
-def generalization(found: Mapping[str, float], split: str) -> dict[str, float]:
-    """val/generalization and its error of the figures it is made of, {} unless all were measured; see `Evaluator`."""
-    skill, error = found.get(f"{split}/skill"), found.get(f"{split}/skill_se")
-    if skill is None or "gap/copies" not in found:
-        return {}
-    copies, attraction = found["gap/copies"], found["gap/attraction"]
-    copies_se = (found["gap/copies_high"] - found["gap/copies_low"]) / (2 * NORMAL)
-    by_chance = attraction <= SIGNIFICANT * found["gap/attraction_se"]
-    memorized, memorized_se = (
-        (copies, copies_se) if by_chance else max((copies, copies_se), (attraction, found["gap/attraction_se"]))
-    )
-    memorized = memorized if math.isnan(memorized) else min(max(memorized, 0.0), 1.0)
-    combined = math.hypot((1 - memorized) * error, skill * memorized_se)
-    # A copier whose images are worse than the baseline must not gain from copying.
-    value = skill * (1 - memorized) if skill > 0 else skill
-    return {f"{split}/generalization": value, f"{split}/generalization_se": combined}
-
-
 def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
     """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
     chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
@@ -216,75 +191,6 @@ def _suits(name: str, metric: SampleMetric, model: Model) -> bool:
     return True
 
 
-def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> list[str]:
-    """What an evaluator with these metrics measures."""
-    metrics = list(metrics)
-    found = [name for metric in metrics for name in metric.names(split)]
-    if {f"{split}/skill", "gap/copies"} <= set(found):
-        found = [f"{split}/generalization", f"{split}/generalization_se", *found]
-    if _distance(metrics):
-        found = ["gap", "gap_se", *found]
-    return [renamed(name, source) for name in found]
-
-
-def ranked(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> dict[str, bool]:
-    """Return the figures on held-out images that have a best, and whether more of them is better."""
-    parsed = [(name, parse(name)) for name in names(metrics, source, split)]
-    return {n: p.better == "higher" for n, p in parsed if p.prefix == split and p.better and not p.suffix}
-
-
-def monitored(monitor: str, metrics: Iterable[SampleMetric], source: Source) -> str:
-    """The figure that is monitored, as it is called in these features.
-
-    In the place of val/generalization, the default, it is the first distance from held-out images if `metrics=` leaves out
-    what that is made of. Raises ConfigError if the figure is not measured, or has no better direction.
-    """
-    metrics = list(metrics)
-    name, known = renamed(monitor, source), names(metrics, source)
-    if name in known:
-        is_higher_better(name)
-        return name
-    if monitor == GENERALIZATION and (distance := _distance(metrics)):
-        instead = renamed(f"val/{distance}", source)
-        log.warning(
-            "monitor=%s: %s needs the metrics kernel and memorization, which metrics=[…] leaves out. Copies can win %s",
-            instead,
-            monitor,
-            instead,
-        )
-        return instead
-    raise ConfigError(f"monitor={name}: expected one of {', '.join(filter(_is_monitorable, known))}")
-
-
-def _is_monitorable(name: str) -> bool:
-    parsed = parse(name)
-    return bool(parsed.better) and not parsed.suffix
-
-
-def _distance(metrics: Iterable[SampleMetric]) -> str | None:
-    """The first figure that compares and is better when lower."""
-    compared = (figure for metric in metrics if isinstance(metric, Comparison) for figure in metric.figures)
-    return next((figure.name for figure in compared if figure.better == "lower"), None)
-
-
 def _relative(gap: float, train: float) -> float:
     """Of gap = held-out - train, the share of held-out."""
     return 0.0 if train + gap <= 0 else gap / (train + gap)  # an unbiased distance may be negative
-
-
-def renamed(name: str, source: Source) -> str:
-    """What a figure is called in the features of this source."""
-    parsed = parse(name)
-    figure = source.renames.get(parsed.figure.name)
-    return str(replace(parsed, figure=figure)) if figure else name
-
-
-def _fixed_order(images: Seen) -> Tensor:
-    """(N,) indices in an order that the images alone determine, or, of images in files, their number.
-
-    Subsets are the same then, wherever the images come from.
-    """
-    if isinstance(images.source, Files):
-        return permutation(len(images), "evaluation")
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in images.source.images.cpu().numpy()]
-    return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from regen.data.split import Files, Split
 from regen.metrics.features.cache import content, kept_or_made
 from regen.metrics.image_set import Seen
+from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -45,6 +46,17 @@ def reference(data: Images, part: str, net: nn.Module, cache: Path, device: torc
     if next(net.parameters(), None) is None:
         return Seen(source, net, device)
     return Reference(source, net, device, Path(cache) / "references", f"{data.name}-{part}")
+
+
+def fixed_order(images: Seen) -> Tensor:
+    """(N,) indices in an order that the images alone determine, or, of images in files, their number.
+
+    Subsets are the same then, wherever the images come from.
+    """
+    if isinstance(images.source, Files):
+        return permutation(len(images), "evaluation")
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in images.source.images.cpu().numpy()]
+    return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))
 
 
 class Reference(Seen):

@@ -22,8 +22,9 @@ from regen.core.distributed import is_first, processes
 from regen.data.duplicates import warn_of_near_duplicates
 from regen.data.images import Images
 from regen.errors import ConfigError, ProcessLost
-from regen.metrics.evaluator import Evaluator, make_metrics, monitored, ranked
+from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
+from regen.metrics.monitor import monitored, ranked
 from regen.metrics.registry import is_higher_better
 from regen.models.base import Model
 from regen.models.build_model import check_typed, make_model

@@ -20,8 +20,8 @@ from regen.config.instantiate import build
 from regen.errors import ConfigError
 from regen.metrics.base import SampleMetric
 from regen.metrics.data_metrics import data_metrics
-from regen.metrics.evaluator import monitored
 from regen.metrics.features import Source
+from regen.metrics.monitor import monitored
 from regen.metrics.registry import is_higher_better
 from regen.runs.data_identity import open_data
 from regen.runs.folder import outputs_of

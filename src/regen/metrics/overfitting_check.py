@@ -1,0 +1,87 @@
+"""The question whether a run overfits: D knows the training images, and G or the bound of a VAE is harmed."""
+
+import math
+from collections.abc import Sequence
+
+from regen.metrics.diagnosis_checks import ATTRACTED, CHANCE, CONFIDENT, Answer, Figures
+from regen.metrics.registry import parse
+
+SEPARATED = 0.6  # overfits: D tells training from held-out images with at least this AUC
+WORSE = 1.2  # overfits: the held-out distance has grown by this factor since it was best
+FALLEN = 1.0  # nats; overfits: a VAE's bound has fallen by more since its best: a held-out image is e times less likely
+
+
+def check_overfitting(history: Sequence[Figures], split: str) -> Answer:
+    """D knows the training images, and G is harmed: nearer to them, or farther from held-out images than it once was."""
+    told = [separates_training(row) for row in history]
+    nearer = [_is_nearer(row) for row in history]
+    best, has_grown = _growth(history, split)
+    name, last = _distance(history[-1], split), history[-1]
+    signs = [a is True and b for a, b in zip(told, nearer, strict=True)]
+    if signs[-1]:
+        first = next(i for i in range(len(signs)) if all(signs[i:]))
+    elif told[-1] is not False and has_grown:
+        first = best
+    else:
+        return _coded_worse(history, split)
+    evidence = []
+    if "gap/auc" in last:
+        evidence.append(f"D tells training from held-out images with an AUC of {last['gap/auc']:.2f}")
+    if nearer[-1]:
+        evidence.append(
+            f"{last['gap/attraction']:.0%} more of the samples than chance explains have a training image for their nearest"
+        )
+    if has_grown:
+        grown = f"{name} has grown from {history[best][name]:.3g} at image {history[best].get('images_seen', 0):,.0f}"
+        evidence.append(f"{grown} to {last[name]:.3g}")
+    text = "; ".join(evidence)
+    if told[-1] is None:
+        return Answer(None, f"there are too few held-out images to tell whether D knows the training images: {text}")
+    since = history[first].get("images_seen")  # images that were not trained here have none
+    return Answer(True, text, None if since is None else int(since))
+
+
+def _coded_worse(history: Sequence[Figures], split: str) -> Answer:
+    """A VAE's bound on held-out images has fallen since its best, beyond chance, and training images have a higher one."""
+    last, name = history[-1], "val/elbo_nats"
+    until = [row for row in history if name in row and row["images_seen"] <= last["images_seen"]]
+    if "gap/elbo_nats" not in last or not until:
+        return Answer(False)
+    best, now, gap = max(until, key=lambda row: row[name]), until[-1], last["gap/elbo_nats"]
+    by_chance = CHANCE * max(best[f"{name}_se"], now[f"{name}_se"])
+    if not best[name] - now[name] > max(FALLEN, by_chance) or gap <= CHANCE * last["gap/elbo_nats_se"]:
+        return Answer(False)
+    fallen = f"{name} has fallen from {best[name]:,.1f} to {now[name]:,.1f}"
+    return Answer(True, f"{fallen}; the bound of training images is {gap:,.1f} nats higher", int(best["images_seen"]))
+
+
+def separates_training(row: Figures) -> bool | None:
+    """Whether D knows training from held-out images, None if chance could decide; without D, whether C_T is beyond chance."""
+    if "gap/auc" not in row:
+        return row.get("gap/ct", 0.0) < -CHANCE
+    auc, error = row["gap/auc"], row["gap/auc_se"]
+    if auc >= SEPARATED and auc > 0.5 + CHANCE * error:
+        return True
+    return None if auc + CONFIDENT * error > SEPARATED else False
+
+
+def _is_nearer(row: Figures) -> bool:
+    """Whether more samples than chance explains have a training image for their nearest real image."""
+    return row.get("gap/attraction", 0) > max(ATTRACTED, CHANCE * row.get("gap/attraction_se", math.inf))
+
+
+def _growth(history: Sequence[Figures], split: str) -> tuple[int, bool]:
+    """Where the held-out distance was best, and whether it has grown since, beyond chance."""
+    name = _distance(history[-1], split)
+    distances = [row.get(name, math.nan) for row in history]
+    best = min(range(len(history)), key=lambda i: distances[i] if distances[i] == distances[i] else math.inf)
+    errors = [history[i].get(f"{name}_se", 0.0) for i in (best, -1)]
+    difference = distances[-1] - distances[best]
+    large = distances[-1] > WORSE * distances[best]
+    return best, bool(large and difference > CHANCE * math.hypot(*errors))
+
+
+def _distance(row: Figures, split: str) -> str:
+    """The first figure of generated images against held-out and real ones: the distance of which `gap` is made."""
+    figures = [parsed.figure.name for name in row if (parsed := parse(name)).prefix == split]
+    return f"{split}/{next((f for f in figures if {f'gap/{f}', f'real/{f}'} <= row.keys()), 'fd')}"
