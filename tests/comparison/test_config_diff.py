@@ -38,7 +38,9 @@ def test_strength_owned_by_two_regularizers_has_the_full_key():
 
 
 def test_regularizers_are_shown_with_values_other_than_defaults():
-    r1 = {"r1": {"_target_": TARGETS["r1"], "lambda_d": 10, "interval": 1, "relative": None}}  # conf/regularizer/r1.yaml
+    r1 = {
+        "r1": {"_target_": TARGETS["r1"], "lambda_d": 10, "interval": 1, "relative": None}
+    }  # conf/regularizer/r1.yaml
     lone = {"r1": r1["r1"] | {"lambda_d": 0.5}, "diffaugment": {"_target_": "regen.regularizers.augment.DiffAugment"}}
     assert settings([config(), config(r1)]) == [{"regularizer": "none"}, {"regularizer": "r1"}]
     assert settings([config(), config(lone)])[1] == {"regularizer": "[r1,diffaugment]", "lambda_d": 0.5}

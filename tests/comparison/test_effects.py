@@ -56,7 +56,7 @@ def test_intervals_are_those_of_least_squares():
     [
         ([{"a": "x"}, {"a": "y"}], "one setting alone differs"),
         ([{"a": "x", "b": "p"}, {"a": "y", "b": "q"}] * 3, "always go together"),
-        ([{"a": "x", "b": "p"}, {"a": "y", "b": "q"}, {"a": "y", "b": "p"}], "3 finished runs are too few for 3"),
+        ([{"a": "x", "b": "p"}, {"a": "y", "b": "q"}, {"a": "y", "b": "p"}], "3 finished runs are too few"),
     ],
     ids=["one factor", "confounded", "too few"],
 )

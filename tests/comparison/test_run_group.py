@@ -207,12 +207,12 @@ def test_runs_judged_by_different_figures_do_not_compare_unless_one_is_named(tmp
     (path / "result.json").write_text(
         (path / "result.json").read_text().replace('"monitor": "val/fd"', '"monitor": "val/modes"')
     )
-    with pytest.raises(ConfigError, match="different figures, 1 by val/fd and 1 by val/modes: type monitor=val/fd"):
+    with pytest.raises(ConfigError, match="1 by val/modes: type monitor=val/fd"):
         compared(tmp_path)
     assert compared(tmp_path, "val/fd").monitor == "val/fd"
 
 
 def test_a_figure_that_no_run_has_is_an_error_that_names_the_nearest(tmp_path):
     run(tmp_path / "0", figures={"val/recall": 1.0})
-    with pytest.raises(ConfigError, match=r"monitor=val/recal: none of the 1 runs has it \(did you mean val/recall"):
+    with pytest.raises(ConfigError, match="did you mean val/recall"):
         compared(tmp_path, "val/recal")

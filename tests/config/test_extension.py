@@ -65,7 +65,7 @@ def test_strength_of_an_own_regularizer_can_be_given_as_lambda_g(train, mine):
 
 def test_config_dir_may_follow_overrides_and_a_misspelt_option_gets_a_suggestion(train, mine, capsys):
     train("--config-dir", str(mine("own_regularizers.Spread")), "regularizer=spraed", status=78)
-    assert "there is no regularizer=spraed (did you mean spread?)" in capsys.readouterr().err
+    assert "(did you mean spread?)" in capsys.readouterr().err
 
 
 def test_a_module_outside_that_folder_is_refused(train, mine, tmp_path, capsys, monkeypatch):
@@ -82,4 +82,4 @@ def test_a_module_outside_that_folder_is_refused(train, mine, tmp_path, capsys, 
 def test_a_class_that_the_folder_only_imports_is_refused(train, mine, capsys):
     folder = mine("own_regularizers.Popen", own_regularizers="from subprocess import Popen\n")
     train("--config-dir", str(folder), "regularizer=spread", smoke=False, status=78)
-    assert "own_regularizers.Popen is not a class or function of own_regularizers" in capsys.readouterr().err
+    assert "own_regularizers.Popen is not a class" in capsys.readouterr().err

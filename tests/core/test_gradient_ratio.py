@@ -203,5 +203,5 @@ def test_a_data_term_that_does_not_pull_has_no_share_and_spoils_no_figure():
 
 @pytest.mark.parametrize("strength", [0.0, Linear(1.0, 0.0, iterations=5)], ids=["zero", "schedule"])
 def test_a_relative_strength_in_no_numbers_place_is_refused(strength):
-    with pytest.raises(ConfigError, match=r"relative=0\.1 stands in the place of lambda_g and lambda_d"):
+    with pytest.raises(ConfigError, match="lambda_g and lambda_d"):
         R1(lambda_d=strength, relative=0.1)

@@ -81,13 +81,13 @@ def test_a_strength_that_is_negative_or_not_finite_is_refused(player, strength):
 
 
 def test_a_strength_for_a_player_without_a_penalty_is_refused():
-    with pytest.raises(ConfigError, match=r"OnlyD has no penalty on G's loss: leave out lambda_g=0\.1"):
+    with pytest.raises(ConfigError, match=r"OnlyD .*: leave out lambda_g=0\.1"):
         OnlyD(lambda_g=0.1)
     OnlyD(lambda_g=0)  # 0 says nothing
 
 
 def test_every_below_1_is_refused():
-    with pytest.raises(ConfigError, match="Seven: interval must be an integer >= 1, got 0"):
+    with pytest.raises(ConfigError, match=r"Seven: interval .* >= 1, got 0"):
         Seven(interval=0)
 
 

@@ -133,7 +133,7 @@ def test_each_measure_equals_the_named_quantity():
 
 
 def test_another_measure_is_refused():
-    with pytest.raises(ConfigError, match="Controller: measure must be one of real_sign, score_gap, penalty, got gap"):
+    with pytest.raises(ConfigError, match="real_sign, score_gap, penalty, got gap"):
         Controller(target=1.0, measure="gap")
 
 
@@ -150,7 +150,7 @@ def test_another_measure_is_refused():
     ],
 )
 def test_numbers_of_a_controller_that_make_no_sense_are_refused(numbers):
-    with pytest.raises(ConfigError, match="LogController: expected 0 <= least <= start <= most, span_images > 0 and"):
+    with pytest.raises(ConfigError, match=r"LogController: .* least <= start <= most"):
         LogController(target=1.0, **({"start": 1.0} | numbers))
 
 
@@ -161,9 +161,7 @@ def test_a_target_that_is_not_finite_is_refused(target):
 
 
 def test_a_log_controller_that_starts_at_0_would_stay_there_and_is_refused():
-    with pytest.raises(
-        ConfigError, match=r"LogController: the value would stay at start=0\.0 for ever, type a start > 0"
-    ):
+    with pytest.raises(ConfigError, match=r"LogController: .* type a start > 0"):
         LogController(target=1.0, start=0.0)
 
 

@@ -45,7 +45,7 @@ def test_fits_that_diverged_are_left_out_of_every_decay():
 
 def test_single_fit_chooses_the_best_decay_and_reports_no_standard_error():
     chosen = choose_averaging_length({0.9: [1.0], 0.999: [2.0]}, own=0.999)
-    assert chosen.decay == 0.9 and "in a single fit, which has no standard error" in chosen.reason
+    assert chosen.decay == 0.9 and "no standard error" in chosen.reason
 
 
 def test_the_decay_of_fits_without_further_averages_is_kept():
@@ -61,9 +61,9 @@ def test_half_lives_are_in_iterations():
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
-        ({0.9: [1.0]}, r"expected the fits' own decay 0.999 among the decays, got 0.9"),
-        ({0.9: [1.0], 0.999: [1.0, 2.0]}, r"expected a figure of every fit for each decay, got \[1, 2\]"),
-        ({0.9: [1.0], 0.999: [NAN]}, "no fit has a finite figure of every decay"),
+        ({0.9: [1.0]}, r"decay 0.999 .*, got 0.9"),
+        ({0.9: [1.0], 0.999: [1.0, 2.0]}, r"for each decay, got \[1, 2\]"),
+        ({0.9: [1.0], 0.999: [NAN]}, "finite figure of every decay"),
     ],
 )
 def test_figures_that_cannot_be_compared_are_refused(figures, words):

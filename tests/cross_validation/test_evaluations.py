@@ -59,7 +59,7 @@ def test_fit_that_diverged_before_the_first_evaluation_is_a_row_without_figures(
 
 
 def test_a_figure_that_no_fit_logged_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"none of the 1 fits has logged val/fd: type another monitor="):
+    with pytest.raises(ValueError, match="val/fd: type another monitor="):
         read_evaluations([fit(tmp_path / "one", {None: [1]})], "val/fd")
 
 

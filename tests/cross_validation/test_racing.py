@@ -162,7 +162,7 @@ def test_idle_workers_get_fits_of_further_rounds():
 
 
 def test_races_that_cannot_be_run_are_refused():
-    with pytest.raises(ValueError, match=r"expected λ = 0 and other strengths, got 0.1, 1: add 0"):
+    with pytest.raises(ValueError, match=r"got 0\.1, 1: add 0"):
         Race([(0.1,), (1.0,)], ROUNDS)
     with pytest.raises(ValueError, match="expected λ = 0 and other strengths, got 0"):
         Race([(0.0,)], ROUNDS)
@@ -177,5 +177,5 @@ def test_races_that_cannot_be_run_are_refused():
         race.tell(Fit((2.0,), 0, 0), Score(1))
     race.tell(Fit((0.1,), 0, 0), Score(NAN))
     race.tell(Fit((0.1,), 0, 0), Score(NAN))
-    with pytest.raises(ValueError, match="has the score nan, got another: 1"):
+    with pytest.raises(ValueError, match="nan, got another: 1"):
         race.tell(Fit((0.1,), 0, 0), Score(1))

@@ -54,7 +54,7 @@ def test_without_evidence_0_is_recommended_and_words_command_and_files_agree():
     found = answered(FLAT)
     assert not found.helps and found.best != (0.0,) and found.recommended == (0.0,) and found.one_se is None
     assert said(found).startswith("No evidence that regularizing helps: ")
-    assert "Recommended: lambda_d=0, no regularization, because no strength has enough evidence" in said(found)
+    assert "Recommended: lambda_d=0, no regularization" in said(found)
     assert describe_final_model(found) == "without regularization"
     files = contents(choice(found))
     assert files["recommended"] == files["answers"][0]["recommended"] == {"lambda_d": 0.0}
@@ -108,7 +108,7 @@ def test_0_that_memorizes_is_not_recommended_without_evidence():
     found = answered(memorizing(FLAT, {0: 7}))
     assert not found.helps and found.recommended == found.best != (0.0,)
     assert "Passed over: lambda_d=0 (7 of 7 runs memorize)." in said(found)
-    assert "λ = 0 memorizes, and copies may improve its val/fd" in said(found)
+    assert "λ = 0 memorizes" in said(found)
     assert "regularizer=r1" in contents(choice(found))["command"]
 
 
@@ -124,7 +124,7 @@ def test_where_every_strength_memorizes_nothing_is_recommended():
 
 
 def test_the_length_of_training_is_stated():
-    assert "This holds for trainings of 1,000 iterations" in said(answered(HELPING))
+    assert "trainings of 1,000 iterations" in said(answered(HELPING))
 
 
 def test_a_best_mean_of_another_strength_is_noted():

@@ -67,11 +67,11 @@ def test_strengths_are_shown_as_typed():
 
 
 def test_tables_that_cannot_be_read_are_refused():
-    with pytest.raises(ValueError, match="expected scores of some fits, got none"):
+    with pytest.raises(ValueError, match="scores of some fits, got none"):
         Table({})
     with pytest.raises(ValueError, match=r"same number of axes, got \[1, 2\]"):
         Table({Fit((0.0,), 0, 0): Score(1), Fit((0.0, 1.0), 0, 0): Score(1)})
-    with pytest.raises(ValueError, match=r"expected λ = 0 among the strengths, to compare with; got 0.1, 1: add 0"):
+    with pytest.raises(ValueError, match=r"got 0\.1, 1: add 0"):
         _ = table({0.1: [1], 1: [1]}).off
-    with pytest.raises(ValueError, match=r"λ = 0 has no score for \(seed, fold\) \(0, 1\): run it there, too"):
+    with pytest.raises(ValueError, match=r"λ = 0 has no score .* \(0, 1\)"):
         _ = table({0: [1, None], 1: [1, 2]}).off

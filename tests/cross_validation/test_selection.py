@@ -83,16 +83,16 @@ def test_memorizing_strength_is_neither_best_nor_within_one_error(sign):
 
 
 def test_where_every_strength_memorizes_the_error_has_the_reason():
-    with pytest.raises(ValueError, match=r"every strength memorizes, so that none is recommended \(0: 2 of 2 runs mem"):
+    with pytest.raises(ValueError, match=r"every strength memorizes.* \(0: 2 of 2"):
         best(memorizing({0: [1, 2], 1: [2, 3]}, {0: 2, 1: 1}))
-    with pytest.raises(ValueError, match=r"every strength with a score in all rounds memorizes, .* \(0: 1 of 2 runs"):
+    with pytest.raises(ValueError, match=r"score in all rounds memorizes.* \(0: 1 of 2"):
         one_standard_error(memorizing({0: [1, 2], 1: [2, None]}, {0: 1}))
 
 
 def test_tables_without_a_best_strength_are_refused():
-    with pytest.raises(ValueError, match="all fits diverged, at 0, 1: try other strengths"):
+    with pytest.raises(ValueError, match="all fits diverged, at 0, 1"):
         best(table({0: [NAN, NAN], 1: [NAN, NAN]}))
-    with pytest.raises(ValueError, match="none of the strengths 0, 1 has a score in all 2 rounds: they lack 1, 1; run"):
+    with pytest.raises(ValueError, match="all 2 rounds: they lack 1, 1"):
         best(table({0: [1, None], 1: [None, 1]}))
-    with pytest.raises(ValueError, match=r"one round .* has no standard error: run at least two"):
+    with pytest.raises(ValueError, match="no standard error"):
         one_standard_error(table({0: [1], 1: [2]}))

@@ -178,7 +178,7 @@ def test_tables_that_cannot_be_tested_are_refused():
         claim(table({0: [1, 2]}))
     with pytest.raises(ValueError, match="expected λ = 0 among the strengths"):
         claim(table({1: [1, 2]}))
-    with pytest.raises(ValueError, match=r"λ = 0 has no score for \(seed, fold\) \(0, 1\)"):
+    with pytest.raises(ValueError, match=r"λ = 0 has no score .* \(0, 1\)"):
         claim(table({0: [1, None], 1: [1, 2]}))
     with pytest.raises(ValueError, match="all fits diverged"):
         claim(table({0: [NAN, NAN], 1: [NAN, NAN]}))

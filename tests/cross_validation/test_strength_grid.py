@@ -33,7 +33,7 @@ SEARCHED = {one.name: one.kind.search for one in passports() if one.kind.search}
 def test_every_passport_makes_a_grid_or_says_why_not(name):
     search = SEARCHED[name]
     if NOT_OFF_AT_ZERO & set(search):
-        with pytest.raises(ConfigError, match=r"=0 does not turn it off.* compare with regularizer=none"):
+        with pytest.raises(ConfigError, match="compare with regularizer=none"):
             grids(search, 3)
     else:
         found = grids(search, 3)
@@ -43,7 +43,7 @@ def test_every_passport_makes_a_grid_or_says_why_not(name):
 def test_ranges_that_make_no_grid_are_refused():
     with pytest.raises(ConfigError, match=r"expected a range 0 < low < high .* got 0 to 1, 3"):
         grid(0, 1, 3)
-    with pytest.raises(ConfigError, match="expected a strength to search, got none"):
+    with pytest.raises(ConfigError, match="strength to search, got none"):
         grids({}, 3)
     with pytest.raises(ValueError, match="the best among them"):
         refined([0, 1, 2], 3)

@@ -142,7 +142,7 @@ def test_labels_may_be_another_file_of_any_integers_or_texts(tmp_path):
         (
             {"images": BYTES, "labels": np.arange(39)},
             {},
-            r"labels are int64 of shape \(39,\), expected integers of shape \(40,\)",
+            r"int64 of shape \(39,\), .* \(40,\)",
         ),
         ({"images": BYTES, "y": np.linspace(0, 1, 40)}, {}, "labels are float64"),
         ({"images": BYTES}, {"labels": "kind"}, r"data\.labels=kind: .* holds images"),
@@ -152,10 +152,10 @@ def test_labels_may_be_another_file_of_any_integers_or_texts(tmp_path):
             r"data\.key=picture: .* holds images \(40, 3, 8, 6\)\. Type data\.key=NAME",
         ),
         ({"a": BYTES, "b": BYTES}, {}, r"holds a \(40, 3, 8, 6\), b .*Type data\.key=NAME"),
-        ({"images": BYTES[0, 0]}, {}, r"uint8 of shape \(8, 6\), expected numbers of shape \(N, C, H, W\)"),
+        ({"images": BYTES[0, 0]}, {}, r"uint8 of shape \(8, 6\), .* \(N, C, H, W\)"),
         ({"images": BYTES.astype(complex)}, {}, "complex128"),
         ({"images": BYTES[:0]}, {}, r"of shape \(0, 3, 8, 6\)"),
-        ({"images": np.full((9, 1, 4, 4), np.nan)}, {}, "9 of 9 images have values that are not finite"),
+        ({"images": np.full((9, 1, 4, 4), np.nan)}, {}, r"9 of 9 images .* not finite"),
         ({"images": BYTES}, {"channels": 1}, r"data\.channels=1: the images of .* have 3"),
         ({"images": BYTES}, {"window": [2, 1]}, r"data\.window=\[2, 1\]: expected auto"),
         ({"images": BYTES}, {"mirror": "left"}, r"data\.mirror"),
@@ -175,7 +175,7 @@ def test_files_that_hold_code_are_not_executed(tmp_path):
     torch.save({"images": Payload()}, tmp_path / "a.pt")
     np.save(tmp_path / "a.npy", np.array([Payload()], dtype=object), allow_pickle=True)
     for name in ("a.pt", "a.npy"):
-        with pytest.raises(ConfigError, match=r"cannot be read .*: save arrays of numbers"):
+        with pytest.raises(ConfigError, match=r"cannot be read .*: save arrays"):
             make(tmp_path / name)
     assert not (tmp_path / "canary").exists()
 

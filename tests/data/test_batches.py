@@ -132,7 +132,7 @@ def test_workers_name_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     files = Files([tmp_path / "broken.png"], None, size=8, channels=1)
     before = multiprocessing.active_children()
-    with pytest.raises(ConfigError, match=r"broken\.png cannot be read as an image") as raised:
+    with pytest.raises(ConfigError, match=r"broken\.png cannot be read") as raised:
         list(Chunks(files, Stream(1, batch=1, draws=1, seed=1), 0, 1, [], workers=1))
     assert set(multiprocessing.active_children()) <= set(before), raised  # which still knows where it happened
 

@@ -224,13 +224,13 @@ def test_a_truncated_image_is_named(tmp_path, in_memory_bytes):
 def test_file_with_only_the_name_of_an_image_is_named(tmp_path, content):
     fill(tmp_path)
     (tmp_path / "Page.JPEG").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"Page\.JPEG cannot be read as an image"):
+    with pytest.raises(ConfigError, match=r"Page\.JPEG cannot be read"):
         make(tmp_path)
 
 
 def test_a_decompression_bomb_is_refused(tmp_path):
     Image.new("1", (8001, 8001)).save(tmp_path / "bomb.png")
-    with pytest.raises(ConfigError, match=r"bomb\.png is larger than 64 megapixels: shrink or remove it"):
+    with pytest.raises(ConfigError, match=r"bomb\.png is larger than 64 megapixels"):
         read(tmp_path / "bomb.png", 8, 1)
 
 

@@ -90,13 +90,13 @@ def test_a_folder_keeps_groups_whole(tmp_path, group):
     ("group", "words"),
     [
         (0, "expected a folder depth of 1 or more"),
-        (3, "6 of 6 images are not in 3 folders, a/p0/0.bmp for one"),
+        (3, r"6 of 6 images .* 3 folders, a/p0/0.bmp"),
         ("(p", "is not a regular expression"),
-        ("p1", "5 of 6 images do not match, a/p0/0.bmp for one"),
+        ("p1", "5 of 6 images do not match, a/p0/0.bmp"),
         ("p", "makes 1 group .p. of 6 images: expected 3 or more"),
         ("no.csv:patient", "no such table. Looked at"),
         ("t.csv:other", "has no column other, but path, patient"),
-        ("t.csv:patient", "1 of 6 images have no row with a patient"),
+        ("t.csv:patient", r"1 of 6 images .* patient"),
         (True, "expected a number or a text"),
         ("", "expected a number or a text"),
     ],
@@ -111,9 +111,7 @@ def test_a_group_that_an_image_lacks_is_refused(tmp_path, group, words):
 
 def test_a_subset_without_a_whole_group_is_refused(tmp_path):
     write(tmp_path, *[f"p{patient}/{slice_}" for patient in range(12) for slice_ in range(5)])
-    with pytest.raises(
-        ConfigError, match=r"data\.subset of 3 images holds no whole group, the first has 5: type data\.sub"
-    ):
+    with pytest.raises(ConfigError, match=r"data\.subset of 3 .* type data\.sub"):
         folder(root=str(tmp_path), group=1, **(KEYS | USE | {"subset": 3}))
     assert len(folder(root=str(tmp_path), group=1, **(KEYS | USE | {"subset": 5})).train) == 5
 

@@ -80,7 +80,7 @@ def test_images_outside_of_the_parts_are_in_none():
 
 
 def test_parts_without_one_to_train_on_are_refused():
-    with pytest.raises(ConfigError, match=r"parts test and val and none to train on: type data\.root=FOLDER"):
+    with pytest.raises(ConfigError, match=r"parts test and val .* type data\.root=FOLDER"):
         arranged("test/0.png", "val/1.png")
 
 

@@ -191,13 +191,13 @@ def test_floats_that_are_not_finite_are_named(tmp_path):
     place = fill(
         tmp_path / "nan", [np.full((8, 8), 0.5, np.float32)] * 9 + [np.full((8, 8), np.nan, np.float32)], ".tif"
     )
-    with pytest.raises(ConfigError, match=r"009\.tif cannot be read as an image \(it has values that are not finite"):
+    with pytest.raises(ConfigError, match=r"009\.tif cannot be read .* not finite"):
         make(place)
 
 
 @pytest.mark.parametrize("window", ["0,4095", [1], [5, 5], [3, 2], [0, float("inf")], [True, 2], 7, ["a", "b"]])
 def test_other_windows_are_refused(tmp_path, window):
-    with pytest.raises(ConfigError, match=r"data\.window=.*: expected auto, or the values of black and white, like"):
+    with pytest.raises(ConfigError, match=r"data\.window=.*: expected auto"):
         make(tmp_path, window=window)
 
 
@@ -248,9 +248,7 @@ def test_typed_background_is_under_transparent_pixels(tmp_path, typed, level):
 
 @pytest.mark.parametrize("typed", ["red", [1, 2], [0, 0, 256], 5, [0.5, 0.5, 0.5]])
 def test_other_backgrounds_are_refused(tmp_path, typed):
-    with pytest.raises(
-        ConfigError, match=r"data\.background=.*: expected auto, white, black, grey, or red, green and blue"
-    ):
+    with pytest.raises(ConfigError, match=r"data\.background=.*: expected auto, white, black"):
         make(tmp_path, background=typed)
 
 
@@ -365,7 +363,7 @@ def test_png_without_a_right_end_is_read(tmp_path, end):
 @pytest.mark.parametrize("cut", [30, 40, 200])
 def test_png_with_cut_pixels_is_refused(tmp_path, cut):
     (tmp_path / "a.png").write_bytes(png(NOISE.integers(0, 255, (16, 16), np.uint8))[:-cut])
-    with pytest.raises(ConfigError, match=r"a\.png cannot be read as an image"):
+    with pytest.raises(ConfigError, match=r"a\.png cannot be read"):
         read(tmp_path / "a.png", 8, 1)
 
 
@@ -423,7 +421,7 @@ def test_up_to_so_many_unreadable_files_are_left_out(tmp_path, caplog):
     images = make(place, max_bad_files=2)
     assert sum(len(part) for part in (images.train, images.validation, images.test)) == 10
     assert "left out 2 unreadable files (data.max_bad_files=2)" in caplog.text and "worse.jpg" in caplog.text
-    with pytest.raises(ConfigError, match=r"2 of 12 files cannot be read; type data\.max_bad_files=2") as error:
+    with pytest.raises(ConfigError, match=r"2 of 12 files .* type data\.max_bad_files=2") as error:
         make(place, max_bad_files=1)
     assert "bad.png" in str(error.value) and "worse.jpg" in str(error.value)
 
@@ -433,7 +431,7 @@ def test_all_unreadable_files_are_named_at_once(tmp_path, in_memory_bytes):
     place = fill(tmp_path / "some", [np.full((8, 8), n, np.uint8) for n in range(10)])
     for number in range(7):
         (place / f"bad{number}.png").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"7 of 17 files cannot be read; type data\.max_bad_files=7") as error:
+    with pytest.raises(ConfigError, match=r"7 of 17 files .* type data\.max_bad_files=7") as error:
         make(place, in_memory_bytes=in_memory_bytes)
     assert "bad0.png" in str(error.value) and "and 2 more" in str(error.value)
 

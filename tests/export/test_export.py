@@ -182,7 +182,10 @@ def test_figures_are_those_of_the_last_evaluation_that_the_weights_had(tmp_path)
 def test_later_evaluations_are_in_the_card_if_made_of_the_same_weights(tmp_path):
     folder = Folder(tmp_path)
     place = {"iteration": 7, "weights": "raw", "samples": 1000, "split": "test", "features": "Own"}
-    found = place | {"figures": {"test/fd": 4.25, "val/reverse_kl": math.inf}, "diagnosis": {"sentence": "Generalizes."}}
+    found = place | {
+        "figures": {"test/fd": 4.25, "val/reverse_kl": math.inf},
+        "diagnosis": {"sentence": "Generalizes."},
+    }
     write_json(folder.result, {"status": "running", "evaluations": [found]})
     cfg = OmegaConf.create({"monitor": "val/fd", "data": {"_target_": "mine.photos"}})
     opened = Opened(folder, cfg, None, (1, 8, 8), {"iteration": 7})
@@ -217,9 +220,7 @@ def test_bad_input_is_refused_in_words(typed, capsys, overrides, told):
 
 def test_missing_package_is_named_with_the_command_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(
-        ConfigError, match=r"onnx needs onnxscript: pip install 'regen\[export\]', or type formats=\[saf"
-    ):
+    with pytest.raises(ConfigError, match=r"pip install 'regen\[export\]', or type formats=\[saf"):
         chosen(ALL)
 
 

@@ -211,9 +211,9 @@ def test_codes_that_are_not_finite_have_no_figures(data):
 
 def test_disentanglement_needs_factors_and_an_encoder(data):
     grey = digits(image_size=8, validation=0.1, test=0.1, **USE)
-    with pytest.raises(ConfigError, match="the factors of digits are not known: those of data=shapes are"):
+    with pytest.raises(ConfigError, match=r"factors of digits .*data=shapes"):
         Disentanglement().check(grey, nn.Identity())
-    with pytest.raises(ConfigError, match="it needs a model with an encoder: type model=vae"):
+    with pytest.raises(ConfigError, match="encoder: type model=vae"):
         Disentanglement().suits(Drawing(data.train.images))
     Disentanglement().suits(Knowing(data.train.images))
     assert list(data_metrics(data)) == ["disentanglement"] and data_metrics(grey) == {}
@@ -233,4 +233,4 @@ def test_disentanglement_of_a_gan_on_shapes_is_left_out_with_the_reason(train, c
     train(*SMALL, "metrics=[spread]", "monitor=val/mig", status=78)
     said = capsys.readouterr()
     assert "monitor=val/mig: expected one of" in said.err
-    assert "disentanglement is left out: it needs a model with an encoder: type model=vae" in said.out + said.err
+    assert "disentanglement is left out" in said.out + said.err

@@ -86,7 +86,7 @@ def test_the_error_is_the_deviation_of_repeated_draws():
 
 
 def test_points_and_images_smaller_than_the_window_are_refused():
-    with pytest.raises(ConfigError, match=r"ring has images of shape \(2, 1, 1\): MS-SSIM needs 11 or more pixels"):
+    with pytest.raises(ConfigError, match=r"ring .* \(2, 1, 1\): MS-SSIM needs 11"):
         Diversity(10).check(mixtures.ring(train=100, validation=10, test=10, **USE), nn.Identity())
     Diversity(10).check(digits(image_size=12, validation=0.15, test=0.15, **USE), nn.Identity())
 

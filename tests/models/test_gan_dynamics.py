@@ -74,8 +74,8 @@ def test_a_penalty_on_features_is_of_all_fakes():
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        (Relativistic(), "loss=relativistic pairs each of them with a real image: type another loss, or model.top_k=1"),
-        (Article(), "loss=article does not ask D about them: type another loss, or model.top_k=1"),
+        (Relativistic(), r"loss=relativistic .* type another loss, or model.top_k=1"),
+        (Article(), r"loss=article .* type another loss, or model.top_k=1"),
     ],
     ids=["relativistic", "article"],
 )
@@ -122,5 +122,5 @@ def test_schedule_replaces_std_on_the_command_line():
 
 
 def test_a_controller_that_nothing_would_move_is_refused_as_std():
-    with pytest.raises(ConfigError, match="InstanceNoise: std must be a number or a schedule, got Controller"):
+    with pytest.raises(ConfigError, match=r"InstanceNoise: std .* got Controller"):
         InstanceNoise(Controller(0.6, start=0.5))

@@ -145,8 +145,8 @@ def test_extra_passes_leave_singular_vectors_and_running_statistics_unchanged(ma
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: CR(shift=1.5), r"CR: shift and flip must be in \[0, 1\], got 1.5 and 0.5"),
-        (lambda: BCR(flip=-1), r"BCR: shift and flip must be in \[0, 1\], got 0.125 and -1"),
+        (lambda: CR(shift=1.5), r"CR: .* \[0, 1\], got 1.5 and 0.5"),
+        (lambda: BCR(flip=-1), r"BCR: .* \[0, 1\], got 0.125 and -1"),
         (lambda: ZCR(radius=0), "ZCR: radius must be a number > 0, got 0"),
     ],
 )

@@ -127,7 +127,7 @@ def test_rotation_works_beside_minibatch_std_and_spectral_norm(order):
 
 
 def test_rotation_is_refused_beside_packing():
-    with pytest.raises(ConfigError, match="rotation cannot be combined with Packing, and here is regularizer pack"):
+    with pytest.raises(ConfigError, match="rotation cannot be combined with Packing"):
         make_gan(regularizers={"rotation": Rotation(lambda_d=1.0), "pack": Packing()})
 
 
@@ -140,5 +140,5 @@ def test_images_that_are_not_square_cannot_be_turned():
 
 def test_a_last_layer_that_is_a_convolution_is_refused():
     discriminator = nn.Sequential(nn.Conv2d(1, 1, 4), nn.Flatten(0))
-    with pytest.raises(ConfigError, match="needs a linear layer at the end of D, and 0 is a Conv2d"):
+    with pytest.raises(ConfigError, match=r"linear layer .* 0 is a Conv2d"):
         Rotation().attach(nets()[0], discriminator)

@@ -155,5 +155,5 @@ def test_consensus_works_with_attention_and_compiled_nets(player):
 
 def test_consensus_refuses_batch_norm_in_d():
     pair = mlp.Generator(SHAPE), mlp.Discriminator(SHAPE, batch_norm=True)
-    with pytest.raises(ConfigError, match="regularizer consensus cannot be combined with batch norm in D"):
+    with pytest.raises(ConfigError, match="consensus cannot be combined with batch norm"):
         Objective(make_gan().objective.loss, {"consensus": Consensus(lambda_d=1)}).attach(*pair)

@@ -184,5 +184,5 @@ def test_a_group_has_at_least_two_images():
 
 def test_minibatch_std_needs_a_linear_layer_at_the_end_of_d():
     convolutional = nn.Sequential(nn.Conv2d(1, 4, 3), nn.LeakyReLU(), nn.Conv2d(4, 1, 2), nn.Flatten(0))
-    with pytest.raises(ConfigError, match="MinibatchStd needs a linear layer at the end of D, and 2 is a Conv2d"):
+    with pytest.raises(ConfigError, match=r"MinibatchStd needs a linear layer .* 2 is a Conv2d"):
         MinibatchStd().attach(mlp.Generator(SHAPE), convolutional)

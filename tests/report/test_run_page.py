@@ -219,14 +219,14 @@ def test_non_finite_weights_leave_norms_and_curves(run):
     look = replace(run.look, fake=Seen(run.look.model.sample(0, 40), Pixels()))
     read = run.page(look)
     assert {"layers", "curves", "metric_table"} <= set(read.ids)
-    assert "the generator draws numbers that are not finite." in left_out(read)
+    assert "not finite" in left_out(read)
 
 
 def test_without_labels_or_a_classifier_classes_alone_are_missing(tmp_path):
     read = make_run(tmp_path / "a", labels=False).page()
     assert "Classes : the data have no labels." in left_out(read) and "neighbours" in read.ids
     read = make_run(tmp_path / "b", net=nn.Flatten()).page()
-    assert "Classes : the features come from a network that does not classify" in left_out(read)
+    assert "does not classify" in left_out(read)
 
 
 class Own(nn.Module):
@@ -246,7 +246,7 @@ def test_page_of_an_own_net_says_where_scores_are_missing(tmp_path):
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.discriminator = Own()
     read = make_run(tmp_path, model).page()
-    assert "Discriminator logits : D does not score single images (I take at most 30 images)." in left_out(read)
+    assert "does not score single images (I take at most 30 images)" in left_out(read)
     assert "matrix 5×16" in read.text and "5.0 of 5" in read.text
 
 
@@ -307,7 +307,7 @@ def test_a_generator_that_changes_z_first_has_no_closed_form_directions_and_that
     model = make_gan(regularizers={"r1": R1(lambda_d=0.5)})
     model.ema = Averaged(OnSphere((1, 4, 4), 8, (16,)), 0.9)
     read = make_run(tmp_path, model).page()
-    assert "Latent directions : OnSphere changes z before its first layer" in left_out(read)
+    assert "OnSphere changes z" in left_out(read)
 
 
 def test_points_in_the_plane_are_drawn_as_points(tmp_path):
@@ -324,7 +324,7 @@ def test_points_in_the_plane_are_drawn_as_points(tmp_path):
     assert {"paths of the generator between two latents each", "paths of the generator along 4 directions"} <= {
         found["aria-label"].partition(" ")[2].partition(",")[0] for tag, found in read.pictures if tag == "svg"
     }
-    assert "points in the plane have no pictures" in left_out(read) and left_out(read).count(":") == 1
+    assert "no pictures" in left_out(read) and left_out(read).count(":") == 1
 
 
 def tile(read: Read, title: str) -> str:
@@ -387,13 +387,13 @@ def test_pairs_show_copies_first_with_the_count(run):
     train, _ = run.data.train[torch.arange(32)]
     samples = torch.cat([run.look.fake.images[:37], train[:3]])
     text = run.page(replace(run.look, fake=Seen(samples, run.look.fake.net))).text
-    assert "3 of 40 samples are copies of one of the 32 training images" in text
+    assert "3 of 40 samples are copies" in text
     assert text.partition("For comparison")[0].count(": a copy") == 3
 
 
 def test_a_section_that_fails_costs_no_page_and_a_page_no_run(run, caplog):
     read = run.page(evaluations="broken")
-    assert "Metric table : it could not be made (TypeError" in left_out(read)
+    assert "could not be made (TypeError" in left_out(read)
     assert "run.html: section 'Metric table'" in caplog.text
     assert page.write(Folder(run.folder.path / "nowhere"), run.look, RESULT, run.data) is None
     assert "could not be made: FileNotFoundError" in caplog.text

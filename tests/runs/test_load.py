@@ -70,7 +70,7 @@ def test_damaged_checkpoint_is_named_and_the_previous_checkpoint_used(tmp_path, 
     assert open_run(tmp_path / "run").model.iteration == 1
     assert "iteration_000000002.ckpt is damaged" in caplog.text
     damage(tmp_path / "run/checkpoints/iteration_000000001.ckpt")
-    with pytest.raises(ConfigError, match=r"000000001.ckpt: every checkpoint is damaged. Type another run"):
+    with pytest.raises(ConfigError, match="every checkpoint is damaged"):
         open_run(tmp_path / "run")
 
 
@@ -83,7 +83,7 @@ def damage(path: Path) -> None:
 def test_the_best_checkpoint_is_the_newest_where_there_is_none(tmp_path, caplog):
     model = made(tmp_path / "run", iterations=2)
     assert open_run(tmp_path / "run", "best").model.iteration == 2
-    assert "has no best checkpoint: taking its newest" in caplog.text
+    assert "has no best checkpoint" in caplog.text
     model.count.iteration = 1
     checkpoint.save(tmp_path / "run/checkpoints/best.ckpt", model)
     assert open_run(tmp_path / "run", "best").model.iteration == 1
@@ -96,10 +96,10 @@ def test_the_best_checkpoint_is_the_newest_where_there_is_none(tmp_path, caplog)
 
 def test_a_run_without_a_checkpoint_says_why(tmp_path):
     made(tmp_path / "run", iterations=0)
-    with pytest.raises(ConfigError, match="has no checkpoint yet: it saves one every save_every=500 iterations"):
+    with pytest.raises(ConfigError, match=r"no checkpoint yet: .* save_every=500"):
         open_run(tmp_path / "run")
     write_json(Folder(tmp_path / "run").result, {"status": "diverged", "reason": "d/loss at iteration 3"})
-    with pytest.raises(ConfigError, match=r"ended as diverged \(d/loss at iteration 3\) before the first was saved"):
+    with pytest.raises(ConfigError, match=r"diverged \(d/loss at iteration 3\)"):
         open_run(tmp_path / "run")
 
 
@@ -107,9 +107,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_first_difference(tmp_pa
     made(tmp_path / "run")
     made(tmp_path / "other", "network.generator.hidden=[16]")
     shutil.copytree(tmp_path / "other/checkpoints", tmp_path / "run/checkpoints", dirs_exist_ok=True)
-    with pytest.raises(
-        ConfigError, match=r"are not of one run: generator.layers.0.weight is \(16, 8\) there and \(128, 8\)"
-    ):
+    with pytest.raises(ConfigError, match=r"generator.layers.0.weight is \(16, 8\) there and \(128, 8\)"):
         open_run(tmp_path / "run")
 
 

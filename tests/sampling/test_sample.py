@@ -149,10 +149,7 @@ def test_points_are_a_scatter_plot_and_an_array_in_the_planes_own_units(tmp_path
     assert points.shape == (70, 2) and points.dtype == np.float32
     assert np.allclose(points, scale * model.sample(0, 70).flatten(1), atol=1e-6)
     sample("run=run", "write=[npz,images]", status=78)
-    assert (
-        "write=images: run draws points in the plane, which are no images: type write=[grid,npz]"
-        in capsys.readouterr().err
-    )
+    assert "type write=[grid,npz]" in capsys.readouterr().err
 
 
 def test_several_runs_are_drawn_from_and_one_that_cannot_be_is_named(tmp_path, sample, capsys):
@@ -235,7 +232,7 @@ def test_refuse_copies_of_a_run_without_copies_changes_nothing(tmp_path, sample,
     made(tmp_path / "run")
     asked = ("run=run", "n=9", "write=[grid,npz]")
     plain, filtered = sample(*asked, out="plain"), sample(*asked, "refuse_copies=true", out="filtered")
-    assert "0 of 9 images were copies of training images" in capsys.readouterr().out
+    assert "0 of 9 images were copies" in capsys.readouterr().out
     for name in ("grid.png", "samples.npz"):
         assert (plain / name).read_bytes() == (filtered / name).read_bytes()
 
@@ -243,34 +240,34 @@ def test_refuse_copies_of_a_run_without_copies_changes_nothing(tmp_path, sample,
 def test_refuse_copies_ends_with_an_error_if_all_images_are_copies(sample, copycat, capsys):
     out = sample(*copycat(1.0), "n=4", "write=npz", status=78)
     error = capsys.readouterr().err
-    assert "refuse_copies=true: 1,280 images in a row are copies of training images, and none is not" in error
+    assert "refuse_copies=true: 1,280 images in a row" in error
     assert list(out.glob("*")) == []
 
 
 def test_refuse_copies_is_refused_for_points_in_the_plane(tmp_path, sample, capsys):
     made(tmp_path / "run", "data.train=64", "data.validation=8", "data.test=8", data="ring", shape=(2, 1, 1))
     sample("run=run", "refuse_copies=true", status=78)
-    assert "refuse_copies=true: run draws points in the plane, not images" in capsys.readouterr().err
+    assert "refuse_copies=true: run draws points" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
         ("", "which run? Type run=outputs/RUN"),
-        ("run=", "run=: the path is empty: is a variable unset? Type run=PATH"),
+        ("run=", "run=: the path is empty"),
         ("run=nowhere", "run=nowhere: no run there; looked in"),
         ("run", "run names no key: type run=run"),
-        ("run=x wieghts=raw", "there is no wieghts (did you mean weights?). All names: python src/sample.py --cfg job"),
+        ("run=x wieghts=raw", "wieghts (did you mean weights?)"),
         ("run=x resume=x", "there is no resume"),
         ("run=x data=mnist", "there is no data"),
-        ("run=x write=[gird]", "write=['gird']: expected some of grid, images, interpolation, sweep, directions"),
+        ("run=x write=[gird]", "write=['gird']: expected some of grid"),
         ("run=x write=[]", "write=[]: expected some of"),
         ("run=x weights=both", "weights=both: expected ema or raw"),
         ("run=x checkpoint=last", "checkpoint=last: expected newest or best"),
         ("run=x n=0", "n must be at least 1, got 0"),
         ("run=x n=many", "n: Value 'many'"),
         ("run=x steps=1", "steps=1: expected 2 or more"),
-        ("run=x reach=0", "reach=0: expected a finite number > 0, in standard deviations of a latent"),
+        ("run=x reach=0", "reach=0: expected a finite number > 0"),
         ("run=x truncation=-1", "truncation=-1: expected a finite number >= 0"),
         ("run=x truncations=[]", "truncations=[]: expected one or more"),
         ("run=x refuse_copies=true write=[grid,sweep]", "write=sweep: refuse_copies=true applies to grid, images, npz"),
@@ -339,7 +336,7 @@ def test_png_files_hold_the_pixels_and_nothing_else_is_left(tmp_path, channels):
 def test_images_of_an_earlier_command_are_not_mixed_with_new_images(tmp_path):
     (tmp_path / "000002.png").touch()
     PngFolder(tmp_path, 3)
-    with pytest.raises(ConfigError, match=r"holds 000002.png and 0 other images that are not among the 2 asked for"):
+    with pytest.raises(ConfigError, match=r"holds 000002\.png and 0 other images"):
         PngFolder(tmp_path, 2)
 
 

@@ -76,7 +76,7 @@ def test_a_link_within_a_run_is_all_right(run):
 
 def test_a_pipe_in_a_run_is_refused_and_not_waited_for(run):
     os.mkfifo(run / "result.json")
-    with pytest.raises(ConfigError, match=r"result\.json is a pipe, neither a file nor a folder"):
+    with pytest.raises(ConfigError, match=r"result\.json is a pipe"):
         check_links(run)
 
 
@@ -87,7 +87,7 @@ def test_commands_refuse_links_before_writing(run, canary, script, monkeypatch, 
     (run / "drawn").symlink_to(canary.parent)
     before = sorted(path.name for path in run.parent.iterdir())
     type_in(monkeypatch, module, f"run={run}", status=78)
-    assert "is a link that leads out of" in capsys.readouterr().err
+    assert "link that leads out" in capsys.readouterr().err
     assert canary.read_text() == "alive" and sorted(path.name for path in run.parent.iterdir()) == before
 
 

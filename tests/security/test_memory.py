@@ -57,10 +57,10 @@ def test_names_that_lead_out_of_sweeps_are_refused(name):
     with pytest.raises(ConfigError, match="sweep="):
         check(["-m"], [f"sweep={name}"], [])
     if set(name) <= {"."}:
-        with pytest.raises(ConfigError, match="expected a name with letters or digits"):
+        with pytest.raises(ConfigError, match="letters or digits"):
             sweep_folder(name)
 
 
 def test_an_empty_name_of_a_sweep_is_refused():
-    with pytest.raises(ConfigError, match="the name is empty: is a variable unset"):
+    with pytest.raises(ConfigError, match="the name is empty"):
         check(["-m"], ["sweep="], [])

@@ -85,17 +85,17 @@ def test_the_command_prints_eigenvalues_and_best_strength_and_draws_the_portrait
 
 def test_a_game_that_there_is_not_is_told_without_a_picture(stability, capsys):
     folder = stability("regularizer=js_reg", "loss=wasserstein")
-    assert "not applicable: regularizer js_reg cannot be combined with" in capsys.readouterr().out
+    assert "not applicable: regularizer js_reg" in capsys.readouterr().out
     assert not (folder / "portrait.png").exists()
 
 
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ("lrr=1", r"no lrr (did you mean lr?). All names: python src/stability.py --cfg job"),
+        ("lrr=1", "no lrr (did you mean lr?)"),
         ("regularizer=r11", "no regularizer=r11 (did you mean r1"),
         ("data=mnist", "there is no data"),
-        ("lambda_d=1", "no chosen regularizer has that strength"),
+        ("lambda_d=1", "no chosen regularizer"),
         ("regularizer=r1 lambda_d=-1", "must be a finite number >= 0"),
         ("lr=0", "lr must be a finite number > 0"),
         ("batch=0", "batch must be at least 1"),

@@ -53,7 +53,7 @@ def test_a_process_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch, 
     monkeypatch.setattr(kept, "LONGEST_WAIT", 0.1)
     with FileLock(tmp_path / "x.lock"):
         assert kept_or_made(tmp_path / "x.pt", Made())["x"].equal(VALUE["x"])
-    assert "another process has been making it" in caplog.text
+    assert "another process" in caplog.text
 
 
 def test_invalid_cached_file_is_computed_again(tmp_path, caplog):

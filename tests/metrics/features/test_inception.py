@@ -140,11 +140,11 @@ def test_weights_of_another_net_and_images_without_colours_are_refused(tmp_path)
     with pytest.raises(ConfigError, match=r"other.pth does not hold the weights of https://.*Missing key"):
         Inception(weights=str(tmp_path / "other.pth")).load(data, tmp_path, "cpu")
     part = Split(torch.zeros(2, 2, 1, 1))
-    with pytest.raises(ConfigError, match=r"looks at images; those of photographs have the shape \(2, 1, 1\)"):
+    with pytest.raises(ConfigError, match=r"looks at images; .* \(2, 1, 1\)"):
         Inception().load(replace(data, full_train=part, train=part), tmp_path, "cpu")
 
 
 def test_missing_torch_fidelity_is_an_error_with_the_command_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)  # as if it were not installed
-    with pytest.raises(ConfigError, match=r"pip install 'regen\[eval\]' or pip install torch-fidelity"):
+    with pytest.raises(ConfigError, match=r"pip install 'regen\[eval\]'"):
         Inception().load(data_of(photographs(2, 1, "")), tmp_path, "cpu")

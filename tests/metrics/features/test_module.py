@@ -59,13 +59,13 @@ def test_a_program_for_batches_of_one_size_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda images: images, r"of images \(2, 1, 8, 8\) it made \(2, 1, 8, 8\): flatten or pool them"),
+        (lambda images: images, r"it made \(2, 1, 8, 8\): flatten"),
         (lambda images: images.flatten(1)[:, :0], r"it made \(2, 0\)"),
         (lambda images: images.mean(), r"it made \(\)"),
         (lambda images: (images,), "it made tuple"),
         (lambda images: images.flatten(1) * torch.inf, "finite features .* are not: "),
         (lambda images: images.flatten(1).long(), "finite features .* are not: "),
-        (lambda images: images.flatten(1) - images.mean(), "depend on the other images of the batch"),
+        (lambda images: images.flatten(1) - images.mean(), "other images of the batch"),
         (lambda images: nn.Linear(3, 3)(images), r"on 2 and on 1 images of shape \(1, 8, 8\) it failed: "),
     ],
     ids=["images", "none", "number", "tuple", "infinite", "integer", "batch", "fails"],
@@ -85,5 +85,5 @@ def test_feature_source_accepts_a_net_or_a_file(tmp_path):
     with pytest.raises(ConfigError, match=r"path=nowhere.pt2: there is no file .*nowhere.pt2"):
         Module(path="nowhere.pt2").load(noise(), tmp_path, "cpu")
     (tmp_path / "text.pt2").write_text("no program")
-    with pytest.raises(ConfigError, match=r"text.pt2 is not a torch.export program \(not a zip archive\)"):
+    with pytest.raises(ConfigError, match=r"text\.pt2 is not a torch\.export program"):
         Module(path=str(tmp_path / "text.pt2")).load(noise(), tmp_path, "cpu")

@@ -149,13 +149,13 @@ def test_killed_worker_of_a_shared_study_loses_no_trial(search, bomb, tmp_path, 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("regularizer=none",), "there is nothing to search: regularizer=none has no strength whose range is known"),
-        (("regularizer=r1", "seed=0,1"), "a search would choose the luckiest seed"),
+        (("regularizer=none",), "nothing to search: regularizer=none"),
+        (("regularizer=r1", "seed=0,1"), "the luckiest seed"),
         (("regularizer=r1", "monitor=val/no"), "monitor=val/no: expected one of gap, "),
-        ((*R1, "hydra.sweeper.n_trials=0"), "hydra.sweeper.n_trials must be a whole number of trials, got 0"),
+        ((*R1, "hydra.sweeper.n_trials=0"), "hydra.sweeper.n_trials must be"),
         ((*R1, "hydra.sweeper.sampler.n_start=3"), "there is no hydra.sweeper.sampler.n_start"),
-        (("regularizer=r1", "model.latent_dmi=interval(1,2)"), "there is no model.latent_dmi (did you mean model.latent_dim"),
-        ((*R1, "hydra/sweeper/sampler=tep"), "there is no hydra/sweeper/sampler=tep (did you mean tpe?)"),
+        (("regularizer=r1", "model.latent_dmi=interval(1,2)"), "model.latent_dmi (did you mean model.latent_dim"),
+        ((*R1, "hydra/sweeper/sampler=tep"), "sampler=tep (did you mean tpe?)"),
     ],
     ids=["nothing", "seed", "monitor", "number", "setting", "key", "sampler"],
 )
@@ -168,11 +168,9 @@ def test_unsearchable_spaces_are_refused_before_the_start(search, capsys, typed,
 def test_another_question_under_the_same_name_is_refused(search, capsys) -> None:
     search(*R1, n=1)
     search(*R1, "data.batch_size=9", n=2, status=78)
-    assert "holds a search of another question: it is data.batch_size=9" in capsys.readouterr().err
+    assert "it is data.batch_size=9" in capsys.readouterr().err
     search("regularizer=r1", "lambda_d=1,10", n=2, status=78)
-    assert (
-        "lambda_d is searched over one of 1, 10, and earlier trials of this sweep over Float" in capsys.readouterr().err
-    )
+    assert "lambda_d is searched over one of 1, 10" in capsys.readouterr().err
     search("regularizer=r1", "+hydra.sweeper.params.lambda_d='tag(log,interval(1,1000))'", n=1)  # as a yaml may
     assert "searching lambda_d: 1 to 1000 on a logarithmic scale" in capsys.readouterr().out
 
@@ -180,10 +178,10 @@ def test_another_question_under_the_same_name_is_refused(search, capsys) -> None
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (("hydra/sweeper=optuna", "regularizer=r1"), "hydra/sweeper=optuna searches in a multirun: type -m as well"),
+        (("hydra/sweeper=optuna", "regularizer=r1"), "multirun: type -m"),
         (
             ("-m", "lambda_d=interval(0.1,1)", "regularizer=r1"),
-            "an interval is searched, not gone through: type hydra/sweeper=optuna",
+            "type hydra/sweeper=optuna",
         ),
     ],
     ids=["single", "interval"],
