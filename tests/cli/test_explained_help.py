@@ -44,7 +44,7 @@ def test_help_lists_own_options_of_config_dir(monkeypatch, capsys, bomb) -> None
     assert "bomb, " in shown and "_target_: bomb.Bomb" in shown
 
 
-def test_comments_belong_to_the_full_key_of_their_line(tmp_path) -> None:
+def test_comments_belong_to_the_full_key_of_the_line(tmp_path) -> None:
     path = tmp_path / "some.yaml"
     path.write_text("a:           # first\n  b: '# no'   # second\n  c: 1\nd: [1, 2]  # third\n# not: a key\n")
     assert comments_of(path) == {"a": "first", "a.b": "second", "d": "third"}

@@ -154,8 +154,8 @@ def test_picture_in_the_docs_is_current():
 
 
 def test_a_gan_is_trained_on_shapes_and_measured(train):
-    small = ("data.train=100", "data.validation=40", "data.test=40", "data.batch_size=8", "metrics=[spread]")
-    folder = train("data=shapes", *small, "monitor=fake/spread", "max_iterations=2")
+    small = ("data.train=100", "data.validation=40", "data.test=40", "data.batch_size=8", "metrics=[sliced_wasserstein]")
+    folder = train("data=shapes", *small, "monitor=val/swd", "max_iterations=2")
     assert (folder / "samples.png").exists()
 
 

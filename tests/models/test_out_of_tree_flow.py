@@ -144,7 +144,7 @@ def as_bytes(images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("method", [OWN_SAMPLE, OWN_DECODE], ids=["sample", "decode"])
-def test_flow_outside_the_package_is_trained_resumed_and_sampled_by_its_own_ode(
+def test_flow_outside_the_package_is_trained_resumed_and_sampled_by_an_own_ode(
     method, write_flow, train, tmp_path, monkeypatch, capsys
 ):
     own = ("--config-dir", str(write_flow(method)))
@@ -165,7 +165,7 @@ def test_flow_outside_the_package_is_trained_resumed_and_sampled_by_its_own_ode(
         assert message in capsys.readouterr().err
 
 
-def test_report_and_interpolations_of_flow_with_own_decode_use_it(write_flow, train, tmp_path, monkeypatch):
+def test_report_and_interpolations_of_flow_use_the_own_decode(write_flow, train, tmp_path, monkeypatch):
     own = ("--config-dir", str(write_flow(OWN_DECODE)))
     run = train(*own, *OPTIONS, "max_iterations=3")
     type_in(monkeypatch, sample, *own, f"run={run}", "write=[interpolation,sweep]", f"out={tmp_path}/drawn")
