@@ -68,7 +68,7 @@ ladder: setup  ## check the diagnosis on images of which the truth is known (ARG
 wandb-view: setup  ## save a workspace for comparing runs in W&B (ARGS="sweep=NAME")
 	@$(RUN) src/wandb_view.py $(ARGS)
 
-table: setup  ## write the table and the pages of regularizers in docs/
+table: setup  ## write the pages of regularizers and figures in docs/
 	@$(RUN) src/regularizers.py --write
 
 docs: setup  ## build the documentation in build/docs/, warnings are errors

@@ -34,6 +34,12 @@ def find_figure(name: str) -> Figure:
     return Figure(re.sub(r"[\s/]+", "_", name) or "value", name.replace("_", " ") or "value")
 
 
+def declared_figures() -> list[Figure]:
+    """Return the figures that the package declares, by name."""
+    _load()
+    return [_declared[name][0] for name in sorted(_declared) if _declared[name][1].startswith(f"{PACKAGE}.")]
+
+
 def is_declared(name: str) -> bool:
     """Return whether a class or a run's file declares the figure."""
     _load()
