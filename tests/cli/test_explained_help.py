@@ -36,7 +36,7 @@ def test_help_explains_keys_of_the_chosen_options(monkeypatch, capsys) -> None:
     lines = [line for line in shown[shown.index("Every key") :].splitlines() if ": " in line and "  # " not in line]
     keys = {line.split(":")[0].strip() for line in lines} - {"_target_", "_partial_", "regen train --hydra-help shows"}
     assert keys <= {"width", "batch_norm", "lr", "fused", "recipe", "Every key, with its value (override as KEY=VALUE)"}
-    assert "accelerator: cpu" in shown and "Every key" in shown and "hydra:" not in shown
+    assert "accelerator: auto" in shown and "Every key" in shown and "hydra:" not in shown
 
 
 def test_help_lists_own_options_of_config_dir(monkeypatch, capsys, bomb) -> None:

@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.commands import SMOKE
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 from PIL import Image
 
 from regen.core import checkpoint
+from regen.core.distributed import has_gpu
 from regen.runs.provenance import provenance
 from regen.utils.project import ROOT
 
@@ -176,3 +180,22 @@ def test_help_and_the_composed_configuration_need_no_torch() -> None:
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
         assert done.stderr.split() == ["False", "False"], done.stderr
         assert "lambda_g" in done.stdout
+
+
+def test_automatic_trainer_takes_the_gpu_where_there_is_one(train, capsys) -> None:
+    words = [word for word in SMOKE if not word.startswith("trainer=")]
+    words += ["max_iterations=2", "evaluate_every=2", "evaluation_samples=100", "metrics=[frechet]", "monitor=val/fd"]
+    folder = train(*words, smoke=False)
+    trainer = OmegaConf.load(folder / "config.yaml").trainer
+    gpu = torch.cuda.is_available()
+    assert trainer.accelerator == ("gpu" if gpu else "cpu") and trainer.threads == 1
+    assert f"(trainer=auto: torch finds {'a' if gpu else 'no'} GPU)" in capsys.readouterr().out
+
+
+def test_looking_for_a_gpu_leaves_the_environment_as_it_was(monkeypatch) -> None:
+    for value in (None, "0"):
+        monkeypatch.delenv("PYTORCH_NVML_BASED_CUDA_CHECK", raising=False)
+        if value is not None:
+            monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", value)
+        assert has_gpu() == torch.cuda.is_available()
+        assert os.environ.get("PYTORCH_NVML_BASED_CUDA_CHECK") == value

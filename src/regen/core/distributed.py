@@ -3,6 +3,7 @@
 launcher.py starts the processes, and heartbeat.py ends all of them when one is lost.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +25,26 @@ def is_first() -> bool:
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]  # replicas.Group has set it
 
 
+def has_gpu() -> bool:
+    """Return whether torch finds a GPU, without starting CUDA: a process that has started it can start no jobs by fork."""
+    check = "PYTORCH_NVML_BASED_CUDA_CHECK"
+    before = os.environ.get(check)
+    os.environ[check] = "1"
+    try:
+        return torch.cuda.is_available()
+    finally:
+        if before is None:
+            del os.environ[check]
+        else:
+            os.environ[check] = before
+
+
+def choose_accelerator(choice: DictConfig) -> None:
+    """Replace trainer.accelerator=auto by gpu where torch finds one, else by cpu."""
+    if choice.accelerator == "auto":
+        choice.accelerator = "gpu" if has_gpu() else "cpu"
+
+
 def processes(choice: DictConfig) -> int:
     """How many processes a trainer config asks for; devices of -1 or auto are all GPUs, or one CPU process.
 
@@ -31,7 +52,7 @@ def processes(choice: DictConfig) -> int:
     32-true and bf16-mixed (in half precision second-order penalties overflow).
     """
     if choice.accelerator not in ("cpu", "gpu"):
-        raise ConfigError(f"trainer.accelerator must be cpu or gpu, got {choice.accelerator}")
+        raise ConfigError(f"trainer.accelerator must be auto, cpu or gpu, got {choice.accelerator}")
     if choice.precision not in PRECISIONS:
         raise ConfigError(f"trainer.precision must be one of {', '.join(PRECISIONS)}, got {choice.precision}")
     if choice.strategy not in ("auto", "replicas"):

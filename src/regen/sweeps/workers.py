@@ -80,6 +80,9 @@ def settle(cfg: DictConfig, sweep: Path) -> None:
     if not is_beside_others():
         return
     cfg.trainer.progress_bar = False
+    from regen.core.distributed import choose_accelerator  # here: it imports torch, and the job does next
+
+    choose_accelerator(cfg.trainer)
     if cfg.trainer.accelerator == "gpu" and cfg.trainer.devices == 1 and "submitit" not in sys.modules:
         claim_gpu(sweep)
 

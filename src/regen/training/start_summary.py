@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -60,4 +61,12 @@ def _device(cfg: DictConfig) -> str:
         threads = torch.get_num_threads()
         device = f"{trainer.accelerator} ({platform.machine()}), {threads} thread{'s' if threads != 1 else ''}"
     processes = f", {trainer.devices} devices a node" if trainer.devices not in (1, "1", "auto") else ""
-    return f"{device}, precision {trainer.precision}{processes}"
+    return f"{device}, precision {trainer.precision}{processes}{_reason(trainer)}"
+
+
+def _reason(trainer: DictConfig) -> str:
+    """Say why trainer=auto has chosen the device, "" if it was typed."""
+    if HydraConfig.get().runtime.choices.get("trainer") != "auto":
+        return ""
+    found = "finds a GPU" if trainer.accelerator == "gpu" else "finds no GPU"
+    return f" (trainer=auto: torch {found})"

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from regen.config.instantiate import build
 from regen.core import checkpoint
-from regen.core.distributed import is_first, processes
+from regen.core.distributed import choose_accelerator, is_first, processes
 from regen.data.duplicates import warn_of_near_duplicates
 from regen.data.images import Images
 from regen.errors import ConfigError, ProcessLost
@@ -59,6 +59,7 @@ def train(cfg: DictConfig, write_report: finish.WriteReport) -> float:
     result like any other.
     Raises ConfigError on what cannot be run.
     """
+    choose_accelerator(cfg.trainer)
     folder, rank = Folder.of_hydra(), find_rank(processes(cfg.trainer), cfg.trainer.num_nodes)
     group = Group(rank, cfg.trainer.timeout_seconds, lambda reason: _note_loss(Folder.of_hydra(), reason))
     tune(cfg.trainer.accelerator)
