@@ -18,10 +18,11 @@ COMMANDS = {
     "report": "write the page of a run: regen report run=outputs/RUN",
     "regularizers": "list the regularizers, or explain one: regen regularizers r1",
     "stability": "analyse a regularizer in the Dirac-GAN: regen stability regularizer=r1 lambda_d=1",
+    "doctor": "check the installation: versions, devices, a training of seconds, and the GPU: regen doctor",
     "init": "write a project of your own, with a regularizer and a data set: regen init FOLDER",
     "wandb_view": "save a workspace for comparing runs in W&B: regen wandb-view sweep=NAME",
 }
-WITHOUT_HYDRA = ("init", "regularizers")
+WITHOUT_HYDRA = ("doctor", "init", "regularizers")
 USAGE_ERROR = 78
 
 

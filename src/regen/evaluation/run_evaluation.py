@@ -80,7 +80,9 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     console.print(metric_table(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
     console.print(said.sentence, style="bold", markup=False, highlight=False)
     console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
-    _keep(run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "diagnosis": asdict(said)})
+    _keep(
+        run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "diagnosis": asdict(said)}
+    )
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
     return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
