@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture nightly cluster-check package-check lint format bench ladder wandb-view table docs clean distclean
+.PHONY: help setup train test torture nightly cluster-check package-check lint format bench ladder stats wandb-view table docs clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,9 @@ bench: setup  ## compare the speed of training with a bare loop's
 
 ladder: setup  ## check the diagnosis on images of which the truth is known (ARGS="--mnist FOLDER --photos FOLDER --write")
 	@OMP_NUM_THREADS=2 $(RUN) benchmarks/run_ladder.py $(ARGS)
+
+stats: setup  ## count files, functions, types and words to avoid
+	@$(RUN) benchmarks/code_stats.py $(ARGS)
 
 wandb-view: setup  ## save a workspace for comparing runs in W&B (ARGS="sweep=NAME")
 	@$(RUN) src/wandb_view.py $(ARGS)
