@@ -99,7 +99,7 @@ def _losses(rows: Sequence[Sequence[float]], decays: Sequence[float], own: float
     return table
 
 
-def _why(points: Sequence[DecayPoint], chosen: int, best: int, kept: int, losses: NDArray) -> str:
+def _why(points: Sequence[DecayPoint], chosen: int, best: int, kept: int, losses: NDArray[np.float64]) -> str:
     name, fits = f"ema_decay={points[chosen].decay:g}", losses.shape[1]
     if len(points) == 1:
         return f"{name}: the only decay that was evaluated."

@@ -1,6 +1,7 @@
 """Print the result of a cross-validation and write its files."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -36,7 +37,7 @@ def report_choice(choice: Choice, write_pages: WritePages) -> float:
     write_pages(choice, True)
     if best := choice.winner:
         console.print(f"\nThe final model, {describe_final_model(best)}:", style="bold", markup=False, highlight=False)
-        console.print(f"  {best.command(best.recommended)}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {best.command(best.final)}", soft_wrap=True, markup=False, highlight=False)
     elif any(one.passed_over for one in choice.answers):
         console.print("\nNo final model is recommended.", style="bold red", highlight=False)
     for path in (choice.out / name for name in FILES):
@@ -74,7 +75,7 @@ def _table(title: str, answer: Answer, titles: Sequence[str], rows: Sequence[Seq
     table = Table(title=title, title_justify="left")
     for i, name in enumerate(titles):
         widest = max(len(name), *(len(row[i]) for row in rows))
-        justify = "left" if i in (0, len(titles) - 1) else "right"
+        justify: Literal["left", "right"] = "left" if i in (0, len(titles) - 1) else "right"
         table.add_column(name, justify=justify, no_wrap=True, min_width=widest)
     for kind, row in zip(kinds(answer), rows, strict=True):
         table.add_row(*map(escape, row), style=STYLES.get(kind))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext, TaskFunction
@@ -175,7 +176,7 @@ class CrossValidation:
             planned = self._make_plan(iterations, evaluations)
         self._reduce(planned, iterations)
         if planned.evaluations:
-            reduced = OmegaConf.merge(one, {"max_iterations": planned.iterations, "max_images": None})
+            reduced = cast(DictConfig, OmegaConf.merge(one, {"max_iterations": planned.iterations, "max_images": None}))
             self.fits.shared.append(f"evaluate_every={evaluation_interval(reduced, planned.evaluations)}")
         print(describe_plan(self.candidates, planned, self.n_jobs, self.cfg.budget), flush=True)
         if self.deadline is not None:
@@ -274,6 +275,6 @@ def _out(cfg: DictConfig, otherwise: Path) -> Path:
     return Path(cfg.out) if cfg.out else otherwise
 
 
-def _settings(cfg: DictConfig) -> dict:
+def _settings(cfg: DictConfig) -> dict[str, Any]:
     """The choice's own keys."""
     return {key: to_dict(cfg)[key] for key in OWN if key != "for_data"}

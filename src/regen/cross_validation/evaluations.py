@@ -95,7 +95,7 @@ def choose_training_length(evaluations: Evaluations, higher_is_better: bool) -> 
         for decay, figures in evaluations.figures.items()
     }
     at_best = {
-        decay: figures[:, evaluations.iterations.index(stopping[decay].best)]
+        decay: figures[:, evaluations.iterations.index(stopping[decay].best)].tolist()
         for decay, figures in evaluations.figures.items()
     }
     averaging = choose_averaging_length(at_best, evaluations.own, higher_is_better)

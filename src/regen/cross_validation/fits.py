@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
@@ -73,7 +74,7 @@ class FitRunner:
         self.done += len(jobs)
         for one in made:
             _ = one.return_value  # raises what a job has raised
-        return [Path(one.hydra_cfg.hydra.runtime.output_dir) for one in made]
+        return [Path(cast(DictConfig, one.hydra_cfg).hydra.runtime.output_dir) for one in made]
 
 
 def scored(fit: Fit, folder: Path) -> Trained:
@@ -89,7 +90,7 @@ def scored(fit: Fit, folder: Path) -> Trained:
     )
 
 
-def score(result: dict, monitor: str | None = None) -> Score:
+def score(result: dict[str, Any], monitor: str | None = None) -> Score:
     """Of a result.json: a figure (None: the monitored one), the same on training images, their gap (see `GAPS`), seconds of
     training, and whether the run memorizes.
 
@@ -115,6 +116,6 @@ def gap_title(monitor: str) -> str:
 def _number(value: object) -> float:
     """nan of what is missing; result.json holds numbers that are not finite as words."""
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(cast(float, value))
     except (TypeError, ValueError):
         return math.nan

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from regen.comparison.config_diff import Value, settings, text
 from regen.comparison.load_runs import Run, gather
@@ -59,9 +60,9 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
     trained: dict[Fit, Trained] = {}
     for run, one in runs:
         off = _name(run, one) == NONE
-        strength = tuple(0.0 if off else float(one.get(key, 1.0)) for key in keys) or (0.0 if off else 1.0,)
+        strength = tuple(0.0 if off else _as_number(key, one.get(key, 1.0)) for key in keys) or (0.0 if off else 1.0,)
         seed, fold = run.draw
-        fit = Fit(strength, int(fold or 0), int(seed))
+        fit = Fit(strength, int(cast(int, fold or 0)), int(cast(int, seed)))
         iterations = int(run.result.get("iteration") or 0)
         trained[fit] = Trained(fit, run.folder.path, score(run.result, monitor), iterations)
     whole = any(_name(*pair) == NONE for pair in runs)

@@ -41,7 +41,8 @@ def length_effect(
     known = [one for one in found.values() if one is not None]
     if len({fit.strength for fit in final}) < 2 or len(known) < len(found):
         return None
-    before = Table({fit: Score(value) for fit, (_, _, value) in found.items()}, table.higher_is_better)
+    scores = {fit: Score(one[2]) for fit, one in found.items() if one is not None}
+    before = Table(scores, table.higher_is_better)
     after = Table(final, table.higher_is_better)
     try:
         earlier, last = best(before), best(after)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -41,7 +42,7 @@ def parsed(arguments: Sequence[str]) -> Asked:
         if key in OWN:
             continue
         if not one.is_sweep_override():
-            single[key] = one.input_line
+            single[key] = one.input_line or ""
         elif key == "regularizer" or is_strength(key):
             swept[key] = _listed(one)
         else:
@@ -149,18 +150,18 @@ def _typed(member: str, knob: str, single: Mapping[str, str]) -> str | None:
 
 def _as_number(value: object) -> float | None:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(cast(float, value))
     except (TypeError, ValueError):
         return None
 
 
 def _numbers(key: str, found: Sequence[str]) -> tuple[float, ...]:
-    numbers = [_as_number(one) for one in found]
-    if any(one is None or not 0 <= one < math.inf for one in numbers):
+    numbers = [number for number in map(_as_number, found) if number is not None and 0 <= number < math.inf]
+    if len(numbers) < len(found):
         raise ConfigError(f"{key}={','.join(found)}: strengths must be finite numbers >= 0")
     if not any(numbers):
         raise ConfigError(f"{key}={','.join(found)}: expected a strength other than 0 to compare 0 with")
-    return values(numbers)  # type: ignore[arg-type]
+    return values(numbers)
 
 
 def _listed(one: Override) -> list[str]:
@@ -185,4 +186,4 @@ def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
 
 def options(paths: Sequence[Path]) -> dict[str, DictConfig]:
     """What the yamls of the group regularizer hold, by option."""
-    return {path.stem: OmegaConf.load(path) for path in paths}
+    return {path.stem: cast(DictConfig, OmegaConf.load(path)) for path in paths}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from regen.config.command_line import split_options
 from regen.cross_validation.fits import Failed
@@ -40,7 +41,7 @@ def measure_cost(jobs: Sequence[Sequence[str]], n_jobs: int, evaluations: int, i
     return max((_cost(one, evaluations, short) for one in results), key=lambda one: one.seconds(iterations))
 
 
-def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict]:
+def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict[str, Any]]:
     """The result.json of short trainings."""
     options = [
         one for one in split_options(sys.argv[1:])[0] if one not in ("-m", "--multirun")
@@ -74,7 +75,7 @@ def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list
     return results
 
 
-def _cost(result: dict, evaluations: int, iterations: int) -> Cost:
+def _cost(result: dict[str, Any], evaluations: int, iterations: int) -> Cost:
     images = result["images_seen"] / max(1, result["iteration"])
     speed = float(result.get("images_per_second") or math.inf)
     an_iteration = images / speed if speed > 0 else 0.0

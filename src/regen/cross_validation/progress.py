@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from regen.cross_validation.plan import describe_duration
 from regen.cross_validation.runner import CandidateRunner, Run, count_fits_left
@@ -49,7 +49,7 @@ class FitProgress:
         console = Console(stderr=True)
         return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
-    def _poll(self, bar: Progress, task: int, since: float, ended: threading.Event) -> None:
+    def _poll(self, bar: Progress, task: TaskID, since: float, ended: threading.Event) -> None:
         while not ended.wait(POLLED):
             results = [path for path in self.sweep.glob("*/result.json") if path.stat().st_mtime >= since]
             done = sum(read_json(path).get("status") in ("finished", "diverged") for path in results)

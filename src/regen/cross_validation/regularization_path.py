@@ -69,11 +69,20 @@ def _point(table: Table, row: int) -> Point:
         rounds = [one for one, kept in zip(table.rounds, ended, strict=True) if kept]
         se = standard_error(losses[ended], [one.fold for one in rounds], [one.seed for one in rounds])
     strength = table.strengths[row]
-    means = {name: _mean(table, strength, name) for name in ("train", "gap", "cost")}
-    rounds, diverged = int((~np.isnan(losses)).sum()), int(np.isinf(losses).sum())
-    memory = {"memorizing": int(table.memorizing[row]), "eligible": bool(table.eligible[row])}
-    complete = bool(table.complete[row])
-    return Point(strength, mean, se, **means, rounds=rounds, diverged=diverged, complete=complete, **memory)
+    train, gap, cost = (_mean(table, strength, name) for name in ("train", "gap", "cost"))
+    return Point(
+        strength,
+        mean,
+        se,
+        train=train,
+        gap=gap,
+        cost=cost,
+        rounds=int((~np.isnan(losses)).sum()),
+        diverged=int(np.isinf(losses).sum()),
+        complete=bool(table.complete[row]),
+        memorizing=int(table.memorizing[row]),
+        eligible=bool(table.eligible[row]),
+    )
 
 
 def _hardness(table: Table) -> NDArray[np.float64]:

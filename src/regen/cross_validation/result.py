@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from regen.config.quoting import unquote
 from regen.cross_validation.candidate import Candidate
@@ -64,6 +65,13 @@ class Answer:
     @property
     def helps(self) -> bool:
         return self.claim is not None and self.claim.helps
+
+    @property
+    def final(self) -> Strength:
+        """The recommended strength of a candidate that has one. Raises ValueError if it has none."""
+        if self.recommended is None:
+            raise ValueError(f"no strength of {self.candidate.name} is recommended")
+        return self.recommended
 
     @property
     def recommended(self) -> Strength | None:
@@ -170,7 +178,7 @@ class Choice:
     monitor: str
     higher: bool
     out: Path
-    settings: dict
+    settings: dict[str, Any]
     lacking: Sequence[str]
 
     @cached_property
@@ -189,7 +197,7 @@ class Choice:
     @property
     def score(self) -> float:
         """The mean held-out score of the final model's strength, nan if there is none."""
-        return self.winner.point(self.winner.recommended).mean if self.winner else math.nan
+        return self.winner.point(self.winner.final).mean if self.winner else math.nan
 
 
 def _best_of(answers: Sequence[Answer], higher: bool) -> int:

@@ -89,7 +89,7 @@ class Table:
     @cached_property
     def complete(self) -> NDArray[np.bool_]:
         """(strengths,) whether it has a score in every round. Only these are chosen from: others had other rounds."""
-        return ~np.isnan(self.losses).any(1)
+        return np.asarray(~np.isnan(self.losses).any(1))
 
     @cached_property
     def memorizing(self) -> NDArray[np.int_]:

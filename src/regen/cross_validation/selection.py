@@ -41,7 +41,7 @@ def best_row(table: Table) -> int:
     rows = np.flatnonzero(table.complete & table.eligible)
     if not len(rows):
         named = "; ".join(
-            f"{shown([table.strengths[row]])}: {table.describe_memorizing(row)}"
+            f"{shown([table.strengths[row]])}: {table.describe_memorizing(int(row))}"
             for row in np.flatnonzero(table.complete)
         )
         some = "" if table.complete.all() else " with a score in all rounds"
@@ -67,7 +67,7 @@ def one_standard_error(table: Table) -> Strength:
         raise ValueError("one round (one fold and one seed) has no standard error: run at least two")
     rows = np.flatnonzero(table.complete)
     ranks = rankdata(table.losses[rows], axis=0)
-    worse = dict(zip(rows, ranks - ranks[list(rows).index(chosen)], strict=True))
+    worse = dict(zip(rows, ranks - ranks[rows.tolist().index(chosen)], strict=True))
     folds, seeds = [one.fold for one in table.rounds], [one.seed for one in table.rounds]
     return next(
         table.strengths[row]

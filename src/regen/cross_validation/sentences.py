@@ -11,7 +11,7 @@ from regen.cross_validation.significance import Claim
 
 def sentences(choice: Choice, answer: Answer) -> list[str]:
     """Return the claim, the recommendation, the confidence set, and the warnings."""
-    said = [claim_sentence(answer)] if answer.claim else []
+    said = [claim_sentence(answer, answer.claim)] if answer.claim else []
     if answer.best is not None:
         said += [_recommendation(answer), *_confidence_set(answer), *_by_mean(answer, choice.higher)]
         said += [*_length(answer), *_training(answer), *_passed_over(choice, answer), *_at_an_end(answer)]
@@ -22,9 +22,9 @@ def sentences(choice: Choice, answer: Answer) -> list[str]:
 
 def describe_final_model(answer: Answer) -> str:
     """Return "r1 at lambda_d=10", or "without regularization"."""
-    if not any(answer.recommended):
-        return "without regularization" if answer.candidate.whole else f"{answer.candidate.shown(answer.recommended)}"
-    return f"{answer.candidate.name} {answer.candidate.at(answer.recommended).removeprefix('with it ')}"
+    if not any(answer.final):
+        return "without regularization" if answer.candidate.whole else f"{answer.candidate.shown(answer.final)}"
+    return f"{answer.candidate.name} {answer.candidate.at(answer.final).removeprefix('with it ')}"
 
 
 def final_model_heading(answer: Answer) -> str:
@@ -33,16 +33,15 @@ def final_model_heading(answer: Answer) -> str:
     return f"{'Recommended for now' if is_open else 'The final model'}, {describe_final_model(answer)}"
 
 
-def claim_sentence(answer: Answer) -> str:
+def claim_sentence(answer: Answer, claim: Claim) -> str:
     """Return whether regularizing helps, by how much, and how that was tested."""
-    found = answer.claim
-    tested = f"p = {found.p:.2g} over {found.pairs} round{'s' * (found.pairs > 1)} (level {found.level:.2g})"
-    tested += f", allowing for the choice among {found.others}" if found.others > 1 else ""
-    difference = _effect(found, answer.candidate.at(found.strength), answer.candidate.at(answer.off), 1 - answer.alpha)
-    if found.helps:
+    tested = f"p = {claim.p:.2g} over {claim.pairs} round{'s' * (claim.pairs > 1)} (level {claim.level:.2g})"
+    tested += f", allowing for the choice among {claim.others}" if claim.others > 1 else ""
+    difference = _effect(claim, answer.candidate.at(claim.strength), answer.candidate.at(answer.off), 1 - answer.alpha)
+    if claim.helps:
         return f"Regularizing helps: {difference}; {tested}."
-    if found.more:
-        rounds = f"{found.more} more round{'s' * (found.more > 1)}"
+    if claim.more:
+        rounds = f"{claim.more} more round{'s' * (claim.more > 1)}"
         return f"Too few rounds to tell whether regularizing helps: {difference}; {tested}. Run at least {rounds}."
     return f"No evidence that regularizing helps: {difference}; {tested}."
 
@@ -58,7 +57,7 @@ def _effect(found: Claim, at: str, off: str, confidence: float) -> str:
 
 
 def _recommendation(answer: Answer) -> str:
-    shown, recommended = answer.candidate.shown, answer.recommended
+    shown, recommended = answer.candidate.shown, answer.final
     if not any(recommended):
         reason = "it has the smallest mean rank" if recommended == answer.best else "no strength has enough evidence"
         return f"Recommended: {shown(recommended)}, no regularization, because {reason}."
@@ -85,7 +84,7 @@ def _by_mean(answer: Answer, higher: bool) -> list[str]:
     if len(points) < 2:
         return []
     best = (max if higher else min)(points, key=lambda one: one.mean).strength
-    if best == answer.best:
+    if answer.best is None or best == answer.best:
         return []
     shown = answer.candidate.shown
     ranked = f"{shown(answer.best)} the smallest mean rank, which a few bad fits cannot decide"

@@ -33,7 +33,8 @@ def chance(ranks: NDArray[np.float64], total: float) -> float:
 def signs(n: int) -> NDArray[np.float64]:
     """(m, n) the observed signs (all 1) first: all 2^n for n <= EXACT, or with DRAWN keyed draws (Phipson and Smyth 2010)."""
     if n <= EXACT:
-        return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+        return np.asarray(1.0 - 2.0 * bits, np.float64)
     from regen.utils.randomness import Draws
 
     return np.vstack([np.ones((1, n)), Draws("signs", n).signs(DRAWN, n).numpy()])

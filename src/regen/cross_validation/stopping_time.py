@@ -99,7 +99,7 @@ def mean_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
     )
 
 
-def _losses(figures: NDArray, iterations: Sequence[int], higher_is_better: bool) -> NDArray[np.float64]:
+def _losses(figures: NDArray[np.float64], iterations: Sequence[int], higher_is_better: bool) -> NDArray[np.float64]:
     """The rounds that have a figure, signed so that less is better; nan: missing."""
     figures = np.asarray(figures, float)
     if figures.ndim != 2 or figures.shape[1] != len(iterations) or not len(iterations):
@@ -133,7 +133,9 @@ def _adjusted_means(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(present.all(0), losses.mean(0), adjusted)  # of complete columns the same, without rounding
 
 
-def _point(losses: NDArray, column: int, best: int, iteration: int, mean: float, considered: bool) -> CurvePoint:
+def _point(
+    losses: NDArray[np.float64], column: int, best: int, iteration: int, mean: float, considered: bool
+) -> CurvePoint:
     worse, worse_se = mean_and_error(losses[:, column] - losses[:, best])
     _, se = mean_and_error(losses[:, column])
     rounds = int(np.isfinite(losses[:, column]).sum())

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from regen.cross_validation.fits import gap_title
 from regen.cross_validation.regularization_path import Point
@@ -65,22 +66,22 @@ def written(choice: Choice) -> str:
     return file.getvalue()
 
 
-def contents(choice: Choice) -> dict:
+def contents(choice: Choice) -> dict[str, Any]:
     """Everything, as plain types."""
     best = choice.winner
     return {
         "monitor": choice.monitor,
         "higher_is_better": choice.higher,
         "regularizer": best.candidate.name if best else None,
-        "recommended": _by_key(best, best.recommended) if best else None,
-        "command": best.command(best.recommended) if best else None,
+        "recommended": _by_key(best, best.final) if best else None,
+        "command": best.command(best.final) if best else None,
         "answers": [_answer(choice, one) for one in choice.answers],
         "lacking": list(choice.lacking),
         "settings": choice.settings,
     }
 
 
-def _answer(choice: Choice, one: Answer) -> dict:
+def _answer(choice: Choice, one: Answer) -> dict[str, Any]:
     every = {"recommended": one.recommended, "best": one.best, "one_se": one.one_se}
     chosen = {name: strength for name, strength in every.items() if strength is not None}
     return {
@@ -105,7 +106,7 @@ def _answer(choice: Choice, one: Answer) -> dict:
     }
 
 
-def _finite(fields: dict) -> dict:
+def _finite(fields: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity: the ends of an interval that is not bounded are null."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in fields.items()
