@@ -135,7 +135,7 @@ def test_a_best_mean_of_another_strength_is_noted():
 def test_an_effect_of_divergence_is_described_without_numbers():
     found = answered({0: [NAN] * 7, 1: SEVEN})
     words = "in most rounds the fit at lambda_d=0 diverged and that at lambda_d=1 did not"
-    assert claim_sentence(found).startswith(f"Regularizing helps: {words}; p = ")
+    assert claim_sentence(found, found.claim).startswith(f"Regularizing helps: {words}; p = ")
 
 
 def test_the_reason_for_the_end_and_the_nominal_level_are_stated():
