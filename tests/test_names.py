@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-PRONOUNS = "it|its|itself|they|them|their|themselves|what|whatever|who|whose|whom"
+PRONOUNS = "it|its|itself|they|them|their|themselves|what|whatever|who|whose|whom|ones|those"
 
 
 def test_names_of_tests_hold_no_pronoun() -> None:

@@ -115,7 +115,7 @@ def make_bank(higher: bool = False) -> Bank:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
-def test_saved_bank_equals_the_loaded_one(tmp_path: Path, suffix: str) -> None:
+def test_saved_bank_equals_the_loaded_bank(tmp_path: Path, suffix: str) -> None:
     expected, path = make_bank(higher=True), tmp_path / f"bank{suffix}"
     expected.save(path)
     loaded = Bank.load(path)
@@ -151,7 +151,7 @@ def test_grid_command_writes_the_named_bank(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out == printed
 
 
-def test_grid_command_with_more_rounds_trains_those_that_are_missing(tmp_path: Path) -> None:
+def test_grid_command_with_more_rounds_trains_only_missing_rounds(tmp_path: Path) -> None:
     out, options = tmp_path / "grid.npz", ["--strengths", "0,1", "--iterations", "8"]
     bank.main(["grid", *options, "--rounds", "1", "--out", str(out)])
     first = Bank.load(out)

@@ -33,7 +33,7 @@ def test_every_estimator_finds_the_best_without_noise(choice, name, lowest):
     assert getattr(choice, name)(quiet(choice, lowest)) == 1 + lowest
 
 
-def test_one_ruined_fit_changes_the_pick_of_the_mean_and_not_of_the_mean_rank(choice):
+def test_single_ruined_fit_changes_the_pick_of_the_mean_and_not_of_the_mean_rank(choice):
     losses = quiet(choice)
     losses[3, 7] = 1000
     assert choice.mean(losses) != 3 and choice.mean_rank(losses) == 3
@@ -60,7 +60,7 @@ def test_race_claims_nothing_where_0_is_the_best(choice):
     assert not choice.helps(raced) and choice.pick(raced) == 0
 
 
-def test_crossed_interactions_recur_and_fresh_ones_do_not(choice):
+def test_crossed_interactions_recur_and_fresh_interactions_do_not(choice):
     rng = np.random.default_rng(0)
     crossed, fresh = (
         np.concatenate([law(rng, 100, 0)[:, :10] - law(rng, 0, 0)[:, :10] for _ in range(20)])

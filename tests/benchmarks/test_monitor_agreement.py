@@ -28,7 +28,7 @@ def correlations(text: str) -> dict[str, float]:
     return {name: float(value.split()[0]) for name, value in lines}
 
 
-def test_report_ranks_the_monitor_and_the_classifiers_against_each_other():
+def test_report_ranks_the_monitor_against_the_classifiers():
     found = correlations(report(agreements(error=0.0)))
     ranks = np.arange(10), np.array([*range(8), 9, 8])
     assert found["val/skill with fd"] == -1

@@ -48,7 +48,7 @@ def test_unknown_command_is_answered_with_the_nearest(monkeypatch, capsys) -> No
         ("my/notebook.py", None, "train", "regen sample"),
     ],
 )
-def test_commands_are_typed_as_the_running_one_was(monkeypatch, zero, clone, name, line) -> None:
+def test_commands_are_typed_like_the_running_command(monkeypatch, zero, clone, name, line) -> None:
     monkeypatch.setattr(sys, "argv", [zero])
     monkeypatch.setattr(program, "CLONE", clone)
     assert (program.name(), program.typed("sample")) == (name, line)

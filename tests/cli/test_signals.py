@@ -80,7 +80,7 @@ def test_signal_during_start_up_exits_with_128_plus_number_and_names_the_signal(
     assert output.read_text().strip() == "SIGTERM received: ended"
 
 
-def test_signal_before_hydra_has_chosen_the_run_folder_exits_with_130_and_one_line(tmp_path) -> None:
+def test_signal_before_hydra_has_chosen_the_run_folder_exits_with_130_and_a_single_line(tmp_path) -> None:
     output = tmp_path / "output"
 
     def interrupted_start() -> None:

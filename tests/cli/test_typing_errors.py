@@ -88,7 +88,7 @@ def test_whole_numbers_and_lists_are_accepted_as_often_typed():
 
 
 @pytest.mark.parametrize(("schema", "values"), [(Export, {"formats": "onnx"}), (Sample, {"truncations": 0.5})])
-def test_a_single_value_is_a_list_where_one_is_expected(schema, values):
+def test_single_value_is_a_list_where_a_list_is_expected(schema, values):
     from omegaconf import OmegaConf
 
     cfg = OmegaConf.create(values)

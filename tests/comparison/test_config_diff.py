@@ -69,7 +69,7 @@ def test_run_from_before_encoders_has_the_same_network_as_a_run_with_encoder():
     assert [one["network"] for one in settings(runs)] == ["mlp", "mlp", "dcgan"]
 
 
-def test_encoders_of_two_sizes_are_told_apart():
+def test_encoders_of_two_sizes_are_distinguished():
     runs = [config(**network("mlp", "Generator", "Encoder", hidden=hidden)) for hidden in ([64], [128, 128])]
     assert settings(runs)[0] == {"network.encoder.hidden": "[64]"}
 

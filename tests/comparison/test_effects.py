@@ -42,7 +42,7 @@ def test_an_effect_in_a_balanced_sweep_is_the_difference_of_means():
     assert of["minimax"].difference == pytest.approx(means["minimax"] - means["hinge"])
 
 
-def test_intervals_are_those_of_least_squares():
+def test_intervals_equal_least_squares():
     values = np.array([float(i * i % 7) for i in range(12)])
     x = np.array([[1, r["loss"] == "minimax", r["lambda_d"] == "1", r["lambda_d"] == "10"] for r in rows()], float)
     b, rest, *_ = np.linalg.lstsq(x, values)
@@ -91,7 +91,7 @@ def test_each_combination_of_other_settings_has_a_separate_path(tmp_path):
     assert {path.beside for path in found} == {"loss=hinge", "loss=minimax"}
 
 
-def test_path_needs_two_values_of_one_strength(tmp_path):
+def test_path_needs_two_values_of_a_strength(tmp_path):
     with pytest.raises(ValueError, match="no strength differs"):
         paths(sweep(tmp_path / "a", strengths=(1,), losses=("Hinge", "Minimax")))
     with pytest.raises(ValueError, match="three values of lambda_d"):

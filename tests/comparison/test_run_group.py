@@ -20,7 +20,7 @@ def compared(path, *asked, **options):
     return compare_runs(gather(path)[0], *asked, **options)
 
 
-def test_the_standard_error_of_1_2_3_is_one_over_root_three():
+def test_standard_error_of_1_2_3_is_1_over_root_3():
     found = summary([1.0, 2.0, 3.0])
     assert (found.n, found.mean, found.median) == (3, 2, 2)
     assert found.error == pytest.approx(1 / math.sqrt(3))
@@ -28,7 +28,7 @@ def test_the_standard_error_of_1_2_3_is_one_over_root_three():
     assert summary([]).n == 0
 
 
-def test_runs_that_differ_in_seed_and_fold_alone_are_one_group(tmp_path):
+def test_runs_that_differ_only_in_seed_and_fold_form_a_group(tmp_path):
     for i, (value, seed, fold) in enumerate(((1.0, 0, 0), (1.0, 1, 0), (1.0, 0, 1), (2.0, 0, 0))):
         run(tmp_path / f"{i}", seed=seed, fold=fold, regularizer=regularizers(r1=value))
     assert {group.label: len(group.runs) for group in compared(tmp_path).groups} == {"lambda_d=1": 3, "lambda_d=2": 1}
@@ -50,12 +50,12 @@ def test_the_best_comes_first_by_the_direction_of_the_figure(tmp_path):
 
 
 @pytest.mark.parametrize("figure", ["val/recall", "val/modes", "val/elbo_nats", "val/skill", "val/generalization"])
-def test_more_of_these_is_better(figure):
+def test_higher_is_better_for_figures(figure):
     assert is_higher_better(figure)
 
 
 @pytest.mark.parametrize("figure", ["val/fd", "val/reverse_kl", "gap", "gap/recall", "gap/copies"])
-def test_less_of_these_is_better(figure):
+def test_lower_is_better_for_figures(figure):
     assert not is_higher_better(figure)
 
 
@@ -141,7 +141,7 @@ def test_where_all_settings_memorize_there_is_no_best(tmp_path):
     assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0"]
 
 
-def test_settings_without_a_finished_run_come_after_those_that_memorize(tmp_path):
+def test_settings_without_a_finished_run_come_after_memorizing_settings(tmp_path):
     run(tmp_path / "0", 1.0, status="diverged", regularizer=regularizers(r1=5))
     found = by_strength(tmp_path, (0, 2.0, "memorizes"), (1, 3.0, "generalizes"))
     assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=0", "lambda_d=5"]
@@ -201,7 +201,7 @@ def test_effects_common_to_both_settings_of_a_seed_cancel_in_the_difference(tmp_
     assert not found.is_level(found.groups[1])  # though the means lie well within each other's errors
 
 
-def test_runs_judged_by_different_figures_do_not_compare_unless_one_is_named(tmp_path):
+def test_runs_judged_by_different_figures_compare_only_by_a_named_figure(tmp_path):
     run(tmp_path / "0")
     path = run(tmp_path / "1", figures={"val/modes": 3})
     (path / "result.json").write_text(

@@ -44,7 +44,7 @@ def mine(tmp_path: Path):
             del sys.modules[name]
 
 
-def test_one_class_and_one_yaml_outside_the_tree_are_a_regularizer(train, mine):
+def test_class_and_yaml_outside_the_tree_are_a_regularizer(train, mine):
     folder = mine("own_regularizers.Spread", own_regularizers=CLASS)
     own = ["--config-dir", str(folder), "regularizer=[spread,r1]", "regularizer.spread.lambda_g=0.25"]
     run = train(*own, *RING, "log_every=1", smoke=False)

@@ -16,7 +16,7 @@ GROUPS = (
 )
 
 
-def test_each_key_is_in_one_group() -> None:
+def test_each_key_is_in_a_single_group() -> None:
     counts = Counter(key for group in GROUPS for key in group)
     assert [key for key, count in counts.items() if count > 1] == []
 
@@ -43,7 +43,7 @@ def test_place_of_data_does_not_count_as_changing_no_figure() -> None:
 @pytest.mark.parametrize(
     ("key", "expected"), [("logger", True), ("logger.project", True), ("loggers", False), ("data.logger", False)]
 )
-def test_key_is_among_keys_with_those_below(key: str, expected: bool) -> None:
+def test_key_is_among_keys_with_keys_below(key: str, expected: bool) -> None:
     assert keys.is_among(key, ("seed", "logger")) is expected
 
 

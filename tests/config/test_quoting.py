@@ -71,7 +71,7 @@ def test_home_is_filled_in():
     assert value_of(quoted) == "~nobody-has-this-name/x"
 
 
-def test_lists_of_runs_are_quoted_one_by_one(tmp_path, monkeypatch):
+def test_paths_in_lists_of_runs_are_quoted_separately(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a,b").mkdir()
     (quoted,) = quote_paths(["run=[outputs/фото, a,b,o'neil(1)]"], "evaluate", False)

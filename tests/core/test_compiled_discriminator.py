@@ -71,7 +71,7 @@ def compiled(regularizers, backend, slopes=None) -> GAN:
 
 
 @compiling
-def test_a_gan_with_a_compiled_critic_and_r1_trains_as_one_with_a_plain_one():
+def test_gan_with_compiled_critic_and_r1_trains_like_a_plain_critic():
     runs = []
 
     def counting(graph, inputs):

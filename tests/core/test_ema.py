@@ -50,7 +50,7 @@ def test_further_averages_change_no_other_weight_and_no_other_figure(train, whol
         assert logged(without, name) == logged(whole, name)
 
 
-def test_a_resumed_run_has_the_averages_of_the_uninterrupted_one(train, whole):
+def test_resumed_run_has_the_averages_of_the_uninterrupted_run(train, whole):
     part = train(*RUN[:-1], SPECTRAL, DECAYS, "max_iterations=7", folder="part")
     train(f"resume={part}", "max_iterations=20", smoke=False)
     assert_same_run(whole, part, last=20)
@@ -67,7 +67,7 @@ def test_autoencoder_fits_a_prior_to_each_average_and_keeps_the_main_prior(train
     assert all(torch.equal(priors[0][name], priors[1][name]) for name in priors[1])
 
 
-def test_the_averages_of_the_context_are_sampled_and_those_of_the_model_are_restored():
+def test_averages_of_the_context_are_sampled_and_averages_of_the_model_restored():
     model, alone = (make_gan(ema_decay=decay, ema_decays=others) for decay, others in ((0.9, [0.0]), (0.0, [])))
     for one in (model, alone):
         for number in range(5):

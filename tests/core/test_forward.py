@@ -27,7 +27,7 @@ def state(layers: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("inside", [still, apart])
-def test_a_pass_beside_training_changes_no_state_and_leaves_the_net_in_training(inside):
+def test_extra_pass_changes_no_state_and_leaves_the_net_in_training(inside):
     layers = net()
     before = state(layers)
     with inside(layers):
@@ -39,7 +39,7 @@ def test_a_pass_beside_training_changes_no_state_and_leaves_the_net_in_training(
     assert any(name.startswith("0.parametrizations") for name in changed)
 
 
-def test_a_still_pass_normalises_by_the_batch_and_one_apart_by_the_running_statistics():
+def test_still_pass_normalises_by_the_batch_and_separate_pass_by_running_statistics():
     layers, inner = net(), torch.arange(8.0).view(2, 4)
     norm = layers[1]
     with still(layers):

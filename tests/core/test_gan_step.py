@@ -178,7 +178,7 @@ def test_draws_of_the_same_purpose_are_the_same():
         ("posterior_mean", r"^GANStep has no attribute posterior_mean\. It has .*fake_scores"),
     ],
 )
-def test_missing_attribute_of_step_names_the_nearest_one(name, message):
+def test_missing_attribute_of_step_names_the_nearest_attribute(name, message):
     with pytest.raises(AttributeError, match=message):
         getattr(make_step(), name)
 

@@ -166,7 +166,7 @@ def test_measuring_shares_changes_no_bit_of_training(relative):
     assert (many, few) == ((12, 1) if relative is None else (2, 2))  # a relative strength needs its own measurements
 
 
-def test_a_penalty_with_a_tiny_strength_is_named_as_inert_and_one_with_a_normal_one_is_not():
+def test_penalty_with_a_tiny_strength_is_reported_as_inactive_and_a_normal_penalty_is_not():
     gan = with_grad_ratio_every(1, tiny=R1(lambda_d=1e-7), normal=WeightL2(lambda_d=0.1), off=L2(lambda_d=0.0))
     assert gan.objective.inert() == {}  # nothing is known yet
     recorded = updated(gan, 3)

@@ -107,7 +107,7 @@ def error_of_finite_differences(activation: nn.Module) -> float:
     return ((other - exact).norm() / exact.norm()).item()
 
 
-def test_the_gradient_by_finite_differences_is_right_for_a_smooth_critic_and_far_off_for_a_kinked_one():
+def test_finite_differences_are_right_for_a_smooth_critic_and_far_off_for_a_kinked_critic():
     assert error_of_finite_differences(nn.Softplus()) < 1e-3
     assert error_of_finite_differences(nn.LeakyReLU(0.2)) > 0.5
 

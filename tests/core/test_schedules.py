@@ -62,7 +62,7 @@ def test_cycles_that_make_no_sense_are_refused(setting, got):
 
 
 @pytest.mark.parametrize("lengths", [{}, {"iterations": 0}, {"images": -1}, {"iterations": 5, "images": 5}])
-def test_one_length_of_at_least_1_is_asked_for(lengths):
+def test_schedule_needs_a_length_of_at_least_1(lengths):
     expected = (
         f"Cosine: type iterations=… or images=…, one of the two, >= 1; got {lengths.get('iterations')}, "
         f"{lengths.get('images')}"

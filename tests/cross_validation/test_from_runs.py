@@ -44,7 +44,7 @@ def test_best_mean_rank_and_strongest_strength_within_one_standard_error_are_cho
     assert claim["effect"] == pytest.approx(2.0, abs=0.05)
 
 
-def test_means_and_gaps_are_those_of_the_files(analysed):
+def test_means_and_gaps_equal_the_files(analysed):
     told = analysed({0: 5.0, 1.0: 3.0}, seeds=1)
     values = [3.0 + 0.3 * fold + 0.01 * ((7 * fold + 7) % 5) for fold in (0, 1)]
     (point,) = (one for one in told["points"] if one["strength"] == {"lambda_d": 1.0})
@@ -58,7 +58,7 @@ def test_alpha_is_settable(analysed):
     assert not analysed(VALLEY, "alpha=0.001")["claim"]["helps"]
 
 
-def test_a_best_strength_at_an_end_of_the_grid_is_told(analysed):
+def test_best_strength_at_an_end_of_the_grid_is_reported(analysed):
     assert any("lambda_d=0.1 is the smallest" in one for one in analysed({0: 5.0, 0.1: 3, 1: 4})["sentences"])
 
 
@@ -119,7 +119,7 @@ def test_on_and_off_is_a_choice_too(tmp_path):
     assert told.claim.helps
 
 
-def test_a_higher_figure_can_be_the_better_one(tmp_path):
+def test_higher_figure_can_be_better(tmp_path):
     for strength, recall in ((0.0, 0.2), (1.0, 0.9)):
         for seed in range(2):
             node = by_hand.regularizers(r1=strength) if strength else {}
@@ -188,7 +188,7 @@ def test_where_all_but_0_memorize_0_is_the_best_and_nothing_is_claimed(analysed)
     assert "Every strength but 0 memorizes, so that none of them is compared with 0." in told["sentences"]
 
 
-def test_of_several_regularizers_one_that_memorizes_is_not_the_best(tmp_path, monkeypatch):
+def test_memorizing_regularizer_among_several_is_not_the_best(tmp_path, monkeypatch):
     for seed in range(7):
         by_hand.run(tmp_path / f"none_{seed}", 5.0 + seed, seed)
         for name, fd, kind in (("r1", 1.0, "memorizes"), ("r2", 3.0, "generalizes")):

@@ -54,7 +54,7 @@ def steps(strength: tuple[float, ...]) -> int:
     return STRENGTHS.index(strength) - STRENGTHS.index((BEST,))
 
 
-def test_the_choice_is_within_one_step_of_the_best_in_95_of_100():
+def test_choice_is_within_a_step_of_the_best_in_95_of_100():
     assert sum(abs(steps(best(Table(race.scores)))) <= 1 for race in valleys()) >= 38
 
 

@@ -41,7 +41,7 @@ def test_without_strengths_the_passports_range_is_searched():
     assert one.strengths == [(0.0,), (1e-4,), (0.01,), (1.0,)]
 
 
-def test_of_two_players_both_strengths_are_searched_but_for_those_that_are_typed():
+def test_both_strengths_of_two_players_are_searched_unless_typed():
     (one,) = asked("regularizer=l2")
     assert [axis.key for axis in one.axes] == ["lambda_g", "lambda_d"]
     assert len(one.strengths) == 16

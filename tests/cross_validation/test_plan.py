@@ -112,7 +112,7 @@ def test_every_cut_is_stated_and_every_plan_fits():
 @pytest.mark.parametrize("n_jobs", [1, 2, 8])
 @pytest.mark.parametrize("cost", [Cost(0.05, 0.0, 1), Cost(0.5, 3.0, 8), Cost(0.2, 60.0, 4)])
 @pytest.mark.parametrize("spent", [0.0, 31.0])
-def test_a_budget_that_is_too_short_is_refused_with_one_that_works(cost, n_jobs, spent):
+def test_too_short_budget_is_refused_with_a_sufficient_budget(cost, n_jobs, spent):
     with pytest.raises(ConfigError, match="budget=1 s is too short: ") as refused:
         planned(FITS * 1, cost, n_jobs, spent=spent)
     minutes = int(re.search(r"Type budget=(\d+)min", str(refused.value))[1])

@@ -35,7 +35,7 @@ def undecided(fit: Fit) -> float:
     return 0 if not any(fit.strength) else fit.strength[0] * (1.0 if fit.seed % 4 == 3 else -1.0) + 0.01 * fit.seed
 
 
-def test_a_round_is_all_strengths_on_one_fold_with_one_seed():
+def test_round_is_all_strengths_on_a_fold_with_a_seed():
     race = Race(STRENGTHS, [Round(7, 0), Round(8, 1)])
     assert race.next() == [Fit(strength, 0, 7) for strength in STRENGTHS]
     order = list(dict.fromkeys((fit.seed, fit.fold) for fit in run(race, helping)))
@@ -139,7 +139,7 @@ def test_most_fits_limits_the_number_of_fits(strengths):
         assert race.done < 15 or len(ran) == race.most_fits
 
 
-def test_most_fits_are_those_of_halving_without_an_early_end():
+def test_most_fits_equal_halving_without_an_early_end():
     assert Race([(float(k),) for k in range(7)], ROUNDS).most_fits == 15 + 18 + 15 + 6 + 4
 
 

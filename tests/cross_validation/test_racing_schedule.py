@@ -22,7 +22,7 @@ def test_the_first_look_comes_when_a_claim_is_possible_and_the_last_at_the_end(o
     assert plan.level == (0.05 if len(looks) == 1 else nominal_level(looks, 0.05))
 
 
-def test_without_stopping_early_there_is_one_look_at_the_end():
+def test_race_without_early_stopping_has_a_single_look_at_the_end():
     plan = schedule(6, 15, 0.05, stop_early=False)
     assert (plan.looks, plan.screening, plan.level) == ((15,), None, 0.05)
     assert other_fits(6, plan) == [6] * 15
@@ -39,11 +39,11 @@ def test_without_stopping_early_there_is_one_look_at_the_end():
         (0.005, 2, 0.0028),
     ],
 )
-def test_nominal_levels_are_those_of_pococks_table(level, looks, nominal):
+def test_nominal_levels_equal_pococks_table(level, looks, nominal):
     assert nominal_level(tuple(range(5, 5 * looks + 5, 5)), level) == pytest.approx(nominal, abs=6e-5)
 
 
-def test_of_unequal_looks_the_level_lies_between_bonferroni_and_that_of_one_look():
+def test_level_of_unequal_looks_lies_between_bonferroni_and_a_single_look():
     assert 0.05 / 3 < nominal_level((8, 11, 15), 0.05) < nominal_level((8, 15), 0.05) < 0.05
 
 

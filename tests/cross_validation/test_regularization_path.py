@@ -11,7 +11,7 @@ from regen.cross_validation.score_table import Fit, Score, Table
 from regen.utils.randomness import Draws
 
 
-def test_a_point_has_the_means_and_with_one_seed_the_usual_standard_error():
+def test_point_has_the_means_and_with_a_single_seed_the_usual_standard_error():
     scores = {Fit((0.0,), fold, 0): Score(v, v - 1, v + 1, 10) for fold, v in enumerate([1.0, 2.0, 6.0])}
     (point,) = path(Table(scores))
     assert (point.mean, point.train, point.gap, point.cost) == (3, 2, 4, 10)

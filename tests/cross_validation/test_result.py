@@ -155,7 +155,7 @@ def test_of_several_candidates_that_help_the_better_in_shared_rounds_is_the_fina
     assert choice(strong, weak).winner is strong
 
 
-def test_a_candidate_that_helps_is_preferred_to_one_that_does_not():
+def test_helping_candidate_is_preferred_to_a_useless_candidate():
     found = choice(answered(FLAT), answered(ON, AUGMENT))
     assert found.winner.candidate is AUGMENT and contents(found)["recommended"] == {"on": 1.0}
 

@@ -29,11 +29,11 @@ def test_the_strength_with_the_smallest_mean_rank_is_the_best():
     assert best(table(rows, higher_is_better=True)) == (0.0,)
 
 
-def test_one_ruined_fit_does_not_decide():
+def test_single_ruined_fit_does_not_decide():
     assert best(table({0: [3, 3, 3, 3, 3], 1: [1, 1, 1, 1, 1000]})) == (1.0,)
 
 
-def test_one_diverged_fit_does_not_decide_and_diverging_in_most_rounds_does():
+def test_single_diverged_fit_does_not_decide_and_diverging_in_most_rounds_does():
     assert best(table({0: [2, 2, 2, 2], 1: [1, 1, 1, NAN], 2: [3, 3, 3, 3]})) == (1.0,)
     assert best(table({0: [2, 2, 2, 2], 1: [1, NAN, NAN, NAN], 2: [3, 3, 3, 3]})) == (0.0,)
 

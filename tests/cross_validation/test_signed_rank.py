@@ -35,7 +35,7 @@ def test_no_difference_proves_nothing():
     assert chance(signed_ranks(np.zeros(4)), 0) == 1
 
 
-def test_all_signs_are_tried_or_else_many_drawn_with_the_observed_ones_first():
+def test_all_signs_are_tried_or_many_drawn_with_the_observed_signs_first():
     assert {tuple(row) for row in signs(3)} == set(itertools.product((1.0, -1.0), repeat=3))
     drawn = signs(20)
     assert drawn.shape == (2**16, 20) and (drawn[0] == 1).all() and abs(drawn.mean()) < 0.01

@@ -33,7 +33,7 @@ def by_brute_force(better: np.ndarray) -> float:
     return float(np.mean(np.array(largest) >= largest[0] - 1e-9))
 
 
-def test_p_value_of_one_strength_is_that_of_wilcoxons_test():
+def test_p_value_of_a_single_strength_equals_wilcoxons_test():
     scores = drawn("one", strengths=2, rounds=9)
     expected = wilcoxon(scores[0] + 0.5 - scores[1], alternative="greater").pvalue
     assert p_value(table({0: scores[0] + 0.5, 1: scores[1]}), 0) == pytest.approx(expected)
@@ -161,7 +161,7 @@ def test_if_all_strengths_are_dropped_nothing_helps():
     assert (found.strength, found.p) == ((2.0,), 1)
 
 
-def test_a_strength_that_memorizes_is_not_claimed_and_costs_as_a_dropped_one():
+def test_memorizing_strength_is_not_claimed_and_costs_like_a_dropped_strength():
     scores = drawn("copies", strengths=3, rounds=8)
     scores[1] -= 1.5
     scores[2] -= 9

@@ -13,7 +13,7 @@ def choose(rows: list[list[float]], higher: bool = False):
     return choose_stopping_time(np.array(rows, float), range(100, 100 * len(rows[0]) + 1, 100), higher)
 
 
-def test_the_best_evaluation_is_chosen_where_every_earlier_one_is_clearly_worse():
+def test_best_evaluation_is_chosen_if_every_earlier_evaluation_is_clearly_worse():
     chosen = choose([[5, 3, 1, 2], [6, 4, 2.1, 3], [7, 5.1, 3, 4]])
     assert (chosen.iteration, chosen.best, chosen.rounds) == (300, 300, 3)
     assert [point.mean for point in chosen.curve] == pytest.approx([6, 4.0333, 2.0333, 3], abs=1e-4)

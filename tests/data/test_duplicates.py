@@ -85,12 +85,12 @@ def test_search_ends_in_time():
     assert find_near_duplicates(as_split(pictures(300)), [as_split(pictures(200))], seconds=0).held_out == 128
 
 
-def test_small_held_out_parts_are_told_with_the_number_that_is_enough(caplog):
+def test_small_held_out_parts_are_reported_with_a_sufficient_number(caplog):
     data(pictures(5), pictures(8)).check_held_out()
     assert "the test part has 5 images" in caplog.text and "75 would be enough" in caplog.text
 
 
-def test_nearly_constant_images_are_told(caplog):
+def test_nearly_constant_images_are_reported(caplog):
     caplog.set_level(logging.WARNING)
     constant = np.full((80, 8, 8, 3), 100, np.uint8)
     constant[::7, 0, 0, 0] = 101

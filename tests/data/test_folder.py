@@ -53,7 +53,7 @@ def test_subfolders_are_classes_at_any_depth(tmp_path):
         assert torch.equal(part.labels, torch.where(red, 0, 1))
 
 
-def test_one_class_is_no_class_and_neither_are_images_outside_of_classes(tmp_path):
+def test_single_class_and_images_outside_of_classes_are_no_classes(tmp_path):
     fill(tmp_path / "a")
     assert make(tmp_path).classes is None
     fill(tmp_path / "b")
@@ -173,7 +173,7 @@ def test_channels_may_be_asked_for(tmp_path):
         make(tmp_path, channels=5)
 
 
-def test_one_colour_image_makes_a_colour_set(tmp_path):
+def test_single_colour_image_makes_a_colour_set(tmp_path):
     fill(tmp_path)
     Image.new("RGB", (9, 9), "red").save(tmp_path / "one.png")
     assert make(tmp_path).shape == (3, 8, 8)

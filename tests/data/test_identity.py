@@ -58,7 +58,7 @@ def test_fingerprint_is_that_of_the_images_regardless_of_names_and_place(tmp_pat
     assert fingerprint(root=str(other)) != one
 
 
-def test_fingerprint_tells_official_parts_and_classes_from_others(tmp_path):
+def test_fingerprint_distinguishes_official_parts_and_classes(tmp_path):
     flat = fingerprint(root=str(fill(tmp_path / "flat", 20)))
     for name in ("train", "test"):
         fill(tmp_path / "parts" / name, 10, first=10 * (name == "test"))
@@ -69,7 +69,7 @@ def test_fingerprint_tells_official_parts_and_classes_from_others(tmp_path):
     assert fingerprint(root=str(tmp_path / "classes")) == before
 
 
-def test_cached_digests_are_those_of_the_files_and_changed_files_are_read_again(tmp_path):
+def test_cached_digests_equal_the_files_and_changed_files_are_read_again(tmp_path):
     home = fill(tmp_path / "home", 12)
     for path in home.iterdir():
         os.utime(path, ns=(0, 0))

@@ -31,7 +31,7 @@ def arranged(*names: str):
         "trainval test",
     ],
 )
-def test_official_parts_are_recognized_in_all_spellings_also_in_one_folder(names):
+def test_official_parts_are_recognized_in_all_spellings_also_in_a_single_folder(names):
     train, test = names.split()
     for above in ("", "wrapper/", "two/wrappers/"):
         known = arranged(f"{above}{train}/cat/0.png", f"{above}{train}/dog/1.png", f"{above}{test}/cat/2.png")
@@ -79,7 +79,7 @@ def test_images_outside_of_the_parts_are_in_none():
     assert known.parts == [None, None, "test", "train"] and known.class_names == []
 
 
-def test_parts_without_one_to_train_on_are_refused():
+def test_parts_without_a_training_part_are_refused():
     with pytest.raises(ConfigError, match=r"parts test and val .* type data\.root=FOLDER"):
         arranged("test/0.png", "val/1.png")
 

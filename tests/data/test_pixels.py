@@ -235,7 +235,7 @@ def test_icons_are_never_blank_on_the_background(tmp_path, colour, background):
     assert pixels_of(images).amax((1, 2, 3)).sub(pixels_of(images).amin((1, 2, 3))).min() > 0.5
 
 
-def test_white_and_black_icons_in_one_set_lie_on_grey(tmp_path):
+def test_white_and_black_icons_in_a_set_lie_on_grey(tmp_path):
     images = make(fill(tmp_path / "icons", [icon((255,) * 3), icon((0,) * 3)] * 5))
     assert images.recorded["background"] == "grey"
 

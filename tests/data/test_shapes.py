@@ -50,7 +50,7 @@ def test_part_holds_images_factors_and_the_shape_as_label():
         assert torch.equal(part.images, draw(part.factors, 16, 3))
 
 
-def test_no_image_is_in_two_parts_and_a_run_sees_the_same_ones_again():
+def test_no_image_is_in_two_parts_and_a_run_sees_the_same_images_again():
     data, again = small(), small(image_size=8, train=700)
     numbers = {tuple(row) for part in (data.train, data.validation, data.test) for row in part.factors.tolist()}
     assert len(numbers) == 1000
@@ -94,7 +94,7 @@ def test_upright_square_has_full_pixels_and_covered_fractions():
     assert image[:, 5].tolist() == pytest.approx(row[::-1], abs=0.51)
 
 
-def test_edges_are_as_smooth_as_those_of_an_image_eight_times_as_large_that_is_averaged():
+def test_edges_are_as_smooth_as_an_averaged_image_of_eight_times_the_size():
     for shape, rotation in product(range(3), range(8)):
         fine = one(256, shape=shape, rotation=rotation)
         apart = (one(32, shape=shape, rotation=rotation) - torch.nn.functional.avg_pool2d(fine[None], 8)[0]).abs()
@@ -154,7 +154,13 @@ def test_picture_in_the_docs_is_current():
 
 
 def test_a_gan_is_trained_on_shapes_and_measured(train):
-    small = ("data.train=100", "data.validation=40", "data.test=40", "data.batch_size=8", "metrics=[sliced_wasserstein]")
+    small = (
+        "data.train=100",
+        "data.validation=40",
+        "data.test=40",
+        "data.batch_size=8",
+        "metrics=[sliced_wasserstein]",
+    )
     folder = train("data=shapes", *small, "monitor=val/swd", "max_iterations=2")
     assert (folder / "samples.png").exists()
 

@@ -39,7 +39,7 @@ def test_run_of_12_bits_records_the_window_and_writes_samples_in_that_window(tmp
     assert np.abs(drawn - expected).max() < 1
 
 
-def test_a_mirrored_run_that_is_resumed_equals_the_uninterrupted_one(tmp_path, train):
+def test_resumed_mirrored_run_equals_the_uninterrupted_run(tmp_path, train):
     write_array(tmp_path / "two.npz", channels=2, labels=False)
     settings = (*FAST, f"data.root={tmp_path}/two.npz", "data.mirror=true")
     whole = train(*settings, folder="whole")

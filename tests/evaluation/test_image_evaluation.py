@@ -268,7 +268,7 @@ def test_bad_input_is_refused_in_words(tmp_path, judge, capsys, overrides, error
     assert error in " ".join(capsys.readouterr().err.split())
 
 
-def test_wide_images_of_any_proportions_and_channels_are_compared_in_one_window(tmp_path, judge):
+def test_wide_images_of_any_proportions_and_channels_are_compared_in_a_common_window(tmp_path, judge):
     for seed, name in enumerate(("samples", "train", "held_out")):
         wide = np.random.default_rng(seed).integers(0, 4096, (12, 12, 8, 5)).astype(np.uint16)
         wide[0, 0, 0] = 4095

@@ -71,7 +71,7 @@ def test_evaluation_of_the_validation_part_equals_the_figures_of_the_run(train, 
     assert result["evaluations"][0]["figures"] == pytest.approx(result["figures"])
 
 
-def test_several_runs_by_a_glob_and_one_that_cannot_be_measured(run, evaluate, capsys) -> None:
+def test_several_runs_by_a_glob_are_measured_and_an_unusable_run_is_named(run, evaluate, capsys) -> None:
     one, other = (shutil.copytree(run, run.parent / name) for name in ("one", "other"))
     for checkpoint in (other / "checkpoints").iterdir():
         checkpoint.unlink()

@@ -166,7 +166,7 @@ def test_raw_weights_of_the_best_checkpoint_are_said_to_be_so(train, typed, caps
     assert not Path("there/model.safetensors").exists()
 
 
-def test_figures_are_those_of_the_last_evaluation_that_the_weights_had(tmp_path):
+def test_figures_are_taken_from_the_last_evaluation_of_the_weights(tmp_path):
     folder = Folder(tmp_path)
     with open(folder.metrics, "w", newline="") as file:
         rows = csv.writer(file)

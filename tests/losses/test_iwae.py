@@ -17,7 +17,7 @@ def step_of(encoder: linear.Encoder, n: int, number: int = 0) -> VAEStep:
 WRONG = linear.Encoder(shift=0.2, stretch=1.3)
 
 
-def test_the_weights_are_those_of_torchs_densities():
+def test_weights_equal_torch_densities():
     real, noise = linear.drawn(5), Draws("noise").normal(5, 7, linear.CODE).double()
     mean, logvar = WRONG(real).chunk(2, dim=1)
     found = log_weights(linear.likelihood(), linear.Decoder(), real, mean, logvar, noise)
@@ -37,7 +37,7 @@ def test_with_the_true_posterior_every_weight_is_the_likelihood():
     torch.testing.assert_close(found, linear.log_likelihood(real)[:, None].expand(5, 7), rtol=1e-6, atol=1e-6)
 
 
-def test_one_sample_is_the_bound_of_kl_and_likelihood():
+def test_single_sample_gives_the_bound_of_kl_and_likelihood():
     n, likelihood = 20_000, linear.likelihood()
     step = step_of(WRONG, n)
     apart = likelihood.nats(step.real, step.decoded) + step.kl.sum(1)

@@ -36,7 +36,7 @@ def test_gaussian_is_the_normal_density_of_torch_summed_over_values(scale):
     torch.testing.assert_close(Gaussian(scale).double().nats(values(), seen), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_the_learned_scale_starts_at_the_given_one_and_is_best_at_the_root_mean_square_error():
+def test_learned_scale_starts_at_the_given_scale_and_is_best_at_the_root_mean_square_error():
     loss, seen = GaussianLearned(0.3).double(), decoded(values(number=1))
     torch.testing.assert_close(loss.quantities()["g/scale"].item(), 0.3)
     torch.testing.assert_close(loss.nats(values(), seen), Gaussian(0.3).double().nats(values(), seen))
@@ -66,7 +66,7 @@ def test_learned_scale_of_a_perfect_autoencoder_stays_above_the_minimum():
 # Bernoulli
 
 
-def test_bernoulli_is_that_of_torch_with_white_at_half_of_one_more():
+def test_bernoulli_equals_torch_with_white_at_the_middle_grey_level():
     black_or_white = Bernoulli().see(values(), lambda purpose: Draws("seen", purpose))
     assert set(black_or_white.unique().tolist()) == {-1.0, 1.0}
     seen = decoded(3 * values(number=1))

@@ -60,7 +60,7 @@ def test_altered_copies_of_colour_images_are_found(textures, change):
     assert (matches.index[matches.is_copy] == torch.arange(100)[matches.is_copy]).all()
 
 
-def test_brighter_and_shifted_copies_of_grey_images_count_where_exact_ones_would():
+def test_brighter_and_shifted_copies_of_grey_images_count_like_exact_copies():
     train = digits(image_size=16, validation=0.15, test=0.15, **USE).train.images
     search, plain = (kind(Seen(Split(train), nn.Identity()), mirror=False) for kind in (CopyDetector, CopySearch))
     for name in ("brighter", "shifted by two pixels"):

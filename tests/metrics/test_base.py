@@ -86,7 +86,7 @@ def look(fake: Seen, held_out: Seen, **others: Seen) -> Look:
     return Look("val", model=None, fake=fake, held_out=held_out, **sets)
 
 
-def test_rows_that_come_in_parts_are_one_set(metric):
+def test_rows_in_parts_form_a_single_set(metric):
     whole = figures(metric, {part: [rows(metric, part)] for part in metric.parts})
     metric.reset()
     assert figures(metric, {part: rows(metric, part).split(17) for part in metric.parts}) == pytest.approx(whole)
@@ -182,7 +182,7 @@ def test_real_images_are_compared_once():
     assert (first["real/apart"], second["real/apart"], second["val/apart"]) == (1, 1, 6)
 
 
-def test_a_metric_of_images_alone_is_asked_of_generated_and_of_real_ones():
+def test_metric_of_images_alone_is_computed_for_generated_and_real_images():
     assert Mean().measure(look(fake=grey(5.0), held_out=grey(1.0))) == {"fake/mean": 5, "real/mean": 1}
 
 

@@ -67,7 +67,7 @@ def test_training_images_with_a_little_noise_are_memorized_too(evaluator, few):
     assert diagnosis_of(evaluator, noisy.clamp(0, 255).to(torch.uint8), few).kind == "memorizes"
 
 
-def test_one_unseen_image_forever_is_a_collapse(evaluator, few):
+def test_single_repeated_unseen_image_is_a_collapse(evaluator, few):
     found = diagnosis_of(evaluator, few.test.images[:1], few)
     assert found.kind == "collapsed"
     assert "0 times the feature variance" in found.sentence
@@ -155,17 +155,17 @@ def test_growth_within_the_standard_errors_is_not_overfitting():
 
 
 @pytest.mark.parametrize(("attraction", "auc"), [(0.5, 0.55), (0.1, 0.99)])
-def test_one_sign_alone_is_not_overfitting(attraction, auc):
+def test_single_sign_is_not_overfitting(attraction, auc):
     assert diagnose([row(1000, 5, attraction, auc)]).kind == "generalizes"
 
 
-def test_growth_with_an_auc_of_few_images_cannot_be_told():
+def test_growth_with_an_auc_of_few_images_is_undecided():
     few_images = {"gap/auc_se": 0.1}
     found = diagnose([row(1000, 5), row(2000, 9, 0, 0.72, **few_images)])
     assert found.kind == "cannot tell" and "too few held-out images" in found.sentence
 
 
-def test_copies_that_may_be_chance_cannot_be_told():
+def test_copies_within_chance_are_undecided():
     found = diagnose([row(1000, **{"gap/copies": 0.05, "gap/copies_low": -0.01, "gap/copies_high": 0.08})])
     assert found.kind == "cannot tell" and "5.0% of the samples look like copies" in found.sentence
 
@@ -262,7 +262,7 @@ def test_nearer_samples_within_chance_are_undecided():
     assert found.kind == "cannot tell" and "altered copies" in found.sentence
 
 
-def test_too_few_samples_to_rule_copies_out_cannot_be_told():
+def test_too_few_samples_to_rule_copies_out_are_undecided():
     found = diagnose([row(1000, **{"gap/copies": 0.0, "gap/copies_low": -0.2, "gap/copies_high": 0.31})])
     assert found.kind == "cannot tell" and "up to 31%" in found.sentence
 

@@ -51,7 +51,7 @@ def test_codes_that_are_the_factors_have_all_there_is_to_have():
     )
 
 
-def test_sap_is_one_less_chance_where_one_number_tells_and_the_others_guess():
+def test_sap_is_1_minus_chance_for_a_single_informative_dimension():
     for factor, values in enumerate((3, 4, 5)):
         codes = torch.cat([torch.zeros(len(GRID), 1), GRID[:, [factor]].exp()], dim=1)
         assert sap(codes, GRID[:, [factor]]) == pytest.approx(1 - 1 / values, abs=1e-12)
@@ -135,7 +135,7 @@ def test_concentration_is_1_minus_entropy_relative_to_the_maximum():
     assert concentration(torch.tensor([[0.5], [0]])).tolist() == [1, 0]
 
 
-def test_a_number_that_tells_two_factors_is_complete_and_not_disentangled():
+def test_dimension_informative_of_two_factors_is_complete_and_not_disentangled():
     both = (GRID[:, :1] * 4 + GRID[:, 1:2]).float()  # the one number tells shape and scale alike
     codes = torch.cat([both, GRID[:, 2:].float()], dim=1)
     found = dci(codes, GRID)
@@ -144,7 +144,7 @@ def test_a_number_that_tells_two_factors_is_complete_and_not_disentangled():
     assert found["dci_disentanglement"] == pytest.approx(2 / 3 * (1 - math.log(2) / math.log(3)) + 1 / 3)
 
 
-def test_a_factor_told_by_two_numbers_is_disentangled_and_not_complete():
+def test_factor_in_two_dimensions_is_disentangled_and_not_complete():
     high, low = GRID[:, 1] // 2, GRID[:, 1] % 2  # of the four values of the second factor
     found = dci(torch.stack([high, low], dim=1).float(), GRID[:, 1:2])
     assert found["dci_informativeness"] == 1 and found["dci_disentanglement"] == 1
@@ -186,7 +186,7 @@ def look(data, part: str, model: object) -> Look:
     return Look("val" if part == "validation" else part, model, *[seen] * 11)
 
 
-def test_a_model_that_knows_place_size_and_colour_tells_these_factors(data):
+def test_model_of_place_size_and_colour_predicts_these_factors(data):
     metric = Disentanglement()
     metric.check(data, nn.Identity())
     found = metric.measure(look(data, "validation", Knowing(data.train.images)))

@@ -134,7 +134,7 @@ def test_names_of_the_evaluator_are_the_names_of_the_figures(data, cache):
     assert names([], Own()) == []
 
 
-def test_one_sample_is_too_few(data, cache):
+def test_single_sample_is_too_few(data, cache):
     with pytest.raises(ConfigError, match="frechet needs 2 or more"):
         evaluator_of(data, cache, samples=1)
 

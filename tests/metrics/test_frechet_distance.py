@@ -53,7 +53,7 @@ def test_metric_compares_generated_with_real_rows():
     assert float(metric.compute()["fd"]) == frechet_distance(a, b)
 
 
-def test_one_image_is_too_few():
+def test_single_image_is_too_few():
     metric = FrechetDistance()
     metric.update(torch.zeros(1, 4), "fake")
     metric.update(torch.zeros(5, 4), "real")

@@ -39,7 +39,7 @@ def test_confident_uniform_predictions_of_k_classes_score_k():
 
 
 @pytest.mark.parametrize("row", [[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]], ids=["one class", "no class"])
-def test_one_repeated_image_scores_1(row):
+def test_single_repeated_image_scores_1(row):
     found = InceptionScore().of(images=torch.tensor([row] * 10))
     assert float(found["classifier_score"]) == pytest.approx(1)
     assert float(found["classifier_score_se"]) == pytest.approx(0, abs=1e-6)
@@ -68,7 +68,7 @@ def test_features_without_a_classifier_are_refused():
         InceptionScore().check(mixtures.ring(train=100, validation=10, test=10, **USE), nn.Identity())
 
 
-def test_a_classifier_of_rotations_is_refused_and_one_of_classes_is_not():
+def test_classifier_of_rotations_is_refused_and_a_classifier_of_classes_is_not():
     data = digits(image_size=8, validation=0.15, test=0.15, **USE)
     InceptionScore().check(data, FeatureNet(data.shape, 10))
     bare = {part: Split(getattr(data, part).images) for part in ("full_train", "train", "validation", "test")}

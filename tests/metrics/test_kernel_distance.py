@@ -58,7 +58,7 @@ def test_blocks_and_the_order_of_rows_change_nothing():
     assert kernel_distance(a, b) == pytest.approx(shuffled, rel=1e-9)
 
 
-def test_one_repeated_image_is_far_from_real_ones_and_has_an_error():
+def test_single_repeated_image_is_far_from_real_images_and_has_an_error():
     distance, error = kernel_distance(normal("one", 1).expand(50, 8), normal("b", 100))
     assert distance > 0.2 and 0 < error < distance
     assert kernel_distance(torch.zeros(5, 8), torch.zeros(6, 8)) == (0, 0)

@@ -91,7 +91,7 @@ def test_held_out_images_that_are_training_images_are_the_null(images):
     assert figures["gap/copies_low"] < 0
 
 
-def test_one_image_that_is_repeated_is_one_piece_of_evidence(images):
+def test_repeated_image_counts_once_as_evidence(images):
     once = measured(images[:1].repeat(300, 1, 1, 1), images[:300], images[600:900])
     assert once["fake/copies"] == 1 and once["gap/copies_low"] < 0.05
     assert once["fake/repeats"] == 1 and once["real/repeats"] < 0.1

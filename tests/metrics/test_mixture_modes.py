@@ -33,7 +33,7 @@ def test_real_points_hold_every_mode_evenly(grid):
     assert figures["real/reverse_kl"] < 0.02
 
 
-def test_points_all_in_one_mode_have_a_reverse_kl_of_log_m(grid):
+def test_points_all_in_a_single_mode_have_a_reverse_kl_of_log_m(grid):
     figures = figures_of(grid.means[3:4], grid)
     assert figures["val/modes"] == 1
     assert figures["val/high_quality"] == 1

@@ -56,7 +56,7 @@ def test_every_size_from_11_pixels_has_scales_that_fit(size):
 
 
 @pytest.mark.parametrize("image", [pictures(1), torch.full((1, 1, 16, 16), -1.0)], ids=["blots", "black"])
-def test_one_repeated_image_has_no_diversity(image):
+def test_single_repeated_image_has_no_diversity(image):
     found = Diversity(50).of(images=image.expand(40, 1, 16, 16))
     assert float(found["ms_ssim"]) == pytest.approx(1) and float(found["ms_ssim_se"]) < 1e-6
 

@@ -121,7 +121,7 @@ def test_two_processes_equal_a_single_process(tmp_path):
             assert torch.load(tmp_path / f"{rank}.pt")[i] == pytest.approx(alone)
 
 
-def test_of_many_images_some_are_looked_at_that_are_always_the_same_ones():
+def test_nll_of_many_images_uses_a_fixed_subset():
     metric, seen = NLL(images=10), Seen(linear.drawn(40), nn.Identity())
     chosen, numbers = metric._chosen(seen)
     assert len(set(numbers)) == 10 and numbers != list(range(10)) and metric._chosen(seen)[1] == numbers

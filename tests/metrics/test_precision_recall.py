@@ -45,7 +45,7 @@ def test_sets_far_apart_score_0():
     assert set(both(rows, rows + 100).values()) == {0}
 
 
-def test_of_images_of_one_law_density_is_1_and_coverage_1_minus_2_to_the_minus_k():
+def test_images_of_the_same_law_have_density_1_and_coverage_1_minus_2_to_the_minus_k():
     found = DensityCoverage(2).of(real=normal("real", 2000, 2), fake=normal("fake", 2000, 2))
     assert found["density"] == pytest.approx(1, abs=0.05)
     assert found["coverage"] == pytest.approx(1 - 2**-2, abs=0.03)
@@ -60,7 +60,7 @@ def test_a_repeated_real_image_is_precise_and_covers_next_to_nothing():
 
 
 @pytest.mark.parametrize(("n", "m"), [(9, 40), (33, 9), (257, 263), (300, 18)], ids=str)
-def test_two_sets_of_one_repeated_image_are_on_the_boundary_of_balls_of_radius_0(n, m):
+def test_two_sets_of_a_repeated_image_are_on_the_boundary_of_balls_of_radius_0(n, m):
     """Whatever the rounding, which differs with the sizes: boundaries count in precision and not in density."""
     for i in range(6):
         one = 3 * Draws("one", i).normal(1, 64).double()
@@ -114,7 +114,7 @@ def test_mean_image_and_noise_do_not_win_symmetric_precision_and_recall():
     assert symmetric.of(real=real, fake=noise)["sym_recall"] == 0
 
 
-def test_symmetric_figures_of_unseen_real_images_are_close_to_the_plain_ones():
+def test_symmetric_figures_of_unseen_real_images_are_close_to_the_plain_figures():
     real, fake = normal("real", 400, 2), normal("fake", 400, 2)
     plain = PrecisionRecall(3, symmetric=False).of(real=real, fake=fake)
     symmetric = PrecisionRecall(3).of(real=real, fake=fake)

@@ -59,7 +59,7 @@ def test_features_are_computed_once_and_equal_direct_features(tmp_path):
     assert file.name.startswith("noise-train-")
 
 
-def test_those_taken_are_computed_alone_unless_all_are_known(tmp_path):
+def test_requested_features_are_computed_alone_unless_all_are_known(tmp_path):
     net, some = Counting(), torch.tensor([7, 3, 12])
     taken = reference(data_of(), "train", net, tmp_path).take(some)
     alone = taken.features

@@ -45,7 +45,7 @@ def test_distance_of_single_pixels_equals_the_wasserstein_distance():
     assert swd(a[..., None, None], b[..., None, None], 3) ** 2 == pytest.approx(float(cost[pairs].mean()), rel=1e-5)
 
 
-def test_sets_of_unequal_size_are_repeated_to_equal_ones():
+def test_sets_of_unequal_size_are_repeated_to_equal_size():
     a, b = normal("a", 12, 4), normal("b", 18, 4) + 1
     expected = squared_wasserstein(a.repeat(3, 1), b.repeat(2, 1))
     torch.testing.assert_close(squared_wasserstein(a, b), expected)
@@ -53,7 +53,7 @@ def test_sets_of_unequal_size_are_repeated_to_equal_ones():
     torch.testing.assert_close(expected, difference.square().mean(0).double())
 
 
-def test_where_one_set_is_above_the_other_scipy_agrees_on_the_difference_of_means():
+def test_shifted_sets_agree_with_scipy_on_the_difference_of_means():
     """If all of b is at one point, W_2² is W_1² + the variance of the distances to it."""
     a = normal("a", 25).abs()
     found = squared_wasserstein(a, torch.zeros(7, 1)).item()
@@ -66,7 +66,7 @@ def test_order_of_images_and_batches_does_not_matter():
     assert swd(a, b) == pytest.approx(swd(a[permutation(700, "order")], b.flip(0)), rel=1e-5)
 
 
-def test_one_repeated_image_is_at_the_root_mean_square_distance_per_pixel():
+def test_single_repeated_image_is_at_the_root_mean_square_distance_per_pixel():
     """If b is at one point, E_u W_2² = E|a - b|² / d."""
     a, one = normal("a", 200, 1, 4, 4), normal("one", 1, 1, 4, 4)
     expected = (a - one).square().mean().sqrt().item()

@@ -26,7 +26,7 @@ def test_an_iteration_updates_d_on_each_batch_and_g_once() -> None:
     assert len(gan.record.by_name()["g/loss"]) == 2
 
 
-def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> None:
+def test_call_of_eight_iterations_equals_eight_calls_bit_for_bit() -> None:
     one, eight = (
         make_gan(regularizers={"l2": L2(lambda_g=0.1, lambda_d=0.1), "r1": R1(lambda_d=1.0)}) for _ in range(2)
     )
@@ -36,7 +36,7 @@ def test_one_call_of_eight_iterations_is_eight_calls_of_one_bit_for_bit() -> Non
     assert same(weights(one), weights(eight))
 
 
-def test_a_step_that_an_optimizer_has_got_is_the_one_that_is_taken() -> None:
+def test_replaced_step_of_an_optimizer_is_called() -> None:
     gan, called = make_gan(), []
     gan.optimizer["d"].step = lambda: called.append("d")  # as torch's schedulers of the learning rate do
     gan.prepare(list(gan.optimizer.values()))
@@ -59,7 +59,7 @@ def weights_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(net.state_dict())
 
 
-def test_an_update_of_one_player_leaves_the_other_without_gradients() -> None:
+def test_update_of_a_player_leaves_the_other_without_gradients() -> None:
     gan = make_gan()
     gan.update(gan.step("d", 0, images()))
     assert all(p.grad is None for p in gan.generator.parameters())

@@ -79,7 +79,7 @@ def test_a_penalty_on_features_is_of_all_fakes():
     ],
     ids=["relativistic", "article"],
 )
-def test_top_k_is_refused_beside_a_loss_of_g_that_has_no_scores_to_choose_by(loss, words):
+def test_top_k_is_refused_with_a_loss_of_g_without_scores(loss, words):
     with pytest.raises(ConfigError, match=words):
         make_gan(top_k=0.5, loss=loss)
     assert make_gan(top_k=1.0, loss=loss) and make_gan(top_k=0.5, loss=Hinge())

@@ -124,7 +124,7 @@ def test_change_along_directions_of_a_linear_generator_is_relative_to_random_dir
     assert REACH == 3
 
 
-def test_shares_fall_and_sum_to_one_and_directions_are_orthonormal():
+def test_fractions_decrease_and_sum_to_1_and_directions_are_orthonormal():
     generator = make_gan().generator
     found = sefa(generator, 8)
     assert (found.strengths.diff() <= 0).all() and found.strengths.sum().item() == pytest.approx(1)

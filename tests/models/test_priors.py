@@ -75,7 +75,7 @@ def test_codes_that_are_drawn_are_of_the_density_that_was_fitted():
         assert ((found.T.cov() - spread).abs() < scale + 1e-5).all()
 
 
-def test_a_mixture_of_one_is_the_gaussian_of_the_codes():
+def test_mixture_of_a_single_component_is_the_gaussian_of_the_codes():
     codes, prior = clusters(), Mixture(Z, components=1)
     prior.fit(codes)
     assert torch.allclose(prior.means[0], codes.mean(0), atol=1e-5)

@@ -70,7 +70,7 @@ def test_an_update_teaches_encoder_decoder_and_the_likelihoods_scale():
     assert changed == {"generator", "encoder", "objective", "ema", "ema_encoder"}
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(train):
+def test_resumed_run_equals_the_uninterrupted_run(train):
     options = (*VAE, "regularizer=[kl,total_correlation]", "loss=bernoulli", "data.subset=100", "data.batch_size=16")
     options += ("metrics=[elbo]",)
     whole = train(*options, "max_iterations=12", folder="whole")
@@ -97,7 +97,7 @@ def vae_of(kind: type):
 
 
 @pytest.mark.parametrize("kind", [Bernoulli, Logistic])
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path, kind):
+def test_two_processes_equal_a_single_process_with_the_doubled_batch(tmp_path: Path, kind):
     mp.start_processes(one_of_two, (tmp_path, kind), nprocs=2, start_method="fork")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     model = vae_of(kind)
@@ -109,7 +109,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path: Path, kind):
     assert first["means"] == pytest.approx(model.record.means(), rel=1e-5, abs=1e-5)
 
 
-def test_a_bound_of_one_sample_is_the_elbo_on_average():
+def test_bound_of_a_single_sample_is_the_elbo_on_average():
     vae = make_vae(loss=IWAE(Bernoulli(), samples=1))
     bound = make_vae(loss=Bernoulli(), regularizers={"kl": KL(lambda_g=1.0)})
     one = torch.stack([vae.objective(numbered(vae, i))[0] for i in range(300)])

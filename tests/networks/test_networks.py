@@ -200,7 +200,7 @@ def test_shortcut_with_identity_convolution_keeps_the_mean_of_each_map():
         assert made.shape == (2, 3, side, side) and torch.allclose(made.mean((2, 3)), maps.mean((2, 3)), atol=1e-6)
 
 
-def test_resnet_has_a_block_for_each_halving_and_one_more_in_the_discriminator():
+def test_resnet_has_a_block_for_each_halving_and_another_in_the_discriminator():
     for size, halvings in ((8, 1), (16, 2), (28, 2), (32, 3), (128, 5)):
         counted = [
             sum(isinstance(module, resnet.Residual) for module in net((1, size, size), width=1).modules())
@@ -209,7 +209,7 @@ def test_resnet_has_a_block_for_each_halving_and_one_more_in_the_discriminator()
         assert counted == [halvings, halvings + 1, halvings + 1]
 
 
-def test_resnets_weights_start_by_glorots_rule_those_of_branches_times_the_root_of_2():
+def test_weights_of_resnet_start_by_glorots_rule_and_branches_times_the_root_of_2():
     with seeded(0):
         net = resnet.Discriminator((3, 32, 32), width=32)
     block = next(module for module in net.modules() if isinstance(module, resnet.Residual))

@@ -107,7 +107,7 @@ def test_panel_shows_nothing_of_previous_panels(tmp_path):
         assert np.array_equal(np.asarray(last), np.asarray(one))
 
 
-def test_numbers_on_an_axis_are_short_and_told_apart():
+def test_numbers_on_an_axis_are_short_and_distinct():
     shown = {0: "0", 0.25: "0.25", -1500: "−1500", 20_000: "2e4", 12_100: "1.21e4", 12_250: "1.225e4", 2e-5: "2e−5"}
     assert {value: pictures.short(value) for value in shown} == shown
 
@@ -127,7 +127,7 @@ def test_matplotlib_is_loaded_only_to_draw():
     subprocess.run([sys.executable, "-c", check], check=True, cwd=source, timeout=60)
 
 
-def test_the_figures_of_a_vae_have_panels_in_words_the_bound_of_training_images_beside_that_of_held_out_ones():
+def test_figures_of_a_vae_have_panels_in_words_with_bounds_of_training_and_held_out_images():
     names = ("val/elbo_nats", "train/elbo_nats", "gap/elbo_nats", "val/elbo_nats_se", "val/kl_nats", "g/kl", "g/scale")
     found = curve_panels.panels({name: [(64.0, 1.0), (128.0, 2.0)] for name in names})
     assert {title: list(lines) for title, lines in found.items()} == {

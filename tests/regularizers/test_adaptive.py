@@ -38,7 +38,7 @@ def test_each_move_of_pixels_happens_with_probability_p(p):
         assert torch.equal(shift[:, axis].unique(), torch.arange(-2.0, 3).double())
 
 
-def test_a_quarter_turn_is_one_of_four():
+def test_quarter_turn_has_four_outcomes():
     matrix, _ = ADA(start=0.5)._moves(torch.zeros(BATCH, 1, 16, 16), Draws("ada"))
     plain = matrix[
         (matrix[:, 0].abs().min(1).values < 1e-6) & (torch.linalg.det(matrix) > 0)
@@ -127,7 +127,7 @@ def seen_by_d(gan) -> list[Tensor]:
     return seen
 
 
-def test_apa_replaces_a_share_of_ds_real_images_by_generated_ones():
+def test_apa_replaces_a_fraction_of_real_images_of_d_by_generated_images():
     gan = make_gan(regularizers={"apa": APA(start=0.3)})
     seen, step = seen_by_d(gan), gan.step("d", 0, images(4000))
     assert step.real_scores.shape == step.fake_scores.shape == (4000,)

@@ -58,13 +58,13 @@ def test_the_same_draws_change_images_the_same_way(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_images_are_changed_independently_of_each_other(name):
+def test_images_are_changed_independently(name):
     same_image = colour(1).expand(64, -1, -1, -1)
     changed = only(**{name: 0.5}).augment(same_image, draws(), None)
     assert len(changed.flatten(1).unique(dim=0)) > 8
 
 
-def test_brightness_adds_one_number_to_all_of_an_image():
+def test_brightness_adds_a_single_number_to_an_image():
     added = only(brightness=0.5).augment(colour(2000), draws(), None) - colour(2000)
     each = added.flatten(1).mean(1)
     assert torch.allclose(added, each.view(-1, 1, 1, 1).expand_as(added), atol=1e-6)
@@ -89,7 +89,7 @@ def test_saturation_and_contrast_scale_an_image_about_the_mean(name, share, dims
     assert 1 + 0.97 * share < factor.max() <= 1 + share + 1e-4
 
 
-def test_saturation_does_nothing_to_one_channel():
+def test_saturation_leaves_single_channel_images_unchanged():
     assert torch.allclose(only(saturation=1.0).augment(images(), draws(), None), images(), atol=1e-6)
 
 
@@ -104,7 +104,7 @@ def test_translation_is_a_shift_with_a_border_of_0():
     assert len(seen) > 20  # of 25 places
 
 
-def test_cutout_fills_one_rectangle_of_at_most_the_share_with_0():
+def test_cutout_fills_a_rectangle_of_at_most_the_fraction_with_0():
     cut = only(cutout=0.5).augment(colour(400), draws(), None) == 0
     sizes = set()
     for hidden in cut:

@@ -85,14 +85,14 @@ def test_flip_is_a_left_right_reflection_with_the_given_probability(probability)
     assert abs(reflected.float().mean().item() - probability) <= 4 * (probability * (1 - probability) / 4000) ** 0.5
 
 
-def test_a_change_by_nothing_costs_nothing_even_beside_random_augmentations():
+def test_change_by_nothing_costs_nothing_even_with_random_augmentations():
     gan = make_gan(regularizers={"bcr": BCR(shift=0.0, flip=0.0, lambda_d=1.0), "diffaugment": DiffAugment()})
     step = gan.step("d", 0, images())
     assert gan.objective.regularizers["bcr"].for_d(step) == 0
     assert not torch.equal(step.real_scores, gan.discriminator(step.real))  # D does see augmented images
 
 
-def test_beside_diffaugment_the_change_comes_first_and_both_passes_see_the_same_augmentation():
+def test_consistency_with_diffaugment_changes_first_and_shares_the_augmentation():
     gan = make_gan(regularizers={"diffaugment": DiffAugment(), "cr": CR(shift=0.25, lambda_d=1.0)})
     step = gan.step("d", 0, images())
 

@@ -62,7 +62,7 @@ def test_the_approximations_bias_for_a_quadratic_critic_is_of_order_sigma_square
     assert_mean(estimates(ApproximateR1(sigma=sigma, lambda_d=1), critic, real), r1(critic, real) + bias)
 
 
-def test_the_approximation_of_one_draw_is_that_by_hand():
+def test_approximation_with_a_single_draw_equals_the_formula():
     critic, real = Quadratic(normal(16, 16)), images(5).double()
     noise = 0.3 * Draws(0, "d", "approximate_r1").normal(5, 1, 4, 4).double()
     by_hand = sum((critic(x + n) - critic(x)).item() ** 2 for x, n in zip(real[:, None], noise[:, None], strict=True))
@@ -85,7 +85,7 @@ def test_the_forward_mode_estimates_gradient_is_unbiased_too():
     assert errors.norm() < exact.norm() / 10
 
 
-def test_of_one_draw_and_16_images_the_forward_mode_estimate_varies_by_a_third():
+def test_forward_mode_estimate_of_a_draw_and_16_images_varies_by_a_third():
     """Of equal slopes each image's share is a chi-squared of one degree: sqrt(2 / 16) = 0.35; uneven slopes add a little."""
     for critic, most in ((linear_critic(normal(16)), 0.36), (Quadratic(normal(16, 16)), 0.45)):
         drawn = estimates(JvpR1(lambda_d=1), critic, images(16).double())
@@ -96,7 +96,7 @@ def test_of_one_draw_and_16_images_the_forward_mode_estimate_varies_by_a_third()
         assert (drawn.std() / drawn.mean()).item() == pytest.approx(expected, rel=0.15)  # 4 errors of 400 draws
 
 
-def test_the_forward_mode_estimate_of_one_draw_is_that_by_hand():
+def test_forward_mode_estimate_with_a_single_draw_equals_the_formula():
     critic, real = Quadratic(normal(16, 16)), images(5).double()
     direction = Draws(0, "d", "jvp_r1").normal(5, 1, 4, 4).double()
     along = (critic.slopes(real) * direction.flatten(1)).sum(1)

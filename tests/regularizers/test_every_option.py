@@ -168,7 +168,7 @@ def test_regularizer_starts_from_the_weights_of_the_baseline(name):
     )
 
 
-def test_all_options_compose_and_pass_the_checks_beside_each_other():
+def test_all_options_compose_and_pass_the_checks_together():
     cfg = compose_config(f"regularizer=[{','.join(OPTIONS)}]")
     validate.check(cfg)
     assert list(cfg.regularizer) == [name for name in OPTIONS if name != "none"]
@@ -178,7 +178,7 @@ def test_all_options_compose_and_pass_the_checks_beside_each_other():
 
 
 @pytest.mark.parametrize("name", sorted(OF_CODES))
-def test_one_that_needs_an_encoder_is_refused_by_a_gan(name):
+def test_option_that_needs_an_encoder_is_refused_by_a_gan(name):
     with pytest.raises(ConfigError, match=r"without an encoder, and here is none.*Type model=vae"):
         make_gan(regularizers=regularizers(name))
 

@@ -53,7 +53,7 @@ def nets(vae) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none")])
-def test_one_that_leans_on_d_is_refused_with_the_reason(name):
+def test_option_that_acts_on_d_is_refused_with_the_reason(name):
     with pytest.raises(ConfigError, match="discriminator"):
         check_step(make_vae(regularizers=regularizers(name)), images())
 

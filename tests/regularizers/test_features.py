@@ -51,7 +51,7 @@ def pulled(fake: Tensor) -> float:
     return PullingAway().for_g(step).item()
 
 
-def test_identical_samples_pay_1_and_orthogonal_ones_nothing():
+def test_identical_samples_cost_1_and_orthogonal_samples_nothing():
     assert pulled(images(1).double().expand(5, -1, -1, -1)) == pytest.approx(1, rel=1e-12)
     assert pulled(3 * torch.eye(16).double().view(16, 1, 4, 4)) == 0
     assert pulled(torch.cat([torch.eye(16)[:2]] * 2).double().view(4, 1, 4, 4)) == pytest.approx(4 / 12)
@@ -116,7 +116,7 @@ def test_the_head_is_not_ds_last_layer():
 
 
 @pytest.mark.parametrize("order", [("rotation", "std", "norm"), ("norm", "rotation", "std")], ids="-".join)
-def test_rotation_works_beside_minibatch_std_and_spectral_norm(order):
+def test_rotation_works_with_minibatch_std_and_spectral_norm(order):
     known = {"rotation": Rotation(lambda_g=1.0, lambda_d=1.0), "std": MinibatchStd(), "norm": SpectralNorm()}
     gan = make_gan(regularizers={name: known[name] for name in order})
     assert gan.discriminator.head_rotation.in_features == 17  # sixteen features and the group's deviation
@@ -126,7 +126,7 @@ def test_rotation_works_beside_minibatch_std_and_spectral_norm(order):
     assert not torch.equal(gan.discriminator.head_rotation.weight, start)
 
 
-def test_rotation_is_refused_beside_packing():
+def test_rotation_is_refused_with_packing():
     with pytest.raises(ConfigError, match="rotation cannot be combined with Packing"):
         make_gan(regularizers={"rotation": Rotation(lambda_d=1.0), "pack": Packing()})
 

@@ -79,7 +79,7 @@ def test_the_named_nets_are_rewritten_and_no_other(form, nets):
         assert rewritten == [name in nets] * 2
 
 
-def test_the_averaged_generator_follows_a_rewritten_one():
+def test_averaged_generator_follows_a_rewritten_generator():
     gan = make_gan(regularizers={"sn": SpectralNorm(nets=["generator"])}, ema_decay=0.0)
     gan.iterate(images()[None])
     z = torch.ones(2, 8)

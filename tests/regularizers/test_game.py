@@ -45,7 +45,7 @@ def linear_generator() -> nn.Module:
 
 
 @pytest.mark.parametrize("player", ["g", "d"])
-def test_in_the_bilinear_game_value_and_gradient_are_those_by_hand(player):
+def test_value_and_gradient_in_the_bilinear_game_equal_the_formula(player):
     """L_D = <w, W m - x>, L_G = -<w, W m>, m and x the means of z and of the data: half of ‖W m - x‖² + ‖w‖² ‖m‖²."""
     generator, critic = linear_generator(), linear_critic(normal(16), bias=1.0)
     step = game(adversarial.Wasserstein(), player, generator, critic)
@@ -79,7 +79,7 @@ def by_definition(loss, step, generator: nn.Module, discriminator: nn.Module) ->
 
 @pytest.mark.parametrize("player", ["g", "d"])
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda kind: kind.__name__)
-def test_for_every_loss_value_and_gradient_are_those_of_the_definition(loss, player):
+def test_value_and_gradient_for_every_loss_equal_the_definition(loss, player):
     generator, discriminator = nets()
     twins = copy.deepcopy(generator), copy.deepcopy(discriminator)
     step = game(loss(), player, generator, discriminator)

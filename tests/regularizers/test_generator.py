@@ -202,7 +202,7 @@ def test_jacobian_clamping_is_a_mean_over_latents_moved_in_random_directions():
     assert_same_gradients(value, torch.stack(terms).mean(), net.parameters())
 
 
-def test_mode_seeking_is_one_over_the_mean_quotient_of_distances():
+def test_mode_seeking_is_the_inverse_mean_quotient_of_distances():
     net = curved()
     step, quotients = step_of("g", net), []
     for z, other in zip(step.z, step.rng("mode_seeking").normal(6, 8).double(), strict=True):

@@ -171,7 +171,7 @@ def test_js_reg_of_quadratic_critic_equals_the_formula_with_differentiated_weigh
         assert torch.allclose(one, other, rtol=1e-10)
 
 
-def test_js_reg_of_a_critic_that_is_sure_and_right_is_0_and_of_one_that_is_sure_and_wrong_r1_and_r2():
+def test_js_reg_is_0_for_a_confident_right_critic_and_r1_plus_r2_for_a_confident_wrong_critic():
     right, wrong = linear_critic(torch.ones(1, 4, 4).double(), bias=50.0), linear_critic(torch.ones(1, 4, 4).double())
 
     def value(critic: nn.Module, real: float, fake: float) -> float:

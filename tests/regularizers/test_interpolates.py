@@ -117,7 +117,7 @@ def test_points_of_dragan_lie_up_to_half_a_deviation_above_the_data_with_noise_f
     assert (moved.flatten(1).std(1) > 0.1).all()  # U[0, 1) has a deviation of 0.29
 
 
-def test_dragans_points_of_one_and_the_same_value_are_the_data():
+def test_points_of_dragan_for_constant_images_are_the_data():
     step = make_step("d", real=torch.full((3, 1, 4, 4), 0.5))
     assert torch.equal(Dragan(lambda_d=1).points(step), step.real)
 

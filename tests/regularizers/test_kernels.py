@@ -63,7 +63,7 @@ def test_gradient_of_orthogonality_turns_each_row_away_from_the_others(kind, len
 
 
 @pytest.mark.parametrize("kind", [Orthogonal, Orthonormal])
-def test_orthonormal_rows_cost_nothing_and_orthogonal_ones_may_have_any_length(kind):
+def test_orthonormal_rows_cost_nothing_and_orthogonal_rows_may_have_any_length(kind):
     both = nets()
     for kernel in kernels(both[1]):
         matrix = kernel.data.flatten(1)

@@ -125,7 +125,7 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_have_the_penalties_and_gradients_of_one_with_the_doubled_batch(tmp_path):
+def test_two_processes_have_penalties_and_gradients_of_a_single_process_with_the_doubled_batch(tmp_path):
     mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     alone = asked(vae(), images(BATCH))

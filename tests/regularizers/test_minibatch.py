@@ -33,7 +33,7 @@ def packed(seen: Tensor, m: int) -> Tensor:
 
 
 @pytest.mark.parametrize("m", [2, 3])
-def test_a_pack_is_m_images_that_follow_one_another_as_the_channels_of_one(m):
+def test_pack_is_m_consecutive_images_as_channels(m):
     seen = normal(6, 3, 4, 4)
     by_hand = torch.stack([torch.cat([seen[m * i + j] for j in range(m)]) for i in range(6 // m)])
     assert torch.equal(packed(seen, m), by_hand)
@@ -145,7 +145,7 @@ def test_identical_images_in_a_group_have_a_deviation_of_nearly_0_with_a_finite_
 
 
 @PAIRS
-def test_the_new_features_weight_starts_at_0_so_that_scores_are_those_of_the_plain_critic(pair):
+def test_weight_of_the_new_feature_starts_at_0_so_that_scores_equal_the_plain_critic(pair):
     discriminator, seen = pair.Discriminator(COLOUR), normal(8, *COLOUR).float()
     plain = discriminator(seen)
     MinibatchStd().attach(pair.Generator(COLOUR), discriminator)
@@ -157,7 +157,7 @@ def test_the_new_features_weight_starts_at_0_so_that_scores_are_those_of_the_pla
     assert wide.weight.grad[0, -1] > 0  # and is learnt
 
 
-def test_with_a_weight_the_feature_tells_a_collapsed_group_from_a_varied_one():
+def test_weighted_feature_distinguishes_a_collapsed_group_from_a_varied_group():
     discriminator = mlp.Discriminator(SHAPE)
     MinibatchStd(4).attach(mlp.Generator(SHAPE), discriminator)
     with torch.no_grad():

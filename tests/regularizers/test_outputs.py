@@ -74,7 +74,7 @@ def test_l1_of_d_is_the_mean_absolute_logit():
     assert of_d(L1(lambda_d=1), 3.0, -1.0) == pytest.approx((3 + 1) / 2)
 
 
-def test_of_d_there_is_one_logit_an_image_and_reduce_changes_nothing():
+def test_d_has_a_single_logit_per_image_and_reduce_changes_nothing():
     assert of_d(L2(lambda_d=1, reduce="sum"), 3.0, -1.0) == of_d(L2(lambda_d=1), 3.0, -1.0)
 
 

@@ -73,7 +73,7 @@ def test_penalty_with_reused_fakes_trains_under_mixed_precision():
         assert all(loss.isfinite() for loss in gan.iterate(images()[None]))
 
 
-def test_generated_images_are_as_precise_as_real_ones():
+def test_generated_images_are_as_precise_as_real_images():
     with mixed():
         step = make_step("g")
         made = step.generator(step.z)

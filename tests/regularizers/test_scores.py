@@ -156,7 +156,7 @@ def test_a_law_of_mixtures_that_is_none_is_refused(alpha):
         Mixup(alpha=alpha)
 
 
-def test_mixup_is_refused_beside_packing():
+def test_mixup_is_refused_with_packing():
     expected = (
         "mixup cannot be combined with Packing, and here is regularizer pack: a pack of mixtures has no single weight"
     )

@@ -102,7 +102,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", REMEMBERING | FORGETFUL)
-def test_two_processes_remember_the_same_and_equal_one_with_the_doubled_batch(name, two):
+def test_two_processes_have_the_same_state_and_equal_a_single_process_with_the_doubled_batch(name, two):
     first, second = (found[name] for found in two)
     assert same(first["weights"], second["weights"])
     assert first["means"] == second["means"]

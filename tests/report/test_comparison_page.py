@@ -269,7 +269,7 @@ def test_after_a_multirun_nothing_fails(tmp_path, caplog):
     assert "no run there" in caplog.text
 
 
-def test_mean_over_folds_of_one_seed_is_not_called_seeds(tmp_path):
+def test_mean_over_folds_of_a_single_seed_is_not_called_seeds(tmp_path):
     for strength, fold in itertools.product((0, 0.1, 1), range(5)):
         chosen = {
             "regularizer": regularizers(r1=strength),

@@ -7,7 +7,7 @@ from regen.report import regularizer_docs, regularizer_pages
 from regen.utils.project import ROOT
 
 
-def test_pages_are_those_that_make_table_writes():
+def test_pages_equal_the_output_of_make_table():
     made = regularizer_pages.pages()
     assert {path.name for path in made} == {
         "regularizers.md",
@@ -39,7 +39,7 @@ def test_place_is_where_a_regularizer_acts_and_not_where_the_state_is_kept():
     assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
 
 
-def test_one_that_is_named_exactly_is_shown_whole(capsys):
+def test_exactly_named_regularizer_is_shown_in_full(capsys):
     assert script.main(["r1"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for part in ("λ_D ½ E‖∇D(x)‖²", "Mescheder", "lambda_d: 10", "1 second-order", "batch norm in D", "Convention: ½"):
@@ -53,6 +53,6 @@ def test_words_select_regularizers_with_all_of_the_words(capsys, monkeypatch):
     assert "drift" in said and "minibatch_std" in said and "wgan_gp" not in said
 
 
-def test_words_that_nothing_says_are_told_so(capsys):
+def test_unmatched_words_are_reported(capsys):
     assert script.main(["nonsense"]) == 1
     assert "no regularizer says nonsense" in capsys.readouterr().err

@@ -428,7 +428,7 @@ def test_long_curve_is_thinned_to_means_and_keeps_ends_and_gaps():
     assert thinned(points[:400]) == points[:400]
 
 
-def test_spectra_are_singular_values_and_the_effective_rank_counts_equal_ones():
+def test_spectra_are_singular_values_and_the_effective_rank_counts_equal_values():
     matrix = Draws("matrix").normal(5, 12)
     for shape in (matrix, matrix.T):
         assert torch.allclose(spectrum(shape), torch.linalg.svdvals(matrix.double()))

@@ -115,7 +115,7 @@ def test_choice_belongs_to_the_images(pets, tmp_path, monkeypatch):
     assert len(list((tmp_path / "choice").glob("*/result.json"))) == 4
 
 
-def test_comparison_tells_data_sets_of_one_option_apart():
+def test_comparison_distinguishes_data_sets_of_the_same_option():
     def config(root: str, fingerprint: str | None, target: str = "regen.data.image_folder.folder") -> dict:
         record = {"name": f"folder-{root}", "fingerprint": fingerprint, "images": 9}
         data = {"_target_": target, "root": root}

@@ -113,7 +113,7 @@ def test_sweep_begins_with_the_grid_and_an_interpolation_passes_through_the_grid
     assert np.array_equal(interpolation[2 + side : 2 * side, 2:side], ends[1][:, : side - 2])
 
 
-def test_directions_are_the_first_latent_moved_along_those_of_the_first_layer(tmp_path, sample):
+def test_directions_move_the_first_latent_along_directions_of_the_first_layer(tmp_path, sample):
     model = made(tmp_path / "run")
     out = sample("run=run", "write=directions", "rows=3", "steps=5", "reach=2")
     z, found = Latents(8, model.seed, "samples")(0, 1)[0], sefa(model.ema.net, 8)
@@ -152,7 +152,7 @@ def test_points_are_a_scatter_plot_and_an_array_in_the_planes_own_units(tmp_path
     assert "type write=[grid,npz]" in capsys.readouterr().err
 
 
-def test_several_runs_are_drawn_from_and_one_that_cannot_be_is_named(tmp_path, sample, capsys):
+def test_several_runs_are_sampled_and_an_unusable_run_is_named(tmp_path, sample, capsys):
     for name in ("a", "b"):
         made(tmp_path / "runs" / name)
     made(tmp_path / "runs/none", iterations=0)

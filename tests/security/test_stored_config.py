@@ -90,7 +90,7 @@ def test_resume_runs_no_stored_code(train, tmp_path, line, capsys):
     assert not canary.exists() and [file.name for file in path.parent.iterdir()] == ["overrides.yaml"]
 
 
-def test_plain_overrides_are_read_and_those_typed_again_are_left_out(tmp_path):
+def test_plain_overrides_are_read_without_overrides_typed_again(tmp_path):
     path = write(tmp_path / "overrides.yaml", [*PLAIN, "resume=/else", "+mine=1", "~seed"])
     assert read_overrides(path, ["+mine=1", "~seed"]) == list(PLAIN)
     with pytest.raises(ConfigError, match=r"entry 14: \+mine=1: an override with \+.*type it again after resume="):

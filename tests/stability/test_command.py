@@ -83,7 +83,7 @@ def test_the_command_prints_eigenvalues_and_best_strength_and_draws_the_portrait
     assert size_of(folder / "portrait.png") == (660, 715)
 
 
-def test_a_game_that_there_is_not_is_told_without_a_picture(stability, capsys):
+def test_inapplicable_game_is_reported_without_a_picture(stability, capsys):
     folder = stability("regularizer=js_reg", "loss=wasserstein")
     assert "not applicable: regularizer js_reg" in capsys.readouterr().out
     assert not (folder / "portrait.png").exists()

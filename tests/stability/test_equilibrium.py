@@ -199,7 +199,7 @@ def test_the_more_consensus_the_faster():
     assert not best.bounded and str(best) == "the more, the faster"
 
 
-def test_simultaneous_steps_drift_away_and_alternating_ones_circle():
+def test_simultaneous_steps_drift_away_and_alternating_steps_circle():
     # I + hJ has the eigenvalues 1 ± ih/2; D's step and then G's have determinant 1 and trace 2 - h²/4.
     verdict = examine(game(), H)
     assert verdict.simultaneous == pytest.approx((1 + H**2 / 4) ** 0.5, abs=1e-9)
@@ -226,7 +226,7 @@ def test_an_iteration_ends_with_the_projection_of_the_weights():
     assert torch.allclose(played.updated(point, H, alternating=False), expected, rtol=0, atol=1e-10)
 
 
-def test_trajectories_of_minimax_leave_with_simultaneous_steps_and_stay_with_alternating_ones():
+def test_trajectories_of_minimax_leave_with_simultaneous_steps_and_stay_with_alternating_steps():
     played = game(loss=adversarial.Minimax, batch=8)
     away, around = (trajectory(played, H, 300, alternating).norm(dim=1) for alternating in (False, True))
     assert len(away) == len(around) == 301

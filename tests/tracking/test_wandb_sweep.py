@@ -48,7 +48,7 @@ def test_a_sweep_in_which_all_settings_memorize_has_no_best_in_wandb(tmp_path: P
     assert (summary["best"], summary["best/val/fd"]) == ("regularizer=r1 lambda_d=2", 9.0)
 
 
-def test_without_the_logger_nothing_is_told(tmp_path: Path) -> None:
+def test_sweep_without_the_logger_reports_nothing(tmp_path: Path) -> None:
     tell(tmp_path / "sweeps/mine", {}, Told("val/fd"))
     assert not list(tmp_path.iterdir())
 

@@ -51,7 +51,7 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_hold_the_same_weights_see_different_z_and_equal_one_with_the_doubled_batch(
+def test_two_processes_hold_the_same_weights_see_different_z_and_equal_the_doubled_batch(
     tmp_path: Path,
 ) -> None:
     mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
@@ -69,7 +69,7 @@ def test_two_processes_hold_the_same_weights_see_different_z_and_equal_one_with_
     assert first["means"] == pytest.approx(model.record.means(), abs=1e-6)
 
 
-def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(train, tmp_path: Path) -> None:
+def test_trainer_starts_two_processes_that_equal_the_doubled_batch(train, tmp_path: Path) -> None:
     run = ["max_iterations=12", "save_every=12", "regularizer=[l2,r1,instance_noise]", "model.ema_decays=[0.5]"]
     one = train(*run, "data.batch_size=32", folder="one")
     two = tmp_path / "two"
@@ -87,7 +87,7 @@ def test_the_trainer_starts_two_processes_that_equal_one_with_the_doubled_batch(
         torch.testing.assert_close(states[1]["model"][name], tensor, rtol=0, atol=1e-6)
 
 
-def test_processes_that_torchrun_starts_are_one_run_in_one_folder(tmp_path: Path) -> None:
+def test_processes_of_torchrun_are_a_single_run_in_a_single_folder(tmp_path: Path) -> None:
     variables = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
     variables["MASTER_PORT"] = str(_free_port())
     run = [*(one for one in RING if not one.startswith("trainer=")), "metrics=[frechet]", "monitor=val/fd"]

@@ -139,7 +139,7 @@ def test_changes_are_unknown_where_git_refuses_to_answer(monkeypatch) -> None:
     _imported.cache_clear()
 
 
-def test_evaluation_measures_the_other_runs_when_one_cannot_be_written(
+def test_evaluation_measures_the_other_runs_if_a_run_cannot_be_written(
     part: Path, interrupted, tmp_path, monkeypatch, capsys
 ):
     from helpers.commands import type_in

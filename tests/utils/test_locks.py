@@ -39,7 +39,7 @@ def test_second_process_is_refused_with_the_owner_and_admitted_after_the_death_o
     lock.release()
 
 
-def test_lock_is_taken_twice_by_one_process_and_freed_by_the_second_release(tmp_path: Path) -> None:
+def test_lock_is_taken_twice_by_a_process_and_freed_by_the_second_release(tmp_path: Path) -> None:
     first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     first.acquire()
     second.acquire()

@@ -41,7 +41,7 @@ def test_keys_are_the_same_in_every_process_and_version_of_python():
     assert key(0, "z", ("d", 1)) == KEY_OF_ZERO
 
 
-def test_uniform_numbers_lie_in_0_to_1_and_normal_ones_are_standard():
+def test_uniform_numbers_lie_in_0_to_1_and_normal_numbers_are_standard():
     uniform, normal = Draws(0, "u").uniform(20_000), Draws(0, "n").normal(20_000)
     assert uniform.min() >= 0 and uniform.max() < 1 and abs(uniform.mean() - 0.5) < 0.01
     assert abs(normal.mean()) < 0.02 and abs(normal.std() - 1) < 0.02

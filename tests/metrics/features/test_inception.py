@@ -69,7 +69,7 @@ class Coloured(Dataset):
         return self.images[index].repeat(3, 1, 1)
 
 
-def test_figures_are_those_of_torch_fidelity(file, tmp_path, caplog):
+def test_figures_equal_torch_fidelity(file, tmp_path, caplog):
     from torch_fidelity import calculate_metrics
 
     n, neighbours = 4, 2

@@ -50,7 +50,7 @@ def test_an_exported_program_has_the_features_of_the_net_that_was_exported(tmp_p
         torch.testing.assert_close(net(images), small_net()(images))
 
 
-def test_a_program_for_batches_of_one_size_is_refused(tmp_path):
+def test_program_for_batches_of_a_fixed_size_is_refused(tmp_path):
     torch.export.save(torch.export.export(small_net(), (torch.zeros(2, 1, 8, 8),)), tmp_path / "net.pt2")
     with pytest.raises(ConfigError, match=r"on 2 and on 1 images of shape \(1, 8, 8\) it failed: .*size\(\)\[0\] == 2"):
         Module(path=str(tmp_path / "net.pt2")).load(noise(), tmp_path, "cpu")

@@ -98,7 +98,7 @@ def test_weights_of_another_network_are_refused(option, data, tmp_path):
         SOURCES[option](weights=str(tmp_path / "other.pth")).load(data, tmp_path, "cpu")
 
 
-def test_clip_opens_no_torchscript_archive_but_the_published_one(data, tmp_path):
+def test_clip_opens_only_the_published_torchscript_archive(data, tmp_path):
     path = tmp_path / "archive.pt"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", b"")
@@ -108,7 +108,7 @@ def test_clip_opens_no_torchscript_archive_but_the_published_one(data, tmp_path)
 
 
 @pytest.mark.parametrize("option", SOURCES)
-def test_unknown_models_are_answered_with_the_known_ones(option, data, tmp_path):
+def test_unknown_models_are_answered_with_the_known_models(option, data, tmp_path):
     with pytest.raises(ConfigError, match=rf"metrics.features.model=other: expected one of {option}-"):
         SOURCES[option]("other").load(data, tmp_path, "cpu")
 

@@ -22,7 +22,7 @@ def searched(folder, *jobs: tuple[float, str], higher: bool = False) -> Trials:
     [(False, (-1.0, 2.0, 3.0), 1), (True, (0.9, -0.5, 0.4), 2)],
     ids=["lower is better", "higher is better"],
 )
-def test_the_best_trial_is_one_that_does_not_memorize(tmp_path, capsys, higher, values, best) -> None:
+def test_best_trial_does_not_memorize(tmp_path, capsys, higher, values, best) -> None:
     kinds = ("memorizes", "generalizes", "cannot tell")
     searched(tmp_path, *zip(values, kinds, strict=True), higher=higher)
     answer = read_json(tmp_path / "best.json")

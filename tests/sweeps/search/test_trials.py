@@ -117,7 +117,7 @@ def test_grid_has_no_axis_besides_the_declared_axes(tmp_path) -> None:
         trials.claim(1)
 
 
-def test_processes_draw_from_one_sequence(tmp_path) -> None:
+def test_processes_draw_from_a_common_sequence(tmp_path) -> None:
     one, other = (trials_in(tmp_path, wanted=9, sampler=lambda number: quasi_random(7, "sobol")) for _ in range(2))
     drawn = []
     for trials in (one, other) * 4:
@@ -148,7 +148,7 @@ def test_a_killed_process_lets_go_of_the_journal(tmp_path) -> None:
     study_in(tmp_path).ask()  # within the test's time
 
 
-def test_a_study_answers_one_question(tmp_path) -> None:
+def test_study_answers_a_single_question(tmp_path) -> None:
     study_in(tmp_path)
     with pytest.raises(ConfigError, match=r"it was seed=0 and is data.subset=9 seed=1\. Type another sweep="):
         open_study(tmp_path, None, ["seed=1", "data.subset=9"], lambda: False)
