@@ -28,7 +28,7 @@ def test_losses_that_the_gpu_is_compared_by_fall_and_repeat() -> None:
     assert values == gpu_checks.losses("cpu") and values[-1] < values[0]
 
 
-def test_failed_check_is_named_with_its_error(capsys) -> None:
+def test_failed_check_is_named_with_the_error(capsys) -> None:
     def failing() -> str:
         raise RuntimeError("the reason")
 

@@ -192,7 +192,7 @@ def test_automatic_trainer_takes_the_gpu_where_there_is_one(train, capsys) -> No
     assert f"(trainer=auto: torch finds {'a' if gpu else 'no'} GPU)" in capsys.readouterr().out
 
 
-def test_looking_for_a_gpu_leaves_the_environment_as_it_was(monkeypatch) -> None:
+def test_looking_for_a_gpu_leaves_the_environment_unchanged(monkeypatch) -> None:
     for value in (None, "0"):
         monkeypatch.delenv("PYTORCH_NVML_BASED_CUDA_CHECK", raising=False)
         if value is not None:
