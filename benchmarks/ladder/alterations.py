@@ -12,7 +12,7 @@ from ladder.rungs import Rung
 from ladder.truths import in_bytes
 from regen.data.split import Split
 from regen.metrics.altered_copies import CopyDetector
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.randomness import permutation
 
 UNSEEN = 4  # unseen images for each altered one, at most
@@ -21,11 +21,11 @@ UNSEEN = 4  # unseen images for each altered one, at most
 def counted_shares(rung: Rung, n: int) -> Iterator[tuple[str, float, int]]:
     """The share of unseen images and of n altered training images that count as copies, and their number."""
     train = rung.data.train
-    detector = CopyDetector(Seen(train, nn.Identity()), mirror=rung.data.has_mirrored_copies)
+    detector = CopyDetector(ImageSet(train, nn.Identity()), mirror=rung.data.has_mirrored_copies)
     originals = train[permutation(len(train), "alterations")[:n]][0]
     sets = {"unseen": rung.unseen.images[: UNSEEN * n]} | {name: change(originals) for name, change in CHANGES.items()}
     for name, images in sets.items():
-        is_copy = detector.matches(Seen(Split(images), nn.Identity())).is_copy
+        is_copy = detector.matches(ImageSet(Split(images), nn.Identity())).is_copy
         yield name, float(is_copy.double().mean()), len(images)
 
 

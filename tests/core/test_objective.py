@@ -109,12 +109,14 @@ def test_augmentations_are_applied_in_the_order_of_the_list():
 def test_each_augmentation_has_separate_draws():
     asked = []
 
-    class Look(Regularizer):
+    class EvaluationBatch(Regularizer):
         def augment(self, images, rng, step):
             asked.append(rng)
             return images
 
-    Objective(Nonsaturating(), {"one": Look(), "two": Look()}).augment(images(), lambda name: name, None)
+    Objective(Nonsaturating(), {"one": EvaluationBatch(), "two": EvaluationBatch()}).augment(
+        images(), lambda name: name, None
+    )
     assert asked == ["one", "two"]
 
 

@@ -13,7 +13,7 @@ from regen.data.images import Images
 from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.metrics.copies import CopySearch
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.memorization import Memorization
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "array.yaml"
@@ -238,8 +238,9 @@ def test_mirrored_copies_count_where_training_mirrors_and_in_colour(tmp_path, ch
     images = make(save(tmp_path / "a.npy", images=values), mirror=mirror)
     metric = Memorization()
     metric.check(images, torch.nn.Identity())
-    search = CopySearch(Seen(images.train, torch.nn.Identity()), metric.mirror)
+    search = CopySearch(ImageSet(images.train, torch.nn.Identity()), metric.mirror)
     mirrored = as_float(images.train.images[:5]).flip(-1)
     assert (
-        metric.mirror is counted and bool(search.matches(Seen(mirrored, torch.nn.Identity())).is_copy.all()) is counted
+        metric.mirror is counted
+        and bool(search.matches(ImageSet(mirrored, torch.nn.Identity())).is_copy.all()) is counted
     )

@@ -11,7 +11,7 @@ from regen.data.digits import digits
 from regen.data.split import Split
 from regen.metrics.altered_copies import AlteredCopySearch, CopyDetector
 from regen.metrics.copies import CopySearch
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.randomness import Draws
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}
@@ -54,7 +54,7 @@ def textures() -> Tensor:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_altered_copies_of_colour_images_are_found(textures, change):
-    train, fake = Seen(Split(textures[:400]), nn.Identity()), Seen(Split(change(textures[:100])), nn.Identity())
+    train, fake = ImageSet(Split(textures[:400]), nn.Identity()), ImageSet(Split(change(textures[:100])), nn.Identity())
     matches = AlteredCopySearch(train, mirror=True).matches(fake)
     assert matches.is_copy.float().mean() > 0.9
     assert (matches.index[matches.is_copy] == torch.arange(100)[matches.is_copy]).all()
@@ -62,9 +62,9 @@ def test_altered_copies_of_colour_images_are_found(textures, change):
 
 def test_brighter_and_shifted_copies_of_grey_images_count_like_exact_copies():
     train = digits(image_size=16, validation=0.15, test=0.15, **USE).train.images
-    search, plain = (kind(Seen(Split(train), nn.Identity()), mirror=False) for kind in (CopyDetector, CopySearch))
+    search, plain = (kind(ImageSet(Split(train), nn.Identity()), mirror=False) for kind in (CopyDetector, CopySearch))
     for name in ("brighter", "shifted by two pixels"):
-        fake = Seen(Split(CHANGES[name](train[:200])), nn.Identity())
+        fake = ImageSet(Split(CHANGES[name](train[:200])), nn.Identity())
         assert plain.matches(fake).is_copy.float().mean() < 0.1
         assert search.matches(fake).is_copy.float().mean() > 0.85
 
@@ -73,24 +73,24 @@ def test_unseen_images_are_not_altered_copies(textures):
     data = digits(image_size=16, validation=0.15, test=0.15, **USE)
     unseen = [(data.train.images, data.test.images), (textures[:400], textures[400:])]
     for train, others in unseen:
-        search = CopyDetector(Seen(Split(train), nn.Identity()), mirror=train.shape[1] == 3)
-        assert not search.matches(Seen(Split(others), nn.Identity())).is_copy.any()
+        search = CopyDetector(ImageSet(Split(train), nn.Identity()), mirror=train.shape[1] == 3)
+        assert not search.matches(ImageSet(Split(others), nn.Identity())).is_copy.any()
 
 
 def test_altered_copy_of_an_image_that_the_set_holds_twice_is_found(textures):
     twice = in_bytes(torch.cat([textures[:200], textures[:200]]).float() + 2 * Draws("twice").normal(400, 3, 32, 32))
-    fake = Seen(Split(CHANGES["brighter"](textures[:50])), nn.Identity())
-    matches = CopyDetector(Seen(Split(twice), nn.Identity()), mirror=False).matches(fake)
+    fake = ImageSet(Split(CHANGES["brighter"](textures[:50])), nn.Identity())
+    matches = CopyDetector(ImageSet(Split(twice), nn.Identity()), mirror=False).matches(fake)
     assert matches.is_copy.float().mean() > 0.9
 
 
 def test_plain_images_of_other_brightness_are_not_copies(textures):
     plain = torch.arange(0, 200, 4, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 32, 32)
-    train = Seen(Split(torch.cat([plain[:1], textures[:200]])), nn.Identity())
-    matches = AlteredCopySearch(train, mirror=False).matches(Seen(Split(plain[1:].contiguous()), nn.Identity()))
+    train = ImageSet(Split(torch.cat([plain[:1], textures[:200]])), nn.Identity())
+    matches = AlteredCopySearch(train, mirror=False).matches(ImageSet(Split(plain[1:].contiguous()), nn.Identity()))
     assert (matches.ratio == 1).all()
 
 
 def test_images_too_small_for_shifts_by_two_pixels_are_compared_unshifted():
     small = in_bytes(255 * Draws("small").normal(50, 1, 8, 8).sigmoid())
-    assert CopyDetector(Seen(Split(small), nn.Identity()), mirror=False).altered is None
+    assert CopyDetector(ImageSet(Split(small), nn.Identity()), mirror=False).altered is None

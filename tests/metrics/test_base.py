@@ -16,11 +16,11 @@ from regen.config.instantiate import build
 from regen.data.mixtures import ring
 from regen.data.split import Split
 from regen.errors import ConfigError
-from regen.metrics.base import Comparison, Look, SampleMetric, Solo
+from regen.metrics.base import Comparison, EvaluationBatch, SampleMetric, Solo
 from regen.metrics.features.classifier import FeatureNet
 from regen.metrics.figure import Figure
 from regen.metrics.frechet_distance import FrechetDistance
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.inception_score import InceptionScore
 from regen.metrics.kernel_distance import KernelDistance
 from regen.metrics.ms_ssim import Diversity
@@ -74,16 +74,16 @@ class Mean(Solo):
         return {"mean": images.mean()}
 
 
-def grey(mean: float, n: int = 6) -> Seen:
+def grey(mean: float, n: int = 6) -> ImageSet:
     """n images whose features are their pixels, of this mean."""
-    return Seen((torch.arange(n) - (n - 1) / 2).view(n, 1, 1, 1) + mean, nn.Flatten())
+    return ImageSet((torch.arange(n) - (n - 1) / 2).view(n, 1, 1, 1) + mean, nn.Flatten())
 
 
-def look(fake: Seen, held_out: Seen, **others: Seen) -> Look:
+def look(fake: ImageSet, held_out: ImageSet, **others: ImageSet) -> EvaluationBatch:
     real = ("stand_ins", "some_train", "some_held_out", "some_stand_ins", "training_set", "held_out_set")
     generated = dict.fromkeys(("sized_fake", "some_fake"), fake)
     sets = generated | dict.fromkeys(real, held_out) | {"baseline": fake} | others
-    return Look("val", model=None, fake=fake, held_out=held_out, **sets)
+    return EvaluationBatch("val", model=None, fake=fake, held_out=held_out, **sets)
 
 
 def test_rows_in_parts_form_a_single_set(metric):
@@ -189,8 +189,10 @@ def test_metric_of_images_alone_is_computed_for_generated_and_real_images():
 def test_names_of_reported_figures_are_known_in_advance(metric):
     with seeded("net"):
         net = FeatureNet((1, 12, 12), 3).eval()
-    fake, real, baseline = (Seen(Draws(name).uniform(40, 1, 12, 12) * 2 - 1, net) for name in ("fake", "real", "base"))
-    found = metric.measure(look(fake, real, baseline=Seen(0.1 * baseline.images, net)))
+    fake, real, baseline = (
+        ImageSet(Draws(name).uniform(40, 1, 12, 12) * 2 - 1, net) for name in ("fake", "real", "base")
+    )
+    found = metric.measure(look(fake, real, baseline=ImageSet(0.1 * baseline.images, net)))
     assert sorted(found) == sorted(metric.names("val"))
     assert all(type(value) is float and math.isfinite(value) for value in found.values())
 
@@ -226,7 +228,7 @@ class Counting(nn.Module):
 
 def test_features_are_computed_once_and_sliced_for_a_subset():
     net = Counting()
-    seen = Seen(Draws("images").normal(1200, 1, 2, 2), net)
+    seen = ImageSet(Draws("images").normal(1200, 1, 2, 2), net)
     some = torch.tensor([1100, 3])
     assert torch.equal(seen.take(some).images, seen.images[some])
     assert torch.equal(seen.features[some], seen.take(some).features)
@@ -236,7 +238,7 @@ def test_features_are_computed_once_and_sliced_for_a_subset():
 
 
 def test_a_set_of_stored_images_is_seen_from_minus_1_to_1():
-    seen = Seen(Split(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)), Counting())
+    seen = ImageSet(Split(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)), Counting())
     assert seen.images.flatten().tolist() == seen.features.flatten().tolist() == [-1, 1]
     assert seen.take(torch.tensor([1])).features.tolist() == [[1]]
     torch.testing.assert_close(seen.probabilities.sum(1), torch.ones(2))
@@ -244,7 +246,7 @@ def test_a_set_of_stored_images_is_seen_from_minus_1_to_1():
 
 @pytest.mark.parametrize("empty", [torch.empty(0, 1, 4, 4), Split(torch.empty(0, 1, 4, 4))], ids=["tensor", "split"])
 def test_a_process_may_see_no_image_at_all(empty):
-    seen = Seen(empty, FeatureNet((1, 4, 4), 3).eval())
+    seen = ImageSet(empty, FeatureNet((1, 4, 4), 3).eval())
     assert (len(seen), seen.images.shape, seen.features.shape) == (0, (0, 1, 4, 4), (0, 64))
     assert seen.probabilities.shape == (0, 3)
     assert SlicedWasserstein(5).view(seen).shape == (0, 5)

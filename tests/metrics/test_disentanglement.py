@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from regen.data.digits import digits
 from regen.data.shapes import shapes
 from regen.errors import ConfigError
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.data_metrics import data_metrics
 from regen.metrics.disentanglement import (
     Disentanglement,
@@ -25,7 +25,7 @@ from regen.metrics.disentanglement import (
     mutual_information,
     sap,
 )
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.json_files import read_json
 from regen.utils.randomness import Draws
 
@@ -181,9 +181,9 @@ class Knowing(Drawing):
         return code, torch.zeros_like(code)
 
 
-def look(data, part: str, model: object) -> Look:
-    seen = Seen(getattr(data, part), nn.Flatten())
-    return Look("val" if part == "validation" else part, model, *[seen] * 11)
+def look(data, part: str, model: object) -> EvaluationBatch:
+    seen = ImageSet(getattr(data, part), nn.Flatten())
+    return EvaluationBatch("val" if part == "validation" else part, model, *[seen] * 11)
 
 
 def test_model_of_place_size_and_colour_predicts_these_factors(data):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from regen.core.objective import Objective
 from regen.errors import ConfigError
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.elbo import ELBO
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.models.vae import VAE
 from regen.regularizers.latent_codes import KL
 
@@ -23,9 +23,9 @@ N = 4000
 def measured(held_out: Tensor, train: Tensor, shift: float = 0.2) -> dict[str, float]:
     objective = Objective(linear.likelihood(), {"kl": KL(lambda_g=7.0)})
     model = VAE(linear.Decoder(), linear.Encoder(shift, 1.3), objective, torch.optim.Adam, latent_dim=linear.CODE)
-    names = [field.name for field in fields(Look)[2:-1]]
-    sets = {name: Seen(held_out, nn.Identity()) for name in names if name != "some_train"}
-    return ELBO().measure(Look("val", model, some_train=Seen(train, nn.Identity()), **sets))
+    names = [field.name for field in fields(EvaluationBatch)[2:-1]]
+    sets = {name: ImageSet(held_out, nn.Identity()) for name in names if name != "some_train"}
+    return ELBO().measure(EvaluationBatch("val", model, some_train=ImageSet(train, nn.Identity()), **sets))
 
 
 def test_reconstruction_and_kl_equal_expectations_for_any_strength_of_the_kl():

@@ -14,7 +14,7 @@ from regen.data.digits import digits
 from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.metrics.features.classifier import FeatureNet
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.inception_score import InceptionScore
 from regen.utils.randomness import Draws
 
@@ -60,7 +60,7 @@ def test_inception_score_uses_the_probabilities_of_the_classifier():
     net = FeatureNet((1, 4, 4), 3).eval()
     with torch.no_grad():
         expected = net.classify(net(images())).softmax(1)
-    torch.testing.assert_close(InceptionScore().view(Seen(images(), net)), expected)
+    torch.testing.assert_close(InceptionScore().view(ImageSet(images(), net)), expected)
 
 
 def test_features_without_a_classifier_are_refused():

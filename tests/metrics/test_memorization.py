@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from regen.data.digits import digits
 from regen.data.split import Split
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.confidence_intervals import difference, exact_interval, jackknife
 from regen.metrics.copies import CopySearch
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.memorization import Memorization, z_of_mann_whitney
 from regen.utils.randomness import Draws, permutation
 
@@ -28,9 +28,9 @@ def images() -> Tensor:
 
 def measured(fake: Tensor, train: Tensor, held_out: Tensor, mirror: bool = False) -> dict[str, float]:
     sets = {"fake": fake, "training_set": train, "held_out_set": held_out}
-    sets = {name: Seen(Split(images), nn.Identity()) for name, images in sets.items()}
+    sets = {name: ImageSet(Split(images), nn.Identity()) for name, images in sets.items()}
     others = ("held_out", "stand_ins", "sized_fake", "some_train", "some_held_out", "some_fake", "some_stand_ins")
-    look = Look("val", None, **sets, **dict.fromkeys(others, sets["fake"]))
+    look = EvaluationBatch("val", None, **sets, **dict.fromkeys(others, sets["fake"]))
     return Memorization(mirror).measure(look)
 
 
@@ -106,11 +106,11 @@ def test_close_points_in_the_plane_are_distinguished():
 
 def test_search_equals_comparing_all_pairs(images):
     train, others = images[:80].float().div(127.5).sub(1), images[100:140].float().div(127.5).sub(1)
-    search = CopySearch(Seen(train, nn.Identity()), mirror=False)
+    search = CopySearch(ImageSet(train, nn.Identity()), mirror=False)
     core = train[:, :, 1:-1, 1:-1].flatten(1)
     windows = [others[:, :, y : y + 14, x : x + 14].flatten(1) for y in range(3) for x in range(3)]
     distances = torch.stack([torch.cdist(window, core) for window in windows]).amin(0)
-    matches = search.matches(Seen(others, nn.Identity()))
+    matches = search.matches(ImageSet(others, nn.Identity()))
     assert torch.allclose(matches.distance, distances.min(1).values, atol=1e-3)
     two = distances.topk(2, largest=False).values
     assert torch.allclose(matches.ratio, two[:, 0] / two[:, 1], atol=1e-3)

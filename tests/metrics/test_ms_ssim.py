@@ -9,7 +9,7 @@ from torch import nn
 from regen.data import mixtures
 from regen.data.digits import digits
 from regen.errors import ConfigError
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.ms_ssim import Diversity, similarity
 from regen.utils.randomness import Draws, permutation
 
@@ -95,4 +95,4 @@ def test_too_few_pairs_or_images_are_errors():
     with pytest.raises(ConfigError, match="pairs=1: expected 2 or more"):
         Diversity(1)
     with pytest.raises(ValueError, match="Diversity needs 4 or more rows of images, got 3"):
-        Diversity(10)._asked(images=Seen(pictures(3), nn.Identity()))
+        Diversity(10)._asked(images=ImageSet(pictures(3), nn.Identity()))

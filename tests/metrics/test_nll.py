@@ -16,8 +16,8 @@ from regen.core.objective import Objective
 from regen.errors import ConfigError
 from regen.losses.likelihoods import IWAE, Bernoulli, CrossEntropy
 from regen.metrics import nll
-from regen.metrics.base import Look
-from regen.metrics.image_set import Seen
+from regen.metrics.base import EvaluationBatch
+from regen.metrics.image_set import ImageSet
 from regen.metrics.nll import NLL
 from regen.models.vae import VAE
 from regen.networks import mlp
@@ -34,9 +34,9 @@ def vae(shift: float = 0.2, stretch: float = 1.3) -> VAE:
 
 
 def measured(metric: NLL, images: Tensor, model: VAE | None = None) -> dict[str, float]:
-    seen = Seen(images, nn.Identity())
-    sets = dict.fromkeys([field.name for field in fields(Look)[2:-1]], seen)
-    return metric.measure(Look("val", model or vae(), **sets))
+    seen = ImageSet(images, nn.Identity())
+    sets = dict.fromkeys([field.name for field in fields(EvaluationBatch)[2:-1]], seen)
+    return metric.measure(EvaluationBatch("val", model or vae(), **sets))
 
 
 def test_nll_equals_the_exact_value_of_a_linear_gaussian_vae():
@@ -101,8 +101,10 @@ def test_draws_of_an_image_depend_only_on_the_index():
     images, metric = linear.drawn(30), NLL(samples=5)
     assert measured(metric, images) == measured(metric, images)
     metric.reset()
-    apart = [metric._rows_of(vae(), Seen(images[i : i + 1], nn.Identity()), [i]) for i in range(30)]
-    torch.testing.assert_close(torch.cat(apart), metric._rows_of(vae(), Seen(images, nn.Identity()), list(range(30))))
+    apart = [metric._rows_of(vae(), ImageSet(images[i : i + 1], nn.Identity()), [i]) for i in range(30)]
+    torch.testing.assert_close(
+        torch.cat(apart), metric._rows_of(vae(), ImageSet(images, nn.Identity()), list(range(30)))
+    )
 
 
 def one_of_two(rank: int, folder: Path) -> None:
@@ -122,7 +124,7 @@ def test_two_processes_equal_a_single_process(tmp_path):
 
 
 def test_nll_of_many_images_uses_a_fixed_subset():
-    metric, seen = NLL(images=10), Seen(linear.drawn(40), nn.Identity())
+    metric, seen = NLL(images=10), ImageSet(linear.drawn(40), nn.Identity())
     chosen, numbers = metric._chosen(seen)
     assert len(set(numbers)) == 10 and numbers != list(range(10)) and metric._chosen(seen)[1] == numbers
     assert torch.equal(chosen.images, seen.images[numbers])

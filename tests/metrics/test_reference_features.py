@@ -16,7 +16,7 @@ from regen.data.mixtures import grid
 from regen.data.split import Files, Split
 from regen.metrics import reference_features
 from regen.metrics.features.plane import Plane
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.reference_features import Reference, reference
 from regen.utils.randomness import Draws, seeded
 
@@ -53,7 +53,7 @@ def test_features_are_computed_once_and_equal_direct_features(tmp_path):
     features = reference(data_of(), "train", first, tmp_path).features
     again = reference(data_of(), "train", second, tmp_path).features
     assert features.equal(again)
-    assert features.equal(Seen(data_of().train, Counting()).features)
+    assert features.equal(ImageSet(data_of().train, Counting()).features)
     assert (first.shown, second.shown) == ([20], [reference_features.CHECKED])
     (file,) = tmp_path.glob("references/*.pt")
     assert file.name.startswith("noise-train-")
@@ -125,7 +125,7 @@ def test_changes_missed_by_the_key_are_detected_by_recomputing_a_few(tmp_path, c
     (file,) = tmp_path.glob("references/*.pt")
     changed = reference(data_of(), "train", net, tmp_path)
     file.rename(changed.path)
-    assert changed.features.equal(Seen(data_of().train, net).features)
+    assert changed.features.equal(ImageSet(data_of().train, net).features)
     assert "is of something else" in caplog.text
 
 
@@ -142,7 +142,7 @@ def test_images_in_files_are_identified_by_name_size_and_time(key, tmp_path):
     assert key(data=data) != before
     seen = reference(data, "train", Counting(), tmp_path)
     assert isinstance(seen, Reference)
-    assert seen.features.equal(Seen(files, Counting()).features)
+    assert seen.features.equal(ImageSet(files, Counting()).features)
 
 
 def test_points_in_the_plane_are_not_worth_keeping(tmp_path):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from regen.errors import ConfigError
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.sliced_wasserstein import SlicedWasserstein, squared_wasserstein
 from regen.utils.randomness import Draws, permutation
 
@@ -19,7 +19,7 @@ def normal(name: str, n: int, *shape: int) -> torch.Tensor:
 def swd(real: torch.Tensor, fake: torch.Tensor, projections: int = 512) -> float:
     """Of images (N, C, H, W) and (M, C, H, W)."""
     metric = SlicedWasserstein(projections)
-    return metric._asked(real=Seen(real, nn.Identity()), fake=Seen(fake, nn.Identity()))["swd"]
+    return metric._asked(real=ImageSet(real, nn.Identity()), fake=ImageSet(fake, nn.Identity()))["swd"]
 
 
 def test_distance_of_a_set_to_the_same_set_is_0():

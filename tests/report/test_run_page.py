@@ -19,8 +19,8 @@ from regen.data.images import Images
 from regen.data.mixtures import ring
 from regen.data.split import Split
 from regen.metrics import missing_modes
-from regen.metrics.base import Look, SampleMetric
-from regen.metrics.image_set import Seen
+from regen.metrics.base import EvaluationBatch, SampleMetric
+from regen.metrics.image_set import ImageSet
 from regen.metrics.number_format import measurement, number, with_error
 from regen.metrics.registry import parse
 from regen.models.gan import GAN
@@ -93,7 +93,7 @@ class Run:
     """A run of a tiny model, made by hand."""
 
     folder: Folder
-    look: Look
+    look: EvaluationBatch
     data: Images
 
     def page(self, look=..., **result) -> Read:
@@ -103,9 +103,9 @@ class Run:
         return Read(path.read_text())
 
 
-def look_at(model, data: Images, net: nn.Module, n: int = 40) -> Look:
-    fake, train, held_out = (Seen(part, net) for part in (model.sample(0, n), data.train, data.validation))
-    return Look(
+def look_at(model, data: Images, net: nn.Module, n: int = 40) -> EvaluationBatch:
+    fake, train, held_out = (ImageSet(part, net) for part in (model.sample(0, n), data.train, data.validation))
+    return EvaluationBatch(
         split="val",
         model=model,
         fake=fake,
@@ -216,7 +216,7 @@ def left_out(read: Read) -> str:
 def test_non_finite_weights_leave_norms_and_curves(run):
     with torch.no_grad():
         next(run.look.model.ema.parameters()).fill_(torch.nan)
-    look = replace(run.look, fake=Seen(run.look.model.sample(0, 40), Pixels()))
+    look = replace(run.look, fake=ImageSet(run.look.model.sample(0, 40), Pixels()))
     read = run.page(look)
     assert {"layers", "curves", "metric_table"} <= set(read.ids)
     assert "not finite" in left_out(read)
@@ -376,7 +376,7 @@ def test_classes_that_missing_modes_tests_find_missing_are_named(run, monkeypatc
     monkeypatch.setattr(missing_modes, "FeatureNet", Pixels)
 
     def page_of(images: torch.Tensor) -> str:
-        return run.page(replace(run.look, fake=Seen(images, run.look.fake.net))).text
+        return run.page(replace(run.look, fake=ImageSet(images, run.look.fake.net))).text
 
     brightest = torch.eye(16)[:2].repeat(200, 1).view(400, 1, 4, 4)  # of classes 0 and 1
     assert "Hardly drawn: class 2." in page_of(brightest)
@@ -386,7 +386,7 @@ def test_classes_that_missing_modes_tests_find_missing_are_named(run, monkeypatc
 def test_pairs_show_copies_first_with_the_count(run):
     train, _ = run.data.train[torch.arange(32)]
     samples = torch.cat([run.look.fake.images[:37], train[:3]])
-    text = run.page(replace(run.look, fake=Seen(samples, run.look.fake.net))).text
+    text = run.page(replace(run.look, fake=ImageSet(samples, run.look.fake.net))).text
     assert "3 of 40 samples are copies" in text
     assert text.partition("For comparison")[0].count(": a copy") == 3
 

@@ -29,12 +29,12 @@ from regen.data.split import Files, Split, as_float
 from regen.data.survey import Colour, check_background
 from regen.data.window import FULL_8, Window, check_window
 from regen.errors import ConfigError
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.diagnosis import diagnose
 from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
 from regen.metrics.generalization import generalization
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.memorization import Memorization
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
@@ -68,7 +68,7 @@ class ComparedImages(Images):
     class_names: tuple[str, ...] = ()
 
 
-def judge(cfg: DictConfig, write_page: Callable[[Folder, Look, dict, Images], object]) -> float:
+def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, Images], object]) -> float:
     """Measure the samples, print the metric table and the diagnosis, and write them with a page; the generalization.
 
     write_page   makes the page, unless report=false
@@ -163,14 +163,14 @@ def load(
     return samples, data
 
 
-def measure(evaluator: Evaluator, look: Look, samples: Split | Files) -> dict[str, float]:
+def measure(evaluator: Evaluator, look: EvaluationBatch, samples: Split | Files) -> dict[str, float]:
     """The evaluator's figures of the look, but memorization of all samples, which needs no features."""
     memorization = {name: one for name, one in evaluator.metrics.items() if isinstance(one, Memorization)}
     if not memorization or len(samples) == len(look.fake):
         return evaluator.measure(look)
     evaluator.metrics = {name: one for name, one in evaluator.metrics.items() if name not in memorization}
     figures = evaluator.measure(look)
-    everything = replace(look, fake=Seen(samples, look.fake.net, look.fake.device))
+    everything = replace(look, fake=ImageSet(samples, look.fake.net, look.fake.device))
     for metric in memorization.values():
         figures |= metric.measure(everything)
     return generalization(figures, SPLIT) | figures

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regen.metrics.copies import CANDIDATES, LOCAL, CopySearch, Matches
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 
 SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)  # factors by which an image is resized before it is compared
 SHIFT = 2  # pixels, in each direction
@@ -26,17 +26,17 @@ class CopyDetector(CopySearch):
     Distances to the nearest and coarse distances are those of `CopySearch` in any case.
     """
 
-    def __init__(self, images: Seen, mirror: bool) -> None:
+    def __init__(self, images: ImageSet, mirror: bool) -> None:
         super().__init__(images, mirror)
         self.altered = AlteredCopySearch(images, mirror) if min(images.shape[1:]) >= SMALLEST else None
 
-    def calibrate(self, others: Seen) -> Matches:
+    def calibrate(self, others: ImageSet) -> Matches:
         return self._with_altered(super().calibrate(others), others)
 
-    def matches(self, others: Seen) -> Matches:
+    def matches(self, others: ImageSet) -> Matches:
         return self._with_altered(super().matches(others), others)
 
-    def _with_altered(self, matches: Matches, others: Seen) -> Matches:
+    def _with_altered(self, matches: Matches, others: ImageSet) -> Matches:
         rest = (~matches.is_copy).nonzero()[:, 0]
         if self.altered is None or not len(rest):
             return matches

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 from regen.metrics.confidence_intervals import GROUPS, jackknife
-from regen.metrics.image_set import Seen
-from regen.metrics.sample_metric import Look, SampleMetric
+from regen.metrics.image_set import ImageSet
+from regen.metrics.sample_metric import EvaluationBatch, SampleMetric
 
 if TYPE_CHECKING:
     from regen.data.images import Images
 
-__all__ = ["Comparison", "Look", "Manifold", "SampleMetric", "Solo"]
+__all__ = ["Comparison", "EvaluationBatch", "Manifold", "SampleMetric", "Solo"]
 
 
 class Comparison(SampleMetric):
@@ -49,7 +49,7 @@ class Comparison(SampleMetric):
         of_all = [(f"{kind}/{name}", has_error) for name in self.outputs for kind, has_error in kinds.items()]
         return tuple(name for base, has_error in of_all for name in ([base, f"{base}_se"] if has_error else [base]))
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         held_out, held_out_se = self._measured(real=look.held_out, fake=look.sized_fake)
         if self._of_real is None:
             real, real_se = self._measured(real=look.held_out, fake=look.stand_ins)
@@ -76,13 +76,13 @@ class Comparison(SampleMetric):
 
         return jackknife(gaps, {"train": train, "held_out": held_out, "fake": fake}, self.groups, self.fewest)
 
-    def _measured(self, real: Seen, fake: Seen) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    def _measured(self, real: ImageSet, fake: ImageSet) -> tuple[Mapping[str, float], Mapping[str, float]]:
         rows = self._gathered(real=real, fake=fake)
         if rows is None:
             return dict.fromkeys(self.outputs, math.nan), dict.fromkeys(self.outputs, math.nan)
         return self.with_errors(**rows)
 
-    def _gap(self, look: Look) -> tuple[Mapping[str, float], ...]:
+    def _gap(self, look: EvaluationBatch) -> tuple[Mapping[str, float], ...]:
         """The figures on training images, the gaps, and the errors of these."""
         train = self._gathered(real=look.some_train, fake=look.some_fake)
         held_out = self._gathered(real=look.some_held_out, fake=look.some_fake)
@@ -108,7 +108,7 @@ class Manifold(Comparison):
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(name for x in self.outputs for name in (f"{split}/{x}", f"real/{x}", f"real/{x}_se"))
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         if self._of_real is None:
             real, errors = self._measured(real=look.some_held_out, fake=look.some_stand_ins)
             self._of_real = {f"real/{name}": real[name] for name in self.outputs}
@@ -140,7 +140,7 @@ class Solo(SampleMetric):
         """The names of the figures and of their standard errors."""
         return tuple(name for figure in self.figures for name in (figure.name, *figure.error_names))
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         if self._of_real is None:
             self._of_real = self._asked(images=look.stand_ins)
         of_fake = self._asked(images=look.sized_fake)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from regen.metrics.image_set import Seen, first_of_equal
+from regen.metrics.image_set import ImageSet, first_of_equal
 
 RATIO = 1 / 3  # a sample whose nearest neighbour is nearer than this part of the distance to the second is a copy
 CANDIDATES = 8  # nearest neighbours of a coarse image that are compared in full
@@ -60,7 +60,7 @@ class CopySearch:
 
     largest_shift = 1  # pixels
 
-    def __init__(self, images: Seen, mirror: bool, scale: float = 0.0) -> None:
+    def __init__(self, images: ImageSet, mirror: bool, scale: float = 0.0) -> None:
         self.images, self.mirror, self.scale = images, mirror, scale
         self.shift = self.largest_shift if min(images.shape[1:]) >= SHIFTABLE else 0
         side = max(images.shape[1:])
@@ -79,7 +79,7 @@ class CopySearch:
         """The number of distinct images."""
         return len(self.kept)
 
-    def calibrate(self, others: Seen) -> Matches:
+    def calibrate(self, others: ImageSet) -> Matches:
         """Set the scale to the median distance of other images to their nearest, duplicates left out; the matches of those."""
         compared = [self._compared(batch) for batch in _parts(others)]
         distances = torch.cat([of_batch[1].min(1).values for of_batch in compared])
@@ -87,11 +87,11 @@ class CopySearch:
         self.scale = float(different.median()) if len(different) else 0.0
         return self._joined(compared)
 
-    def matches(self, others: Seen) -> Matches:
+    def matches(self, others: ImageSet) -> Matches:
         """For each of the images (N, C, H, W) its nearest in the set."""
         return self._joined(self._compared(batch) for batch in _parts(others))
 
-    def nearest_coarse(self, others: Seen, rank: int = 0) -> tuple[Tensor, Tensor]:
+    def nearest_coarse(self, others: ImageSet, rank: int = 0) -> tuple[Tensor, Tensor]:
         """(N,) the coarse distances of other images to their nearest in the set, and its index; rank 1: the second nearest."""
         k = min(rank + 1, len(self))
         found = [[column[:, -1] for column in self._candidates(self._reduced(batch), k)] for batch in _parts(others)]
@@ -194,5 +194,5 @@ def _smallest_products(queries: list[Tensor], block: Tensor) -> Tensor:
     return smallest
 
 
-def _parts(images: Seen) -> Iterator[Tensor]:
+def _parts(images: ImageSet) -> Iterator[Tensor]:
     return (part for batch in images.batches() for part in batch.split(QUERIES))

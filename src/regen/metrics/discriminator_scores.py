@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from regen.errors import ConfigError
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.models import protocols
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Scores(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return "train/score", f"{split}/score", "fake/score", "gap/auc", "gap/auc_se"
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
         for part, seen in {"fake": look.fake, "train": look.some_train, "held_out": look.some_held_out}.items():
             self._score(look, seen, part)
@@ -70,7 +70,7 @@ class Scores(SampleMetric):
         values = (found["train"], found["held_out"], found["fake"], found["auc"], found["auc_se"])
         return dict(zip(self.names(look.split), values, strict=True))
 
-    def _score(self, look: Look, seen: Seen, part: str) -> None:
+    def _score(self, look: EvaluationBatch, seen: ImageSet, part: str) -> None:
         for batch in seen.batches():
             self.update(look.model.score(batch), part)
 

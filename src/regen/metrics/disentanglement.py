@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import Figure
 from regen.models.protocols import Encodes
 from regen.utils.randomness import key, permutation
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
     from regen.data.images import Images
-    from regen.metrics.image_set import Seen
+    from regen.metrics.image_set import ImageSet
 
 BINS = 20  # of a code's range (Locatello et al. 2019)
 TREES, FEWEST_ROWS = 20, 10  # of a forest: its trees, and the images in a leaf; smaller leaves would learn noise
@@ -88,7 +88,7 @@ class Disentanglement(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(f"{split}/{name}" for name in self.outputs)
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.suits(look.model)
         self.reset()
         self.update(codes_of(look.model, look.held_out), "codes")
@@ -98,7 +98,7 @@ class Disentanglement(SampleMetric):
         return found
 
 
-def codes_of(model: object, seen: Seen) -> Tensor:
+def codes_of(model: object, seen: ImageSet) -> Tensor:
     """(N, Z) the encoder's means of a set of images."""
     return torch.cat([model.encode(images)[0] for images in seen.batches()])
 

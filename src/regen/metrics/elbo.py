@@ -11,9 +11,9 @@ from torch import Tensor
 from regen.core.vae_step import decode
 from regen.errors import ConfigError
 from regen.losses.likelihoods import Likelihood
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.models.protocols import Encodes
 from regen.utils.randomness import Draws
 
@@ -97,7 +97,7 @@ class ELBO(SampleMetric):
         bound = (f"{split}/elbo_nats", f"{split}/elbo_nats_se", "train/elbo_nats", "gap/elbo_nats", "gap/elbo_nats_se")
         return *bound, f"{split}/elbo_bpd", f"{split}/reconstruction_nats", f"{split}/kl_nats", f"{split}/active_units"
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
         self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
         sets = {"held_out": look.held_out, "some_held_out": look.some_held_out, "train": look.some_train}
@@ -120,7 +120,7 @@ class ELBO(SampleMetric):
         values = (bounds.mean(), error, *of_train, bits, reconstruction, kl, active)
         return dict(zip(OUTPUTS, values, strict=True))
 
-    def _show(self, model: VAE, seen: Seen, part: str) -> None:
+    def _show(self, model: VAE, seen: ImageSet, part: str) -> None:
         likelihood: Likelihood = model.objective.loss
         for number, images in enumerate(seen.batches()):
             draws = drawer(number, images.device)

@@ -14,12 +14,12 @@ from torch import Tensor
 from regen.config.instantiate import build
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.data_metrics import data_metrics
 from regen.metrics.features.base import Source
 from regen.metrics.gaussian_baseline import gaussian_images
 from regen.metrics.generalization import generalization
-from regen.metrics.image_set import AT_A_TIME, Seen
+from regen.metrics.image_set import AT_A_TIME, ImageSet
 from regen.metrics.memorization import Memorization
 from regen.metrics.monitor import first_distance, names, renamed
 from regen.metrics.reference_features import Reference, fixed_order, reference
@@ -99,15 +99,15 @@ class Evaluator:
         """The bins that the last measurement found missing; see `MissingModes`."""
         return [name for metric in self.metrics.values() for name in getattr(metric, "missing", ())]
 
-    def look(self, model: Model) -> Look:
+    def look(self, model: Model) -> EvaluationBatch:
         """What there is to be measured of the model."""
         each = -(-self.samples // self.world)
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
         drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
-        fake = Seen(torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape), self.net, self.device)
+        fake = ImageSet(torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape), self.net, self.device)
         _ = fake.features  # now: what is taken of them then is not computed again
         parts = {name: fake.take(torch.arange(max(0, min(n, last) - first))) for name, n in self.sizes.items()}
-        return Look(
+        return EvaluationBatch(
             self.split,
             model,
             fake,
@@ -137,7 +137,7 @@ class Evaluator:
                 needed = others
         return needed
 
-    def measure(self, look: Look, metrics: Sequence[SampleMetric] | None = None) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch, metrics: Sequence[SampleMetric] | None = None) -> dict[str, float]:
         """The figures of a look by some of the metrics (None: by all), under the names that they bear in these features."""
         found: dict[str, float] = {}
         metrics = list(self.metrics.values()) if metrics is None else metrics
@@ -156,11 +156,11 @@ class Evaluator:
             return images
         return images.float().add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
 
-    def _baseline(self, train: Split | Files, name: str, cache: Path | None) -> Seen:
+    def _baseline(self, train: Split | Files, name: str, cache: Path | None) -> ImageSet:
         """As many images as are generated."""
         images = gaussian_images(train, self.samples)
         if cache is None or next(self.net.parameters(), None) is None:
-            return Seen(images, self.net, self.device)
+            return ImageSet(images, self.net, self.device)
         return Reference(images, self.net, self.device, Path(cache) / "references", f"{name}-baseline")
 
     def _fits(self, name: str, metric: SampleMetric, data: Images) -> bool:
@@ -171,7 +171,7 @@ class Evaluator:
             return False
         return True
 
-    def _share(self, seen: Seen) -> Seen:
+    def _share(self, seen: ImageSet) -> ImageSet:
         return seen if self.world == 1 else seen.take(torch.arange(self.rank, len(seen), self.world))
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import Figure
 
 STEPS, RATE = 100, 0.1  # of Adam on the logarithms of the bandwidths
@@ -46,7 +46,7 @@ class FLD(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return f"{split}/fld", "train/fld"
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
         some = torch.arange(min(FITTED, len(look.training_set)))
         training = look.training_set.take(some)  # the same on every process: repeated rows change no fit

@@ -14,7 +14,7 @@ from regen.data.split import Files, Split, as_float
 AT_A_TIME = 500  # images in a pass
 
 
-class Seen:
+class ImageSet:
     """A set of images, real or generated.
 
     source   Split or Files, or images (N, C, H, W) in [-1, 1]
@@ -50,9 +50,9 @@ class Seen:
         with torch.no_grad():
             return torch.cat([self.net.classify(part).softmax(1) for part in self.features.split(AT_A_TIME)])
 
-    def take(self, indices: Tensor) -> Seen:
+    def take(self, indices: Tensor) -> ImageSet:
         """Those of the indices (n,), in their order; what is known of them already is not computed again."""
-        taken = Seen(self._rows(indices), self.net, self.device)
+        taken = ImageSet(self._rows(indices), self.net, self.device)
         for name in {"features", "probabilities"} & vars(self).keys():
             setattr(taken, name, getattr(self, name)[indices.to(self.device)])
         return taken

@@ -11,7 +11,7 @@ from regen.errors import ConfigError
 from regen.metrics.base import Solo
 from regen.metrics.features.classifier import FeatureNet
 from regen.metrics.figure import Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -50,7 +50,7 @@ class InceptionScore(Solo):
         if isinstance(net, FeatureNet) and data.classes in (None, 1):
             raise ConfigError(f"{data.name} has no labels: its features tell rotations apart, and no classes")
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, K) the probabilities of the classes."""
         return seen.probabilities
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from regen.metrics.base import Comparison, Look
+from regen.metrics.base import Comparison, EvaluationBatch
 from regen.metrics.distances import kernel
 from regen.metrics.figure import Figure
 
@@ -136,7 +136,7 @@ class KernelDistance(Comparison):
         skill = (f"{split}/skill", f"{split}/skill_se") if self.has_skill else ()
         return *super().names(split), *skill
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         found = super().measure(replace(look, sized_fake=look.fake))
         if look.baseline is None:
             return found

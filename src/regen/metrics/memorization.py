@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from regen.metrics.altered_copies import CopyDetector
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.confidence_intervals import difference
 from regen.metrics.copies import RATIO, CopySearch, Matches
 from regen.metrics.figure import DETAIL, PERCENT, Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -103,7 +103,7 @@ class Memorization(SampleMetric):
         super().__init__()
         self.mirror = mirror
         self._null: _Null | None = None
-        self._matched: tuple[Seen, Matches] | None = None
+        self._matched: tuple[ImageSet, Matches] | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:
         self.mirror = data.has_mirrored_copies if self.mirror is None else self.mirror
@@ -114,7 +114,7 @@ class Memorization(SampleMetric):
             *(f"gap/{name}" for name in self.outputs[1:-1]),
         )
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         null = self._null_of(look)
         found = self._asked(samples=look.fake)
         authenticity = found.pop("authenticity")
@@ -125,12 +125,12 @@ class Memorization(SampleMetric):
         own |= dict(zip(("fake/repeats", "real/repeats"), repeats, strict=True))
         return own | {f"gap/{name}": value for name, value in found.items()}
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, 4) float64: whether an image is a copy, its distance, its nearest in both sets, whether it is authentic."""
         self._matched = seen, self._null.search.matches(seen)
         return self._null.rows_of(*self._matched)
 
-    def matches(self, look: Look) -> tuple[Matches, Matches]:
+    def matches(self, look: EvaluationBatch) -> tuple[Matches, Matches]:
         """The nearest training images of generated and of held-out images; those of the last measurement are kept."""
         null = self._null_of(look)
         if self._matched is None or self._matched[0] is not look.fake:
@@ -161,7 +161,7 @@ class Memorization(SampleMetric):
             "authenticity": float(authentic.mean()),
         }
 
-    def _null_of(self, look: Look) -> _Null:
+    def _null_of(self, look: EvaluationBatch) -> _Null:
         if self._null is None or self._null.training is not look.training_set:
             self._null = _Null(look.training_set, look.held_out_set, bool(self.mirror))
         return self._null
@@ -170,14 +170,14 @@ class Memorization(SampleMetric):
 class _Null:
     """The training set, searchable, and what held-out images score in the place of generated ones."""
 
-    def __init__(self, training: Seen, held_out: Seen, mirror: bool) -> None:
+    def __init__(self, training: ImageSet, held_out: ImageSet, mirror: bool) -> None:
         self.training = training
         self.search, self.others = CopyDetector(training, mirror), CopySearch(held_out, mirror)
         self.to_nearest = self.search.coarse.new_full((len(training),), torch.nan)
         self.matches = self.search.calibrate(held_out)
         self.rows = self.rows_of(held_out, self.matches)
 
-    def rows_of(self, images: Seen, matches: Matches) -> Tensor:
+    def rows_of(self, images: ImageSet, matches: Matches) -> Tensor:
         """See `Memorization.view`."""
         to_held_out, other = self.others.nearest_coarse(images)
         nearest = torch.where(matches.coarse < to_held_out, matches.coarse_index, other + len(self.training))
@@ -188,7 +188,7 @@ class _Null:
             [matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1
         )
 
-    def repeats(self, images: Seen, held_out: Seen) -> tuple[float, float]:
+    def repeats(self, images: ImageSet, held_out: ImageSet) -> tuple[float, float]:
         """The shares of generated and of as many held-out images that nearly repeat another one of their set."""
         if len(images) < 2:
             return 0.0, 0.0
@@ -196,7 +196,7 @@ class _Null:
         limit = RATIO * of_held_out.median()
         return tuple(float((found <= limit).double().mean()) for found in (self._to_others(images), of_held_out))
 
-    def _to_others(self, images: Seen) -> Tensor:
+    def _to_others(self, images: ImageSet) -> Tensor:
         """(N,) the coarse distance of each image to the nearest other one of the set."""
         distances, _ = CopySearch(images, self.search.mirror).nearest_coarse(images, rank=1)
         return distances

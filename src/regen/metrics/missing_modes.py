@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.features.classifier import FeatureNet
 from regen.metrics.figure import DETAIL, PERCENT, Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.kernel_distance import KernelDistance, kernel_distance, skill_of
 from regen.utils.randomness import key
 
@@ -79,7 +79,7 @@ class MissingModes(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return f"{split}/missing_modes", f"{split}/ndb"
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         if self.classes is None and self._centres is None:
             self._centres = _centres(self._gathered(real=look.stand_ins, fake=look.held_out)["real"])
         self.reset()
@@ -91,7 +91,7 @@ class MissingModes(SampleMetric):
         found["skill_of_drawn"], found["skill_of_drawn_se"] = self._skill_of_drawn(look)
         return {f"{look.split}/{name}": value for name, value in found.items() if not math.isnan(value)}
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, F) features, or probabilities (N, K) of the classes."""
         return seen.features if self.classes is None else seen.probabilities
 
@@ -108,7 +108,7 @@ class MissingModes(SampleMetric):
         self.missing = [self._name(i) for i in self._missing_bins.tolist()]
         return {"missing_modes": float(q[missing].sum()), "ndb": float((z.abs() > 1.96).double().mean())}
 
-    def _skill_of_drawn(self, look: Look) -> tuple[float, float]:
+    def _skill_of_drawn(self, look: EvaluationBatch) -> tuple[float, float]:
         """See `MissingModes`; nan if no bin is missing, or too few held-out images are left."""
         if not self.missing or look.baseline is None:
             return math.nan, math.nan
@@ -122,7 +122,7 @@ class MissingModes(SampleMetric):
             return math.nan, math.nan
         return skill_of(*kernel_distance(fake, kept), *kernel_distance(baseline, kept))
 
-    def _gathered_features(self, images: Seen) -> Tensor | None:
+    def _gathered_features(self, images: ImageSet) -> Tensor | None:
         """(N, F) the features of a set, those of all processes; None if they are not finite."""
         self.update(images.features, "real")
         with self.sync_context(should_sync=self._to_sync):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 
 if TYPE_CHECKING:
     from regen.data.mixtures import Mixture
@@ -54,7 +54,7 @@ class ModeCoverage(SampleMetric):
         super().__init__()
         self.mixture, self._of_real = mixture, None
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, 2) points in the plane's own units."""
         return self.mixture.to_plane(seen.images)
 
@@ -68,7 +68,7 @@ class ModeCoverage(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return f"{split}/modes", f"{split}/high_quality", f"{split}/reverse_kl", "real/reverse_kl"
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         if self._of_real is None:
             as_many = torch.arange(min(len(look.fake), len(look.held_out)))
             self._of_real = self._asked(points=look.held_out.take(as_many))["reverse_kl"]

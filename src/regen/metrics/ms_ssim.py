@@ -12,7 +12,7 @@ from regen.errors import ConfigError
 from regen.metrics.base import Solo
 from regen.metrics.confidence_intervals import content_order
 from regen.metrics.figure import Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Diversity(Solo):
                 f"{data.name} has images of shape {data.shape}: MS-SSIM needs {WINDOW} or more pixels a side"
             )
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, C, H, W) the images themselves."""
         return seen.images.to(seen.device)
 

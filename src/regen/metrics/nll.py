@@ -11,10 +11,10 @@ from torch import Tensor
 from regen.core import distributed
 from regen.errors import ConfigError
 from regen.losses.likelihoods import log_weights
-from regen.metrics.base import Look, SampleMetric
+from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.elbo import check_encoder
 from regen.metrics.figure import DETAIL, Figure
-from regen.metrics.image_set import AT_A_TIME, Seen
+from regen.metrics.image_set import AT_A_TIME, ImageSet
 from regen.utils.randomness import Draws, permutation
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class NLL(SampleMetric):
     def names(self, split: str) -> tuple[str, ...]:
         return tuple(f"{split}/{name}" for name in self.outputs)
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
         self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
         mine, numbers = self._chosen(look.held_out)
@@ -100,7 +100,7 @@ class NLL(SampleMetric):
         error = nats.std() / len(nats) ** 0.5
         return {"nll_nats": nats.mean(), "nll_nats_se": error, "nll_bpd": bits, "nll_ess": counting.mean()}
 
-    def _chosen(self, held_out: Seen) -> tuple[Seen, list[int]]:
+    def _chosen(self, held_out: ImageSet) -> tuple[ImageSet, list[int]]:
         """Those of this process's held-out images that are looked at, and their numbers in the whole part."""
         rank, world = distributed.place()
         numbers = rank + world * torch.arange(len(held_out))  # the judge's shares
@@ -109,7 +109,7 @@ class NLL(SampleMetric):
         return held_out.take(rows), numbers[rows].tolist()
 
     @torch.no_grad()
-    def _rows_of(self, model: VAE, seen: Seen, numbers: list[int]) -> Tensor:
+    def _rows_of(self, model: VAE, seen: ImageSet, numbers: list[int]) -> Tensor:
         found = torch.empty(len(numbers), 2, dtype=torch.float64, device=seen.device)
         done = 0
         for batch in seen.batches():

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from regen.data.split import Files, Split
 from regen.metrics.features.cache import content, kept_or_made
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
@@ -37,18 +37,18 @@ ROUNDING = 1e-3  # the part of the largest feature by which they may differ
 PLAIN = (bool, int, float, str, tuple, type(None))
 
 
-def reference(data: Images, part: str, net: nn.Module, cache: Path, device: torch.device | str = "cpu") -> Seen:
+def reference(data: Images, part: str, net: nn.Module, cache: Path, device: torch.device | str = "cpu") -> ImageSet:
     """The images of a part of the data set ("train", "validation", …), whose features are kept in `cache`/references.
 
     A net without weights, as that of points in the plane, computes them as fast as they could be read: nothing is kept.
     """
     source = getattr(data, part)
     if next(net.parameters(), None) is None:
-        return Seen(source, net, device)
+        return ImageSet(source, net, device)
     return Reference(source, net, device, Path(cache) / "references", f"{data.name}-{part}")
 
 
-def fixed_order(images: Seen) -> Tensor:
+def fixed_order(images: ImageSet) -> Tensor:
     """(N,) indices in an order that the images alone determine, or, of images in files, their number.
 
     Subsets are the same then, wherever the images come from.
@@ -59,7 +59,7 @@ def fixed_order(images: Seen) -> Tensor:
     return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))
 
 
-class Reference(Seen):
+class Reference(ImageSet):
     """Images whose features are read from `folder/<name>-<digest>.pt`, or computed and kept there.
 
     A part taken before any features are known has a file of its own, so that never more is computed than is asked for.
@@ -84,7 +84,7 @@ class Reference(Seen):
         _make_room(path)
         return kept["features"].to(self.device)
 
-    def take(self, indices: Tensor) -> Seen:
+    def take(self, indices: Tensor) -> ImageSet:
         """Those of the indices (n,), in their order; what is known of them already is not computed again."""
         taken = super().take(indices)
         return (
@@ -99,7 +99,7 @@ class Reference(Seen):
     def _is_right(self, kept: dict[str, Tensor]) -> bool:
         """Whether they are the first images' features, whatever the digest overlooks."""
         some = torch.arange(min(CHECKED, len(self)))
-        now, before = Seen(self._rows(some), self.net, self.device).features.cpu(), kept["features"][: len(some)]
+        now, before = ImageSet(self._rows(some), self.net, self.device).features.cpu(), kept["features"][: len(some)]
         return before.shape == now.shape and bool((before - now).abs().max() <= ROUNDING * now.abs().max())
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
 
 from regen.metrics.figure import Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.registry import declare
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Look:
+class EvaluationBatch:
     """What an evaluation sees. With several processes each sees a share of every set but the last three, none twice.
 
     split           the prefix of figures on held-out images: "val" or "test"
@@ -37,17 +37,17 @@ class Look:
 
     split: str
     model: Model
-    fake: Seen
-    held_out: Seen
-    stand_ins: Seen
-    sized_fake: Seen
-    some_train: Seen
-    some_held_out: Seen
-    some_fake: Seen
-    some_stand_ins: Seen
-    training_set: Seen
-    held_out_set: Seen
-    baseline: Seen | None = None
+    fake: ImageSet
+    held_out: ImageSet
+    stand_ins: ImageSet
+    sized_fake: ImageSet
+    some_train: ImageSet
+    some_held_out: ImageSet
+    some_fake: ImageSet
+    some_stand_ins: ImageSet
+    training_set: ImageSet
+    held_out_set: ImageSet
+    baseline: ImageSet | None = None
     memorization: Memorization | None = None
 
 
@@ -85,7 +85,7 @@ class SampleMetric(torchmetrics.Metric):
     def suits(self, model: Model) -> None:
         """Raises ConfigError if it makes no sense for the model."""
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, …) what it looks at in a set of images."""
         return seen.features
 
@@ -113,11 +113,11 @@ class SampleMetric(torchmetrics.Metric):
         """The names under which `measure` reports."""
         raise NotImplementedError
 
-    def measure(self, look: Look) -> dict[str, float]:
+    def measure(self, look: EvaluationBatch) -> dict[str, float]:
         """{"val/fd": value, …}: the figures of an evaluation."""
         raise NotImplementedError
 
-    def _gathered(self, **seen: Seen) -> dict[str, Tensor] | None:
+    def _gathered(self, **seen: ImageSet) -> dict[str, Tensor] | None:
         """The rows of these sets by part, those of all processes; None if one is not finite."""
         self.reset()
         for part, images in seen.items():
@@ -127,7 +127,7 @@ class SampleMetric(torchmetrics.Metric):
         self.reset()
         return rows if all(part.isfinite().all() for part in rows.values()) else None
 
-    def _asked(self, **seen: Seen) -> dict[str, float]:
+    def _asked(self, **seen: ImageSet) -> dict[str, float]:
         """The figures of these sets, by part."""
         self.reset()
         for part, images in seen.items():

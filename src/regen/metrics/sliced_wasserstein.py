@@ -8,7 +8,7 @@ from torch import Tensor
 from regen.errors import ConfigError
 from regen.metrics.base import Comparison
 from regen.metrics.figure import Figure
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.utils.randomness import Draws
 
 AT_A_TIME = 16  # projections
@@ -43,7 +43,7 @@ class SlicedWasserstein(Comparison):
             raise ConfigError(f"projections={projections}: expected 1 or more")
         self.projections = projections
 
-    def view(self, seen: Seen) -> Tensor:
+    def view(self, seen: ImageSet) -> Tensor:
         """(N, projections) of the images: they take less memory than the images themselves, if those are large."""
         directions = self.directions(math.prod(seen.source.shape[-3:])).to(seen.device)
         return torch.cat([batch.flatten(1) @ directions for batch in seen.batches()])

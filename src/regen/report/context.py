@@ -17,7 +17,7 @@ from regen.runs.stored_config import read_config
 
 if TYPE_CHECKING:
     from regen.data.images import Images
-    from regen.metrics.base import Look
+    from regen.metrics.base import EvaluationBatch
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Evidence:
     folder: Folder
     result: dict
     data: Images | None
-    seen: Look | None
+    seen: EvaluationBatch | None
 
     def __post_init__(self) -> None:
         read_stored(self.result)
@@ -48,14 +48,14 @@ class Evidence:
         return {name: float(value) for name, value in (self.result.get("figures") or {}).items()}
 
     @property
-    def look(self) -> Look:
+    def look(self) -> EvaluationBatch:
         """What the last evaluation saw. Raises Absent if there was none, or if nothing finite was drawn."""
         if self.seen is None:
             raise Absent(f"no evaluation was made: the run {self.result.get('status', 'did not end')}.")
         return self.seen
 
     @property
-    def drawing(self) -> Look:
+    def drawing(self) -> EvaluationBatch:
         """The same, of a generator that draws finite images."""
         if not self.look.fake.images.isfinite().all():
             raise Absent("the generator draws numbers that are not finite.")

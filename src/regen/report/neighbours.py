@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from regen.metrics.copies import RATIO, Matches
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.memorization import Memorization
 from regen.metrics.number_format import number
 from regen.plotting import png
@@ -40,7 +40,7 @@ def make(evidence: Evidence) -> dict:
     }
 
 
-def _closest(images: Seen, matches: Matches, training: Seen) -> list[Pair]:
+def _closest(images: ImageSet, matches: Matches, training: ImageSet) -> list[Pair]:
     """The pairs of the smallest ratios."""
     chosen = matches.ratio.topk(min(SHOWN, len(matches.ratio)), largest=False).indices.cpu()
     rows = zip(images.at(chosen).cpu(), training.at(matches.index.cpu()[chosen]).cpu(), chosen.tolist(), strict=True)

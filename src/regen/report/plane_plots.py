@@ -10,14 +10,14 @@ from regen.plotting.svg import plot
 
 if TYPE_CHECKING:
     from regen.data.mixtures import Mixture
-    from regen.metrics.base import Look
+    from regen.metrics.base import EvaluationBatch
 
 SQUARE = (300, 300)
 SHOWN = 2500
 PATHS = (GREEN, BLUE, ORANGE, INK)
 
 
-def samples(data: "Mixture", look: "Look") -> dict[str, Markup]:
+def samples(data: "Mixture", look: "EvaluationBatch") -> dict[str, Markup]:
     """Generated and held-out points, by what they are."""
     sets = {"generated": (look.fake, GREEN), "held-out": (look.held_out, ORANGE)}
     n = min(SHOWN, *(len(seen) for seen, _ in sets.values()))

@@ -10,7 +10,7 @@ from regen.config.instantiate import build
 from regen.config.quoting import shell_argument
 from regen.data.images import Images
 from regen.errors import ConfigError
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Source
 from regen.report import run_page
@@ -38,7 +38,7 @@ def _make(folder: Folder, cfg: DictConfig) -> Path | None:
     return run_page.write(folder, *_seen(folder.path, cfg))
 
 
-def _seen(path: Path, cfg: DictConfig) -> tuple[Look | None, None, Images | None]:
+def _seen(path: Path, cfg: DictConfig) -> tuple[EvaluationBatch | None, None, Images | None]:
     """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
     try:
         run = open_run(path, cfg.checkpoint, cfg.device, cfg.data.root)

@@ -31,7 +31,7 @@ from regen.utils.safe_files import write_safely
 
 if TYPE_CHECKING:
     from regen.data.images import Images
-    from regen.metrics.base import Look
+    from regen.metrics.base import EvaluationBatch
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,9 @@ SECTIONS = (
 )
 
 
-def write(folder: Folder, look: Look | None, result: dict | None = None, data: Images | None = None) -> Path | None:
+def write(
+    folder: Folder, look: EvaluationBatch | None, result: dict | None = None, data: Images | None = None
+) -> Path | None:
     """Make report.html in a run's folder, and return its path; None, with a warning, where that is impossible.
 
     It never fails: a section that cannot be made is left out, and the page gives the reason at its end.
@@ -81,7 +83,7 @@ def write(folder: Folder, look: Look | None, result: dict | None = None, data: I
     return _made(folder.page, make)
 
 
-def write_with_curves(folder: Folder, look: Look | None, result: dict, data: Images) -> None:
+def write_with_curves(folder: Folder, look: EvaluationBatch | None, result: dict, data: Images) -> None:
     """Write curves.png and report.html at the end of a run; see `write`."""
     write_curves(folder)
     write(folder, look, result, data)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from regen.data.images import Images
 from regen.data.window import FULL_8, Window, to_unit
 from regen.metrics.altered_copies import CopyDetector
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 
 
 class CopyFilter:
@@ -22,14 +22,14 @@ class CopyFilter:
 
     def __init__(self, data: Images, device: torch.device | str, window: Window = FULL_8) -> None:
         self.device, self.window, self.seen, self.refused = device, window, 0, 0
-        train, held_out = (Seen(part, nn.Identity(), device) for part in (data.train, data.validation))
+        train, held_out = (ImageSet(part, nn.Identity(), device) for part in (data.train, data.validation))
         self.search = CopyDetector(train, mirror=data.has_mirrored_copies)
         self.search.calibrate(held_out)
 
     def __call__(self, rows: np.ndarray, most: int) -> np.ndarray:
         """At most `most` images; those behind the last one do not count as looked at."""
         images = as_samples(rows, self.window)
-        is_copy = self.search.matches(Seen(images, nn.Identity(), self.device)).is_copy.cpu()
+        is_copy = self.search.matches(ImageSet(images, nn.Identity(), self.device)).is_copy.cpu()
         kept = (~is_copy).nonzero()[:most, 0]
         last = int(kept[-1]) + 1 if len(kept) == most else len(rows)
         self.seen += last

@@ -17,7 +17,7 @@ from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
 from regen.data.window import FULL_8, from_unit, value_dtype, window_of
 from regen.errors import ConfigError
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.models.latent_directions import sefa, traversals, used
 from regen.models.latents import Latents, paths, sweep
 from regen.models.protocols import Encodes, has_latents
@@ -127,7 +127,7 @@ class Drawing:
 
     def traversal(self) -> Tensor:
         """The same along the axes of the code, those first that held-out images use most."""
-        held_out = Seen(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
+        held_out = ImageSet(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
         return self._along(used(self.opened.model, held_out.batches()).vectors)
 
     def _along(self, vectors: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from regen.config.quoting import shell_argument
 from regen.data.images import Images
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.metrics.diagnosis import diagnose, read_history
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
@@ -24,7 +24,9 @@ from regen.training.callbacks import Goal, Outcome
 from regen.utils import program
 from regen.utils.json_files import read_json, write_json
 
-WriteReport = Callable[[Folder, Look | None, dict, Images], object]  # of result.json's content and the last evaluation
+WriteReport = Callable[
+    [Folder, EvaluationBatch | None, dict, Images], object
+]  # of result.json's content and the last evaluation
 
 
 def close(

@@ -15,7 +15,7 @@ from regen.data.split import Split, as_float
 from regen.errors import ConfigError
 from regen.metrics.features import Inception
 from regen.metrics.frechet_distance import FrechetDistance, frechet_distance
-from regen.metrics.image_set import Seen
+from regen.metrics.image_set import ImageSet
 from regen.metrics.inception_score import InceptionScore
 from regen.metrics.kernel_distance import KernelDistance, kernel_distance
 from regen.metrics.precision_recall import PrecisionRecall
@@ -77,7 +77,7 @@ def test_figures_equal_torch_fidelity(file, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         net = Inception(weights=str(file)).load(data_of(real), tmp_path, "cpu")
     assert "is not the published file" in caplog.text
-    of_real, of_fake = Seen(Split(real), net), Seen(as_float(fake), net)
+    of_real, of_fake = ImageSet(Split(real), net), ImageSet(as_float(fake), net)
     published = calculate_metrics(
         input1=Coloured(fake),
         input2=Coloured(real),

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, Trainer
 
 from regen.core import distributed
 from regen.core.divergence import bad_moment, find_reason
-from regen.metrics.base import Look
+from regen.metrics.base import EvaluationBatch
 from regen.models.base import Model
 
 TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
@@ -26,7 +26,7 @@ class Outcome:
     evaluated_at: int = -1  # iteration
     evaluation_due: bool = False  # a signal came during the evaluation at the last iteration
     best: dict[str, float] = field(default_factory=dict)
-    look: Look | None = None  # of the last evaluation
+    look: EvaluationBatch | None = None  # of the last evaluation
     missing: list[str] = field(default_factory=list)  # the classes or clusters that its samples miss
     images_per_second: list[float] = field(default_factory=list)
     evaluation_seconds: list[float] = field(default_factory=list)  # of each evaluation by this process
