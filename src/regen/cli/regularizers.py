@@ -19,7 +19,9 @@ def main(given: list[str] | None = None) -> int:
     """Print or write; 1 if no passport has all of the words."""
     parser = argparse.ArgumentParser(description="The regularizers: formula, source, default and cost.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="show those whose passport has all of these")
-    parser.add_argument("--write", action="store_true", help="write the pages of docs/ about them and about the figures")
+    parser.add_argument(
+        "--write", action="store_true", help="write the pages of docs/ about them and about the figures"
+    )
     asked = parser.parse_args(given)
     with loading():
         from regen.report import regularizer_docs  # here: --help does without torch, which takes seconds to import
@@ -27,7 +29,10 @@ def main(given: list[str] | None = None) -> int:
     if asked.write:
         from regen.report import figure_docs, regularizer_pages
 
-        print("\n".join(f"wrote {path}" for path in [*regularizer_pages.write(), *figure_docs.write()]) or "nothing changed")
+        print(
+            "\n".join(f"wrote {path}" for path in [*regularizer_pages.write(), *figure_docs.write()])
+            or "nothing changed"
+        )
         return 0
     chosen = [one for one in regularizer_docs.passports() if all(map(one.says, asked.words))]
     exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
