@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 PROGRAMS = {
-    "as train.py does": "from regen.utils.lazy_imports import loading\nwith loading(): import regen.training.training_run",
-    "plainly": "import regen.training.training_run",
+    "as train.py does": "from regen.utils.lazy_imports import loading\nwith loading(): import regen.training.training_process",
+    "plainly": "import regen.training.training_process",
 }
 
 

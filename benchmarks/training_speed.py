@@ -37,10 +37,11 @@ from regen.models.gan import GAN
 from regen.runs.provenance import provenance
 from regen.tracking.wandb_run import Wandb
 from regen.training import callbacks
-from regen.training import training_run as training
 from regen.training.data_module import StreamModule
 from regen.training.launcher import Rank
 from regen.training.replicas import Group
+from regen.training.trainer import tune
+from regen.training.training_run import TrainingRun
 from regen.utils.project import ROOT
 
 ITERATIONS = {"mlp": 100, "dcgan": 10}  # a turn: it holds rows of the log, and is short beside changes of the load
@@ -64,7 +65,7 @@ class Turns(Callback):
             trainer.should_stop = True
 
 
-class Timed(training.Run):
+class Timed(TrainingRun):
     """A run as train.py makes it, with its loggers, checkpoints, averaged generator and bar, that goes through a gate."""
 
     def fit(self, gate: Gate) -> None:
@@ -199,7 +200,7 @@ def machine() -> dict[str, object]:
 def prepare(threads: int) -> None:
     """The same ground for everyone: threads, the allocator, no account, and a run of W&B for each."""
     torch.set_num_threads(threads)
-    training.tune("cpu")
+    tune("cpu")
     if sys.platform == "linux":
         ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX: the threads allocate where the main thread of a run does
     os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_REINIT": "create_new"}

@@ -5,10 +5,6 @@ class ConfigError(ValueError):
     """The request cannot be run as it stands; found before training, exit status 78."""
 
 
-class Diverged(Exception):
-    """A loss stopped being finite; the run ends with status `diverged`, its results so far kept, exit status 70."""
-
-
 class ProcessLost(RuntimeError):
     """Another process of the run failed, died, hangs or did not start; the run ends with status `failed`, exit status 71."""
 

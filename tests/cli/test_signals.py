@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from regen.cli import entry_point
 from regen.cli import train as script
 from regen.core import checkpoint
-from regen.training import training_run as training  # noqa: F401 - imported once, for all copies
+from regen.training import training_process as training  # noqa: F401 - imported once, for all copies
 from regen.utils import signals
 
 RUN = (*RING, "metrics=[frechet]", "monitor=val/fd", "regularizer=none", "evaluation_samples=50")

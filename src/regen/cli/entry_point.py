@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from regen.cli.explained_help import help_text
 from regen.cli.hydra_callback import summarize_multirun
-from regen.config.command_line import split_options
+from regen.config.command_line import is_multirun, split_options
 from regen.config.quoting import quote, quote_paths, unquote
 from regen.config.resolvers import register_resolvers
 from regen.config.suggestions import CONF, config_of_script, explain, yamls
@@ -66,7 +66,7 @@ def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[s
     Raises ConfigError on words that Hydra would not explain.
     """
     script = config_of_script().stem
-    multirun = bool({"-m", "--multirun"} & set(options))
+    multirun = is_multirun(options)
     overrides = hide_secrets(quote_paths(overrides, script, multirun))
     if script == "choose":
         overrides = with_name(overrides)
@@ -157,7 +157,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
     ):
         _check_folder(overrides)
         return overrides
-    if {"-m", "--multirun"} & set(options):
+    if is_multirun(options):
         raise ConfigError("resume= goes on with one run: leave out -m")
     path = unquote(named[-1])
     places = [Path(path).absolute(), ROOT / path]

@@ -32,6 +32,6 @@ def load_train() -> Callable[[DictConfig], float]:
     """Import the training: --help and --cfg job do without torch, which takes seconds to import."""
     with loading():
         from regen.report.run_page import write_with_curves
-        from regen.training.training_run import train
+        from regen.training.training_process import train
 
     return partial(train, write_report=write_with_curves)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from regen.config.command_line import split_options
+from regen.config.command_line import options_of_single_run
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.plan import Cost
 from regen.utils import program
@@ -42,26 +42,9 @@ def measure_cost(jobs: Sequence[Sequence[str]], n_jobs: int, evaluations: int, i
 
 
 def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list[dict[str, Any]]:
-    """The result.json of short trainings."""
-    options = [
-        one for one in split_options(sys.argv[1:])[0] if one not in ("-m", "--multirun")
-    ]  # --config-dir among them
-    ends = [
-        f"max_iterations={iterations}",
-        "trainer.progress_bar=false",
-        "save_every=1000000",
-        "evaluate_every=1000000000",
-    ]
+    """The result.json of short trainings. Raises Failed with the last line of what a training says if it fails."""
     folders = [folder / str(number) for number in range(len(jobs))]
-    running = [
-        subprocess.Popen(
-            [*program.process_arguments("train"), *options, *job, *ends, f"hydra.run.dir={place}"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for job, place in zip(jobs, folders, strict=True)
-    ]
+    running = [_start(job, iterations, place) for job, place in zip(jobs, folders, strict=True)]
     try:
         errors = [one.communicate()[1] for one in running]
     finally:
@@ -73,6 +56,15 @@ def _train(jobs: Sequence[Sequence[str]], iterations: int, folder: Path) -> list
             said = (error.strip().splitlines() or ["?"])[-1]
             raise Failed(f"\n  a short training that measures the time failed: {said}")
     return results
+
+
+def _start(job: Sequence[str], iterations: int, folder: Path) -> subprocess.Popen[str]:
+    """Start a training of this many iterations that shows, saves and measures nothing before its end."""
+    seldom = ["trainer.progress_bar=false", "save_every=1000000", "evaluate_every=1000000000"]
+    options = options_of_single_run(sys.argv[1:])
+    words = [*options, *job, f"max_iterations={iterations}", *seldom, f"hydra.run.dir={folder}"]
+    command = [*program.process_arguments("train"), *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def _cost(result: dict[str, Any], evaluations: int, iterations: int) -> Cost:

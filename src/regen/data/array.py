@@ -64,7 +64,7 @@ def array(
     numbers = choose_labels(str(path), arrays, labels, len(images))
     chosen = typed_like(images, typed) if typed else window_of_array(str(path), images)
     pool = Split(convert_array(images, size, chosen), numbers)
-    units = Units([digest(np.ascontiguousarray(image).tobytes()) for image in images], None, split_seed)
+    units = _units(images, split_seed)
     parts = units.hold_out(range(len(pool)), {"test": test, "validation": validation})
     return Images.select(
         f"array-{path.stem}",
@@ -86,7 +86,7 @@ def fingerprint(*, root: str, key: str | None, labels: str | None, channels_last
     path = find_array_file("data.root", root)
     arrays = read_array_file("data.root", path)
     images = as_images(str(path), choose_array(str(path), arrays, key), channels_last)
-    units = Units([digest(np.ascontiguousarray(image).tobytes()) for image in images], None, 0)
+    units = _units(images, 0)
     return _fingerprint(units, choose_labels(str(path), arrays, labels, len(images)))
 
 
@@ -94,6 +94,10 @@ def typed_like(images: np.ndarray, window: Window) -> Window:
     """The window with integers if the images are integers and it has no fractions, otherwise with floats."""
     whole = images.dtype.kind in "biu" and all(float(value).is_integer() for value in window)
     return (int(window[0]), int(window[1])) if whole else (float(window[0]), float(window[1]))
+
+
+def _units(images: np.ndarray, split_seed: int) -> Units:
+    return Units([digest(np.ascontiguousarray(image).tobytes()) for image in images], None, split_seed)
 
 
 def _fingerprint(units: Units, labels: Tensor | None) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from regen.config.command_line import is_multirun
 from regen.config.quoting import quote, unquote
 from regen.config.resolvers import slug
 from regen.errors import ConfigError
@@ -21,7 +22,7 @@ def settle(options: list[str], overrides: list[str]) -> list[str]:
     others = [override for override in overrides if not override.startswith("resume=")]
     if wanted == "never":
         return others
-    if {"-m", "--multirun"} & set(options):
+    if is_multirun(options):
         raise ConfigError("resume=auto continues one run: leave it out, a multirun with sweep=NAME continues by itself")
     folder = _folder(typed)
     others = [override for override in others if not override.startswith("hydra.run.dir=")]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
-from regen.config.command_line import split_options
+from regen.config.command_line import options_of_single_run
 from regen.config.keys import STRENGTHS, owners
 from regen.config.quoting import quote
 from regen.config.validate import check
@@ -156,7 +156,7 @@ def _alone(folder: Folder) -> Iterator[None]:
 def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Iterator[None]:
     """The command line of this job alone: it is recorded, and Lightning types it again for a job's further processes."""
     hydra, before = HydraConfig.get(), sys.argv
-    options = [option for option in split_options(sys.argv[1:])[0] if option not in ("-m", "--multirun")]
+    options = options_of_single_run(sys.argv[1:])
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
     resumed = [f"resume={quote(str(folder.path))}"] if _has_begun(folder) else []
     sys.argv = [program.argument_zero("train"), *options, *overrides, *resumed]

@@ -13,7 +13,7 @@ from rich.table import Table
 from regen.config.quoting import shell_argument
 from regen.data.images import Images
 from regen.metrics.base import EvaluationBatch
-from regen.metrics.diagnosis import diagnose, read_history
+from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
 from regen.models.base import Model
@@ -57,14 +57,6 @@ def close(
 
 def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monitor: str, cost: dict) -> dict:
     """The content of result.json."""
-    said = diagnose(
-        read_history(folder.metrics, ["gap", monitor]),
-        modes=data.modes,
-        latents=model.latent_dim,
-        missing=outcome.missing,
-        held_out=len(data.validation),
-        reason=outcome.reason if outcome.status == "diverged" else None,
-    )
     speed = statistics.median(outcome.images_per_second) if outcome.images_per_second else math.nan
     result = {
         "status": outcome.status,
@@ -75,7 +67,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         monitor: outcome.figures.get(monitor, math.nan),
         "figures": outcome.figures,
         STORED: stored_figures([monitor, *outcome.figures]),
-        "diagnosis": asdict(said),
+        "diagnosis": asdict(_diagnosis(folder, outcome, model, data, monitor)),
         "best": outcome.best,
         "inert": model.objective.inert(),
         "images_per_second": speed,
@@ -85,6 +77,17 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
     if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on
         result["evaluations"] = evaluations
     return result
+
+
+def _diagnosis(folder: Folder, outcome: Outcome, model: Model, data: Images, monitor: str) -> Diagnosis:
+    return diagnose(
+        read_history(folder.metrics, ["gap", monitor]),
+        modes=data.modes,
+        latents=model.latent_dim,
+        missing=outcome.missing,
+        held_out=len(data.validation),
+        reason=outcome.reason if outcome.status == "diverged" else None,
+    )
 
 
 def _show(folder: Folder, result: dict) -> None:

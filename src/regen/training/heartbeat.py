@@ -13,14 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
 
-import torch.distributed as dist
-
-from regen.errors import ConfigError, ProcessLost
+from regen.errors import ProcessLost
 from regen.training.launcher import Rank
+from regen.training.rank_store import agent_hosts, connect
 from regen.utils import signals
+from regen.utils.process_state import has_ended, is_stopped
 
 EVERY = 1.0  # seconds between two signs of life
 SLOW_START = 6  # times the patience: a started process that is not stopped imports torch, on a busy machine
@@ -39,33 +37,13 @@ class Heartbeat:
         self.cause: str | None = None
         self.children: list[subprocess.Popen] = []
         self._found, self._stopped = threading.Event(), threading.Event()
-        self.store = self._connect(is_host=rank.rank == 0 and not _agent_hosts())
-        self._own = self._connect(is_host=False)  # calls on one connection wait for each other
+        self.store = connect(rank, patience, is_host=rank.rank == 0 and not agent_hosts())
+        self._own = connect(rank, patience, is_host=False)  # calls on one connection wait for each other
         self._own.set(f"who/{rank.rank}", f"{socket.gethostname()} {os.getpid()}")
         self._seen: dict[int, tuple[int, float]] = {}
         self._told_signal, self._answered = False, time.monotonic()
         for work in (self._beat, self._watch):
             threading.Thread(target=work, daemon=True, name="heartbeat").start()
-
-    def _connect(self, is_host: bool) -> dist.PrefixStore:
-        """Raises ProcessLost if the first process cannot be reached within the patience."""
-        rank, last = self.rank, time.monotonic() + self.patience
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        while True:
-            try:
-                wait = timedelta(seconds=5)
-                store = dist.TCPStore(rank.address, rank.port, None, is_host, wait, wait_for_workers=False)
-                return dist.PrefixStore(f"regen/{attempt}", store)
-            except RuntimeError as error:
-                if is_host and "EADDRINUSE" in str(error):
-                    raise ConfigError(
-                        f"port {rank.port} of {rank.address} is in use: set MASTER_PORT to another"
-                    ) from error
-                if time.monotonic() > last:
-                    raise ProcessLost(
-                        f"process 0 did not answer at {rank.address}:{rank.port} within {self.patience:.0f} seconds"
-                    ) from error
-                time.sleep(0.2)
 
     def wait_for_all(self) -> None:
         """Wait until every process has given a sign. Raises ProcessLost if one does not within the patience."""
@@ -181,7 +159,7 @@ class Heartbeat:
             return f"process {number} {how}"
         if count:
             host, _, pid = self._own.get(f"who/{number}").decode().rpartition(" ")
-            if host == socket.gethostname() and _has_ended(int(pid)):
+            if host == socket.gethostname() and has_ended(int(pid)):
                 return f"process {number} has ended without a message: it was killed"
         return None
 
@@ -189,7 +167,7 @@ class Heartbeat:
         now = time.monotonic()
         before, since = self._seen.get(number, (-1, now))
         self._seen[number] = (count, since if count == before else now)
-        starting = not count and self.children and not _is_stopped(self.children[number - 1].pid)
+        starting = not count and self.children and not is_stopped(self.children[number - 1].pid)
         if now - self._seen[number][1] <= self.patience * (SLOW_START if starting else 1):
             return None
         what = "has given no sign of life" if count else "has not started"
@@ -213,28 +191,3 @@ class Heartbeat:
         if self.rank.launcher == "regen" and "process 0" in str(self.cause):
             with contextlib.suppress(OSError):
                 os.kill(os.getppid(), signal.SIGKILL)
-
-
-def _agent_hosts() -> bool:
-    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-
-
-def _is_stopped(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
-    return False
-
-
-def _has_ended(pid: int) -> bool:
-    if sys.platform == "linux":
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
-        except OSError:
-            return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

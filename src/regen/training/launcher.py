@@ -14,7 +14,6 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch.plugins.environments import ClusterEnvironment
 
 from regen.config.quoting import quote
 from regen.errors import ConfigError, ProcessLost
@@ -160,43 +159,3 @@ def end(processes: list[subprocess.Popen], seconds: float) -> None:
         last = time.monotonic() + seconds
         while any(process.poll() is None for process in processes) and time.monotonic() < last:
             time.sleep(0.02)
-
-
-class Environment(ClusterEnvironment):
-    """Gives Lightning the rank that was found, so that it looks for none itself."""
-
-    creates_processes_externally = True
-
-    def __init__(self, rank: Rank) -> None:
-        super().__init__()
-        self.rank = rank
-
-    @property
-    def main_address(self) -> str:
-        return self.rank.address
-
-    @property
-    def main_port(self) -> int:
-        return self.rank.port
-
-    @staticmethod
-    def detect() -> bool:
-        return False
-
-    def world_size(self) -> int:
-        return self.rank.world
-
-    def global_rank(self) -> int:
-        return self.rank.rank
-
-    def local_rank(self) -> int:
-        return self.rank.local_rank
-
-    def node_rank(self) -> int:
-        return self.rank.node
-
-    def set_world_size(self, size: int) -> None:
-        pass
-
-    def set_global_rank(self, rank: int) -> None:
-        pass

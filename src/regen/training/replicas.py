@@ -10,7 +10,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from regen.errors import ProcessLost
 from regen.training import launcher
 from regen.training.heartbeat import Heartbeat
-from regen.training.launcher import Environment, Rank
+from regen.training.launcher import Rank
+from regen.training.rank_environment import RankEnvironment
 from regen.utils import signals
 
 
@@ -18,7 +19,7 @@ class Replicas(DDPStrategy):
     """Every process holds the same networks; the modules average their own gradients (`distributed.average_`)."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
-        super().__init__(cluster_environment=Environment(heartbeat.rank))
+        super().__init__(cluster_environment=RankEnvironment(heartbeat.rank))
         self.heartbeat = heartbeat
 
     def configure_ddp(self) -> None:

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from omegaconf import DictConfig
 
-from regen.training.launcher import Environment
+from regen.training.rank_environment import RankEnvironment
 from regen.training.replicas import Group, Replicas
 
 
@@ -24,7 +24,7 @@ def make_trainer(
         devices=world // choice.num_nodes,
         num_nodes=choice.num_nodes,
         strategy=choice.strategy if world == 1 else Replicas(group.heartbeat),
-        plugins=[Environment(group.rank)] if world == 1 else None,  # else the strategy has it
+        plugins=[RankEnvironment(group.rank)] if world == 1 else None,  # else the strategy has it
         precision=choice.precision,
         logger=loggers,
         callbacks=list(callbacks),

@@ -1,0 +1,54 @@
+"""The checks that several commands share: types, choices, numbers and the name of a run."""
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from regen.config.schema_values import in_full, settle
+from regen.config.schemas import Logger
+from regen.errors import ConfigError
+
+CHOICES = {
+    "split": ("test", "val"),
+    "weights": ("ema", "raw"),
+    "checkpoint": ("newest", "best"),
+    "device": ("auto", "cpu", "cuda"),
+}
+
+
+def conform(cfg: DictConfig, schema: type) -> None:
+    """Raise ConfigError on a value of the wrong type, after 1e4 became a whole number and x a list where one is expected."""
+    try:
+        settle(cfg, schema)
+        own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        OmegaConf.unsafe_merge(OmegaConf.structured(schema), own)  # a copy that nothing else uses
+        if cfg.get("logger"):
+            OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
+    except ConfigKeyError:
+        raise  # the command line knows the nearest name
+    except OmegaConfBaseException as error:
+        key = error.full_key or error.key
+        value = OmegaConf.select(cfg, str(key), default=None, throw_on_missing=False)
+        number = in_full(value)
+        typed = f". Type {key}={number}" if number is not None else ""
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}{typed}") from error
+
+
+def check_run(cfg: DictConfig) -> None:
+    """Raise ConfigError if no run is named."""
+    if OmegaConf.is_missing(cfg, "run") or not cfg.run:
+        raise ConfigError("which run? Type run=outputs/RUN, a list of them, or a glob like run='outputs/*'")
+
+
+def check_choices(cfg: DictConfig, keys: str) -> None:
+    """Raise ConfigError if one of the keys, separated by spaces, has none of its values in CHOICES."""
+    for key in keys.split():
+        if cfg[key] not in CHOICES[key]:
+            raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(CHOICES[key])}")
+
+
+def check_at_least_one(cfg: DictConfig, keys: str) -> None:
+    """Raise ConfigError if one of the keys, separated by spaces, is below 1; null is allowed."""
+    for key in keys.split():
+        value = OmegaConf.select(cfg, key)
+        if value is not None and value < 1:
+            raise ConfigError(f"{key} must be at least 1, got {value}")
