@@ -20,7 +20,7 @@ def conform(cfg: DictConfig, schema: type) -> None:
     try:
         settle(cfg, schema)
         own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-        OmegaConf.unsafe_merge(OmegaConf.structured(schema), own)  # a copy that nothing else uses
+        OmegaConf.merge(OmegaConf.structured(schema), own)  # unsafe_merge leaves keys of a dict subclass unchecked
         if cfg.get("logger"):
             OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
     except ConfigKeyError:

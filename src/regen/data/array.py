@@ -1,5 +1,7 @@
 """Images in an array: .npy, .npz or .pt files of (N, C, H, W) or (N, H, W), of any numbers."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -55,9 +57,7 @@ def array(
     """
     check_fractions({"test": test, "validation": validation})
     typed = check_window(window)
-    path = find_array_file("data.root", root)
-    arrays = read_array_file("data.root", path)
-    images = as_images(str(path), choose_array(str(path), arrays, key), channels_last)
+    path, arrays, images = _read(root, key, channels_last)
     if channels not in (None, images.shape[1]):
         raise ConfigError(f"data.channels={channels}: the images of {path} have {images.shape[1]}. Leave it out")
     size = images.shape[2:] if image_size is None else check_size(image_size)
@@ -83,11 +83,16 @@ def array(
 
 def fingerprint(*, root: str, key: str | None, labels: str | None, channels_last: bool | None, **_: object) -> str:
     """The fingerprint of the images and their classes. Raises ConfigError as `array` does."""
-    path = find_array_file("data.root", root)
-    arrays = read_array_file("data.root", path)
-    images = as_images(str(path), choose_array(str(path), arrays, key), channels_last)
+    path, arrays, images = _read(root, key, channels_last)
     units = _units(images, 0)
     return _fingerprint(units, choose_labels(str(path), arrays, labels, len(images)))
+
+
+def _read(root: str, key: str | None, channels_last: bool | None) -> tuple[Path, Mapping[str, np.ndarray], np.ndarray]:
+    """The file, its arrays, and the images (N, C, H, W) among them."""
+    path = find_array_file("data.root", root)
+    arrays = read_array_file("data.root", path)
+    return path, arrays, as_images(str(path), choose_array(str(path), arrays, key), channels_last)
 
 
 def typed_like(images: np.ndarray, window: Window) -> Window:

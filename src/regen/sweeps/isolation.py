@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from regen.utils import signals
 from regen.utils.locks import FolderLock
@@ -82,13 +83,18 @@ def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], 
         status = NOTED
         on_failure(error)
     finally:
+        _exit(status)
+
+
+def _exit(status: int) -> NoReturn:
+    """End this process without exit handlers, which belong to the process that was forked."""
+    with contextlib.suppress(Exception):
+        if "wandb" in sys.modules:  # its service, which exit handlers would end
+            sys.modules["wandb"].teardown()
+    for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
-            if "wandb" in sys.modules:  # its service, which exit handlers would end
-                sys.modules["wandb"].teardown()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(status)
+            stream.flush()
+    os._exit(status)
 
 
 def _interruptions() -> set[int]:

@@ -102,9 +102,7 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
 
     Raises ConfigError on what cannot be searched.
     """
-    for name in ("n_trials", "n_jobs"):
-        if not isinstance(value := getattr(sweeper, name), int) or value == 0:
-            raise ConfigError(f"hydra.sweeper.{name} must be a whole number of trials, got {value}")
+    _check_counts(sweeper)
     folder = Path(sweeper.config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     question = Question(sweeper, arguments)
@@ -129,6 +127,12 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
         else:
             search_result.write(trials)
             return returned
+
+
+def _check_counts(sweeper: Search) -> None:
+    for name in ("n_trials", "n_jobs"):
+        if not isinstance(value := getattr(sweeper, name), int) or value == 0:
+            raise ConfigError(f"hydra.sweeper.{name} must be a whole number of trials, got {value}")
 
 
 def _train(sweeper: Search, trials: Trials, claims: list[Claim], first: int) -> list[JobReturn]:
