@@ -1,5 +1,8 @@
 """The checks that several commands share: types, choices, numbers and the name of a run."""
 
+import typing
+import warnings
+
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
@@ -17,17 +20,27 @@ CHOICES = {
 
 def conform(cfg: DictConfig, schema: type) -> None:
     """Raise ConfigError on a value of the wrong type, after 1e4 became a whole number and x a list where one is expected."""
+    settle(cfg, schema)
+    own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    _merge(schema, own, cfg)
+    for key, hint in typing.get_type_hints(schema).items():
+        if isinstance(hint, type) and issubclass(hint, dict) and isinstance(own.get(key), DictConfig):
+            _merge(hint, own[key], cfg, f"{key}.")  # within `schema`, OmegaConf takes a subclass of dict for any dict
+    if cfg.get("logger"):
+        _merge(Logger, cfg.logger, cfg)
+
+
+def _merge(schema: type, own: DictConfig, cfg: DictConfig, above: str = "") -> None:
+    """Raise ConfigError on a value of `own`, which is below the key `above` of cfg, that is not of its type in the schema."""
     try:
-        settle(cfg, schema)
-        own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
-        OmegaConf.merge(OmegaConf.structured(schema), own)  # unsafe_merge leaves keys of a dict subclass unchecked
-        if cfg.get("logger"):
-            OmegaConf.merge(OmegaConf.structured(Logger), cfg.logger)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Class .* subclasses `Dict`")  # OmegaConf's only way to take further keys
+            OmegaConf.unsafe_merge(OmegaConf.structured(schema), own)  # a new object, that nothing else uses
     except ConfigKeyError:
         raise  # the command line knows the nearest name
     except OmegaConfBaseException as error:
-        key = error.full_key or error.key
-        value = OmegaConf.select(cfg, str(key), default=None, throw_on_missing=False)
+        key = f"{above}{error.full_key or error.key}"
+        value = OmegaConf.select(cfg, key, default=None, throw_on_missing=False)
         number = in_full(value)
         typed = f". Type {key}={number}" if number is not None else ""
         raise ConfigError(f"{key}: {str(error).splitlines()[0]}{typed}") from error
