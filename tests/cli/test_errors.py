@@ -142,7 +142,7 @@ TRAINING = {
     "iterations_per_call=0": r"iterations_per_call must be at least 1, got 0",
     "seed=abc": r"seed: Value 'abc' .* could not be converted to Integer",
     "model.n_critic=0": r"model\.n_critic must be at least 1, got 0",
-    "model.n_critic=1.5": r"model\.n_critic must be an integer, got 1\.5",
+    "model.n_critic=1.5": r"model\.n_critic: Value '1\.5' .* could not be converted to Integer",
     "model.order=[g]": r"model\.order must be \[d,g\] or \[g,d\], got \[g\]",
     "model.order=dg": r"model\.order",
     "model.reuse_fake=true model.n_critic=2": r"it needs model\.n_critic=1 and model\.order=\[d,g\], got 2",
