@@ -29,7 +29,7 @@ import yaml
 
 from regen.cli import entry_point, train
 from regen.core import checkpoint
-from regen.training import training_process  # noqa: F401 - imported once, for all copies
+from regen.training import training_run  # noqa: F401 - imported once, for all copies
 
 RING = "data=ring network=mlp metrics=[frechet] monitor=val/fd evaluation_samples=200"
 DIGITS = "network=mlp data.image_size=8 data.subset=200 metrics=[frechet] monitor=val/fd evaluation_samples=200"
