@@ -109,7 +109,7 @@ class Victim:
         took = time.monotonic() - sent
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)  # what a killed process has left: the second of two
-        return self._ended(status, number, took)
+        return self._ended(status, number or None, took)
 
     def _ended(self, status: int, number: int | None, took: float) -> bool:
         if number is not None:
