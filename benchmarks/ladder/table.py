@@ -1,4 +1,4 @@
-"""The results of the ladder as text: a line for each set, a summary, and the table of docs/verdicts.md."""
+"""The results of the ladder as text: a line for each set, a summary, and the table of docs/analyses.md."""
 
 from __future__ import annotations
 

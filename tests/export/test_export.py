@@ -161,7 +161,7 @@ def test_raw_weights_of_the_best_checkpoint_are_said_to_be_so(train, typed, caps
             net.layers[0].weight[0] = 0
             return net
 
-    with pytest.raises(ConfigError, match=r"model\.safetensors makes other images than the run"):
+    with pytest.raises(ConfigError, match=r"model\.safetensors generates other images than the run"):
         export(opened, "raw", [Wrong()], Path("there"))
     assert not Path("there/model.safetensors").exists()
 

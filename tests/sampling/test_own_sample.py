@@ -44,7 +44,7 @@ def test_own_sample_of_a_model_is_used(own, tmp_path, monkeypatch):
 @pytest.mark.parametrize("words", ["write=[interpolation]", "write=[directions]", "write=[sweep]", "truncation=0.5"])
 def test_outputs_needing_another_path_to_samples_are_refused(own, tmp_path, monkeypatch, capsys, words):
     type_in(monkeypatch, script, f"run={tmp_path / 'run'}", words, status=78)
-    assert "Negative has its own sample()" in capsys.readouterr().err
+    assert "Negative overrides sample()" in capsys.readouterr().err
 
 
 def test_model_with_own_sample_is_not_exported(own, tmp_path):

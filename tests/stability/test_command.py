@@ -36,10 +36,10 @@ def configuration():
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_gets_a_verdict(configuration, name):
     portrait = inspection.portray(configuration, OmegaConf.load(ROOT / f"conf/regularizer/{name}.yaml"))
-    verdict = portrait.verdict
-    assert verdict.eigenvalues or verdict.answer.startswith(("singular (", "not applicable: "))
-    assert not verdict.eigenvalues or (
-        verdict.answer in ("yes", "no", "no, it is driven away") and verdict.simultaneous > 0
+    analysis = portrait.analysis
+    assert analysis.eigenvalues or analysis.answer.startswith(("singular (", "not applicable: "))
+    assert not analysis.eigenvalues or (
+        analysis.answer in ("yes", "no", "no, it diverges") and analysis.simultaneous > 0
     )
     assert portrait.name.startswith(name)
 
@@ -49,7 +49,7 @@ def test_page_holds_a_phase_plot_of_each_and_the_table_the_diagnosis(tmp_path, c
     least = inspection.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
     told = capsys.readouterr().out
     assert "r1 lambda_d=10" in told and "-0.0251, -9.97" in told and "lambda_d=1: rate 0.5" in told
-    assert "none" in told and "±0.5i" in told and "not applicable: of one pixel" in told
+    assert "none" in told and "±0.5i" in told and "not applicable: it hides" in told
     assert least == pytest.approx(-0.02506, abs=1e-5)
     assert size_of(tmp_path / "stability.png") == (552, 266)
 

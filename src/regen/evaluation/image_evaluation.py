@@ -1,4 +1,4 @@
-"""Judge generated images that come without a model: measure them, print the metric table and write result.json and a page."""
+"""Evaluation of generated images without a model: prints the metric table and writes result.json and a page."""
 
 import csv
 import io
@@ -45,19 +45,19 @@ from regen.utils.memory import peak_mb
 from regen.utils.project import ROOT
 from regen.utils.safe_files import write_safely
 
-IN_MEMORY = 2 << 30  # bytes: more images are read from their files whenever they are needed
-TIMES = 5  # features of as many samples as TIMES evaluations during training compute
+IN_MEMORY = 2 << 30  # bytes; larger sets are read from their files each time
+TIMES = 5  # samples for features, in multiples of those of an evaluation during training
 SPLIT, MONITOR = "val", "val/generalization"
 
 
 class GivenImages:
-    """A model that "generates" given images: it has neither latents nor a discriminator nor an encoder."""
+    """Model that "generates" given images; it has no latents, discriminator or encoder."""
 
     def __init__(self, images: Split | Files, device: torch.device) -> None:
         self.images, self.device = images, device
 
     def sample(self, first: int, n: int) -> Tensor:
-        """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
+        """Return images number first to first + n - 1, (n, C, H, W) in [-1, 1]."""
         return as_float(self.images[torch.arange(first, first + n)][0])
 
 
@@ -73,7 +73,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
 
     write_page   makes the page, unless report=false
 
-    Raises ConfigError on images that cannot be read or do not have one shape, and on too few of them.
+    Raises ConfigError on unreadable images, different shapes and too few images.
     """
     began = time.perf_counter()
     if cfg.threads:
@@ -126,7 +126,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
 
 
 def plain(value: object) -> object:
-    """A typed value without OmegaConf's types."""
+    """Convert a typed value to plain types."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
@@ -138,7 +138,7 @@ def load(
     window: Window | None = None,
     background: Colour | None = None,
 ) -> tuple[Split | Files, ComparedImages]:
-    """The samples, and training and held-out images as a data set: the held-out ones are its validation and test parts."""
+    """Load the samples, and the training and held-out images as a data set with validation and test parts."""
     size, channels = common_shape(inputs, image_size, channels)
     conversion = common_conversion(inputs, window, background)
     splits = [images.load(size, channels, conversion) for images in inputs]
@@ -177,7 +177,7 @@ def measure(evaluator: Evaluator, look: EvaluationBatch, samples: Split | Files)
 
 
 def _folder(cfg: DictConfig) -> Folder:
-    """The folder that is written. Raises ConfigError if a run is in it."""
+    """Return the output folder. Raises ConfigError if it holds a run."""
     if cfg.out is None:
         name = folder_name(slug("_".join(Path(str(cfg.samples)).parts[-2:])))
         return Folder(ROOT / "outputs" / "judge" / name)

@@ -1,4 +1,4 @@
-"""evaluate: measures runs and adds what it finds to them."""
+"""Evaluation of saved runs, whose metrics are added to their folders."""
 
 import csv
 import io
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig) -> float:
-    """Measure each of the runs; one that cannot be measured is named, and the others go on.
+    """Measure each run; one that fails is logged, and the others continue.
 
-    Returns the monitored figure of the last one (nan if that was not measured). Raises ConfigError if none can be measured.
+    Returns the monitored metric of the last run (nan if it was not measured). Raises ConfigError if all fail.
     """
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
@@ -89,7 +89,7 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
 
 
 def _keep(folder: Folder, found: dict) -> None:
-    """Add what was found to result.json and a row to evaluations.csv."""
+    """Add the metrics to result.json and a row to evaluations.csv."""
     result = read_json(folder.result) or {"status": "running"}
     declared = result.get(STORED, {}) | stored_figures(found["figures"])
     write_json(folder.result, result | {STORED: declared, "evaluations": [*result.get("evaluations", []), found]})

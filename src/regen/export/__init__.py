@@ -1,1 +1,1 @@
-"""Taking a sampler away: files that load without regen, each held against the original, and a card that says what they are."""
+"""Export of samplers: files that load without regen, each compared with the original, and a model card."""

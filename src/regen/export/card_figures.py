@@ -1,4 +1,4 @@
-"""The figures of a model card: what was measured of the weights that leave, and what it means."""
+"""The figures of a model card: metrics of the exported weights, and their meaning."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,16 @@ WORDS = """\
 `val/` and `test/` compare generated images with images held out from training, `train/` with training images. `gap/` is how \
 much better the figure is on training images than on held-out images, `fake/` the figure of generated images alone, `real/` \
 that of real images; `gap` is `gap/` of the first distance relative to its value on held-out images. ± is one standard \
-error, brackets hold a 95% interval. `fd`, if there is one, is a Fréchet distance in other features than Inception's: no FID."""
+error, brackets hold a 95% interval. `fd` is a Fréchet distance in other features than Inception's, so it is not an FID."""
 
 
 def figures(opened: Opened, weights: str) -> str:
-    """The section of the card; `weights` "ema" or "raw"."""
+    """Return the section of the card; `weights` is "ema" or "raw"."""
     at, found = measured(opened)
     result = read_json(opened.folder.result)
     read_stored(result)
     names = list(found)
-    parts = (
-        [f"While it trained, at iteration {at:,}.{_unlike(opened, at, weights)}\n\n{_table(found)}"] if found else []
-    )
+    parts = [f"During training, at iteration {at:,}.{_unlike(opened, at, weights)}\n\n{_table(found)}"] if found else []
     for one in result.get("evaluations", []):  # of src/evaluate.py
         if (one["iteration"], one["weights"]) == (opened.state["iteration"], weights):
             what = f"{one['samples']:,} samples, {one['split']} part, features of `{one['features']}`"
@@ -37,7 +35,7 @@ def figures(opened: Opened, weights: str) -> str:
 
 
 def measured(opened: Opened) -> tuple[int, dict[str, float]]:
-    """The last evaluation up to the checkpoint: its iteration, and its figures by name; -1 and {} if there is none."""
+    """Return the iteration and the metrics of the last evaluation up to the checkpoint; -1 and {} without one."""
     rows = read_history(opened.folder.metrics, [opened.cfg.monitor])
     rows = [row for row in rows if row["iteration"] <= opened.state["iteration"]]
     last = rows[-1] if rows else {"iteration": -1}
@@ -45,9 +43,9 @@ def measured(opened: Opened) -> tuple[int, dict[str, float]]:
 
 
 def _unlike(opened: Opened, at: int, weights: str) -> str:
-    """How the weights that were measured then differ from those that leave."""
+    """Describe how the measured weights differ from the exported ones."""
     later = f" The files are of iteration {opened.state['iteration']:,}." if at != opened.state["iteration"] else ""
-    return later + " Of the moving average of the weights, which the files do not hold." * (weights == "raw")
+    return later + " They are metrics of the moving average of the weights, which is not exported." * (weights == "raw")
 
 
 def _table(figures: Mapping[str, float | str]) -> str:
@@ -61,11 +59,11 @@ def _table(figures: Mapping[str, float | str]) -> str:
 
 
 def _meanings(names: Iterable[str]) -> list[str]:
-    """Each figure with its title and its meaning."""
+    """List each metric with its title and its meaning."""
     figures = {parse(name).figure.name: parse(name).figure for name in names}
     return [f"- `{name}`, {figure.axis_label}: {figure.meaning}" for name, figure in figures.items() if figure.meaning]
 
 
 def sentence(kind: type) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     return " ".join((inspect.getdoc(kind) or kind.__name__).partition("\n\n")[0].split())

@@ -1,4 +1,4 @@
-"""Where the data sets come from, and under which licence: facts that a model card must state and that no file holds."""
+"""Source and licence of each data set, for model cards."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ NOT_STATED = "not stated"
 
 @dataclass(frozen=True)
 class Facts:
-    """what it is, who made it and where it is found, and its licence; `unit`: how many of the plane's units are 1."""
+    """Description, source and licence of a data set; `unit`: the plane's units per 1."""
 
     what: str
     source: str
@@ -15,7 +15,7 @@ class Facts:
     unit: float | None = None
 
 
-UNKNOWN = Facts("a data set of the user's own", NOT_STATED, NOT_STATED)
+UNKNOWN = Facts("a user's data set", NOT_STATED, NOT_STATED)
 SOURCES = {  # by the _target_ of conf/data/*.yaml
     "regen.data.digits.digits": Facts(
         "1,797 handwritten digits, 8×8 grey: the test set of the UCI data set, as it comes with scikit-learn",
@@ -39,8 +39,8 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
         "<https://www.cs.toronto.edu/~kriz/cifar.html>",
         f"{NOT_STATED} by its author",
     ),
-    "regen.data.image_folder.folder": Facts("a folder of images of the user's own", NOT_STATED, NOT_STATED),
-    "regen.data.array.array": Facts("an array of images of the user's own", NOT_STATED, NOT_STATED),
+    "regen.data.image_folder.folder": Facts("a user's folder of images", NOT_STATED, NOT_STATED),
+    "regen.data.array.array": Facts("a user's array of images", NOT_STATED, NOT_STATED),
     "regen.data.shapes.shapes": Facts(
         "shapes: a square, an ellipse or a heart in six scales, eight rotations, 64 places and six colours",
         "drawn by regen (after dSprites, L. Matthey et al. 2017)",
@@ -62,5 +62,5 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
 
 
 def source_of(target: str) -> Facts:
-    """The facts of the data set that a _target_ names."""
+    """Return the facts of the data set with this _target_."""
     return SOURCES.get(target, UNKNOWN)

@@ -1,4 +1,4 @@
-"""export: the files of a run's sampler, each read back and held against the original before it counts as written."""
+"""Export of a run's sampler; each file is read back and compared with the original."""
 
 import contextlib
 import json
@@ -29,10 +29,10 @@ from regen.utils.safe_files import write_safely
 
 
 def export_all(cfg: DictConfig) -> float:
-    """Export each run that cfg.run means and print what was written; returns the largest difference from an original.
+    """Export each run of cfg.run and print the files; returns the largest difference from an original.
 
-    Raises ConfigError on a run that cannot be opened, a package that is missing, several runs for one folder, and a file
-    that does not make what the original makes.
+    Raises ConfigError on a run that cannot be opened, a missing package, several runs for one folder, and a file whose
+    images differ from the original's.
     """
     formats, paths = chosen(cfg.formats, cfg.opset), find_runs(cfg.run)
     if cfg.out is not None and len(paths) > 1:
@@ -54,8 +54,8 @@ def export(
 ) -> list[Written]:
     """Write the formats, config.yaml, the samples and the card of an opened run into a folder.
 
-    Raises ConfigError if a file that was written does not make what the original makes (it is removed), and if the model has
-    its own way from latents to samples.
+    Raises ConfigError if the images of a file differ from the original's (the file is removed), and if the model overrides
+    `sample`.
     """
     opened = opened.with_weights(weights)
     network = opened.model.decoder_network()
@@ -76,8 +76,10 @@ def export(
 
 
 def _picture(opened: Opened, taken: Taken) -> Tensor:
-    """(3, H', W') uint8: samples of the very weights."""
-    if source_of(opened.cfg.data._target_).unit is None:  # pictures need no data set, which may be large, or elsewhere
+    """Draw samples of the exported weights, (3, H', W') uint8."""
+    if (
+        source_of(opened.cfg.data._target_).unit is None
+    ):  # images do not need the data set, which may be large or missing
         return plots.grid(taken.original(taken.latents(IMAGES)))
     return sample_picture(opened.data, taken.original(taken.latents(sample_count(opened.data))))
 
@@ -86,9 +88,9 @@ def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -
     write_safely(path, one.content(taken, facts))
     try:
         difference = taken.difference(one.read(path, taken))
-        if not difference <= TOLERANCE:  # nan is no small one
+        if not difference <= TOLERANCE:  # also refuses nan
             raise ConfigError(
-                f"{path.name} makes other images than the run: they differ by {difference:.3g}, and {TOLERANCE:g} is "
+                f"{path.name} generates other images than the run: they differ by {difference:.3g}, and {TOLERANCE:g} is "
                 "allowed. It is removed; type formats=[…] without it"
             )
     except BaseException:
@@ -98,7 +100,7 @@ def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -
 
 
 def _facts(opened: Opened, weights: str) -> dict[str, str]:
-    """What stands in the metadata of each file: strings."""
+    """Return the metadata of each file: strings."""
     result, exported = read_json(opened.folder.result), provenance()
     trained = {key: result.get(key) for key in ("commit", "uncommitted_changes", "python", "versions")}
     return {
@@ -115,7 +117,7 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Torch's exporters warn and log at length about their own insides."""
+    """Silence torch's exporters, which log at length about their internals."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = logging.root.manager.disable
@@ -127,7 +129,7 @@ def quiet() -> Iterator[None]:
 
 
 def _show(opened: Opened, written: Sequence[Written], folder: Path) -> None:
-    table = Table("file", "bytes", "largest difference", title=f"{opened.folder.path.name} as it was exported")
+    table = Table("file", "bytes", "largest difference", title=f"{opened.folder.path.name} (exported)")
     for one in written:
         table.add_row(one.file, f"{one.size:,}", f"{one.difference:.1g}")
     console = Console()
@@ -137,4 +139,4 @@ def _show(opened: Opened, written: Sequence[Written], folder: Path) -> None:
         console.print(f"{name:8} {escape(str(path.resolve()))}", soft_wrap=True, highlight=False)
     for old in sorted({kind.file for kind in KINDS} - {one.file for one in written}):
         if (folder / old).exists():
-            console.print(f"{old} in it is of an earlier export", soft_wrap=True, highlight=False)
+            console.print(f"{old} in this folder is from an earlier export", soft_wrap=True, highlight=False)

@@ -1,6 +1,6 @@
-"""The formats in which a sampler leaves: its weights, a program of torch.export and one of ONNX.
+"""Export formats: weights, a program of torch.export and one of ONNX.
 
-Each makes the content of its file, and reads the file back as z (n, Z) -> images (n, C, H, W).
+Each creates the content of its file, and reads the file back as z (n, Z) -> images (n, C, H, W).
 """
 
 import copy
@@ -18,7 +18,7 @@ from regen.export.sampler import Taken
 
 
 class Format(Protocol):
-    """file: its name; packages: what making and reading it needs beyond torch; what: what it is, in words."""
+    """An export format: file name, packages needed besides torch, and a description (`what`)."""
 
     file: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
@@ -30,7 +30,7 @@ class Format(Protocol):
 
 
 class Weights:
-    """Tensors under the generator's own names, the facts as metadata (Hugging Face's safetensors)."""
+    """Tensors under the generator's names, with the facts as metadata (Hugging Face's safetensors)."""
 
     file, packages, what = "model.safetensors", ("safetensors",), "the weights of the generator, by name"
 
@@ -39,7 +39,7 @@ class Weights:
 
         tensors = {
             name: tensor.clone() for name, tensor in taken.net.state_dict().items()
-        }  # tied ones are written twice
+        }  # tied weights are written twice
         return save(tensors, metadata={"format": "pt", **facts})
 
     def read(self, path: Path, taken: Taken) -> nn.Module:
@@ -48,13 +48,13 @@ class Weights:
         twin = copy.deepcopy(taken.net)
         for tensor in twin.state_dict().values():
             if tensor.is_floating_point():
-                tensor.fill_(torch.nan)  # what is not read shows
+                tensor.fill_(torch.nan)  # so that unread weights are noticed
         twin.load_state_dict(load_file(path))
         return twin
 
 
 class Program:
-    """torch.export's archive: runs in PyTorch without the generator's code; the facts are its extra files."""
+    """torch.export's archive: runs in PyTorch without the generator's code; the facts are extra files in it."""
 
     file, packages, what = "sampler.pt2", (), "the sampler as a program of `torch.export`, for any batch"
 
@@ -68,7 +68,7 @@ class Program:
 
 
 class Onnx:
-    """ONNX with the input `z` and the output `images`, the facts as metadata; opset None: torch's own choice."""
+    """ONNX with the input `z` and the output `images`, with the facts as metadata; opset None is torch's default."""
 
     file, packages = "sampler.onnx", ("onnx", "onnxscript", "onnxruntime")
     what = "the sampler as an ONNX program, for any batch: input `z`, output `images`"
@@ -96,7 +96,7 @@ KINDS = (Weights, Program, Onnx)
 
 
 def chosen(names: Sequence[str], opset: int | None = None) -> list[Format]:
-    """The formats of these names. Raises ConfigError, which says what to install, if one of them lacks a package."""
+    """Return the formats of these names. Raises ConfigError with the command to install if a package is missing."""
     known: dict[str, Format] = {"safetensors": Weights(), "pt2": Program(), "onnx": Onnx(opset)}
     for name in names:
         missing = [package for package in known[name].packages if importlib.util.find_spec(package) is None]

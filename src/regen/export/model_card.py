@@ -1,4 +1,4 @@
-"""The model card (Mitchell et al. 2019; Hugging Face's form): README.md, of nothing but what the run and its files say."""
+"""Model card (Mitchell et al. 2019; Hugging Face's format): README.md, generated from the run and its files."""
 
 import shlex
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ NOT_KNOWN = "not recorded"
 
 @dataclass(frozen=True)
 class Written:
-    """A file as it was verified: its name, what it is, its bytes, and its largest difference from the original."""
+    """A verified file: its name, description, size in bytes, and largest difference from the original."""
 
     file: str
     what: str
@@ -35,7 +35,7 @@ class Written:
 
 
 def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written], licence: str | None) -> str:
-    """The text of the model card: `net` is what was exported, `weights` "ema" or "raw"."""
+    """Return the text of the model card: `net` is the exported network, `weights` "ema" or "raw"."""
     parts = [
         _header(opened.cfg, written, licence),
         _what(opened, weights),
@@ -87,12 +87,12 @@ def _files(written: Sequence[Written]) -> str:
             "",
             "Each was read back and compared with the original on batches of 1, 2 and 7 latents.",
             "",
-            "| file | what it holds | bytes | largest difference of a value |",
+            "| file | content | bytes | largest difference of a value |",
             "|---|---|---|---|",
             *rows,
             "",
-            "`config.yaml` is the configuration of the run. It stands in the metadata of each file, too, with where the run "
-            "came from.",
+            "`config.yaml` is the configuration of the run. The metadata of each file contain it, too, with the run's "
+            "provenance.",
         ]
     )
 
@@ -149,11 +149,11 @@ def _limits(opened: Opened, licence: str | None) -> str:
     cfg = opened.cfg
     best = opened.state["best"].get("iteration") == opened.state["iteration"]
     lines = [
-        "It can draw what is like its training data and nothing else, with their gaps and biases.",
-        f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and figures.",
+        "It generates only images like its training data, with their gaps and biases.",
+        f"One run with one seed ({cfg.seed}): another seed, processor or version gives other weights and metrics.",
         _copies(read_json(opened.folder.result).get("figures") or {}),
         *(
-            [f"These weights had the best {cfg.monitor} of their run; if they were chosen for it, it flatters them."]
+            [f"These weights had the best {cfg.monitor} of their run; if they were selected by it, it is optimistic."]
             * best
         ),
         *(["The licence of the weights is not stated."] if not licence else []),
@@ -162,7 +162,7 @@ def _limits(opened: Opened, licence: str | None) -> str:
 
 
 def _copies(figures: dict) -> str:
-    """What is known of copies of training images."""
+    """State the share of copies of training images."""
     if "gap/copies" not in figures:
         return "A generated image may be a copy of a training image: copies were not counted."
     high = max(float(figures["gap/copies_high"]), 0.0)
@@ -173,7 +173,7 @@ def _copies(figures: dict) -> str:
 
 
 def _command(opened: Opened) -> str:
-    """What was typed, without where it was written and what it went on from."""
+    """Return the typed command without output folder and resume=."""
     typed = plain_overrides(opened.folder.overrides)
     return shlex.join([*program.typed("train").split(), *(word for word in typed if not word.startswith("resume="))])
 

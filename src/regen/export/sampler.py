@@ -1,4 +1,4 @@
-"""Taken: the net of a run that samples, ready to leave the project."""
+"""The sampler of a run, in plain layers for export."""
 
 import copy
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from torch.nn.utils import parametrize
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws
 
-BATCHES = (1, 2, 7)  # latents; 1 and 2 are where programs with a fixed batch, or with one that is left out, show
-TOLERANCE = 1e-5  # of an image in [-1, 1]
+BATCHES = (1, 2, 7)  # latents; 1 and 2 reveal programs with a fixed or squeezed batch dimension
+TOLERANCE = 1e-5  # largest difference of a value in [-1, 1]
 
 
 class Taken:
-    """A sampler on the CPU: `original`, as a run samples, and `net`, the same in plain layers.
+    """Sampler on the CPU: `original`, as used by the run, and `net`, the same function in plain layers.
 
-    Both make images (n, C, H, W) float32 in [-1, 1] of latents (n, latent_dim), which are keyed by the seed.
+    Both map latents (n, latent_dim), keyed by the seed, to images (n, C, H, W) float32 in [-1, 1].
     """
 
     def __init__(self, original: Callable[[Tensor], Tensor], generator: nn.Module, latent_dim: int, seed: int) -> None:
@@ -27,30 +27,30 @@ class Taken:
 
     @cached_property
     def program(self) -> ExportedProgram:
-        """The net as torch.export captures it, for any number of latents. Raises ConfigError if it cannot be captured."""
+        """Capture the network with torch.export, for any number of latents. Raises ConfigError if that fails."""
         try:
             program = torch.export.export(self.net, self.example, dynamic_shapes=self.dynamic)
-        except Exception as error:  # what a net of the user's own does can fail anywhere in torch
+        except Exception as error:  # a user's network can fail anywhere in torch
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConfigError(
                 f"torch.export cannot capture {type(self.net).__name__}: {reason}. Type formats=[safetensors]"
             ) from error
         for node in program.graph.nodes:
-            node.meta.pop("stack_trace", None)  # names the folders of this machine
+            node.meta.pop("stack_trace", None)  # contains local paths
         return program
 
     @property
     def example(self) -> tuple[Tensor]:
-        """Latents (2, Z)."""
+        """Return latents (2, Z)."""
         return (self.latents(2),)
 
     @property
     def dynamic(self) -> tuple[dict[int, Dim]]:
-        """Which lengths of the example may change: its batch."""
+        """Return the dynamic dimensions of the example: its batch."""
         return ({0: Dim("n", min=1)},)
 
     def difference(self, other: Callable[[Tensor], Tensor]) -> float:
-        """max |other(z) - original(z)| over keyed latents in batches of 1, 2 and 7; inf where a shape is another."""
+        """Return max |other(z) - original(z)| over keyed latents in batches of 1, 2 and 7; inf if a shape differs."""
         differences = []
         for z in map(self.latents, BATCHES):
             images, wanted = other(z), self.original(z)
@@ -59,14 +59,14 @@ class Taken:
         return float(torch.stack(differences).max())  # nan if any is
 
     def latents(self, n: int) -> Tensor:
-        """(n, Z), the same for a seed and a number."""
+        """Draw latents (n, Z), keyed by the seed and n."""
         return Draws(self.seed, "export", n).normal(n, self.latent_dim)
 
 
 def plain(net: nn.Module) -> nn.Module:
-    """A copy on the CPU in which every weight is a parameter under its own name, contiguous and float32.
+    """Return a copy on the CPU whose weights are contiguous float32 parameters under their own names.
 
-    Spectral and weight norm are worked into the weights. (torch's remove_parametrizations would change the class that the
+    Spectral and weight norm are folded into the weights. (torch's remove_parametrizations would change the class, which the
     copy shares with the original.)
     """
     twin = copy.deepcopy(net).cpu().eval()

@@ -1,4 +1,4 @@
-"""How each file is loaded: the code of a model card, which the tests run."""
+"""Code of a model card that loads each file; the tests run it."""
 
 import inspect
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ sampler = torch.export.load("sampler.pt2").module()
 images = sampler(torch.randn(16, {latent_dim})).numpy()  # {batch}
 ```"""
 WEIGHTS = """\
-The weights, with the generator's class from regen (its layers in plain PyTorch stand below, under the same names):
+The weights, with the generator's class from regen (its layers in plain PyTorch are below, with the same names):
 
 ```python
 import torch
@@ -54,7 +54,7 @@ images = generator(torch.randn(16, {latent_dim})).numpy()  # {batch}
 {layers}
 ```"""
 PIXELS = """\
-One of them as a picture:
+Save one of them as an image:
 
 ```python
 from PIL import Image
@@ -63,13 +63,13 @@ pixels = ((images[0].transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astyp
 Image.fromarray(pixels.squeeze()).save("sample.png")
 ```"""
 POINTS = """\
-As points of the plane:
+Points of the plane:
 
 ```python
 points = {unit} * images[:, :, 0, 0]  # (16, 2)
 ```"""
 VALUES = """\
-In the values of the data, of which {low:g} is -1 and {high:g} is 1:
+In the values of the data, where {low:g} is -1 and {high:g} is 1:
 
 ```python
 values = (images.transpose(0, 2, 3, 1) + 1) * {half:g} + {low:g}  # (16, H, W, C)
@@ -78,7 +78,7 @@ BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEI
 
 
 def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
-    """How the written files are loaded, sampled from and looked at."""
+    """Return code that loads the written files, samples from them and shows samples."""
     unit = source_of(opened.cfg.data._target_).unit
     named, made = _made(opened)
     words = {
@@ -109,7 +109,7 @@ def _made(opened: Opened) -> tuple[dict[str, str], str]:
 
 
 def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
-    """{module: class} of the node at a key, and the call that makes its object."""
+    """Return {module: class} of the node at a key, and the call that creates its object."""
     node = OmegaConf.select(opened.cfg, where)
     module, _, name = node._target_.rpartition(".")
     taken = inspect.signature(resolve(node._target_, where)).parameters

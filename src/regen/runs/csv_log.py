@@ -1,4 +1,4 @@
-"""The log that is always on: metrics.csv. (regen.tracking is W&B's.)"""
+"""The log metrics.csv, which is always written. (W&B's is in regen.tracking.)"""
 
 import csv
 import io
@@ -16,9 +16,9 @@ AXES = ("iteration", "images_seen")
 
 
 class CSVLog(Logger):
-    """metrics.csv: a row for every record, a column for every name; each row is on disk when log_metrics returns.
+    """Logger of metrics.csv: one row per record, one column per name; a row is on disk when log_metrics returns.
 
-    Unlike Lightning's, it can go on from a given row, so that a resumed run has the log of the uninterrupted one.
+    Unlike Lightning's, it can continue after a given row, so that a resumed run has the log of the uninterrupted one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,18 +28,18 @@ class CSVLog(Logger):
     name, version = "csv", None
 
     def check(self, rows: int) -> None:
-        """Raises ConfigError if the file does not hold as many whole rows: before anything is written."""
+        """Raise ConfigError if the file has fewer complete rows, before anything is written."""
         self._read(rows)
 
     @rank_zero_only
     def go_on(self, rows: int) -> None:
-        """Keep the first rows of the file, drop what a killed run wrote after its checkpoint."""
+        """Keep the first rows of the file and drop those that a killed run wrote after its checkpoint."""
         names, kept = self._read(rows)
         self._rewrite([name for name in names if name in AXES or any(row[name] for row in kept)], kept)
         self.rows = len(kept)
 
     def _read(self, rows: int) -> tuple[list[str], list[dict[str, str]]]:
-        """The columns and the first rows of the file. Raises ConfigError if it does not hold as many whole rows."""
+        """Return the columns and the first rows of the file. Raises ConfigError if it has fewer complete rows."""
         try:
             with open(self.path, newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
@@ -71,7 +71,7 @@ class CSVLog(Logger):
         self.rows += 1
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """The run's config.yaml holds them."""
+        """Do nothing: the run's config.yaml contains them."""
 
     def _rewrite(self, columns: list[str], rows: list[dict]) -> None:
         text = io.StringIO(newline="")

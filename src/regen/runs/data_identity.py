@@ -1,4 +1,4 @@
-"""What makes a run the run that it is: the content of its data, and the settings that may not change when it is resumed."""
+"""Identity of a run: the content of its data, and the settings that may not change when it is resumed."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from regen.errors import ConfigError
 from regen.runs.folder import Folder
 from regen.utils.containers import to_dict
 
-RECORD = "dataset"  # the key of config.yaml that holds the identity of the data
+RECORD = "dataset"  # key of config.yaml for the identity of the data
 SHOWN = 6  # differences in a message
 
 
 def open_data(cfg: DictConfig, cache: Path | None) -> Images:
-    """The data set of a configuration; what is computed of its files is kept in the folder `cache`, if given.
+    """Load the data set of a configuration; results computed from its files are cached in the folder `cache`, if given.
 
-    Raises ConfigError if it is not on this machine, and on what cannot be built.
+    Raises ConfigError if it is not on this machine or cannot be built.
     """
     with caching_in(cache):
         data = build(cfg.data, "data", Images)
@@ -31,9 +31,9 @@ def open_data(cfg: DictConfig, cache: Path | None) -> Images:
 
 
 def find_fingerprint(cfg: DictConfig, cache: Path | None) -> str | None:
-    """The fingerprint of data in files of the user's own, without decoding them; None of a built-in data set.
+    """Return the fingerprint of a user's data files without decoding them; None for a built-in data set.
 
-    Raises ConfigError if the files are not there.
+    Raises ConfigError if the files are missing.
     """
     node = to_dict(cfg.data, resolve=True)
     module = sys.modules[resolve(node.pop("_target_"), "data").__module__]
@@ -44,26 +44,26 @@ def find_fingerprint(cfg: DictConfig, cache: Path | None) -> str | None:
 
 
 def record_of(data: Images) -> dict[str, object]:
-    """The identity of the data, as config.yaml holds it."""
+    """Return the identity of the data as it is written to config.yaml."""
     return {"name": data.name, "fingerprint": data.fingerprint, "images": data.size}
 
 
 def read_record(folder: Folder) -> dict | None:
-    """What a run's config.yaml records of its data; None of an earlier version's."""
+    """Read the identity of the data from a run's config.yaml; None for an earlier version's."""
     return (yaml.safe_load(folder.config.read_text()) or {}).get(RECORD)
 
 
 def check_data(record: Mapping | None, data: Images, run: Path, root: object = None) -> None:
-    """Raise ConfigError, which names both, unless the data are those of a run's record.
+    """Raise ConfigError with both identities unless the data are those of a run's record.
 
-    A run without a record is of an earlier version, and had other parts if its images are the user's own.
+    A run without a record is from an earlier version, which split users' images differently.
     """
     typed = "" if root is None else f" in data.root={root}"
     now = f"{data.name} (fingerprint {data.fingerprint}, {data.size:,} images){typed}"
     if not record:
         if data.is_own:
             raise ConfigError(
-                f"{run} does not record its data, because an earlier version trained it, whose parts held other images; "
+                f"{run} does not record its data, because an earlier version trained it, which split images differently; "
                 f"{now} would mix training and held-out images. Start a new run"
             )
         return
@@ -75,7 +75,7 @@ def check_data(record: Mapping | None, data: Images, run: Path, root: object = N
 
 
 def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
-    """Raise ConfigError, which names what changed, if a configuration and its data would make a run another run."""
+    """Raise ConfigError with the changes if a configuration or its data do not belong to the resumed run."""
     before = yaml.safe_load(folder.config.read_text()) or {}
     now = yaml.safe_load(yaml.safe_dump(to_dict(cfg, resolve=True)))
     if before.get("data", {}).get("_target_") == now["data"]["_target_"]:
@@ -90,7 +90,7 @@ def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
 
 
 def check_batch(images_seen: int, iteration: int, per_iteration: int) -> None:
-    """Raise ConfigError if a resumed run would show another number of images an iteration than before."""
+    """Raise ConfigError if a resumed run would show another number of images per iteration than before."""
     if iteration and images_seen != iteration * per_iteration:
         raise ConfigError(
             f"this run has shown {images_seen / iteration:g} images an iteration, and would show {per_iteration}: the images "
@@ -99,7 +99,7 @@ def check_batch(images_seen: int, iteration: int, per_iteration: int) -> None:
 
 
 def differences(before: Mapping, now: Mapping) -> Iterator[str]:
-    """'loss was Nonsaturating and is Hinge': each setting that may not change and did, in words."""
+    """Describe each changed setting that may not change, like 'loss was Nonsaturating and is Hinge'."""
     old, new = (
         {key: value for key, value in flatten(one).items() if not is_among(key, (RECORD, *MAY_CHANGE_ON_RESUME))}
         for one in (before, now)
@@ -128,7 +128,7 @@ def differences(before: Mapping, now: Mapping) -> Iterator[str]:
 
 
 def flatten(node: Mapping, above: str = "") -> dict[str, object]:
-    """{"data.root": "data", …}: the leaves of nested mappings."""
+    """Flatten nested mappings to {"data.root": "data", …}."""
     flat: dict[str, object] = {}
     for key, value in node.items():
         flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
@@ -140,7 +140,7 @@ def _class(target: object) -> str:
 
 
 def _text(value: object) -> str:
-    """As it is typed."""
+    """Format a value as it is typed."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"[{','.join(map(_text, value))}]" if isinstance(value, list) else str(value)

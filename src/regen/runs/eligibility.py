@@ -1,4 +1,4 @@
-"""Eligibility: a setting whose runs memorize is not recommended, however good its figures are. Imports nothing heavy."""
+"""Eligibility of a setting: one whose runs memorize is not recommended. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""find_runs: the folders of runs that a user means by a path, a glob or a list of them. Imports nothing heavy."""
+"""Search for run folders by a path, a glob or a list of them. Imports nothing heavy."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from regen.utils.safe_files import check_links
 
 
 def find_runs(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The folders of runs that a path, a glob or a list of them means, each looked for here and then in the project.
+    """Find run folders by a path, a glob or a list of them, in the working directory and then in the project.
 
-    Raises ConfigError, which names where it looked, if one of them means no run, and on a run in which a link leads out.
+    Raises ConfigError with the places searched if a pattern matches no run, and on a run with a link that leads out.
     """
     listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
     patterns = [str(pattern) for pattern in (patterns if listed else [patterns])]
@@ -46,7 +46,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _hint(pattern: str) -> str:
-    """What may have been meant: the run around a file, the runs in a folder, or a run with a name like this one."""
+    """Suggest the run around a file, the runs in a folder, or a run with a similar name."""
     for place in _places(pattern):
         if around := next((path for path in place.parents if _is_run(path)), None):
             return f". Type the run's folder: run={around}"
@@ -57,7 +57,7 @@ def _hint(pattern: str) -> str:
 
 
 def _alike(name: str) -> list[str]:
-    """Runs of outputs/ with this name, or else those whose names hold it or are nearest to it, newest first."""
+    """Return runs of outputs/ with this name, or else with names that contain it or are close to it, newest first."""
     known = sorted((path.name for path in (ROOT / "outputs").glob("*") if _is_run(path)), reverse=True)
     held = [one for one in known if name and name in one]
     near = [name] if name in known else held[:3] or difflib.get_close_matches(name, known, 3, 0.6)

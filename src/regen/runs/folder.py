@@ -15,18 +15,18 @@ from regen.utils.safe_files import check_links, write_safely
 
 
 def is_alone() -> bool:
-    """Whether what runs is no job of a multirun."""
+    """Return whether this process is not a job of a multirun."""
     return HydraConfig.get().mode != RunMode.MULTIRUN
 
 
 def outputs_of(multirun: Path) -> Path:
-    """The folder in which runs, multiruns and W&B's files stand, of a multirun's folder in it or in its sweeps/."""
+    """Return the folder of runs, multiruns and W&B's files, for a multirun's folder in it or in its sweeps/."""
     around = multirun.absolute().parent
     return around.parent if around.name == "sweeps" else around
 
 
 def _last_iteration(metrics: Path) -> int:
-    """The last iteration of a log, 0 if there is none or if it cannot be read."""
+    """Return the last iteration of a log, 0 if it is missing or unreadable."""
     try:
         last = metrics.read_text(encoding="utf-8").strip().splitlines()[-1]
         return int(last.partition(",")[0])
@@ -35,13 +35,13 @@ def _last_iteration(metrics: Path) -> int:
 
 
 def _save_every(config: Path) -> float:
-    """After how many iterations a run saves first; what cannot be read never does."""
+    """Return after how many iterations a run saves first; infinity if that cannot be read."""
     found = re.search(r"^save_every: (\d+)$", config.read_text(errors="replace"), re.M) if config.exists() else None
     return int(found.group(1)) if found else math.inf
 
 
 class Folder:
-    """The files of a run."""
+    """Folder of a run and the paths of its files."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.checkpoints = path, path / "checkpoints"
@@ -52,27 +52,27 @@ class Folder:
 
     @classmethod
     def of_hydra(cls) -> "Folder":
-        """The folder that Hydra has made for the job that is running."""
+        """Return the folder that Hydra created for the running job."""
         return cls(Path(HydraConfig.get().runtime.output_dir))
 
     @property
     def outputs(self) -> Path:
-        """The folder in which runs, multiruns and W&B's files stand."""
+        """Folder of runs, multiruns and W&B's files."""
         if is_alone():
             return self.path.parent
         return outputs_of(Path(HydraConfig.get().sweep.dir))
 
     @property
     def home(self) -> Path:
-        """The same of a run that has ended, by what stands there."""
+        """Outputs folder of an ended run, found from its parents."""
         return next((place for place in self.path.parents[:3] if (place / "features").exists()), self.path.parent)
 
     def status_of(self, number: int) -> int:
-        """The exit status of a run that a signal ended: 75 if it has a checkpoint, else 128 + the signal's number."""
+        """Return the exit status after a signal: 75 if the run has a checkpoint, else 128 + the signal's number."""
         return 75 if any(self.checkpoints.glob("*.ckpt")) else 128 + number
 
     def check_checkpoints(self) -> None:
-        """Raises ConfigError if the log or the result says that there were checkpoints, and there are none."""
+        """Raise ConfigError if log or result imply checkpoints, and none are left."""
         logged = _last_iteration(self.metrics)
         result = read_json(self.result)
         reached = max(logged, result.get("iteration", 0) if result.get("status") in ("finished", "pruned") else 0)
@@ -83,9 +83,9 @@ class Folder:
             )
 
     def open(self, config: str, resumed: bool) -> None:
-        """Make what is missing, write config.yaml and the overrides that made it.
+        """Create the folder and write config.yaml and its overrides.
 
-        Raises ConfigError if a run stands here that is not resumed.
+        Raises ConfigError if it holds a run that is not resumed.
         """
         if resumed:
             check_links(self.path)

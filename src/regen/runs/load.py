@@ -1,4 +1,4 @@
-"""open_run: a run, ended or still training, as its model with the weights of a checkpoint; its folder stays as it is."""
+"""Loading of a run as its model with the weights of a checkpoint; its folder is not changed."""
 
 import contextlib
 import copy
@@ -27,14 +27,14 @@ from regen.runs.stored_config import read_config
 from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json
 
-MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # the groups of which a model is made
+MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # config groups that define a model
 __all__ = ["Opened", "find_runs", "open_run"]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A run: its files, its configuration as it was composed, its model in eval mode, and the checkpoint it is from."""
+    """A loaded run: files, composed configuration, model in eval mode, and checkpoint."""
 
     folder: Folder
     cfg: DictConfig
@@ -44,7 +44,7 @@ class Opened:
 
     @cached_property
     def data(self) -> Images:
-        """The data set, loaded when it is first asked for. Raises ConfigError if it is another one, or not on this machine."""
+        """Data set, loaded on first use. Raises ConfigError if it is another one, or not on this machine."""
         data = open_data(self.cfg, self.folder.home / "features")
         check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
         return data
@@ -75,14 +75,14 @@ class Opened:
 def open_run(
     path: str | Path, checkpoint: str = "newest", device: torch.device | str = "cpu", root: str | None = None
 ) -> Opened:
-    """The run in a folder, with the weights of its newest or best checkpoint, on a device (auto: cuda where there is one).
+    """Load the run in a folder with its newest or best checkpoint on a device (auto: cuda if available).
 
-    `root` is the folder of the data set, if it was moved. The data set is not needed, unless its configuration lacks the size
-    of its images.
+    `root` is the folder of the data set, if it was moved. The data set is needed only if its configuration lacks the image
+    size.
 
     Raises:
-        ConfigError: no run there, no such device, no whole checkpoint, a configuration that does not go with it, or classes
-            from a folder that --config-dir does not name this time.
+        ConfigError: no run there, no such device, no complete checkpoint, a configuration that does not match it, or classes
+            from a folder that --config-dir does not name now.
     """
     device, folder = _device(device), Folder(find_runs([str(path)])[0])
     cfg = _config(folder)
@@ -99,7 +99,7 @@ def open_run(
 
 
 def _device(name: torch.device | str) -> torch.device:
-    """Raises ConfigError if torch has no such device here."""
+    """Return the device. Raises ConfigError if torch does not have it here."""
     try:
         device = torch.device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
         return torch.empty(0, device=device).device
@@ -123,15 +123,15 @@ def _state(folder: Folder, cfg: DictConfig, checkpoint: str) -> dict:
     if checkpoint == "best" and best.exists():
         paths = [best]
     elif checkpoint == "best":
-        log.warning("%s has no best checkpoint: taking its newest", folder.path)
+        log.warning("%s has no best checkpoint: using its newest", folder.path)
     elif best.exists():
-        paths.append(best)  # written while none was due yet
+        paths.append(best)  # written before the first regular one
     if not paths:
         raise ConfigError(f"{folder.path} has no checkpoint{_why_none(folder, cfg)}")
     for path in paths:
         try:
             return checkpoints.load(path)
-        except ValueError as error:  # damaged, or dropped by the run that is training
+        except ValueError as error:  # damaged, or removed by the running training
             log.warning("%s", error)
     instead = "checkpoint=newest, or " if checkpoint == "best" else ""
     names = ", ".join(path.name for path in paths)
@@ -184,5 +184,5 @@ def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[i
         checkpoints.check(model, state)
     except ConfigError as error:
         difference = str(error).split(". ")[0].partition(": ")[2]
-        raise ConfigError(f"{folder.config} and its checkpoint are not of one run: {difference}") from error
+        raise ConfigError(f"{folder.config} and its checkpoint belong to different runs: {difference}") from error
     return model, shape

@@ -24,13 +24,13 @@ PACKAGES = (
 
 
 def provenance() -> dict[str, object]:
-    """Command, git commit, versions: what is needed to run it again."""
+    """Return command, git commit and package versions."""
     return {"command": [f"{program.name()}.py", *map(redact, sys.argv[1:])], **_imported()}
 
 
-@functools.cache  # the jobs of a multirun are made by what its process imported, whatever becomes of the files meanwhile
+@functools.cache  # jobs of a multirun use the code that its process imported, even if files change meanwhile
 def _imported() -> dict[str, object]:
-    changes = _git("status", "--porcelain", "--untracked-files=no")  # None: git refused to answer, or is not there
+    changes = _git("status", "--porcelain", "--untracked-files=no")  # None: git failed or is not installed
     return {
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": None if changes is None else bool(changes),

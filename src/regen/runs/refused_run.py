@@ -1,4 +1,4 @@
-"""Folders of runs that were refused before they began: Hydra has made them already, and they hold nothing."""
+"""Removal of the folders that Hydra created for runs that were refused before they began."""
 
 import contextlib
 import logging
@@ -17,7 +17,7 @@ BEFORE_A_RUN = {".lock", ".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".
 
 @contextlib.contextmanager
 def leaving_no_folder() -> Iterator[None]:
-    """Inside, a ConfigError removes the run's folder if nothing but Hydra's own files and logs is in it."""
+    """Remove the run's folder on a ConfigError in this block if it contains only Hydra's files and logs."""
     try:
         yield
     except ConfigError:
@@ -26,7 +26,7 @@ def leaving_no_folder() -> Iterator[None]:
 
 
 def replace_folder(folder: Path) -> Folder:
-    """Let this process, which is not the first of its run, work in the run's folder; the one that Hydra has made is removed."""
+    """Make a process other than the first use the run's folder, and remove the one that Hydra created."""
     config, own = HydraConfig.get(), Path(HydraConfig.get().runtime.output_dir)
     with read_write(config), open_dict(config):
         config.runtime.output_dir = str(folder)
@@ -40,7 +40,7 @@ def replace_folder(folder: Path) -> Folder:
 
 def remove_if_unstarted(folder: Path) -> None:
     """Remove the folder of a run that has written nothing, unless another command holds its lock."""
-    paths = sorted(folder.rglob("*"), reverse=True)  # what is in a folder comes before it
+    paths = sorted(folder.rglob("*"), reverse=True)  # contents before their folder
     if folder.is_symlink() or any(path.is_symlink() or not _is_hydras(folder, path) for path in paths):
         return
     lock = FolderLock(folder)
@@ -49,7 +49,7 @@ def remove_if_unstarted(folder: Path) -> None:
         try:
             for path in paths:
                 path.rmdir() if path.is_dir() else path.unlink()
-            (folder / ".lock").unlink(missing_ok=True)  # made by the lock itself
+            (folder / ".lock").unlink(missing_ok=True)  # created by the lock
             folder.rmdir()
         finally:
             lock.release()

@@ -1,4 +1,4 @@
-"""resume=auto and resume=never: whether a command continues the run of a named folder or starts it."""
+"""Meaning of resume=auto and resume=never: continue the run of a named folder, or start it."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from regen.utils.project import ROOT
 
 
 def settle(options: list[str], overrides: list[str]) -> list[str]:
-    """The overrides with resume=auto or resume=never replaced by what they mean for the folder that the command names.
+    """Replace resume=auto or resume=never in overrides by its meaning for the named folder.
 
-    Raises ConfigError if resume=auto has no folder that the same command finds again.
+    Raises ConfigError if resume=auto is used without a fixed folder.
     """
     typed = dict(override.partition("=")[::2] for override in overrides)
     wanted = unquote(typed.get("resume", ""))
@@ -37,9 +37,7 @@ def _folder(typed: dict[str, str]) -> Path:
     if place:
         return Path(place).absolute()
     if name in ("", "null"):
-        raise ConfigError(
-            "resume=auto needs a folder that the same command finds again: type name=NAME for outputs/NAME"
-        )
+        raise ConfigError("resume=auto needs a fixed folder: type name=NAME for outputs/NAME")
     return ROOT / "outputs" / slug(name)
 
 

@@ -1,4 +1,4 @@
-"""config.yaml and overrides.yaml of a run's folder, which may come from someone else: plain values, and nothing that acts."""
+"""Safe reading of config.yaml and overrides.yaml, which may come from someone else: plain values only."""
 
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -17,16 +17,19 @@ from regen.utils.project import CONF
 
 MOST_BYTES, MOST_DEPTH = 1_000_000, 32
 INTERPOLATION = re.compile(r"(?<!\\)(\\\\)*\$\{")
-FILES = re.compile(r"metrics\.features\.(path|weights|net)\b.*")  # keys that name files which are loaded
+FILES = re.compile(r"metrics\.features\.(path|weights|net)\b.*")  # keys of files that are loaded
 SCHEDULE = re.compile(r"\+schedule@(regularizer|model)\.[\w.]+=\w+")
 OPTION = re.compile(r"[\w-]+|\[\s*([\w-]+\s*(,\s*[\w-]+\s*)*)?\]")
-FORMER_KEYS = {"slope", "dynamics", "chunk", "share_every"}  # of every run that was made before keys were renamed
+FORMER_KEYS = {"slope", "dynamics", "chunk", "share_every"}  # of all runs made before keys were renamed
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a yaml file. Raises ConfigError, which names the line, on aliases, tags, interpolations, and on files
-    that are too long or too deep for a configuration."""
+    """Read a yaml file.
+
+    Raises ConfigError with the line on aliases, tags and interpolations, and on files too long or too deep for a
+    configuration.
+    """
     return _parsed(path, lambda text: yaml.load(text, LOADER))
 
 
@@ -60,8 +63,11 @@ def _check_events(path: Path, text: str) -> None:
 
 
 def read_config(path: Path) -> DictConfig:
-    """The configuration in a run's config.yaml. Raises ConfigError as `read_yaml` does, if it is not a
-    mapping, and if an earlier version of regen wrote it, whose keys had other names."""
+    """Read the configuration in a run's config.yaml.
+
+    Raises ConfigError as `read_yaml`, if it is not a mapping, and if an earlier version of regen wrote it, whose keys had
+    other names.
+    """
     content = _parsed(path, OmegaConf.create)
     if not isinstance(content, DictConfig):
         raise ConfigError(f"{path} cannot be read: expected keys and values, got {type(content).__name__}")
@@ -74,11 +80,11 @@ def read_config(path: Path) -> DictConfig:
 
 
 def read_overrides(path: Path, typed: Collection[str] = ()) -> list[str]:
-    """The overrides in a run's overrides.yaml, without `resume=` and those that are typed again.
+    """Read the overrides in a run's overrides.yaml, without `resume=` and those that are typed again.
 
     typed   the overrides of this command, which are trusted
 
-    Raises ConfigError, which names the line, on anything but KEY=VALUE with a known key and a plain value.
+    Raises ConfigError with the line on anything but KEY=VALUE with a known key and a plain value.
     """
     lines = _lines(path)
     numbers = {line: number for number, line in enumerate(lines, start=1)}
@@ -93,7 +99,7 @@ def read_overrides(path: Path, typed: Collection[str] = ()) -> list[str]:
 
 
 def plain_overrides(path: Path) -> list[str]:
-    """The overrides in a run's overrides.yaml that are plain, for display; none if it cannot be read."""
+    """Return the plain overrides in a run's overrides.yaml for display; none if it cannot be read."""
     try:
         return [line for line in _lines(path) if not _reason_against(line)]
     except (ConfigError, OSError):
@@ -108,7 +114,7 @@ def _lines(path: Path) -> Sequence[str]:
 
 
 def _reason_against(line: str) -> str | None:
-    """Why an override is more than a known key with a plain value; None if it is not."""
+    """Return why an override is not a known key with a plain value; None if it is."""
     if line.startswith("-"):
         return "an option"
     if SCHEDULE.fullmatch(line):
@@ -140,7 +146,7 @@ def _reason_against_value(key: str, override: Override) -> str | None:
 
 
 def escape_interpolations(content: Any) -> Any:
-    """Containers in which ${ in strings is escaped, so that it is read again as it is and nothing is resolved."""
+    """Escape ${ in strings of containers, so that reading them resolves nothing."""
     if isinstance(content, dict):
         return {key: escape_interpolations(value) for key, value in content.items()}
     if isinstance(content, list):

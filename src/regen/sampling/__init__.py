@@ -1,1 +1,1 @@
-"""Drawing from a run: its latents, what is made of them, and how it is written."""
+"""Sampling from runs, and files for samples."""

@@ -1,4 +1,4 @@
-"""A filter that leaves out generated images that are copies of training images."""
+"""Filter of generated images that are copies of training images."""
 
 import numpy as np
 import torch
@@ -11,13 +11,13 @@ from regen.metrics.image_set import ImageSet
 
 
 class CopyFilter:
-    """Callable with images (B, H, W, C) as they are written, it returns the first that are not copies of training images.
+    """Filter for images (B, H, W, C) as they are written; returns the first that are not copies of training images.
 
-    A copy is nearer to its nearest training image than a third of the distance to the second nearest picture; see
+    A copy's distance to its nearest training image is below a third of that to the second nearest; see
     `CopyDetector`. With colour images and `data.mirror`, mirrored copies are copies, too.
 
-    window          the values that are -1 and 1
-    seen, refused   images looked at so far, and those of them that were copies
+    window          the values for -1 and 1
+    seen, refused   number of images checked so far, and of copies among them
     """
 
     def __init__(self, data: Images, device: torch.device | str, window: Window = FULL_8) -> None:
@@ -27,7 +27,7 @@ class CopyFilter:
         self.search.calibrate(held_out)
 
     def __call__(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """At most `most` images; those behind the last one do not count as looked at."""
+        """Return at most `most` images; those after the last one do not count as checked."""
         images = as_samples(rows, self.window)
         is_copy = self.search.matches(ImageSet(images, nn.Identity(), self.device)).is_copy.cpu()
         kept = (~is_copy).nonzero()[:most, 0]
@@ -38,5 +38,5 @@ class CopyFilter:
 
 
 def as_samples(rows: np.ndarray, window: Window) -> Tensor:
-    """Images (B, H, W, C) as they are written -> (B, C, H, W) float32 in [-1, 1]."""
+    """Convert images (B, H, W, C) as they are written to (B, C, H, W) float32 in [-1, 1]."""
     return torch.from_numpy(to_unit(rows, window)).permute(0, 3, 1, 2)

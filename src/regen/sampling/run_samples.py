@@ -1,4 +1,4 @@
-"""What src/sample.py does: draw from runs, and write what is asked for."""
+"""Sampling from runs: samples, grids, interpolations, directions and traversals."""
 
 import contextlib
 import itertools
@@ -27,14 +27,15 @@ from regen.runs.load import Opened, open_run
 from regen.sampling.copy_filter import CopyFilter, as_samples
 from regen.sampling.sample_files import Npz, PngFolder
 
-PATIENCE = 1280  # images in a row that are all copies, after which no others are expected
+PATIENCE = 1280  # consecutive copies after which sampling stops
 
 log = logging.getLogger(__name__)
 
 
 def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
-    """Draw from each of the runs and print what was written; the folders. One that cannot be drawn from is named, the others
-    go on. Raises ConfigError if none can.
+    """Draw from each run, print the files and return the folders.
+
+    A run that fails is logged, and the others continue. Raises ConfigError if all fail.
     """
     runs, folders = list(runs), []
     for run in runs:
@@ -52,10 +53,10 @@ def sample_all(cfg: DictConfig, runs: Iterable[Path]) -> list[Path]:
 
 
 class Drawing:
-    """One run, what is asked for of it, and where that is written: by default RUN/drawn/<what was drawn>.
+    """Samples of one run and their folder, by default RUN/drawn/<name>.
 
-    Truncation multiplies z, as StyleGAN's moves latents towards their mean (Karras et al. 2019), which for z is 0; that of
-    Brock et al. 2019 draws again what lies beyond a threshold.
+    Truncation multiplies z, like StyleGAN's, which moves latents towards their mean (Karras et al. 2019), 0 for z; that of
+    Brock et al. 2019 redraws values beyond a threshold.
     """
 
     def __init__(self, opened: Opened, cfg: DictConfig, folder: Path | None = None) -> None:
@@ -77,11 +78,11 @@ class Drawing:
             torch.set_num_threads(opened.cfg.trainer.threads)
 
     def write(self) -> Path:
-        """Write all of it and print where it is; the folder."""
+        """Write all files, print their paths and return the folder."""
         pictures = {"grid": self.grid, "interpolation": self.interpolation, "sweep": self.sweep}
         pictures |= {"directions": self.directions, "traversal": self.traversal}
         if self.copies:
-            del pictures["grid"]  # of the images that are written
+            del pictures["grid"]  # made of the written images
         for name in [name for name in self.what if name in pictures]:
             save_png(pictures[name](), self.folder / f"{name}.png")
         self._stream()
@@ -91,7 +92,7 @@ class Drawing:
         return self.folder
 
     def grid(self) -> Tensor:
-        """A picture (3, H', W') uint8 of the first images, or of all points."""
+        """Draw the first images, or all points, as a grid (3, H', W') uint8."""
         n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
         images = self.samples(0, n).cpu()
         return sample_picture(self.plane, images) if self.plane else grid(images, self.cfg.columns)
@@ -103,11 +104,11 @@ class Drawing:
         return self.opened.model.decode(self.codes(first, n))
 
     def interpolation(self) -> Tensor:
-        """The same of arcs between codes: each row begins where the one above it ends."""
+        """Draw a grid of arcs between codes: each row begins where the one above it ends."""
         return self._picture(paths(self.codes(0, self.cfg.rows + 1), self.cfg.steps), self.cfg.steps)
 
     def sweep(self) -> Tensor:
-        """The same of one row of latents at each of several truncations."""
+        """Draw a grid of one row of latents at each of several truncations."""
         z = sweep(self.latents(0, self.cfg.columns), self.cfg.truncations)
         return self._picture(self.opened.model.codes(z).cpu(), self.cfg.columns)
 
@@ -145,7 +146,7 @@ class Drawing:
         return sample_picture(self.plane, images) if self.plane else grid(images, columns)
 
     def _stream(self) -> None:
-        """Write all n images, a batch at a time, into the files that hold them all; without copies the grid, too."""
+        """Write all n images in batches; with refuse_copies, the grid, too."""
         gridded = self.cfg.rows * self.cfg.columns if self.copies and "grid" in self.what else 0
         first, shown = 0, []
         with contextlib.ExitStack() as stack:
@@ -166,10 +167,10 @@ class Drawing:
             print(f"{self.copies.refused:,} of {self.copies.seen:,} images were copies of training images and left out")
 
     def _batches(self, n: int) -> Iterator[np.ndarray]:
-        """n images as rows (B, H, W, C), or points (B, 2), a batch at a time; with `refuse_copies` no copies.
+        """Yield n images as batches (B, H, W, C), or points (B, 2); with `refuse_copies` without copies.
 
-        The last batch is filled up, so that an image is the same however many are asked for, where the network rounds
-        differently in batches of another size. Raises ConfigError if PATIENCE images in a row are copies.
+        The last batch is padded, so that an image does not depend on n: networks round differently in batches of another
+        size. Raises ConfigError after PATIENCE consecutive copies.
         """
         written, in_vain = 0, 0
         for first in itertools.count(0, self.cfg.batch):
@@ -193,13 +194,13 @@ class Drawing:
         return files
 
     def _has_files(self) -> bool:
-        """Whether images can be written as PNG files without losing levels or channels."""
+        """Return whether PNG files can hold all levels and channels."""
         channels = self.opened.shape[0]
         wide = self.dtype == np.uint16 and channels == 1
         return not self.plane and (wide or (self.dtype == np.uint8 and channels in MODES))
 
     def _rows(self, samples: Tensor) -> np.ndarray:
-        """Samples (B, C, H, W) -> (B, H, W, C) values as in the data's files, or points (B, 2) in the plane's own units."""
+        """Convert samples (B, C, H, W) to values (B, H, W, C) as in the data's files, or points (B, 2) in the plane's units."""
         if self.plane:
             return self.plane.to_plane(samples).numpy()
         finite = samples.nan_to_num(0, 0, 0).clamp(-1, 1).permute(0, 2, 3, 1)
@@ -215,8 +216,8 @@ class Drawing:
             )
         if self.plane and (wrong := [one for one in self.what if one not in ("grid", "npz")]):
             raise ConfigError(
-                f"write={wrong[0]}: {name} draws points in the plane, which are no images: type write=[grid,npz], "
-                "a scatter plot and the points in the plane's own units"
+                f"write={wrong[0]}: {name} draws points in the plane, not images: type write=[grid,npz], "
+                "a scatter plot and the points in the plane's units"
             )
         if not has_latents(self.opened.model):
             self._check_own_samples()
@@ -224,8 +225,7 @@ class Drawing:
             self._network()
         if "traversal" in self.what and not isinstance(self.opened.model, Encodes):
             raise ConfigError(
-                f"write=traversal: {name} has no encoder, and the axes of its latents mean nothing by themselves: type "
-                "write=[directions]"
+                f"write=traversal: {name} has no encoder, so its latent axes have no meaning: type write=[directions]"
             )
         if "images" in self.what and not self._has_files():
             raise ConfigError(
@@ -234,15 +234,15 @@ class Drawing:
             )
 
     def _check_own_samples(self) -> None:
-        """Raises ConfigError on what needs a generator that makes images of latents in one pass."""
+        """Raise ConfigError on options that need a generator from latents to images."""
         kind, others = type(self.opened.model).__name__, [one for one in self.what if one not in CHECKED]
         if others:
             raise ConfigError(
-                f"write={others[0]}: {kind} has its own sample(), and no other way from latents to images is known: "
+                f"write={others[0]}: {kind} overrides sample(), so that only samples can be drawn: "
                 f"type write=[{','.join(CHECKED)}]"
             )
         if self.cfg.truncation != 1:
-            raise ConfigError(f"truncation={self.cfg.truncation}: {kind} has its own sample(): leave out truncation")
+            raise ConfigError(f"truncation={self.cfg.truncation}: {kind} overrides sample(): leave out truncation")
 
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
@@ -253,7 +253,7 @@ class Drawing:
 
 
 def _why_none(written: int, n: int, in_vain: int) -> str:
-    copies = f"refuse_copies=true: {in_vain:,} images in a row are copies of training images"
+    copies = f"refuse_copies=true: {in_vain:,} consecutive images are copies of training images"
     if written:
         return f"{copies}; only {written:,} of the {n:,} images asked for were found. Type n={written} for these"
-    return f"{copies}, and none is not. Nothing is written: train with a regularizer or on more images"
+    return f"{copies}, and no other was found. Nothing is written: train with a regularizer or on more images"

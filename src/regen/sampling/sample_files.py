@@ -1,4 +1,4 @@
-"""Files for many images: a folder of PNG files, and an .npz archive. Neither keeps the images in memory."""
+"""Files for many images: a folder of PNG files, and an .npz archive. Both write images in batches."""
 
 import contextlib
 import os
@@ -15,15 +15,15 @@ from PIL import Image
 from regen.errors import ConfigError
 from regen.utils.safe_files import open_replacement
 
-DIGITS = 6  # at least, of a file's number
-AHEAD = 2  # batches that wait for each thread
+DIGITS = 6  # least number of digits in a file name
+AHEAD = 2  # waiting batches per thread
 
 
 class PngFolder:
-    """images/000000.png and so on, encoded by one thread a core: Pillow and zlib hold no lock meanwhile.
+    """Folder of images/000000.png and so on, encoded by one thread per core (Pillow and zlib release the GIL).
 
-    A file bears its name once it is whole. It is not synced, which takes ten times as long as all else: after a power
-    failure draw again. Raises ConfigError if the folder holds other images, which would count as drawn with these.
+    A file gets its name when it is complete. Files are not synced, which would take ten times as long: after a power failure
+    draw again. Raises ConfigError if the folder holds other images, which would be mistaken for these.
     """
 
     def __init__(self, folder: Path, n: int) -> None:
@@ -43,7 +43,7 @@ class PngFolder:
         return self
 
     def add(self, first: int, pixels: np.ndarray) -> None:
-        """Take images (B, H, W, C), uint8 or grey uint16, numbered from `first`; waits while the threads are far behind."""
+        """Add images (B, H, W, C), uint8 or grey uint16, numbered from `first`; waits while the threads are far behind."""
         self.under_way.append(self.pool.submit(self._write, first, np.asarray(pixels)))
         while len(self.under_way) > self.most:
             self.under_way.popleft().result()
@@ -65,7 +65,7 @@ class PngFolder:
 
 
 class Npz:
-    """One array, arr_0, as guided-diffusion's evaluator reads it (Dhariwal and Nichol 2021): written row by row.
+    """Archive of one array, arr_0, in the format of guided-diffusion's evaluator (Dhariwal and Nichol 2021).
 
     shape, dtype   of the whole array: (N, H, W, C) for images
     """
@@ -78,13 +78,13 @@ class Npz:
         self.stack = contextlib.ExitStack()
         file = self.stack.enter_context(open_replacement(self.path, sync=False))
         archive = self.stack.enter_context(zipfile.ZipFile(file, "w"))
-        member = zipfile.ZipInfo("arr_0.npy")  # dated 1980, not now: the same images are the same file
+        member = zipfile.ZipInfo("arr_0.npy")  # a fixed date of 1980: equal images give equal files
         self.member = self.stack.enter_context(archive.open(member, "w", force_zip64=True))
         np.lib.format.write_array_header_1_0(self.member, self.header)
         return self
 
     def add(self, _: int, rows: np.ndarray) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         self.member.write(np.ascontiguousarray(rows).tobytes())
 
     def __exit__(self, *error: object) -> None:

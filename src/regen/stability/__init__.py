@@ -1,1 +1,1 @@
-"""The Dirac-GAN, and what is seen of a loss and regularizers in it: src/stability.py."""
+"""Local stability of losses and regularizers in the Dirac-GAN (src/stability.py)."""

@@ -1,4 +1,4 @@
-"""The Dirac-GAN, the smallest game in which a GAN can fail to converge, played by the very classes that train.
+"""The Dirac-GAN, a minimal GAN that can fail to converge, built from the classes that train.
 
 The data are the point 0, G draws the point theta and D(x) = psi x (Mescheder, Geiger and Nowozin 2018, definition 2.1; D has no
 bias). Images are of one pixel, (B, 1, 1, 1), in float64. The equilibrium is theta = psi = 0.
@@ -20,16 +20,16 @@ from regen.errors import ConfigError
 from regen.stability.quadrature import Quantiles
 from regen.utils.randomness import seeded
 
-NEAR = 1e-8  # the weights when regularizers are attached: an average of weights then starts at the equilibrium
-SHORT = 1e-6  # the learning rate of a step so short that it follows the field
+NEAR = 1e-8  # weights when regularizers are attached, so that averages of weights start at the equilibrium
+SHORT = 1e-6  # learning rate of a step that follows the field
 
 
 class NoGame(Exception):
-    """The game cannot be played like that; says why."""
+    """Raised with the reason if the game does not exist."""
 
 
 class Point(nn.Module):
-    """G: z (B, Z) -> (B, 1, 1, 1), theta whatever z is; the derivatives with respect to z exist, and are 0."""
+    """G: z (B, Z) -> (B, 1, 1, 1), theta for any z; the derivatives with respect to z exist and are 0."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class Line(nn.Module):
 
 
 class Dirac:
-    """The game of a loss and regularizers. A point (n,) holds theta, psi, and what regularizers add to the nets.
+    """Game of a loss and regularizers. A point (n,) contains theta, psi, and parameters that regularizers add.
 
-    batch       points at which the expectation over a draw is taken
-    iteration   which one is looked at: late, so that warm-ups are over and schedules at their end
+    batch       quadrature nodes of each expectation
+    iteration   the analysed iteration: late, so that warm-ups and schedules have ended
 
-    What is remembered beside the weights is held where it starts, which is where it stands at the equilibrium: averages of
-    weights, scores and slopes at 0, ADA's p and controlled strengths at `start`. A lazy penalty is asked at each update,
-    weighed once. Raises NoGame if a regularizer does not go with the loss, the nets or another one.
+    State besides the weights is constant at its start, which is its value at the equilibrium: averages of weights, logits
+    and gradient norms at 0, ADA's p and controlled strengths at `start`. A lazy penalty is applied at each update with
+    weight 1. Raises NoGame if a regularizer cannot be combined with the loss, the networks or another one.
     """
 
     def __init__(
@@ -72,9 +72,9 @@ class Dirac:
         for name, regularizer in regularizers.items():
             regularizer.interval = 1
             if regularizer.relative is not None:
-                raise NoGame(f"{name}: a share of the data term's gradient, which is 0 at rest, is no strength")
+                raise NoGame(f"{name}: relative= needs the data term's gradient, which is 0 at the equilibrium")
         self.real, self.iteration = torch.zeros(batch, 1, 1, 1, dtype=torch.float64), iteration
-        with seeded("dirac"):  # the weights that are drawn are replaced
+        with seeded("dirac"):  # drawn weights are replaced
             self.generator, self.discriminator, self.objective = Point(), Line(), Objective(loss, regularizers)
             _attach(self.objective, self.generator, self.discriminator)
         self.slopes = slopes.fit(self.discriminator) if slopes else None
@@ -85,29 +85,29 @@ class Dirac:
         self.n_g = sum(parameter.numel() for parameter in self.parameters["g"])
 
     def field(self, point: Tensor) -> Tensor:
-        """(n,) the velocity of a point: of each player minus the gradient of its own loss, and what projects its weights."""
+        """Return the velocity (n,) of a point: minus each player's gradient of its loss, plus projections of weights."""
         return torch.cat([self._velocity(player, point, SHORT) for player in "gd"])
 
     def updated(self, point: Tensor, lr: float, alternating: bool) -> Tensor:
-        """(n,) the point after an iteration of plain gradient descent: D first and G on what it meets, or both at once."""
+        """Return the point (n,) after an iteration of gradient descent: D first and then G, or both at once."""
         psi = point[self.n_g :] + lr * self._velocity("d", point, lr)
         met = torch.cat([point[: self.n_g], psi]) if alternating else point
         return torch.cat([point[: self.n_g] + lr * self._velocity("g", met, lr), psi])
 
     def at(self, theta: float, psi: float) -> Tensor:
-        """(n,) the point with this theta and psi."""
+        """Return the point (n,) with this theta and psi."""
         point = self.equilibrium.clone()
         point[0], point[self.n_g] = theta, psi
         return point
 
     def coarse(self, batch: int) -> "Dirac":
-        """The same game, the expectations taken at fewer points."""
+        """Return the same game with fewer quadrature nodes."""
         game = copy.copy(self)
         game.real = self.real[:batch]
         return game
 
     def _velocity(self, player: str, point: Tensor, lr: float) -> Tensor:
-        """The change of a player's coordinates in an update by the player, divided by the learning rate."""
+        """Return the change of a player's coordinates in its update, divided by the learning rate."""
         self._set(point)
         own, step = self.parameters[player], self._step(player, lr)
         with _telling():
@@ -147,13 +147,15 @@ class Dirac:
 
 @contextlib.contextmanager
 def _telling() -> Iterator[None]:
-    """Inside, whatever is raised is the reason why there is no such game."""
+    """Raise any exception of this block as NoGame with its reason."""
     try:
         yield
     except ConfigError as error:
         raise NoGame(str(error)) from error
     except (RuntimeError, ValueError, TypeError, IndexError, Warning) as error:
-        raise NoGame(f"nets of one weight do not suit it, {str(error).partition('. ')[0].splitlines()[0]}") from error
+        raise NoGame(
+            f"it does not work for networks of one weight, {str(error).partition('. ')[0].splitlines()[0]}"
+        ) from error
 
 
 def _attach(objective: Objective, *nets: nn.Module) -> None:
@@ -163,11 +165,11 @@ def _attach(objective: Objective, *nets: nn.Module) -> None:
         warnings.simplefilter("error")
         objective.attach(*nets)
     for module in (*nets, objective):
-        module.double()  # what was added, too
+        module.double()  # also modules that were added
 
 
 def _at_rest(net: nn.Module) -> Tensor:
-    """(n,) zeros, but for weight norm's directions, whose length does not matter."""
+    """Return the equilibrium (n,): zeros except for weight norm's directions, whose length is irrelevant."""
     named = net.named_parameters()
     return _flat([nn.init.constant_(p, float(name.endswith("weight.original1"))) for name, p in named]).clone()
 

@@ -1,4 +1,4 @@
-"""What a Dirac-GAN does near its equilibrium: eigenvalues, the best strength, and the spectral radius of an iteration."""
+"""Local stability of a Dirac-GAN: eigenvalues, the best strength, and the spectral radius of an iteration."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -10,23 +10,23 @@ from torch import Tensor
 from regen.core.regularizer import Regularizer
 from regen.stability.dirac_gan import Dirac, NoGame
 
-H = 1e-5  # of the differences
-AGREE = 1e-3  # relative: differences that disagree by more tell of a kink
-ZERO = 1e-6  # a rate below counts as none
-SLIGHT = 1e-4  # an entry of the Jacobian of a penalty of strength 1 below counts as none
-STRENGTHS = torch.logspace(-3, 3, 241, dtype=torch.float64)  # where the best one is looked for
+H = 1e-5  # step of the finite differences
+AGREE = 1e-3  # relative; larger disagreement of differences indicates a kink
+ZERO = 1e-6  # smaller rates count as 0
+SLIGHT = 1e-4  # smaller entries of the Jacobian of a penalty of strength 1 count as 0
+STRENGTHS = torch.logspace(-3, 3, 241, dtype=torch.float64)  # candidates for the best strength
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Singular(Exception):
-    """The field has no derivative at the equilibrium; says why."""
+    """Raised with the reason if the field has no derivative at the equilibrium."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The strengths of a regularizer at which the slowest mode of the game decays fastest, and that rate.
+    """Strengths of a regularizer at which the slowest mode of the game decays fastest, and that rate.
 
-    Without strengths none in 0.001 ... 1000 damps; `bounded` is False if more is always better there.
+    Empty if no strength in 0.001 … 1000 damps; `bounded` is False if the largest is the best.
     """
 
     strengths: dict[str, float] = field(default_factory=dict)
@@ -37,18 +37,18 @@ class Best:
         if not self.strengths:
             return "no strength damps"
         if not self.bounded:
-            return "the more, the faster"
+            return "the largest, without a bound"
         return f"{', '.join(f'{name}={value:.3g}' for name, value in self.strengths.items())}: rate {self.rate:.3g}"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How a game behaves near the equilibrium.
+class LocalStability:
+    """Local behaviour of a game at its equilibrium.
 
-    eigenvalues              of the field's Jacobian, of the directions in which anything happens
-    simultaneous, alternating   the spectral radius of an iteration's update map; its distance follows the number's powers
-    best                     of each regularizer that has strengths
-    why_not                  why there are no eigenvalues
+    eigenvalues              of the field's Jacobian, without directions in which it is 0
+    simultaneous, alternating   the spectral radius of an iteration's update map: the distance changes by this factor
+    best                     for each regularizer with strengths
+    why_not                  the reason for missing eigenvalues
     """
 
     eigenvalues: tuple[complex, ...] = ()
@@ -59,24 +59,24 @@ class Verdict:
 
     @property
     def abscissa(self) -> float:
-        """The largest real part: below 0 the game converges locally."""
+        """Largest real part; the game converges locally if it is below 0."""
         return max((value.real for value in self.eigenvalues), default=math.nan)
 
     @property
     def converges(self) -> bool:
-        """Whether all modes decay."""
+        """True if all modes decay."""
         return self.abscissa < -ZERO
 
     @property
     def answer(self) -> str:
-        """Does it converge locally?"""
+        """ "yes" or "no": whether the game converges locally."""
         if self.why_not:
             return self.why_not
-        return "yes" if self.converges else "no, it is driven away" if self.abscissa > ZERO else "no"
+        return "yes" if self.converges else "no, it diverges" if self.abscissa > ZERO else "no"
 
 
 def spelt(eigenvalues: Iterable[complex]) -> str:
-    """Eigenvalues to three digits, conjugates and equal ones together: "-0.5 (2)", "-0.05 ± 0.497i"."""
+    """Format eigenvalues to three digits, with conjugates and equal ones merged: "-0.5 (2)", "-0.05 ± 0.497i"."""
     found: dict[str, int] = {}
     for value in sorted(eigenvalues, key=lambda one: (-one.real, abs(one.imag))):
         real, imaginary = (part if abs(part) > SLIGHT else 0.0 for part in (value.real, value.imag))
@@ -87,25 +87,25 @@ def spelt(eigenvalues: Iterable[complex]) -> str:
     return ", ".join(text if times == 1 else f"{text} ({times})" for text, times in found.items())
 
 
-def examine(game: Dirac, lr: float) -> Verdict:
-    """The verdict on a game, its iterations of learning rate lr."""
+def examine(game: Dirac, lr: float) -> LocalStability:
+    """Analyse a game whose iterations have learning rate lr."""
     try:
         matrix = jacobian(game)
         kept, n_g = essential(matrix, game.n_g)
         if not (kept[:n_g, n_g:].any() or kept[n_g:, :n_g].any()):
-            raise NoGame("of one pixel it leaves D nothing to see, so that the players do not meet")
+            raise NoGame("it hides images of one pixel from D, so that the players do not interact")
         best = {name: best_strength(game, name) for name, one in game.objective.regularizers.items() if movable(one)}
     except Singular as reason:
-        return Verdict(why_not=f"singular ({reason})")
+        return LocalStability(why_not=f"singular ({reason})")
     except NoGame as reason:
-        return Verdict(why_not=f"not applicable: {reason}")
-    return Verdict(tuple(torch.linalg.eigvals(kept).tolist()), *radii(kept, n_g, lr), best)
+        return LocalStability(why_not=f"not applicable: {reason}")
+    return LocalStability(tuple(torch.linalg.eigvals(kept).tolist()), *radii(kept, n_g, lr), best)
 
 
 def jacobian(game: Dirac) -> Tensor:
-    """(n, n) of the field at the equilibrium, by central differences.
+    """Return the Jacobian (n, n) of the field at the equilibrium, by central differences.
 
-    Raises Singular if it is not finite there or has a kink or a jump, and NoGame if the equilibrium is elsewhere.
+    Raises Singular if it is not finite or has a kink or a jump, and NoGame if the equilibrium is elsewhere.
     """
     rest = game.equilibrium
     here, moves = game.field(rest), H * torch.eye(len(rest), dtype=rest.dtype)
@@ -125,13 +125,13 @@ def jacobian(game: Dirac) -> Tensor:
 
 
 def essential(matrix: Tensor, n_g: int) -> tuple[Tensor, int]:
-    """(m, m) the Jacobian without the directions of a player in which nothing pulls and which pull at nothing; G's number."""
+    """Remove each player's directions with zero rows and columns from the Jacobian; returns it (m, m) and the number of G's."""
     basis, kept = _directions([matrix], n_g)
     return basis.T @ matrix @ basis, kept
 
 
 def _directions(matrices: Sequence[Tensor], n_g: int) -> tuple[Tensor, int]:
-    """(n, m) the directions of either player in which any of the matrices does anything, and the number of G's."""
+    """Return the directions (n, m) of both players in which a matrix is not 0, and the number of G's."""
     both = torch.cat([one for matrix in matrices for one in (matrix, matrix.T)])
     bases = []
     for columns in (both[:, :n_g], both[:, n_g:]):
@@ -141,7 +141,7 @@ def _directions(matrices: Sequence[Tensor], n_g: int) -> tuple[Tensor, int]:
 
 
 def radii(matrix: Tensor, n_g: int, lr: float) -> tuple[float, float]:
-    """The spectral radii of an iteration of simultaneous steps, I + hJ, and of D's step followed by G's."""
+    """Return the spectral radii of simultaneous steps, I + hJ, and of D's step followed by G's."""
     identity, of_g = torch.eye(len(matrix), dtype=matrix.dtype), torch.zeros_like(matrix)
     of_g[:n_g] = matrix[:n_g]
     maps = identity + lr * matrix, (identity + lr * of_g) @ (identity + lr * (matrix - of_g))
@@ -149,15 +149,15 @@ def radii(matrix: Tensor, n_g: int, lr: float) -> tuple[float, float]:
 
 
 def movable(regularizer: Regularizer) -> bool:
-    """Whether it has a strength that is a number above 0."""
+    """Return whether a regularizer has a strength that is a number above 0."""
     strengths = [one for one in regularizer.strengths.values() if one != 0]
     return bool(strengths) and not any(map(callable, strengths))
 
 
 def best_strength(game: Dirac, name: str) -> Best:
-    """The best strengths of a regularizer, in the proportion that they have now; all others as they are.
+    """Find the best strengths of a regularizer, in their present proportion; all others are unchanged.
 
-    The field is linear in them, and so is its Jacobian. Raises Singular and NoGame as `jacobian` does.
+    The field and its Jacobian are linear in them. Raises Singular and NoGame as `jacobian`.
     """
     regularizer = game.objective.regularizers[name]
     now, most = dict(regularizer.strengths), max(regularizer.strengths.values())
@@ -184,7 +184,7 @@ def best_strength(game: Dirac, name: str) -> Best:
 
 
 def _golden(worst: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
-    """() where `worst` is least between two logarithms, by golden sections."""
+    """Return the minimizer () of `worst` between two logarithms, by golden-section search."""
     while high - low > 1e-6:
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         one, other = worst(torch.stack([left, right]).exp())

@@ -1,4 +1,4 @@
-"""Phase portraits of the Dirac-GAN: where the field points, and where iterations of plain gradient descent lead."""
+"""Phase portraits of the Dirac-GAN: the gradient field and trajectories of gradient descent."""
 
 import io
 import math
@@ -12,23 +12,23 @@ from torch import Tensor
 
 from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE
 from regen.stability.dirac_gan import Dirac
-from regen.stability.equilibrium import Verdict, spelt
+from regen.stability.equilibrium import LocalStability, spelt
 from regen.utils.safe_files import write_safely
 
-REACH = 1.6  # of both axes
-START = (1.0, 0.5)  # theta and psi at which the trajectories begin
+REACH = 1.6  # limit of both axes
+START = (1.0, 0.5)  # theta and psi at the start of trajectories
 COLUMNS = 7
-DRAWN = 64  # points at which a picture takes expectations
-COLOURS = 48  # of a page's palette, which makes its file a quarter as large
+DRAWN = 64  # quadrature nodes of expectations in plots
+COLOURS = 48  # size of a page's palette, which reduces the file to a quarter
 PATHS = {"simultaneous steps": (ORANGE, False), "alternating steps": (BLUE, True)}
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A game and its verdict under a name; without a game the verdict says why."""
+    """A named game and its analysis; without a game, the analysis contains the reason."""
 
     name: str
-    verdict: Verdict
+    analysis: LocalStability
     game: Dirac | None = None
 
 
@@ -42,8 +42,8 @@ def save_one(portrait: Portrait, path: Path, lr: float, iterations: int, loss: s
     axes.set_ylabel("ψ: D(x) = ψ x", fontsize=9, color=INK)
     axes.tick_params(labelsize=8, colors=INK)
     figure.text(0.11, 0.95, f"{portrait.name}, {loss}", fontsize=11, color=INK, weight="bold")
-    eigenvalues = f"eigenvalues {spelt(portrait.verdict.eigenvalues)};  " if portrait.verdict.eigenvalues else ""
-    figure.text(0.11, 0.91, f"{eigenvalues}converges locally: {portrait.verdict.answer}", fontsize=10, color=INK)
+    eigenvalues = f"eigenvalues {spelt(portrait.analysis.eigenvalues)};  " if portrait.analysis.eigenvalues else ""
+    figure.text(0.11, 0.91, f"{eigenvalues}converges locally: {portrait.analysis.answer}", fontsize=10, color=INK)
     _legend(figure, axes, 0.1, 0.9)
     _save(figure, path, dpi=110)
 
@@ -59,12 +59,12 @@ def save_page(portraits: Sequence[Portrait], path: Path, lr: float, iterations: 
     figure.subplots_adjust(**margins, wspace=0.1, hspace=0.38)
     for place, portrait in enumerate(ranked, 1):
         axes = figure.add_subplot(rows, columns, place, xticks=[], yticks=[])
-        colour = GREEN if portrait.verdict.converges else INK
+        colour = GREEN if portrait.analysis.converges else INK
         axes.set_title(_title(portrait), fontsize=7.5, color=colour, pad=3, linespacing=1.15)
-        axes.spines[:].set(color=colour if portrait.verdict.converges else PALE, linewidth=1.2)
+        axes.spines[:].set(color=colour if portrait.analysis.converges else PALE, linewidth=1.2)
         if portrait.game is None:
             axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
-            said = textwrap.fill(portrait.verdict.why_not.partition(": ")[2], 24, max_lines=8)
+            said = textwrap.fill(portrait.analysis.why_not.partition(": ")[2], 24, max_lines=8)
             axes.text(0, 0, said, fontsize=7, color=GREY, ha="center", va="center")
         else:
             _draw(axes, portrait.game, lr, iterations, arrows=9)
@@ -76,7 +76,7 @@ def save_page(portraits: Sequence[Portrait], path: Path, lr: float, iterations: 
 
 
 def trajectory(game: Dirac, lr: float, iterations: int, alternating: bool) -> Tensor:
-    """(T, 2) theta and psi after each iteration, from START on; it ends where it leaves for far away or is not finite."""
+    """Return theta and psi after each iteration from START, (T, 2), until they are far away or not finite."""
     point, places = game.at(*START), []
     while len(places) <= iterations and point.isfinite().all() and point.abs().max() < 10 * REACH:
         places.append(point[[0, game.n_g]])
@@ -85,22 +85,22 @@ def trajectory(game: Dirac, lr: float, iterations: int, alternating: bool) -> Te
 
 
 def _rank(portrait: Portrait) -> int:
-    verdict = portrait.verdict
-    return 0 if verdict.converges else 1 if verdict.eigenvalues else 2 if portrait.game else 3
+    analysis = portrait.analysis
+    return 0 if analysis.converges else 1 if analysis.eigenvalues else 2 if portrait.game else 3
 
 
 def _title(portrait: Portrait) -> str:
-    """The name with short strengths, the eigenvalues and the answer."""
+    """Return the name with short strengths, the eigenvalues and the answer."""
     name, _, strengths = portrait.name.partition(" ")
     strengths = strengths.replace("lambda_g", "λ_G").replace("lambda_d", "λ_D")
-    verdict = portrait.verdict
-    said = f"{spelt(verdict.eigenvalues)}: " if verdict.eigenvalues else ""
-    answer = verdict.answer.partition(",")[0] if portrait.game else "not applicable"
+    analysis = portrait.analysis
+    said = f"{spelt(analysis.eigenvalues)}: " if analysis.eigenvalues else ""
+    answer = analysis.answer.partition(",")[0] if portrait.game else "not applicable"
     return "\n".join(line for line in (name, strengths, said + answer) if line)
 
 
 def _draw(axes, game: Dirac, lr: float, iterations: int, arrows: int) -> None:
-    """The field as arrows of one length, and one trajectory of either kind."""
+    """Draw the field as arrows of one length, and one trajectory of each kind."""
     game = game.coarse(DRAWN)
     ticks = torch.linspace(-REACH, REACH, arrows + 2, dtype=torch.float64)[1:-1]
     theta, psi = torch.meshgrid(ticks, ticks, indexing="xy")
@@ -128,7 +128,7 @@ def _legend(figure, axes, x: float, y: float) -> None:
 
 
 def _figure(width: float, height: float):
-    """A figure of this size in inches, that no window and no global state knows of."""
+    """Create a figure of this size in inches without a window or global state."""
     from matplotlib.figure import Figure
 
     return Figure((width, height))

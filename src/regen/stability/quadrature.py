@@ -1,4 +1,4 @@
-"""Draws that stand for their law: expectations without chance, for games so small that they can be looked at exactly."""
+"""Quadrature nodes in place of random draws, so that expectations are exact."""
 
 import functools
 import math
@@ -10,10 +10,10 @@ from regen.utils.randomness import Draws
 
 
 class Quantiles(Draws):
-    """Draws whose batch stands for the law itself: its quantiles at (i + 1/2) / B, each coordinate in an order of its own.
+    """Draws that are the quantiles of their distribution at (i + 1/2) / B, each coordinate in its own order.
 
-    Expectations of one coordinate are then exact to O(1 / B^2), and the mean square of a normal one is 1. No two coordinates
-    hold the same numbers. What was drawn once is kept: every update of the game draws the same.
+    Expectations of one coordinate are exact to O(1 / B^2), and the mean square of a normal one is 1. No two coordinates have
+    the same numbers. Draws are cached: every update of the game draws the same numbers.
     """
 
     def __init__(self, *parts: object) -> None:
@@ -29,7 +29,7 @@ class Quantiles(Draws):
         return _normal(self.parts, self.calls, batch, shape)
 
     def beta(self, concentration: float, batch: int, *shape: int) -> Tensor:
-        from scipy.special import betaincinv  # one regularizer alone asks for it
+        from scipy.special import betaincinv  # only one regularizer uses it
 
         return torch.from_numpy(betaincinv(concentration, concentration, self.uniform(batch, *shape).numpy()))
 
