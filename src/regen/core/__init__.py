@@ -1,1 +1,1 @@
-"""The core: a training step, the objective and the interface of regularizers."""
+"""Core of training: update steps, the objective and the interface of regularizers."""

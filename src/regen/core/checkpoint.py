@@ -1,8 +1,8 @@
-"""Checkpoints that survive a kill at any moment, and that are read only when they are whole.
+"""Atomic checkpoints, which are verified when they are read.
 
-A checkpoint holds plain types and tensors (torch.load with weights_only=True reads it): nets, averaged net, regularizers'
-state, optimizers, iteration, what is not yet logged, and how many rows of the log belong to it. Randomness is keyed, so
-nothing else is needed to go on bit for bit.
+A checkpoint consists of plain types and tensors (torch.load with weights_only=True reads it): networks, averages,
+regularizers' state, optimizers, iteration, values not yet logged, and the number of rows of its log. Randomness is keyed,
+so nothing else is needed to continue bit for bit.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"iteration_\d{1,18}\.ckpt")
 State = dict[str, Any]  # model, optimizers, iteration, images_seen, record and what was saved with them
-KEPT = 3  # newest ones, beside the best
+KEPT = 3  # newest ones, in addition to the best
 log = logging.getLogger(__name__)
 
 
 def state_of(model: Model) -> State:
-    """Everything that training depends on, in plain types and tensors: randomness is keyed, so it is not among them."""
+    """Return the whole state of training as plain types and tensors, without random states because randomness is keyed."""
     return {
         "model": model.state_dict(),
         "optimizers": {player: optimizer.state_dict() for player, optimizer in model.optimizer.items()},
@@ -45,9 +45,9 @@ def state_of(model: Model) -> State:
 
 
 def restore(model: Model, state: State) -> None:
-    """Let a prepared model go on from a state; learning rates and the like stay those of the configuration.
+    """Load a state into a prepared model; learning rates and the like stay those of the configuration.
 
-    Raises ConfigError if the state is of other nets or regularizers.
+    Raises ConfigError if the state belongs to other networks or regularizers.
     """
     check(model, state)
     model.load_state_dict(state["model"])
@@ -57,13 +57,13 @@ def restore(model: Model, state: State) -> None:
         for group, values in zip(optimizer.param_groups, chosen, strict=True):
             group.update(values)
     model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
-    records = state.get("records", [])  # of each process: the log holds the means over all of them
+    records = state.get("records", [])  # of each process: the log contains means over all of them
     own = records[model.rank] if len(records) == model.world else state["record"]
     model.record.load(own, model.device)
 
 
 def check(model: Model, state: State) -> None:
-    """Raises ConfigError, which names the first difference, if a state is of other nets or regularizers than the model's."""
+    """Raise ConfigError with the first difference if a state belongs to other networks or regularizers than the model's."""
     shapes = [
         {name: tuple(tensor.shape) for name, tensor in one.items()} for one in (model.state_dict(), state["model"])
     ]
@@ -71,15 +71,15 @@ def check(model: Model, state: State) -> None:
         own, kept = (str(one.get(name, "missing")) for one in shapes)
         if own != kept:
             raise ConfigError(
-                f"the checkpoint is of another model, network or regularizer: {name} is {kept} there and {own} here. "
+                f"the checkpoint belongs to another model, network or regularizer: {name} is {kept} there and {own} here. "
                 "Type the options that the run was started with, or leave out resume= to start a new one"
             )
 
 
 def save(path: Path, model: Model, **more: object) -> None:
-    """Write the model's whole state, and `more`, safely.
+    """Write the model's whole state, and `more`, atomically.
 
-    Raises ValueError rather than save a weight or a moment of an optimizer that is not finite.
+    Raises ValueError if a weight or an optimizer's moment is not finite.
     """
     state, buffer = state_of(model), io.BytesIO()
     bad = [name for name, tensor in state["model"].items() if not _finite(tensor)]
@@ -91,7 +91,7 @@ def save(path: Path, model: Model, **more: object) -> None:
 
 
 def save_iteration(folder: Path, model: Model, **more: object) -> Path:
-    """Write iteration_<number>.ckpt into the folder and drop all but the newest KEPT of these."""
+    """Write iteration_<number>.ckpt into the folder and delete all but the newest KEPT of these."""
     path = folder / f"iteration_{model.iteration:09d}.ckpt"
     save(path, model, **more)
     for old in _newest_first(folder)[KEPT:]:
@@ -100,7 +100,7 @@ def save_iteration(folder: Path, model: Model, **more: object) -> Path:
 
 
 def load(path: Path) -> State:
-    """The checkpoint at `path`. Raises ValueError if it is damaged (torch loads a flipped byte silently), else OSError."""
+    """Read the checkpoint at `path`. Raises ValueError if it is damaged (torch ignores a flipped byte), else OSError."""
     try:
         check_packing(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -118,14 +118,14 @@ def load(path: Path) -> State:
 
 
 def check_packing(path: Path) -> None:
-    """Raises ValueError if a file unpacks to more than its own size: torch never compresses."""
+    """Raise ValueError if a file unpacks to more than its size: torch never compresses."""
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
             raise ValueError("it unpacks to more than its size")
 
 
 def check_sizes(value: object) -> None:
-    """Raises ValueError on a tensor that has more elements than its file holds (an expanded one), before it is copied."""
+    """Raise ValueError on an expanded tensor, with more elements than its file holds, before it is copied."""
     if isinstance(value, Tensor):
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ValueError(f"a tensor of shape {tuple(value.shape)} is larger than what the file holds of it")
@@ -135,7 +135,7 @@ def check_sizes(value: object) -> None:
 
 
 def digest(state: object) -> str:
-    """A hash of everything in a state, so that what is read can be held against what was written."""
+    """Return a hash of a state, to compare a read state with the written one."""
     hashed = hashlib.blake2b(digest_size=16)
     _feed(hashed.update, state)
     return hashed.hexdigest()
@@ -157,9 +157,9 @@ def _feed(update: Callable[[Any], None], value: object) -> None:
 
 
 def newest(folder: Path, before: float = math.inf) -> State | None:
-    """The newest checkpoint of the folder that is whole and earlier than an iteration, None if there has been none yet.
+    """Return the newest intact checkpoint of the folder before an iteration, None if none was written yet.
 
-    Raises ConfigError if there are some and all are damaged.
+    Raises ConfigError if all are damaged.
     """
     for leftover in folder.glob("*.tmp"):
         leftover.unlink()

@@ -1,4 +1,4 @@
-"""A regularizer's passport: what it is, where it comes from, what it costs, and what it cannot be combined with."""
+"""Facts about a regularizer: formula, source, cost and incompatible settings."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ WITHOUT_ENCODER = "a model without an encoder"
 
 @dataclass(frozen=True)
 class Cost:
-    """Extra work in one update of a player, when the penalty is asked.
+    """Extra work in one update of a player in which the penalty is applied.
 
     d, g           extra forward passes of D and of G, in batches; each has its backward pass
     second_order   extra backward passes that are differentiated once more
@@ -34,7 +34,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a regularizer is to be combined with; a GAN has no encoder, and a VAE's discriminator no layers."""
+    """Setting to combine a regularizer with; a GAN has no encoder, and a VAE's discriminator no layers."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -45,12 +45,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Never:
-    """A combination that is refused before training.
+    """Combination that is refused before training.
 
-    what      it cannot be combined with, in words
+    what      the incompatible part, in words
     why       the reason
     instead   what to type
-    found     where it is in a setting, in words; None if it is not there
+    found     returns where it is in a setting, in words, or None
     """
 
     what: str
@@ -60,7 +60,7 @@ class Never:
 
 
 def layers(net: str, kinds: tuple[type, ...], what: str, why: str, instead: str) -> Never:
-    """Never with layers of these kinds in the generator or discriminator."""
+    """Refuse layers of these kinds in the generator or discriminator."""
 
     def found(setting: Setting) -> str | None:
         named = getattr(setting, net).named_modules()
@@ -70,17 +70,17 @@ def layers(net: str, kinds: tuple[type, ...], what: str, why: str, instead: str)
 
 
 def losses_but(kinds: tuple[type, ...], why: str, instead: str) -> Never:
-    """Never with a loss that is not of these kinds."""
+    """Refuse losses that are not of these kinds."""
 
     def found(setting: Setting) -> str | None:
         return None if isinstance(setting.loss, kinds) else f"loss {type(setting.loss).__name__}"
 
     names = ", ".join(kind.__name__ for kind in kinds)
-    return Never(f"other losses than {names} and its kin", why, instead, found)
+    return Never(f"losses other than {names} and its subclasses", why, instead, found)
 
 
 def beside(name: str, why: str) -> Never:
-    """Never beside a regularizer of the class with this name."""
+    """Refuse a regularizer of the class with this name."""
 
     def found(setting: Setting) -> str | None:
         others = setting.regularizers.items()
@@ -90,7 +90,7 @@ def beside(name: str, why: str) -> Never:
 
 
 def without_encoder(why: str) -> Never:
-    """Never in a model without an encoder."""
+    """Refuse models without an encoder."""
 
     def found(setting: Setting) -> str | None:
         return "none" if setting.encoder is None else None
@@ -99,7 +99,7 @@ def without_encoder(why: str) -> Never:
 
 
 def without_discriminator(why: str) -> Never:
-    """Never in a model without a discriminator."""
+    """Refuse models without a discriminator."""
 
     def found(setting: Setting) -> str | None:
         return None if any(True for _ in setting.discriminator.parameters()) else "none"
@@ -107,7 +107,7 @@ def without_discriminator(why: str) -> Never:
     return Never("a model without a discriminator", why, "Type model=gan, or leave it out", found)
 
 
-D_ALONE = without_discriminator("it leans on the discriminator alone")
+D_ALONE = without_discriminator("it acts on the discriminator only")
 
 
 def _names(kind: type) -> set[str]:
@@ -116,7 +116,7 @@ def _names(kind: type) -> set[str]:
 
 @dataclass(frozen=True)
 class Words:
-    """The parts of a regularizer's docstring: its formula, source and convention, and the paragraphs after them."""
+    """Parts of a regularizer's docstring: formula, source, convention, and further paragraphs."""
 
     formula: str
     source: str
@@ -125,7 +125,7 @@ class Words:
 
 
 def words(kind: type["Regularizer"]) -> Words:
-    """The docstring of a class, taken apart: a first line, `Source:` and `Convention:` in a paragraph, and more paragraphs."""
+    """Parse the docstring of a class: a first line, a paragraph with `Source:` and `Convention:`, and more paragraphs."""
     blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", kind.__doc__ or "")]
     first, rest = blocks[0], blocks[1:]
     named = {"Source": "", "Convention": ""}

@@ -1,6 +1,6 @@
-"""Several processes: one flat all-reduce a network, which is exact and up to 1.7 times as fast as wrapping the module.
+"""Communication of processes: one flat all-reduce per network, exact and up to 1.7 times as fast as wrapping the module.
 
-launcher.py starts the processes, and heartbeat.py ends all of them when one is lost.
+launcher.py starts the processes, and heartbeat.py ends all of them if one is lost.
 """
 
 import os
@@ -19,8 +19,8 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def is_first() -> bool:
-    """Whether this is process 0, or the only one; known before any group of processes exists."""
-    from lightning.pytorch.utilities import rank_zero_only  # here: penalties, which average, do without lightning
+    """Return whether this is process 0 or the only one; works before a process group exists."""
+    from lightning.pytorch.utilities import rank_zero_only  # here, so that penalties do not import lightning
 
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]  # replicas.Group has set it
 
@@ -46,9 +46,9 @@ def choose_accelerator(choice: DictConfig) -> None:
 
 
 def processes(choice: DictConfig) -> int:
-    """How many processes a trainer config asks for; devices of -1 or auto are all GPUs, or one CPU process.
+    """Return the number of processes of a trainer config; devices of -1 or auto are all GPUs, or one CPU process.
 
-    Raises ConfigError on more GPUs than there are, on an accelerator other than cpu and gpu, and on a precision other than
+    Raises ConfigError on more GPUs than available, on an accelerator other than cpu and gpu, and on a precision other than
     32-true and bf16-mixed (in half precision second-order penalties overflow).
     """
     if choice.accelerator not in ("cpu", "gpu"):
@@ -82,7 +82,7 @@ def average_(tensors: Sequence[Tensor]) -> None:
 
 
 def averaged(tensor: Tensor) -> Tensor:
-    """The mean of the processes' tensors, without a graph; the tensor itself in a single process."""
+    """Return the mean of the processes' tensors, without a graph; the tensor itself in a single process."""
     if not dist.is_initialized():
         return tensor.detach()
     mean = tensor.detach().clone()
@@ -91,17 +91,17 @@ def averaged(tensor: Tensor) -> Tensor:
 
 
 def pooled(mean: Tensor) -> Tensor:
-    """The mean of the processes' means over their own batches, to be used in a penalty that is not linear in it.
+    """Return the mean of the processes' batch means, for a penalty that is not linear in it.
 
-    Its gradient is that of the own mean: averaged over the processes, it is the gradient for the global batch.
+    Its gradient is that of this process's mean: the average over processes is the gradient for the global batch.
     """
     return mean + (averaged(mean) - mean.detach()) if dist.is_initialized() else mean
 
 
 def everyone(rows: Tensor) -> Tensor:
-    """(W B, F) the rows (B, F) of all processes, in the order of their ranks; the rows themselves in a single process.
+    """Gather the rows (B, F) of all W processes in the order of ranks, (W B, F).
 
-    For a penalty of the whole batch that each process computes whole: the own rows' gradient is weighed W times, so that
+    For a penalty that each process computes on the global batch: the gradient of its own rows is multiplied by W, so that
     the average over processes is the gradient for the global batch.
     """
     if not dist.is_initialized():
@@ -114,12 +114,12 @@ def everyone(rows: Tensor) -> Tensor:
 
 
 def place() -> tuple[int, int]:
-    """The number of this process and how many there are: 0 and 1 of a single one."""
+    """Return the rank of this process and the number of processes."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 def most(value: float, device: torch.device) -> float:
-    """The largest of the processes' values."""
+    """Return the largest of the processes' values."""
     if not dist.is_initialized():
         return value
     shared = torch.tensor(value, dtype=torch.float64, device=device)
@@ -128,7 +128,7 @@ def most(value: float, device: torch.device) -> float:
 
 
 def from_first(value: T) -> T:
-    """Process 0's value, on every process."""
+    """Return process 0's value on every process."""
     if not dist.is_initialized():
         return value
     values = [value]
@@ -137,7 +137,7 @@ def from_first(value: T) -> T:
 
 
 def gather(value: T) -> list[T]:
-    """The values of all processes, in the order of their ranks."""
+    """Return the values of all processes in the order of ranks."""
     if not dist.is_initialized():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()

@@ -1,4 +1,4 @@
-"""Why a run diverged: the first term that was not finite, or the term that has driven weights or moments out of range."""
+"""Cause of a divergence: the first term that is not finite, or the term that drove weights or moments out of range."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 if TYPE_CHECKING:
     from regen.models.base import Model
 
-LARGE = 1e3  # times the data term: a weighted penalty above that is held responsible for weights that are not finite
+LARGE = 1e3  # multiple of the data term above which a weighted penalty is named as the cause
 
 
 def find_reason(model: Model) -> tuple[int, str] | None:
-    """The first recorded iteration with a value that is not finite, and the term at fault; None if all values are finite."""
+    """Return the first recorded iteration with a non-finite value and the term that caused it; None if all are finite."""
     updates = model.record.updates
     for position, (iteration, values) in enumerate(updates):
         bad = [name for name, value in values.items() if not _is_finite(value)]
@@ -23,7 +23,7 @@ def find_reason(model: Model) -> tuple[int, str] | None:
             continue
         terms = [name for name in bad if _is_term(model, name)] or bad
         data = [name for name in terms if name.endswith("/data")]
-        if data:  # the weights were not finite before: an earlier update did that
+        if data:  # the weights were not finite because of an earlier update
             before = [largest_term(model, values) for _, values in updates[max(0, position - 2) : position]]
             driven = [name for name, share in filter(None, before) if share > LARGE]
             if driven:
@@ -33,7 +33,7 @@ def find_reason(model: Model) -> tuple[int, str] | None:
 
 
 def largest_term(model: Model, values: dict[str, Tensor]) -> tuple[str, float] | None:
-    """The penalty of an update with the largest weighted value, and that value in data terms; None without penalties."""
+    """Return the penalty of an update with the largest weighted value, and its ratio to the data term; None without penalties."""
     weighted = {}
     for name, value in values.items():
         player, _, regularizer = name.partition("/")
@@ -49,7 +49,7 @@ def largest_term(model: Model, values: dict[str, Tensor]) -> tuple[str, float] |
 
 
 def bad_moment(model: Model) -> str | None:
-    """An optimizer's moment that is not finite, with the term that its player's gradient is largest in; one transfer."""
+    """Describe a non-finite moment of an optimizer and the term with the largest gradient; one transfer."""
     for player, optimizer in model.optimizer.items():
         moments = [
             (parameter, name, value)

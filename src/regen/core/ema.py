@@ -1,4 +1,4 @@
-"""Averaged: the moving average of a net, which is sampled and scored instead of the net itself; and its further averages."""
+"""Exponential moving averages of networks, which are sampled and evaluated instead of the networks."""
 
 import copy
 import math
@@ -19,11 +19,11 @@ PREFIX = "ema_"  # of the last part of a figure's name, followed by the decay
 class Averaged(nn.Module):
     """average <- d^k * average + (1 - d^k) * net after every k-th iteration t, with d = min(decay, (1 + t) / (10 + t)).
 
-    In the first EACH iterations k is 1: there the average has to keep up. Later k = `interval`: of a slow average some of its
-    terms say as much as all of them, and a small net trains a few per cent faster. Buffers such as the running means of
-    batch norm are averaged like weights; counters are copied. Under spectral norm the average has a power iteration of
-    its own, one step an update: a mean of singular vectors is none. (torch's AveragedModel takes five times as long on a small
-    net.) Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
+    In the first EACH iterations k is 1, so that the average keeps up. Later k = `interval`: a slow average needs fewer terms,
+    and a small network trains a few percent faster. Buffers such as the running means of batch norm are averaged like
+    weights; counters are copied. Under spectral norm the average has its own power iteration, one step per update, because
+    the mean of singular vectors is not a singular vector. (torch's AveragedModel takes five times as long on a small network.)
+    Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
     """
 
     def __init__(self, net: nn.Module, decay: float, interval: int = 1) -> None:
@@ -36,8 +36,10 @@ class Averaged(nn.Module):
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
 
     def follow(self, net: nn.Module) -> None:
-        """Collect once which tensors follow which; called when both are on their device."""
-        self._norms = list(_spectral_norms(self.net)) if self.decay else []  # the net itself has vectors that are right
+        """Pair the tensors of average and network; called when both are on their device."""
+        self._norms = (
+            list(_spectral_norms(self.net)) if self.decay else []
+        )  # with decay 0 the network's own vectors are right
         own = {id(vector) for norm, _ in self._norms for vector in norm.buffers()}
         pairs = [pair for pair in zip(_tensors(self.net), _tensors(net), strict=True) if id(pair[0]) not in own]
         floating = [pair for pair in pairs if pair[0].is_floating_point()]
@@ -46,7 +48,7 @@ class Averaged(nn.Module):
 
     @torch.no_grad()
     def update(self, iteration: int) -> None:
-        """Take one step towards the net, if it is due after this iteration (counted from 0)."""
+        """Take one step towards the network if it is due after this iteration (counted from 0)."""
         interval = 1 if iteration < EACH else self.interval
         if (iteration + 1) % interval:
             return
@@ -63,7 +65,7 @@ class Averaged(nn.Module):
 
 
 class Averaging(nn.Module):
-    """The moving averages of a model: those that are sampled and scored, and further ones of other decays.
+    """Moving averages of a model: those that are sampled and evaluated, and further ones with other decays.
 
     ema_decays   of the further averages
     """
@@ -76,7 +78,7 @@ class Averaging(nn.Module):
 
     @property
     def averages(self) -> list[tuple[Averaged, nn.Module]]:
-        """The moving averages, each with the net that it follows."""
+        """List the moving averages, each with the network that it follows."""
         sets = [{name: getattr(self, name) for name in self._nets_to_average}, *self.other_averages]
         return [(averages[name], net) for averages in sets for name, net in self._nets_to_average.items()]
 
@@ -100,7 +102,7 @@ class Averaging(nn.Module):
 
     @contextmanager
     def averaged_by(self, decay: float) -> Iterator[None]:
-        """Let the averages of one of `ema_decays` be sampled, scored and encoded with while the context lasts.
+        """Sample, evaluate and encode with the averages of one of `ema_decays` in this block.
 
         The prior, which may be fitted to them meanwhile, is restored at the end, too.
         """
@@ -147,7 +149,7 @@ def decay_of(name: str, monitor: str) -> float | None:
 
 
 def _spectral_norms(net: nn.Module) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Each spectral norm in a net, and the weight that it divides."""
+    """Yield each spectral norm in a network with its weight."""
     for layer in filter(parametrize.is_parametrized, net.modules()):
         for steps in cast(nn.ModuleDict, layer.parametrizations).values():
             norms = [step for step in steps.children() if isinstance(step, parametrizations._SpectralNorm)]

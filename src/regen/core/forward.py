@@ -1,4 +1,4 @@
-"""Passes through a net beside those that training is about: they leave no trace in the net's running state."""
+"""Extra forward passes that leave batch-norm and spectral-norm state unchanged."""
 
 import contextlib
 import functools
@@ -34,7 +34,7 @@ def still(net: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def apart(net: nn.Module) -> Iterator[None]:
-    """Inside, each sample's output is its own alone: batch norm normalises by its running statistics. Changes no state."""
+    """Make batch norm use its running statistics in this block, so that samples do not affect each other; changes no state."""
     with _evaluating(net, (*BATCH_NORM, parametrizations._SpectralNorm)):
         yield
 
@@ -52,7 +52,7 @@ def _evaluating(net: nn.Module, kinds: tuple[type, ...]) -> Iterator[None]:
 
 
 def last_layer(net: nn.Module) -> tuple[str, Layer]:
-    """The last linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
+    """Return name and module of a network's last linear or convolutional layer in order of definition; ValueError without one."""
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD)]
     if not layers:
         raise ValueError(f"{type(net).__name__} has no linear or convolutional layer")
@@ -60,7 +60,7 @@ def last_layer(net: nn.Module) -> tuple[str, Layer]:
 
 
 def first_layer(net: nn.Module) -> tuple[str, Layer]:
-    """The first linear or convolutional layer of a net and its name, in the order of definition; ValueError without one."""
+    """Return name and module of a network's first linear or convolutional layer in order of definition; ValueError without one."""
     last_layer(net)
     return next((n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD))
 
@@ -68,14 +68,14 @@ def first_layer(net: nn.Module) -> tuple[str, Layer]:
 def eager() -> contextlib.AbstractContextManager[object]:
     """Inside, compiled nets run as they are written: for passes that a compiled net cannot make, and that, if it were asked,
     would keep torch from compiling it ever after."""
-    if torch.compiler.is_compiling() or "torch._dynamo" not in sys.modules:  # no compiled net without it
+    if torch.compiler.is_compiling() or "torch._dynamo" not in sys.modules:  # then no network is compiled
         return contextlib.nullcontext()
     return torch.compiler.set_stance("force_eager")
 
 
 @contextlib.contextmanager
 def features(net: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside, each pass through the net appends what its last layer is given, (B, F)."""
+    """Yield a list to which each pass in this block appends the input (B, F) of the last layer."""
     seen: list[Tensor] = []
     hook = last_layer(net)[1].register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1)))
     try:
@@ -87,7 +87,7 @@ def features(net: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextlib.contextmanager
 def before_tanh(net: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside, each pass through the net appends what its last tanh is given; nothing if it has none."""
+    """Yield a list to which each pass in this block appends the input of the last tanh, if the network has one."""
     seen: list[Tensor] = []
     ends = [module for module in net.modules() if isinstance(module, nn.Tanh)][-1:]
     hooks = [end.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for end in ends]
@@ -100,20 +100,20 @@ def before_tanh(net: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def replace(net: nn.Module, name: str, module: nn.Module) -> None:
-    """Put another module in the place of the one with this name."""
+    """Replace the module with this name."""
     parent, _, child = name.rpartition(".")
     setattr(net.get_submodule(parent), child, module)
 
 
 def float32(images: Tensor) -> torch.autocast:
-    """Inside, mixed precision is off on the images' device: second-order terms are not to be rounded."""
+    """Turn off mixed precision on the images' device in this block, because second-order terms need float32."""
     return torch.autocast(images.device.type, enabled=False)
 
 
 def plain_attention() -> contextlib.AbstractContextManager[object]:
-    """Inside, attention is computed by plain maths: its fused kernels cannot be differentiated twice.
+    """Compute attention without fused kernels in this block: these cannot be differentiated twice.
 
-    Entering takes a tenth of a millisecond, nothing where it is in force already: training enters once a chunk.
+    Entering takes a tenth of a millisecond, or nothing if it is active already: training enters once per call.
     """
     cuda = torch.backends.cuda
     fused = cuda.flash_sdp_enabled() or cuda.mem_efficient_sdp_enabled() or cuda.cudnn_sdp_enabled()
@@ -126,15 +126,15 @@ def total(values: Iterable[Tensor]) -> Tensor:
 
 
 def squares(values: Tensor) -> Tensor:
-    """(B, ...) -> (B,) the squared Euclidean norm of each sample's values."""
+    """Return the squared Euclidean norm (B,) of each sample's values (B, ...)."""
     return values.square().flatten(1).sum(1)
 
 
 def length(values: Tensor) -> Tensor:
-    """(B, ...) -> (B,) the Euclidean norm of each sample's values; its gradient is finite at 0, too."""
+    """Return the Euclidean norm (B,) of each sample's values (B, ...); its gradient is finite at 0."""
     return root(squares(values))
 
 
 def root(squared: Tensor) -> Tensor:
-    """The square root of squared norms; 1e-12 is added so that its gradient is finite at 0."""
+    """Return the square root of squared norms plus 1e-12, so that its gradient is finite at 0."""
     return torch.sqrt(squared + 1e-12)

@@ -1,4 +1,4 @@
-"""GANStep: what one update of one player can see. Whatever costs a pass through a net is computed on first use, once."""
+"""One update of a player of a GAN, whose network passes are computed lazily and cached."""
 
 import copy
 from collections.abc import Callable
@@ -19,11 +19,11 @@ Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 class GANStep(Update):
     """One update of G or D.
 
-    latent_dim          numbers in a latent
-    augment         what D sees instead of images
-    slopes          how D's slope is taken
-    kept            the share of the fakes, those with the highest scores, that G learns from; set after the making
-    seeing          what D is shown: "real", "fake", or the purpose of another pass
+    latent_dim      latent dimensions
+    augment         augments D's input
+    gradient_method   computes D's input gradients
+    kept            the fraction of fakes, those with the highest scores, that G learns from; set after construction
+    seeing          D's current input: "real", "fake", or the purpose of another pass
 
     A non-saturating G update runs D once, a relativistic one twice.
     """
@@ -48,68 +48,68 @@ class GANStep(Update):
         super().__init__(player, index, generator, real, rng, **more)
         self.discriminator, self.latent_dim = discriminator, latent_dim
         self._augment, self._slopes = augment, slopes or Autograd()
-        self.kept, self.seeing = 1.0, ""  # what D is looking at: the purpose of the pass that is being made
+        self.kept, self.seeing = 1.0, ""  # purpose of the current pass of D
 
     @property
     def net(self) -> nn.Module:
-        """The net that this update changes."""
+        """Network that this update changes."""
         return self.generator if self.player == "g" else self.discriminator
 
     @cached_property
     def z(self) -> Tensor:
-        """(B, Z) from N(0, I), not the same in two updates, nor in two processes."""
+        """Latents (B, Z) from N(0, I), different in each update and process."""
         return self.rng("z").normal(len(self.real), self.latent_dim)
 
     @cached_property
     def fake(self) -> Tensor:
-        """(B, C, H, W) G(z), as precise as the real images; without a graph to G when D is updated."""
+        """Generated images G(z), (B, C, H, W), with the real images' precision; without a graph to G when D is updated."""
         with torch.set_grad_enabled(self.player == "g"):
             return self.generator(self.z).to(self.real.dtype)  # of another type under mixed precision
 
     @cached_property
     def real_scores(self) -> Tensor:
-        """(B,) D's logits of the real images."""
+        """D's logits of the real images, (B,)."""
         return self.score(self.real, "real")
 
     @cached_property
     def fake_scores(self) -> Tensor:
-        """(B,) D's logits of the generated images; of the best ones alone when G learns from a share of them."""
+        """D's logits of the generated images, (B,); only of the best ones if G learns from a fraction of them."""
         return self._best(self.score(self.fake, "fake"))
 
     @cached_property
     def fake_features(self) -> Tensor:
-        """(B, F) what D's last layer is given for the generated images, by the pass that makes `fake_scores`."""
+        """Inputs of D's last layer for the generated images, (B, F), from the pass of `fake_scores`."""
         with features(self.discriminator) as seen:
             self.__dict__["fake_scores"] = self._best(self.score(self.fake, "fake"))
         return seen[-1]
 
     @cached_property
     def real_features(self) -> Tensor:
-        """(B, F) what D's last layer is given for the real images, by the pass that makes `real_scores`."""
+        """Inputs of D's last layer for the real images, (B, F), from the pass of `real_scores`."""
         with features(self.discriminator) as seen:
             self.__dict__["real_scores"] = self.score(self.real, "real")
         return seen[-1]
 
     def score(self, images: Tensor, purpose: str) -> Tensor:
-        """(B,) D(augment(images)): the single door to D; `purpose` keys the draws of the augmentations."""
+        """Return D(augment(images)), (B,). All passes of D go through here; `purpose` keys the augmentations' draws."""
         self.seeing = purpose
         seen = self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self)
         return self.discriminator(seen).to(images.dtype)  # of another type under mixed precision
 
     def rescore(self, images: Tensor, purpose: str) -> Tensor:
-        """(B,) the same by a pass beside the update's own, which leaves D's running state alone."""
+        """Return D(augment(images)), (B,), by an extra pass that leaves D's running state unchanged."""
         with still(self.discriminator):
             return self.score(images, purpose)
 
     def exact_scores(self, which: str) -> Tensor:
-        """(B,) D's logits of the images "real" or "fake"; under mixed precision in float32, by a pass beside the update's."""
+        """Return D's logits (B,) of the images "real" or "fake"; under mixed precision in float32, by an extra pass."""
         if not self._is_mixed:
             return getattr(self, f"{which}_scores")
         with float32(self.real):
             return self.rescore(getattr(self, which), which)
 
     def twin(self, player: str, generator: Net, discriminator: Net, fake: Tensor) -> "GANStep":
-        """The step of a player on the same images and z, by other nets; its fakes are given, with whatever graph they have."""
+        """Return the step of a player on the same images and z with other networks and given fakes, which may have a graph."""
         twin = copy.copy(self)
         for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
             del twin.__dict__[name]
@@ -122,22 +122,22 @@ class GANStep(Update):
         return twin
 
     def slopes(self, points: Tensor, purpose: str) -> Tensor:
-        """(B,) ||grad_x D(augment(x))||^2 at points (B, C, H, W), differentiable, in float32, by a pass of its own."""
+        """Return ||grad_x D(augment(x))||^2 (B,) at points (B, C, H, W), differentiable, in float32, by an extra pass."""
         with float32(points), plain_attention():
             return self._slopes(lambda images: self.rescore(images, purpose), points)
 
     @cached_property
     def real_slopes(self) -> Tensor:
-        """(B,) ||grad_x D(x)||^2 at the real images, differentiable, in float32.
+        """||grad_x D(x)||^2 (B,) at the real images, differentiable, in float32.
 
-        The forward pass is shared with `real_scores`, unless the slope is taken in a way that needs its own; under mixed
-        precision the penalty has a float32 pass of its own.
+        The forward pass is shared with `real_scores` if the gradient method allows it; under mixed precision the penalty has
+        a separate float32 pass.
         """
         return self._shared_slopes("real")
 
     @cached_property
     def fake_slopes(self) -> Tensor:
-        """(B,) ||grad_x D(x)||^2 at the generated images, as at the real ones; in an update of D."""
+        """||grad_x D(x)||^2 (B,) at the generated images, as at the real ones; in an update of D."""
         return self._shared_slopes("fake")
 
     def _shared_slopes(self, which: str) -> Tensor:
@@ -145,8 +145,8 @@ class GANStep(Update):
         if self._is_mixed or not self._slopes.shares_pass:
             return self.slopes(images, which)
         if not images.requires_grad:
-            self.__dict__.pop(f"{which}_scores", None)  # scored before without a graph to the images
-            images = images.detach().requires_grad_()  # a view of its own: the other player sees the plain images
+            self.__dict__.pop(f"{which}_scores", None)  # cached scores have no graph to the images
+            images = images.detach().requires_grad_()  # a separate view, because the other player uses the plain images
             setattr(self, which, images)
         with plain_attention():
             return squares(slope(getattr(self, f"{which}_scores"), images))

@@ -1,4 +1,4 @@
-"""How strongly each penalty pulls on its player, beside the data term: what a strength amounts to."""
+"""Gradient ratio: the norm of a penalty's weighted gradient relative to that of the data term."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from regen.core.distributed import average_
 
-INERT = 1e-3  # a penalty whose share stays below has not done anything
-MOST = 1e6  # a share is not told apart beyond
-KEPT = 0.9  # of the averages of norms at each measurement
-RELATIVE_EVERY = 10  # a relative strength is measured at every 10th of its penalty's updates, whatever is logged
+INERT = 1e-3  # a penalty whose gradient ratio stays below has no effect
+MOST = 1e6  # upper limit of a ratio
+KEPT = 0.9  # decay of the norms' averages at each measurement
+RELATIVE_EVERY = 10  # a relative strength is measured at every 10th of its penalty's updates, independently of logging
 
 
 def gradient_norm(value: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """() the norm of the gradient of value () with respect to the parameters, over all processes; the graph is kept."""
+    """Return the norm () of value's gradient with respect to the parameters, over all processes; the graph is kept."""
     if not value.requires_grad:
         return value.new_zeros(())
     found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
@@ -39,22 +39,22 @@ class Pull(nn.Module):
 
     @torch.no_grad()
     def take(self, data: Tensor, penalty: Tensor) -> None:
-        """Take in norms () just measured; the first ones count whole, and one of 0 (a pause) not at all."""
+        """Update the averages with measured norms (); the first ones initialize them, and a norm of 0 is skipped."""
         for average, norm in ((self.data, data), (self.penalty, penalty)):
             new = norm.to(average.dtype)
             before = torch.where(average == 0, new, average)
             average.copy_(torch.where(new == 0, average, torch.lerp(new, before, KEPT)))
 
     def strength(self, relative: float) -> Tensor:
-        """() the strength at which the penalty's pull is this share of the data term's; 0 before it pulls at all."""
+        """Return the strength () with this gradient ratio; 0 while the penalty has no gradient."""
         pulls = self.penalty > 1e-12 * self.data
         return torch.where(pulls, relative * self.data / self.penalty.clamp_min(1e-30), 0.0)
 
     @torch.no_grad()
     def share(self, strength: float | Tensor, data: Tensor, penalty: Tensor) -> Tensor:
-        """() strength * ||grad penalty|| / ||grad data term||, at most MOST, 0 where the data term does not pull.
+        """Return strength * ||grad penalty|| / ||grad data term|| (), at most MOST; 0 if the data term has no gradient.
 
-        Of norms just measured. The largest share is noted, and that one more was measured.
+        Also updates the largest ratio and the number of measurements.
         """
         self.measured += 1
         share = torch.where(data > 0, (strength * penalty / data.clamp_min(1e-30)).clamp_max(MOST), 0.0)

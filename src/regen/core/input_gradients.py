@@ -1,6 +1,6 @@
-"""How the slope of D is taken: the squared norm of the gradient of its score with respect to each image, to be penalised.
+"""Methods for D's input gradients: the squared norm of each logit's gradient with respect to its image.
 
-All of these are exact where they are admitted, in value and in the gradient with respect to D's parameters.
+All methods are exact where they are allowed, in value and in the gradient with respect to D's parameters.
 """
 
 import functools
@@ -31,12 +31,12 @@ KINKED += (nn.Hardshrink, nn.Softshrink, nn.MaxPool1d, nn.MaxPool2d, nn.Adaptive
 
 
 class Slopes:
-    """A way to take slopes. Called with a score and points (B, ...), it returns (B,) squared norms of the gradients."""
+    """Method that maps a score function and points (B, ...) to the squared norms (B,) of the gradients."""
 
-    shares_pass = False  # whether the scores of the points come with the slopes, so that the loss can use them
+    shares_pass = False  # whether the loss can use the logits of the same pass
 
     def fit(self, discriminator: nn.Module) -> "Slopes":
-        """Itself, or the way that it chooses for this D. Raises ConfigError if it would be wrong for it."""
+        """Return the method for this D, usually itself. Raises ConfigError if it is wrong for D."""
         return self
 
     def __call__(self, score: Score, points: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Slopes:
 class Autograd(Slopes):
     """torch.autograd.grad with create_graph: a backward pass that can be differentiated once more.
 
-    The fastest, since it shares D's pass with the loss. A compiled D cannot be differentiated twice this way.
+    The fastest, because it shares D's pass with the loss. A compiled D cannot be differentiated twice this way.
     """
 
     shares_pass = True
@@ -57,9 +57,9 @@ class Autograd(Slopes):
 
 
 class Functional(Slopes):
-    """torch.func.grad: the same numbers, by a pass of its own; it can stand inside a compiled function.
+    """torch.func.grad: the same numbers by a separate pass; works inside a compiled function.
 
-    Outside of one a compiled D makes this pass uncompiled, and all others compiled.
+    Outside of one, a compiled D runs this pass uncompiled and all others compiled.
     """
 
     def __call__(self, score: Score, points: Tensor) -> Tensor:
@@ -79,11 +79,11 @@ class ForwardMode(Slopes):
 
 
 class FiniteDifferences(Slopes):
-    """ForwardMode with (D(x + hv) - D(x - hv)) / 2h for the derivative: two plain passes, whatever D is made of.
+    """ForwardMode with (D(x + hv) - D(x - hv)) / 2h for the derivative: two plain passes, for any kind of D.
 
-    Exact to O(h^2) where D is smooth. Wrong where it has kinks: of leaky ReLU nets the penalty's gradient was off by a factor
-    of up to nine, because what matters is how often a kink lies between the two points. Such a D is refused by `fit`; a
-    kink inside a forward method, which no layer tells of, is not noticed.
+    Exact to O(h^2) where D is smooth. Wrong where it has kinks: for leaky ReLU networks the penalty's gradient was off by a
+    factor of up to nine, because it depends on how often a kink lies between the two points. `fit` refuses such a D, but
+    does not detect a kink inside a forward method.
     """
 
     def __init__(self, h: float = 1e-2) -> None:
@@ -108,26 +108,26 @@ class FiniteDifferences(Slopes):
 
 
 class Automatic(Slopes):
-    """Functional if D is compiled or has a compiled part, otherwise Autograd."""
+    """Functional if D or a part of it is compiled, otherwise Autograd."""
 
     def fit(self, discriminator: nn.Module) -> Slopes:
         return Functional() if any(map(_is_compiled, discriminator.modules())) else Autograd()
 
 
 def _is_compiled(module: nn.Module) -> bool:
-    """By torch.compile(module), whose part of torch is loaded by it, or by module.compile()."""
+    """Return whether torch.compile(module) or module.compile() was used."""
     compiler = sys.modules.get("torch._dynamo.eval_frame")
     return (compiler and isinstance(module, compiler.OptimizedModule)) or module._compiled_call_impl is not None
 
 
 def slope(scores: Tensor, images: Tensor) -> Tensor:
-    """(B, ...) gradient of each image's score (B,) with respect to that image; it can be differentiated once more."""
+    """Return the gradient (B, ...) of each image's score (B,) with respect to that image, itself differentiable."""
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient
 
 
 def along(score: Score, points: Tensor, directions: Tensor) -> Tensor:
-    """(B,) the derivative of each point's score along its direction (B, ...), by a forward-mode pass; uncompiled."""
+    """Return the derivative (B,) of each point's score along its direction (B, ...), by an uncompiled forward-mode pass."""
     _load_forward_mode()
     with eager():
         return torch.func.jvp(score, (points,), (directions,))[1]
@@ -135,14 +135,14 @@ def along(score: Score, points: Tensor, directions: Tensor) -> Tensor:
 
 @functools.cache
 def _load_forward_mode() -> None:
-    """What torch loads at the first forward-mode pass uses a part of its own that it warns of."""
+    """Load torch's forward-mode module without its own deprecation warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module("torch._decomp.decompositions_for_jvp")
 
 
 def _direction(score: Score, points: Tensor) -> Tensor:
-    """(B, ...) unit vectors along the gradient of the score, without a graph; shorter where its square underflows."""
+    """Return unit vectors (B, ...) along the gradient of the score, without a graph; shorter where its square underflows."""
     with torch.enable_grad():
         watched = points.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(score(watched).sum(), watched)

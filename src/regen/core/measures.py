@@ -1,4 +1,4 @@
-"""What a controller can hold at a target: numbers that an update shows."""
+"""Measures of an update that a controller can keep at a target."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ Measure = Callable[[Any, Tensor | None], Tensor]  # a step that has what it read
 
 
 def real_sign(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() E sign D(x), ADA's r_t: how far D tells its training images from 0, near 1 when it has learnt them by heart."""
+    """Return E sign D(x) (), ADA's r_t: near 1 when D has memorized its training images."""
     return step.real_scores.sign().mean()
 
 
 def score_gap(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() E D(x) - E D(G(z)): how far D tells real from generated images."""
+    """Return E D(x) - E D(G(z)) (): how well D separates real from generated images."""
     return step.real_scores.mean() - step.fake_scores.mean()
 
 
 def penalty(step: GANStep, penalty: Tensor | None = None) -> Tensor:
-    """() the penalty's own unweighted value: R1's holds the mean squared slope of D at twice the target."""
+    """Return the penalty's unweighted value (): for R1, half of the mean squared input gradient of D."""
     if penalty is None:
         raise ValueError("measure=penalty needs a penalty")
     return penalty

@@ -1,4 +1,4 @@
-"""Record: what the updates measured, kept on the device until it is asked for; one transfer, no wait in between."""
+"""Buffer of logged values on the device, read with one transfer and without waiting in between."""
 
 import math
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from regen.core.distributed import average_
 
 @dataclass
 class Count:
-    """How far training is. (Not attributes of the module: setting one takes torch microseconds.)"""
+    """Progress of training. (Not attributes of the module, because setting one takes microseconds.)"""
 
     iteration: int = 0
     images_seen: int = 0
 
 
 class Record:
-    """Unweighted values by name since the last clear, with the iteration of each.
+    """Buffer of unweighted values by name and iteration since the last clear.
 
-    Its state is part of the checkpoint, so that the means of a resumed run are those of the uninterrupted one.
+    Its state is in the checkpoint, so that a resumed run has the means of the uninterrupted one.
     """
 
     def __init__(self) -> None:
         self.updates: list[tuple[int, dict[str, Tensor]]] = []
 
     def add(self, iteration: int, values: dict[str, Tensor]) -> None:
-        """Keep what an update measured: tensors of no dimension, or (B,) to be averaged, detached."""
+        """Add values of an update: detached tensors () or (B,), which are averaged."""
         self.updates.append((iteration, values))
 
     def by_name(self) -> dict[str, list[Tensor]]:
-        """The values of each name, in order."""
+        """Return the values of each name in order."""
         named: dict[str, list[Tensor]] = {}
         for _, values in self.updates:
             for name, value in values.items():
@@ -40,35 +40,35 @@ class Record:
         return named
 
     def means(self) -> dict[str, float]:
-        """The mean of each value since the last clear, over all processes. Waits for the device."""
+        """Return the mean of each value since the last clear, over all processes. Waits for the device."""
         if not self.updates:
             return {}
         named = self.by_name()
         means = torch.stack([torch.stack(values).float().mean() for values in named.values()])
-        if not means.isfinite().all():  # finite values may add up to more than float32 holds
+        if not means.isfinite().all():  # a sum of finite values may overflow float32
             means = torch.stack([torch.stack(values).double().mean() for values in named.values()])
         average_([means])
         return dict(zip(named, means.tolist(), strict=True))
 
     def clear(self) -> None:
-        """Forget the values."""
+        """Remove all values."""
         self.updates = []
 
     def state(self) -> list[list[Any]]:
-        """Plain lists and tensors, for a checkpoint."""
+        """Return plain lists and tensors for a checkpoint."""
         return [
             [iteration, {name: value.cpu() for name, value in values.items()}] for iteration, values in self.updates
         ]
 
     def load(self, state: list[list[Any]], device: torch.device) -> None:
-        """Go on from a state."""
+        """Load a state."""
         self.updates = [(i, {name: value.to(device) for name, value in values.items()}) for i, values in state]
 
 
 class Watch:
-    """Whether the losses stay finite, asked after every chunk of iterations without ever waiting for the device.
+    """Detector of non-finite losses that never waits for the device.
 
-    On a GPU the answer is read when it has arrived, some chunks later: the flag only ever rises, so none is missed.
+    On a GPU the flag is read some calls later, when its transfer has ended. It is never reset, so that none is missed.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -80,7 +80,7 @@ class Watch:
             self.event.record()
 
     def alarmed(self, losses: list[Tensor]) -> bool:
-        """Take in the losses () of a chunk; True once a loss taken in is known not to be finite."""
+        """Add the losses () of a call; returns True once an added loss is known to be non-finite."""
         if not self.asynchronous:
             return not math.isfinite(torch.stack(losses).double().sum())
         self.flag |= ~torch.stack(losses).isfinite().all()

@@ -1,4 +1,4 @@
-"""What a player minimises: the data term and the regularizers that lean on it."""
+"""Objective of each player: the data term and the regularizers."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Generic, cast
@@ -14,28 +14,28 @@ from regen.errors import ConfigError
 
 
 class Loss(nn.Module, Generic[StepT]):
-    """A data term: what each player minimises when nothing restrains it.
+    """Data term: each player's loss without regularizers.
 
-    reads_variance   whether it draws a VAE's codes from q(z|x) itself
+    reads_variance   whether it draws latent codes from q(z|x)
     """
 
     reads_variance: ClassVar[bool] = False
 
     def for_g(self, step: StepT) -> Tensor:
-        """() G's loss."""
+        """Return G's loss ()."""
         raise NotImplementedError
 
     def for_d(self, step: StepT) -> Tensor:
-        """() D's loss."""
+        """Return D's loss ()."""
         raise NotImplementedError
 
     def quantities(self) -> dict[str, Tensor]:
-        """{"g/scale": ()}: what of its state is worth a column of the log; asked once a row."""
+        """Return state to log as columns, {"g/scale": ()}; called once per row."""
         return {}
 
 
 class Objective(nn.Module):
-    """The data term and the named regularizers of a run.
+    """Data term and named regularizers of a run.
 
     grad_ratio_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
                   term's. Costs a backward pass for the data term and one for each penalty. A relative strength, which moves by
@@ -46,7 +46,7 @@ class Objective(nn.Module):
         super().__init__()
         for name in regularizers:
             if hasattr(nn.ModuleDict, name):
-                raise ConfigError(f"regularizer.{name}: torch keeps the name {name} for itself, type another name")
+                raise ConfigError(f"regularizer.{name}: the name {name} is reserved by torch, type another name")
         self.loss, self.grad_ratio_every = loss, grad_ratio_every
         self.regularizers = cast(Mapping[str, Regularizer], nn.ModuleDict(regularizers))
         slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
@@ -59,9 +59,9 @@ class Objective(nn.Module):
         self._controlled = [(n, r) for n, r in regularizers.items() if r.controllers]
 
     def attach(self, generator: nn.Module, discriminator: nn.Module, encoder: nn.Module | None = None) -> None:
-        """Let each regularizer change the nets' form, in the order of the config unless it says otherwise.
+        """Let each regularizer change the networks, in the order of the config unless `attach_order` differs.
 
-        Raises ConfigError on a combination that a regularizer's passport rules out.
+        Raises ConfigError on a combination that a regularizer refuses.
         """
         setting = Setting(generator, discriminator, self.loss, self.regularizers, encoder)
         for name, regularizer in self.regularizers.items():
@@ -75,22 +75,22 @@ class Objective(nn.Module):
             regularizer.attach(generator, discriminator)
 
     def augment(self, images: Tensor, rng: Rng, step: Update) -> Tensor:
-        """(B, C, H, W) what D sees instead of the images."""
+        """Return D's augmented input (B, C, H, W)."""
         for name, regularizer in self._augmenting:
             images = regularizer.augment(images, rng(name), step)
         return images
 
     def form(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) the images in the form that D takes, without augmentations."""
+        """Return images in the form of D's input without augmentations."""
         for _, regularizer in self._augmenting:
             images = regularizer.form(images)
         return images
 
     def forward(self, step: Update) -> tuple[Tensor, dict[str, Tensor]]:
-        """() total to minimise, and the unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}, detached.
+        """Return the total loss () and the detached unweighted values {"d/r1": (), ..., "d/data": (), "d/loss": ()}.
 
-        The regularizers are asked before the data term, so that one that needs the gradient of D's scores with respect to
-        the images makes the pass that the loss then reuses. A strength of 0 is bit-identical to the regularizer's absence.
+        Regularizers are computed before the data term, so that the loss reuses the pass of a penalty on D's input
+        gradients. A strength of 0 is bit-identical to the regularizer's absence.
         """
         player, values, asked = step.player, {}, []
         for name, regularizer in self._penalties[player]:
@@ -111,7 +111,7 @@ class Objective(nn.Module):
         return total, values
 
     def _shares(self, step: Update, data: Tensor, asked: list[tuple[str, Regularizer, Tensor]]) -> dict[str, Tensor]:
-        """{"d/r1/grad_ratio": ()} of those penalties whose share is measured in this update."""
+        """Measure the gradient ratios that are due in this update, {"d/r1/grad_ratio": ()}."""
         measured = [item for item in asked if step.parameters and self._is_measured(item[1], step)]
         if not measured:
             return {}
@@ -127,7 +127,7 @@ class Objective(nn.Module):
         return step.index // regularizer.interval % max(1, updates // regularizer.interval) == 0
 
     def after_update(self, step: Update, values: Mapping[str, Tensor]) -> None:
-        """Let each regularizer project the weights or adapt its state, and controllers move; `values` are forward's."""
+        """Let each regularizer project the weights or adapt its state, and move controllers; `values` are forward's."""
         for regularizer in self._projecting:
             regularizer.after_update(step)
         for name, regularizer in self._controlled:
@@ -137,7 +137,7 @@ class Objective(nn.Module):
                 regularizer.controllers[step.player].observe(step, value, turn, lazy)
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
-        """{"d/ada/p": 0.1}: what the data term and the regularizers say of their own state. Waits for the device."""
+        """Return state of the data term and the regularizers to log, {"d/ada/p": 0.1}. Waits for the device."""
         found = {name: float(value) for name, value in self.loss.quantities().items()}
         for name, regularizer in self.regularizers.items():
             for quantity, value in regularizer.quantities(generator, discriminator).items():
@@ -146,9 +146,9 @@ class Objective(nn.Module):
         return found
 
     def inert(self) -> dict[str, float]:
-        """{"d/r1": largest share so far} of the penalties whose share has stayed below INERT at two measurements or more.
+        """Return {"d/r1": largest ratio} of the penalties whose gradient ratio stayed below INERT at two or more measurements.
 
-        (At the first update some cannot pull yet.)
+        (At the first update some have no gradient yet.)
         """
         pulls = {f"{p}/{n}": pull for n, r in self.regularizers.items() for p, pull in r.pulls.items()}
         return {name: float(pull.largest) for name, pull in pulls.items() if pull.measured > 1 and pull.largest < INERT}

@@ -1,7 +1,7 @@
-"""Regularizer: what leans on a generative model in one or more of five places.
+"""Base class of regularizers, which act on a generative model in one or more of five places.
 
-The form of the nets (attach), what D sees (augment), G's loss (for_g), D's loss (for_d) and the weights after a step
-(after_update). Each does nothing until it is overridden.
+The form of the networks (attach), D's input (augment), G's loss (for_g), D's loss (for_d) and the weights after a step
+(after_update). Each method does nothing until it is overridden.
 """
 
 import math
@@ -19,7 +19,7 @@ from regen.utils.randomness import Draws
 
 
 class Strengths(TypedDict, total=False):
-    """What a regularizer with settings of its own hands on to Regularizer."""
+    """Arguments that a subclass passes on to Regularizer."""
 
     lambda_g: Strength
     lambda_d: Strength
@@ -30,32 +30,32 @@ class Strengths(TypedDict, total=False):
 class Regularizer(nn.Module, Generic[StepT]):
     """L_p = data term + lambda_p * for_p for the players p in {g, d}.
 
-    lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 leaves the player alone
-    interval             the penalty is asked at every `interval`-th update of its player, and weighs `interval` times as
-                         much there.
-                         (StyleGAN2 gives a lazy penalty an optimizer step of its own and rescales the learning rate and
-                         Adam's betas; here it is added to the loss of that update, and the optimizer stays as it is.)
-    relative             instead of the strengths that are numbers above 0: lambda is set so that the norm of the penalty's
-                         gradient is this share of the data term's, both moving averages; what it amounts to is logged
+    lambda_g, lambda_d   strengths >= 0: numbers, schedules or controllers; 0 turns the penalty off
+    interval             the penalty is applied at every `interval`-th update of its player, with `interval` times the
+                         weight.
+                         (StyleGAN2 gives a lazy penalty a separate optimizer step and rescales the learning rate and
+                         Adam's betas; here it is added to the loss of that update, and the optimizer is unchanged.)
+    relative             the gradient ratio to keep, which replaces positive strengths: lambda is set so that the norm of the
+                         penalty's gradient is this fraction of the data term's, both moving averages; lambda is logged
 
     Raises ConfigError on a strength that is negative or not finite, on one for a player that the class has no penalty for,
-    on every < 1 and on a relative strength that is not a finite number > 0 or stands in no number's place.
+    on interval < 1 and on a relative strength that is not a finite number > 0 or replaces no number.
     """
 
-    # Its passport, beside what docstring and yaml say
-    search: ClassVar[Mapping[str, tuple[float, float]]] = {}  # which values are worth searching, on a logarithmic scale
-    cost: ClassVar[Mapping[str, Cost]] = {}  # of an update of each player, where it is more than arithmetic
-    never: ClassVar[tuple[Never, ...]] = ()  # what it cannot be combined with
+    # Facts about it, in addition to its docstring and yaml
+    search: ClassVar[Mapping[str, tuple[float, float]]] = {}  # ranges to search, on a logarithmic scale
+    cost: ClassVar[Mapping[str, Cost]] = {}  # of an update of each player, unless it is only arithmetic
+    never: ClassVar[tuple[Never, ...]] = ()  # incompatible settings
 
-    # Its place among others, where the order of the config would not do: -1 first, 1 last
+    # Order among regularizers if that of the config is not suitable: -1 first, 1 last
     attach_order: ClassVar[int] = 0
     augment_order: ClassVar[int] = 0
     reads_slopes: ClassVar[bool] = (
-        False  # penalties that read step.real_slopes or fake_slopes are asked first: the loss
+        False  # penalties that read step.real_slopes or fake_slopes are computed first: the loss
     )
     # then shares their pass
 
-    reads_variance: ClassVar[bool] = False  # of q(z|x), of a VAE: its codes are drawn, then
+    reads_variance: ClassVar[bool] = False  # of q(z|x): then latent codes are drawn
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Regularizer(nn.Module, Generic[StepT]):
             self._check(player, strength)
         if relative is not None and not any(is_number(one) and one for one in self.strengths.values()):
             raise ConfigError(
-                f"{self.name}: relative={relative} stands in the place of lambda_g and lambda_d where they are numbers "
-                f"above 0, got {lambda_g} and {lambda_d}: type a number for the player that it is for"
+                f"{self.name}: relative={relative} replaces a positive lambda, but lambda_g and lambda_d are {lambda_g} and "
+                f"{lambda_d}. Set the one it is meant for"
             )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
         self.controllers = cast(Mapping[str, Controller], nn.ModuleDict(moving))
@@ -87,60 +87,60 @@ class Regularizer(nn.Module, Generic[StepT]):
         return type(self).__name__
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
-        """Change the nets' form; called once, before the optimizers exist. ConfigError if the nets do not suit."""
+        """Change the networks' form; called once, before the optimizers exist. Raises ConfigError if it cannot."""
 
     def augment(self, images: Tensor, rng: Draws, step: StepT) -> Tensor:
-        """(B, C, H, W) -> the same shape: what D sees instead of the images, real or generated."""
+        """Return D's input for real or generated images (B, C, H, W), of the same shape."""
         return images
 
     def form(self, images: Tensor) -> Tensor:
-        """What of `augment` D cannot do without: the form of its input, where that is another one."""
+        """Return images in the form that D needs, without random changes."""
         return images
 
     def for_g(self, step: StepT) -> Tensor:
-        """() penalty on G's loss, unweighted."""
+        """Return the unweighted penalty () on G's loss."""
         raise NotImplementedError
 
     def for_d(self, step: StepT) -> Tensor:
-        """() penalty on D's loss, unweighted."""
+        """Return the unweighted penalty () on D's loss."""
         raise NotImplementedError
 
     def after_update(self, step: StepT) -> None:
-        """Project the weights of step.net, or adapt own state; called without gradients after each optimizer step."""
+        """Project the weights of step.net, or adapt state; called without gradients after each optimizer step."""
 
     def quantities(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, Tensor]:
-        """{"d/p": ()}: what else of its state is worth a column of the log, as <player>/<quantity>; asked once a row."""
+        """Return state to log as <player>/<quantity>, {"d/p": ()}; called once per row."""
         return {}
 
     @property
     def draws_codes(self) -> bool:
-        """Whether a VAE's codes are drawn on its account: a variance that nothing holds would only be noise."""
+        """Return whether a VAE must draw its latent codes for this penalty."""
         return self.reads_variance and self.strengths["g"] != 0
 
     def overrides(self, place: str) -> bool:
-        """Whether this class leans on `place`: attach, augment, for_g, for_d or after_update."""
+        """Return whether this class overrides `place`: attach, augment, for_g, for_d or after_update."""
         return getattr(type(self), place) is not getattr(Regularizer, place)
 
     def due(self, step: Update) -> bool:
-        """Whether the penalty is asked in this update: on its turn, unless its strength is 0. Never waits for the device."""
+        """Return whether the penalty is applied in this update: on its turn, unless its strength is 0. Never waits for the device."""
         strength = value_of(self.strengths[step.player], step)
         return step.index % self.interval == 0 and (isinstance(strength, Tensor) or strength != 0)
 
     def strength(self, step: Update) -> float | Tensor:
-        """lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
+        """Return lambda in this update: a number, or a tensor () on the device if it is controlled or relative."""
         if self.relative is not None and self._is_relative(step.player):
             return self.pulls[step.player].strength(self.relative)
         return value_of(self.strengths[step.player], step)
 
     def moves(self, player: str) -> bool:
-        """Whether the strength is another one from update to update."""
+        """Return whether the strength changes during training."""
         return self._is_relative(player) or callable(self.strengths[player])
 
     def _is_relative(self, player: str) -> bool:
         return self.relative is not None and not callable(self.strengths[player])
 
     def weight(self, step: Update) -> float | Tensor:
-        """What the penalty weighs in this update: the strength times `interval` on its turn, otherwise 0."""
+        """Return the penalty's weight in this update: the strength times `interval` on its turn, otherwise 0."""
         return self.interval * self.strength(step) if self.due(step) else 0.0
 
     def _check(self, player: str, strength: Strength) -> None:

@@ -1,4 +1,4 @@
-"""Strengths that move: by a schedule, or by a controller that holds what it measures at a target.
+"""Strengths that change during training: schedules, and controllers that keep a measure at a target.
 
 Any strength may be a number, a schedule or a controller:
     python src/train.py regularizer=r1 +schedule@regularizer.r1.lambda_d=cosine regularizer.r1.lambda_d.start=5
@@ -17,11 +17,11 @@ from regen.errors import ConfigError
 
 
 class Schedule:
-    """A strength that depends on how far training is: a number for each update, from `start` to `end`.
+    """Strength that depends on the progress of training, from `start` to `end`.
 
-    iterations, images   how long it moves, in updates of G or in real images shown to D: one of the two
+    iterations, images   its length, in updates of G or in real images shown to D: one of the two
 
-    Raises ConfigError on a strength that is negative or not finite, and unless one length >= 1 is given.
+    Raises ConfigError on a strength that is negative or not finite, and unless exactly one length >= 1 is given.
     """
 
     def __init__(self, start: float, end: float, iterations: int | None = None, images: int | None = None) -> None:
@@ -39,46 +39,46 @@ class Schedule:
         return type(self).__name__
 
     def elapsed(self, step: Update) -> float:
-        """How many of its lengths have passed."""
+        """Return the number of lengths that have passed."""
         return step.images_seen / self.images if self.images else step.iteration / (self.iterations or 1)
 
     def __call__(self, step: Update) -> float:
-        """The strength in this update."""
+        """Return the strength in this update."""
         return self.start + (self.end - self.start) * self.share(min(1.0, self.elapsed(step)))
 
     def share(self, progress: float) -> float:
-        """The share of the way from start to end after this share of the length."""
+        """Return the fraction of the way from start to end after this fraction of the length."""
         raise NotImplementedError
 
 
 class Linear(Schedule):
-    """start + (end - start) t, t the share of its length that has passed; then `end`."""
+    """start + (end - start) t, t the fraction of its length that has passed; then `end`."""
 
     def share(self, progress: float) -> float:
         return progress
 
 
 class Cosine(Schedule):
-    """end + (start - end) (1 + cos(pi t)) / 2, slow at both ends, as R3GAN lets its gamma fall (Huang 2024); then `end`."""
+    """end + (start - end) (1 + cos(pi t)) / 2, slow at both ends, as R3GAN's gamma (Huang 2024); then `end`."""
 
     def share(self, progress: float) -> float:
         return (1 - math.cos(math.pi * progress)) / 2
 
 
 class Warmup(Linear):
-    """From 0 to `end` along a line; then `end`."""
+    """Linear from 0 to `end`; then `end`."""
 
     def __init__(self, end: float, iterations: int | None = None, images: int | None = None) -> None:
         super().__init__(0.0, end, iterations, images)
 
 
 class Cyclical(Warmup):
-    """`cycles` times over its length from 0 to `end` along a line, each in a share `ramp` of a cycle, then `end`.
+    """`cycles` times linear from 0 to `end`, each during the fraction `ramp` of a cycle; then `end`.
 
-    Source: Fu et al. 2019 (cyclical annealing). What a VAE's code learns while its KL weighs little is kept, and
-    the next cycle begins from there. After its length it stays at `end`.
+    Source: Fu et al. 2019 (cyclical annealing). A VAE's encoder learns while the weight of the KL is small, and the
+    next cycle begins from there. After its length it stays at `end`.
 
-    Raises ConfigError on fewer than one cycle and a ramp outside (0, 1], too.
+    Also raises ConfigError on fewer than one cycle and on a ramp outside (0, 1].
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Cyclical(Warmup):
 
 
 class Constant(Schedule):
-    """`end`, from the first update on that lies a length after the start; 0 before."""
+    """`end` once its length has passed; 0 before."""
 
     def __init__(self, end: float, iterations: int | None = None, images: int | None = None) -> None:
         super().__init__(0.0, end, iterations, images)
@@ -106,7 +106,7 @@ class Constant(Schedule):
 class Steps(Schedule):
     """start * factor^n after n whole lengths.
 
-    Raises ConfigError on a factor that is negative or not finite, too.
+    Also raises ConfigError on a factor that is negative or not finite.
     """
 
     def __init__(
@@ -120,16 +120,16 @@ class Steps(Schedule):
 
 
 class Controller(nn.Module):
-    """A value that rises while what is measured lies above the target and falls while it lies below (Karras 2020, ADA).
+    """Value that increases while a measure is above its target and decreases while it is below (Karras 2020, ADA).
 
     value <- clip(value + sign(m - target) * images / span_images, least, most), every `interval` turns, `images` those of all
     processes in the player's updates meanwhile and m the mean of the measure over them.
 
     measure       real_sign, score_gap or penalty
-    span_images   real images in which the value moves by 1
+    span_images   real images during which the value changes by 1
 
     Its state is in the checkpoint and the same in every process. Raises ConfigError on an unknown measure, and on numbers
-    that make no sense.
+    outside their range.
     """
 
     value: Tensor
@@ -152,13 +152,13 @@ class Controller(nn.Module):
             raise ConfigError(f"{self.name}: target must be a finite number, got {target}")
         if not (0 <= least <= start <= most and math.isfinite(most) and span_images > 0 and interval >= 1):
             raise ConfigError(
-                f"{self.name}: expected 0 <= least <= start <= most, span_images > 0 and every >= 1, got least={least}, "
+                f"{self.name}: expected 0 <= least <= start <= most, span_images > 0 and interval >= 1, got least={least}, "
                 f"start={start}, most={most}, span_images={span_images}, interval={interval}"
             )
         self.measure, self.target, self.span_images, self.interval = MEASURES[measure], target, span_images, interval
         self.least, self.most = least, most
         self.register_buffer("value", torch.tensor(float(start)))
-        self.register_buffer("total", torch.tensor(0.0))  # of the measure since the last move
+        self.register_buffer("total", torch.tensor(0.0))  # of the measure since the last change
         if self.moved(torch.tensor(1.0)) == self.value:
             raise ConfigError(f"{self.name}: the value would stay at start={start} for ever, type a start > 0")
 
@@ -167,12 +167,12 @@ class Controller(nn.Module):
         return type(self).__name__
 
     def forward(self, step: Update) -> Tensor:
-        """() the value in this update."""
+        """Return the value () in this update."""
         return self.value
 
     @torch.no_grad()
     def observe(self, step: Update, penalty: Tensor | None, turn: int, lazy: int = 1) -> None:
-        """Take in an update; it is number `turn` of those that are observed, one in `lazy` of all."""
+        """Observe an update, number `turn` of the observed ones, which are one in `lazy` of all."""
         self.total += averaged(self.measure(step, penalty).float())
         if (turn + 1) % self.interval == 0:
             above = (self.total / self.interval - self.target).sign()
@@ -181,12 +181,12 @@ class Controller(nn.Module):
             self.total.zero_()
 
     def moved(self, way: Tensor) -> Tensor:
-        """() the value after it has gone this way."""
+        """Return the value () after a change of `way`."""
         return self.value + way
 
 
 class LogController(Controller):
-    """A Controller whose value is multiplied by 10^(images / span_images) or divided by it: for strengths of unknown size."""
+    """Controller whose value is multiplied or divided by 10^(images / span_images), for strengths of unknown magnitude."""
 
     def moved(self, way: Tensor) -> Tensor:
         return self.value * 10**way
@@ -200,5 +200,5 @@ def value_of(strength: float | Schedule, step: Update) -> float: ...
 @overload
 def value_of(strength: Strength, step: Update) -> float | Tensor: ...
 def value_of(strength: Strength, step: Update) -> float | Tensor:
-    """What the strength is in this update: a number, or a tensor () on the device."""
+    """Return the strength in this update: a number, or a tensor () on the device."""
     return strength if isinstance(strength, int | float) else strength(step)

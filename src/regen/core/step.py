@@ -1,4 +1,4 @@
-"""Update: what one update of one player can see, whatever the model. GANStep and VAEStep say the rest."""
+"""Base class of one update of a player, for all models; see GANStep and VAEStep."""
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
@@ -35,21 +35,20 @@ class Progress(TypedDict, total=False):
 class Update:
     """One update of `player` ("g" or "d").
 
-    index           which update of this player it is, from 0
+    index           number of this player's update, from 0
     real            (B, C, H, W) in [-1, 1]
     labels          (B,) or None
     rng             rng(purpose) -> Draws: every draw of a term comes from here
     lr              the learning rate of the player's optimizer
     parameters      those of the player's nets that the update changes
-    iteration, images_seen   how far training is: updates of G; real images shown, by all processes
+    iteration, images_seen   progress of training: updates of G; real images shown, over all processes
     world           the number of processes
     loss            the data term
 
-    The lazy properties of its kinds decide who computes what, with no flags: what costs a pass through a net is computed on
-    first use, once.
+    Passes through networks are lazy, cached properties of the subclasses.
     """
 
-    lacks: ClassVar[str] = ""  # what its model has not, in words
+    lacks: ClassVar[str] = ""  # the network that its model does not have, in words
 
     def __init__(
         self,
@@ -82,26 +81,26 @@ class Update:
 
     @property
     def net(self) -> nn.Module:
-        """The net that this update changes, and that penalties on weights look at: of a VAE the decoder."""
+        """Network that this update changes and whose weights are penalized; for a VAE the decoder."""
         return self.generator
 
     @property
     def batch(self) -> int:
-        """Real images in this update, of all processes."""
+        """Real images in this update, over all processes."""
         return len(self.real) * self.world
 
     @cached_property
     def z(self) -> Tensor:
-        """(B, Z) what G makes images of."""
+        """Input of G, (B, Z)."""
         raise NotImplementedError
 
     @cached_property
     def fake(self) -> Tensor:
-        """(B, C, H, W) G(z), as precise as the real images."""
+        """Generated images G(z), (B, C, H, W), with the real images' precision."""
         raise NotImplementedError
 
     def regenerate(self, z: Tensor) -> Tensor:
-        """(B, C, H, W) G(z) by a pass beside the update's own, which leaves G's running state alone."""
+        """Return G(z), (B, C, H, W), by an extra pass that leaves G's running state unchanged."""
         with still(self.generator):
             return self.generator(z).to(self.real.dtype)
 

@@ -1,4 +1,4 @@
-"""VAEStep: what one update of a VAE can see. G is the decoder, and there is no D."""
+"""One update of a VAE; G is the decoder."""
 
 from functools import cached_property
 from typing import NamedTuple, Unpack
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from regen.core.forward import before_tanh
 from regen.core.step import Progress, Rng, Update
 
-WHOLE = 1 - 1e-6  # what an image's value is cut to where the decoder has no tanh to look behind
+WHOLE = 1 - 1e-6  # limit of an image's values for decoders without tanh
 
 
 class Decoded(NamedTuple):
-    """Images (B, C, H, W) in [-1, 1] and the logits (B, C, H, W) of which they are the tanh: exact where tanh is flat."""
+    """Images (B, C, H, W) in [-1, 1], and logits (B, C, H, W) whose tanh they are; these are exact where tanh saturates."""
 
     images: Tensor
     logits: Tensor
@@ -23,8 +23,8 @@ class VAEStep(Update):
     """One update of encoder and decoder together.
 
     encoder         images -> (B, 2 Z): the means and the log variances of q(z|x)
-    latent_dim          numbers in a code
-    draws           whether z is drawn from q(z|x), or is its mean
+    latent_dim      latent dimensions
+    draws           whether z is drawn from q(z|x) or is its mean
     population      training images
     """
 
@@ -51,48 +51,48 @@ class VAEStep(Update):
 
     @cached_property
     def code(self) -> tuple[Tensor, Tensor]:
-        """(B, Z) the means and (B, Z) the log variances of q(z|x), as precise as the images."""
+        """Means (B, Z) and log variances (B, Z) of q(z|x), with the images' precision."""
         mean, logvar = self.encoder(self.real).to(self.real.dtype).chunk(2, dim=1)
         return mean, logvar
 
     @property
     def mean(self) -> Tensor:
-        """(B, Z) of q(z|x)."""
+        """Means of q(z|x), (B, Z)."""
         return self.code[0]
 
     @property
     def logvar(self) -> Tensor:
-        """(B, Z) the log variances of q(z|x)."""
+        """Log variances of q(z|x), (B, Z)."""
         return self.code[1]
 
     @cached_property
     def kl(self) -> Tensor:
-        """(B, Z) KL(q(z_j|x) || N(0, 1)) = ½ (mean² + var - 1 - log var), in nats (Kingma and Welling 2014, appendix B)."""
+        """KL (B, Z): KL(q(z_j|x) || N(0, 1)) = ½ (mean² + var - 1 - log var), in nats (Kingma and Welling 2014, appendix B)."""
         return (self.mean.square() + self.logvar.exp() - 1 - self.logvar) / 2
 
     @cached_property
     def z(self) -> Tensor:
-        """(B, Z) mean + deviation * noise, noise ~ N(0, I) keyed as a GAN's z; the mean where nothing holds the variance."""
+        """Latent codes (B, Z): mean + deviation * noise, noise ~ N(0, I) keyed as a GAN's z; the mean if `draws` is false."""
         return self.mean + (self.logvar / 2).exp() * self.noise("z") if self.draws else self.mean
 
     def noise(self, purpose: str, times: int | None = None) -> Tensor:
-        """(B, Z) from N(0, I), or (B, times, Z)."""
+        """Draw (B, Z), or (B, times, Z), from N(0, I)."""
         shape = (self.latent_dim,) if times is None else (times, self.latent_dim)
         return self.rng(purpose).normal(len(self.real), *shape).to(self.real.dtype)
 
     @cached_property
     def decoded(self) -> Decoded:
-        """What the decoder makes of z."""
+        """Output of the decoder for z."""
         return decode(self.generator, self.z)
 
     @cached_property
     def fake(self) -> Tensor:
-        """(B, C, H, W) the reconstructions."""
+        """Reconstructions (B, C, H, W)."""
         return self.decoded.images
 
 
 def decode(generator: nn.Module, z: Tensor) -> Decoded:
-    """What a decoder makes of codes (B, Z), as precise as they are."""
+    """Decode latent codes (B, Z) with their precision."""
     with before_tanh(generator) as seen:
         images = generator(z).to(z.dtype)  # of another type under mixed precision
     logits = seen[-1].to(z.dtype).view_as(images) if seen else torch.atanh(images.clamp(-WHOLE, WHOLE))
