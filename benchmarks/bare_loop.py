@@ -34,15 +34,15 @@ def train(
         for parameter in of_d:
             parameter.requires_grad_(True)
         real_scores = net_d(real.requires_grad_(r1 > 0))
-        if r1:  # one pass of D for the scores and their slope
-            (slope,) = torch.autograd.grad(real_scores.sum(), real, create_graph=True)
+        if r1:  # one pass of D for the scores and their input gradients
+            (gradient,) = torch.autograd.grad(real_scores.sum(), real, create_graph=True)
         with torch.set_grad_enabled(reuse_fake):
             fake = net_g(Draws(seed, iteration, "d", 0, "z").normal(len(real), 100))
         loss = F.softplus(-real_scores).mean() + F.softplus(net_d(fake.detach())).mean()
         if r1:
-            loss = loss + r1 * (slope.square().flatten(1).sum(1).mean() / 2)
+            loss = loss + r1 * (gradient.square().flatten(1).sum(1).mean() / 2)
         adam_d.zero_grad(set_to_none=True)
-        loss.backward(inputs=of_d)  # without inputs=, the slope would be taken through to the images
+        loss.backward(inputs=of_d)  # without inputs=, gradients would be computed through to the images
         adam_d.step()
 
         for parameter in of_d:

@@ -18,7 +18,7 @@ from torch.func import stack_module_state, vmap
 
 from regen.core.ema import Averaged
 from regen.core.forward import squares
-from regen.core.input_gradients import slope
+from regen.core.input_gradients import input_gradient
 from regen.data.batches import Stream
 from regen.data.mixtures import Mixture, grid
 from regen.losses.adversarial import Nonsaturating
@@ -112,10 +112,12 @@ class Batch:
             fake = self.generator(self._latents("d"))
         real = self._real().requires_grad_()
         real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
-        slopes = squares(slope(real_scores, real).flatten(0, 1)).view_as(real_scores)
+        squared_gradients = squares(input_gradient(real_scores, real).flatten(0, 1)).view_as(real_scores)
         data = vmap(lambda real, fake: LOSS.for_d(SimpleNamespace(real_scores=real, fake_scores=fake)))
-        penalty = vmap(lambda slopes: PENALTY.for_d(SimpleNamespace(real_slopes=slopes)))
-        self._descend(self.adam_d, data(real_scores, fake_scores) + self.strengths * penalty(slopes))
+        penalty = vmap(
+            lambda squared_gradients: PENALTY.for_d(SimpleNamespace(real_squared_gradients=squared_gradients))
+        )
+        self._descend(self.adam_d, data(real_scores, fake_scores) + self.strengths * penalty(squared_gradients))
 
     def _update_g(self) -> None:
         scores = self.discriminator(self.generator(self._latents("g")))

@@ -54,7 +54,7 @@ def test_the_automatic_way_is_functional_for_a_compiled_critic_and_autograd_othe
     assert type(Automatic().fit(form(mlp.Discriminator(SHAPE)))) is expected
 
 
-def compiled(regularizers, backend, slopes=None) -> GAN:
+def compiled(regularizers, backend, gradient_method=None) -> GAN:
     """make_gan's GAN with a compiled D."""
     nets = make_gan()
 
@@ -65,7 +65,7 @@ def compiled(regularizers, backend, slopes=None) -> GAN:
         torch.compile(nets.discriminator, backend=backend),
         Objective(Nonsaturating(), regularizers),
     )
-    gan = GAN(nets.generator, discriminator, objective, adam, adam, latent_dim=8, slopes=slopes)
+    gan = GAN(nets.generator, discriminator, objective, adam, adam, latent_dim=8, gradient_method=gradient_method)
     gan.prepare(gan.configure_optimizers())
     return gan
 

@@ -5,7 +5,7 @@ import torch
 from helpers.tiny_models import images, linear_critic, make_gan, make_step
 from torch import nn
 
-from regen.core.gan_step import GANStep, slope
+from regen.core.gan_step import GANStep, input_gradient
 from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
 from regen.losses import adversarial
@@ -102,14 +102,18 @@ def test_real_and_generated_images_are_augmented_with_separate_draws():
 def test_squared_input_gradient_of_a_linear_critic_equals_squared_weight():
     weight = torch.randn(1, 4, 4, generator=torch.Generator().manual_seed(0))
     step = make_step("d", discriminator=linear_critic(weight))
-    for slopes in (step.real_slopes, step.fake_slopes, step.slopes(images(3), "elsewhere")):
-        assert torch.allclose(slopes, weight.square().sum())
+    for squared_gradients in (
+        step.real_squared_gradients,
+        step.fake_squared_gradients,
+        step.squared_gradients(images(3), "elsewhere"),
+    ):
+        assert torch.allclose(squared_gradients, weight.square().sum())
 
 
 def test_the_slope_agrees_with_finite_differences():
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0)).double()
     real = images(3).double()
-    slopes = make_step("d", discriminator=discriminator, real=real.clone()).real_slopes.detach()
+    squared_gradients = make_step("d", discriminator=discriminator, real=real.clone()).real_squared_gradients.detach()
     squared = torch.zeros(3, dtype=torch.float64)
     for pixel in range(16):
         nudge = torch.zeros(16, dtype=torch.float64)
@@ -118,35 +122,35 @@ def test_the_slope_agrees_with_finite_differences():
         with torch.no_grad():
             quotient = (discriminator(real + nudge) - discriminator(real - nudge)) / 2e-6
         squared += quotient.square()
-    assert torch.allclose(slopes, squared, atol=1e-8)
+    assert torch.allclose(squared_gradients, squared, atol=1e-8)
 
 
 def test_the_slope_is_there_even_if_the_scores_were_read_before():
     before, after = make_step("d"), make_step("d")
     _ = before.real_scores
-    assert torch.equal(before.real_slopes, after.real_slopes)
+    assert torch.equal(before.real_squared_gradients, after.real_squared_gradients)
     assert torch.equal(before.real_scores, after.real_scores)
 
 
 def test_the_slope_is_float32_under_mixed_precision():
     with torch.autocast("cpu", torch.bfloat16):
         step = make_step("d")
-        slopes, scores = step.real_slopes, step.real_scores
-    assert slopes.dtype == scores.dtype == torch.float32
-    assert torch.equal(slopes, make_step("d").real_slopes)
+        squared_gradients, scores = step.real_squared_gradients, step.real_scores
+    assert squared_gradients.dtype == scores.dtype == torch.float32
+    assert torch.equal(squared_gradients, make_step("d").real_squared_gradients)
 
 
 def test_the_slope_sees_the_noise_that_the_scores_see_under_mixed_precision():
     noise = InstanceNoise(0.5)
     options = {"augment": lambda seen, rng, step: noise.augment(seen, rng("noise"), step)}
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = make_step("d", **options).real_slopes
-    assert torch.equal(mixed, make_step("d", **options).real_slopes)
+        mixed = make_step("d", **options).real_squared_gradients
+    assert torch.equal(mixed, make_step("d", **options).real_squared_gradients)
 
 
 def test_a_slope_can_be_differentiated_once_more():
     points = torch.tensor([[2.0], [3.0]], requires_grad=True)
-    first = slope((points**3).squeeze(1), points)
+    first = input_gradient((points**3).squeeze(1), points)
     assert torch.equal(first, 3 * points**2)
     assert torch.equal(torch.autograd.grad(first.sum(), points)[0], 6 * points)
 

@@ -7,7 +7,7 @@ import torch
 from helpers.tiny_models import images, make_gan, same, weights
 from torch import nn
 
-from regen.core.gradient_ratio import Pull, gradient_norm
+from regen.core.gradient_ratio import GradientRatio, gradient_norm
 from regen.core.objective import Objective
 from regen.core.regularizer import Regularizer
 from regen.core.schedules import Linear
@@ -117,7 +117,7 @@ def test_lazy_relative_penalty_has_the_requested_ratio_on_average():
 
 
 def test_a_relative_strength_follows_moving_averages_of_the_norms():
-    pull = Pull()
+    pull = GradientRatio()
     for data, penalty in ((4.0, 2.0), (8.0, 2.0), (8.0, 1.0)):
         pull.take(torch.tensor(data), torch.tensor(penalty))
     data, penalty = 0.9 * (0.9 * 4 + 0.1 * 8) + 0.1 * 8, 0.9 * 2 + 0.1 * 1
@@ -142,7 +142,7 @@ def test_penalty_without_gradient_has_strength_0_until_a_gradient_appears():
 
 
 def test_paused_penalty_resumes_with_the_previous_strength():
-    pull = Pull()
+    pull = GradientRatio()
     pull.take(torch.tensor(4.0), torch.tensor(2.0))
     for _ in range(300):
         pull.take(torch.tensor(4.0), torch.tensor(0.0))
@@ -168,10 +168,10 @@ def test_measuring_shares_changes_no_bit_of_training(relative):
 
 def test_penalty_with_a_tiny_strength_is_reported_as_inactive_and_a_normal_penalty_is_not():
     gan = with_grad_ratio_every(1, tiny=R1(lambda_d=1e-7), normal=WeightL2(lambda_d=0.1), off=L2(lambda_d=0.0))
-    assert gan.objective.inert() == {}  # nothing is known yet
+    assert gan.objective.inactive() == {}  # nothing is known yet
     recorded = updated(gan, 3)
     largest = max(share.item() for share in recorded["d/tiny/grad_ratio"])
-    assert gan.objective.inert() == {"d/tiny": pytest.approx(largest)} and 0 < largest < 1e-3
+    assert gan.objective.inactive() == {"d/tiny": pytest.approx(largest)} and 0 < largest < 1e-3
 
 
 def test_a_penalty_that_once_pulled_is_not_inert():
@@ -179,7 +179,7 @@ def test_a_penalty_that_once_pulled_is_not_inert():
     updated(gan)
     gan.objective.regularizers["it"].strengths["d"] = 1e-9
     assert updated(gan)["d/it/grad_ratio"][1] < 1e-6
-    assert gan.objective.inert() == {}
+    assert gan.objective.inactive() == {}
 
 
 def test_shares_are_measured_of_a_step_of_the_training_alone():
@@ -196,7 +196,7 @@ def test_a_relative_strength_that_is_not_a_finite_number_above_0_is_refused(rela
 
 
 def test_a_data_term_that_does_not_pull_has_no_share_and_spoils_no_figure():
-    pull = Pull()
+    pull = GradientRatio()
     share = pull.share(1.0, torch.tensor(0.0), torch.tensor(3.0))
     assert share == pull.largest == 0 and pull.measured == 1
 

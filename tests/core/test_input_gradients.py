@@ -1,4 +1,4 @@
-"""The ways to take the slope of D agree wherever they are admitted, and are refused where they would be wrong."""
+"""Methods for the input gradients of D agree where they are allowed, and are refused where they would be wrong."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from helpers.critics import Attention, Quadratic, gradients, normal
 from helpers.tiny_models import SHAPE, images, make_gan, make_step, weights
 from torch import nn
 
-from regen.core.input_gradients import Autograd, FiniteDifferences, ForwardMode, Functional, slope
+from regen.core.input_gradients import Autograd, FiniteDifferences, ForwardMode, Functional, input_gradient
 from regen.errors import ConfigError
 from regen.models.gan import GAN
 from regen.networks import dcgan, mlp, resnet
@@ -33,7 +33,7 @@ def _the_same_weights_every_time():
 def test_every_gradient_method_gives_value_and_gradient_of_a_quadratic_critic(way):
     """(D(x + hv) - D(x - hv)) / 2h, too, is exact: what is even in h cancels, and there is no third order."""
     critic, points = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
-    flat, by_hand = points.flatten(1), critic.slopes(points).detach()
+    flat, by_hand = points.flatten(1), critic.input_gradients(points).detach()
     found = way(critic, points)
     assert torch.allclose(found, by_hand.square().sum(1), rtol=1e-9)
     of_matrix, of_slant = gradients(found.mean(), critic)
@@ -50,9 +50,9 @@ def test_the_exact_ways_agree_on_the_shipped_critics_behind_the_same_augmentatio
     discriminator.double().requires_grad_()
     points, before = normal(4, 1, 16, 16), {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
     (value, gradient), *others = [
-        (slopes := step.slopes(points, "here"), gradients(slopes.mean(), discriminator))
+        (squared := step.squared_gradients(points, "here"), gradients(squared.mean(), discriminator))
         for way in (Autograd(), Functional(), ForwardMode())
-        for step in [make_step("d", discriminator=discriminator, slopes=way, augment=seen_through(augmenting))]
+        for step in [make_step("d", discriminator=discriminator, gradient_method=way, augment=seen_through(augmenting))]
     ]
     for other, its_gradient in others:
         assert torch.allclose(other, value, rtol=1e-9)
@@ -67,9 +67,9 @@ def seen_through(augmenting):
 
 @pytest.mark.parametrize("way", [Functional(), ForwardMode()], ids=named)
 def test_a_whole_training_by_another_way_is_that_by_autograd(way):
-    def trained(slopes) -> dict[str, torch.Tensor]:
+    def trained(method) -> dict[str, torch.Tensor]:
         regularizers = {"r1": R1(lambda_d=1.0), "gp": WganGP(lambda_d=1.0), "cut": DiffAugment()}
-        return weights(go_on(make_gan(regularizers=regularizers, slopes=slopes)))
+        return weights(go_on(make_gan(regularizers=regularizers, gradient_method=method)))
 
     expected, start = trained(Autograd()), weights(make_gan())
     assert not torch.allclose(expected["discriminator.layers.0.weight"], start["discriminator.layers.0.weight"])
@@ -92,7 +92,7 @@ def test_finite_differences_are_refused_for_the_shipped_critics(pair):
 
 def test_gan_checks_that_the_gradient_method_suits_d():
     with pytest.raises(ConfigError, match="gradient_method=finite_differences needs a smooth discriminator"):
-        make_gan(slopes=FiniteDifferences())
+        make_gan(gradient_method=FiniteDifferences())
 
 
 def error_of_finite_differences(activation: nn.Module) -> float:
@@ -130,8 +130,10 @@ def test_a_critic_with_attention_can_be_penalised():
     with pytest.raises(
         RuntimeError, match=r"flash_attention.* is not implemented"
     ):  # why the step asks for another kernel
-        slope(critic(points), points).square().sum().backward()
+        input_gradient(critic(points), points).square().sum().backward()
     step = make_step("d", discriminator=critic)
-    for slopes in (step.real_slopes, step.fake_slopes, step.slopes(images(), "here")):
-        assert gradients(slopes.mean(), critic)[0].any()
-    assert torch.allclose(step.real_slopes, Functional()(critic.double(), images().double()).float(), rtol=1e-4)
+    for squared in (step.real_squared_gradients, step.fake_squared_gradients, step.squared_gradients(images(), "here")):
+        assert gradients(squared.mean(), critic)[0].any()
+    assert torch.allclose(
+        step.real_squared_gradients, Functional()(critic.double(), images().double()).float(), rtol=1e-4
+    )

@@ -1,4 +1,4 @@
-"""Discriminators of 4x4 images whose slopes are known in closed form, and what is asked of them."""
+"""Discriminators of 4x4 images with input gradients known in closed form, and helpers."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 class Quadratic(nn.Module):
-    """D(x) = 1/2 x^T A x + <b, x>, with the slope (A + A^T) x / 2 + b."""
+    """D(x) = 1/2 x^T A x + <b, x>, with the input gradient (A + A^T) x / 2 + b."""
 
     def __init__(self, matrix: Tensor, slant: Tensor | None = None) -> None:
         super().__init__()
@@ -21,8 +21,8 @@ class Quadratic(nn.Module):
         flat = images.flatten(1)
         return (flat @ self.matrix * flat).sum(1) / 2 + flat @ self.slant
 
-    def slopes(self, images: Tensor) -> Tensor:
-        """(B, 16) the slope at each image, by hand."""
+    def input_gradients(self, images: Tensor) -> Tensor:
+        """Return the input gradient (B, 16) at each image, in closed form."""
         return images.flatten(1) @ (self.matrix + self.matrix.T) / 2 + self.slant
 
 

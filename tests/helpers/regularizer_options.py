@@ -12,7 +12,7 @@ from regen.utils.project import ROOT
 
 def _needs_encoder(path: Path) -> bool:
     kinds = [resolve(node._target_, f"regularizer.{name}") for name, node in OmegaConf.load(path).items()]
-    return any(A_CODE in kind.never for kind in kinds)
+    return any(A_CODE in kind.incompatible for kind in kinds)
 
 
 CONF = ROOT / "conf"

@@ -101,7 +101,7 @@ def test_top_k_is_refused_with_a_loss_of_g_without_scores(loss, words):
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_share_that_makes_no_sense_is_refused(top_k, words):
-    with pytest.raises(ConfigError, match=rf"model.top_k must be a share in \(0, 1\].*, {words}"):
+    with pytest.raises(ConfigError, match=rf"model.top_k must be a number in \(0, 1\].*, {words}"):
         make_gan(top_k=top_k)
 
 

@@ -96,8 +96,8 @@ def test_r1_through_ada_is_that_of_each_images_own_augmentation():
         3
     )  # (6, 1, 16, 16): an augmentation is affine
     points = gan.objective.regularizers["ada"].augment(step.real, step.rng("real/ada"), step).requires_grad_()
-    (slopes,) = torch.autograd.grad(gan.discriminator(points).sum(), points)
-    expected = torch.einsum("bip,bp->bi", jacobians[:, 0], slopes.flatten(1)).square().sum(1).mean() / 2
+    (input_gradients,) = torch.autograd.grad(gan.discriminator(points).sum(), points)
+    expected = torch.einsum("bip,bp->bi", jacobians[:, 0], input_gradients.flatten(1)).square().sum(1).mean() / 2
     assert gan.objective.regularizers["r1"].for_d(step).item() == pytest.approx(expected.item(), rel=1e-5)
 
 

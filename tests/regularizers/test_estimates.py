@@ -89,7 +89,9 @@ def test_forward_mode_estimate_of_a_draw_and_16_images_varies_by_a_third():
     """Of equal slopes each image's share is a chi-squared of one degree: sqrt(2 / 16) = 0.35; uneven slopes add a little."""
     for critic, most in ((linear_critic(normal(16)), 0.36), (Quadratic(normal(16, 16)), 0.45)):
         drawn = estimates(JvpR1(lambda_d=1), critic, images(16).double())
-        uneven = (critic.slopes(images(16).double()) if isinstance(critic, Quadratic) else torch.ones(16, 1)).detach()
+        uneven = (
+            critic.input_gradients(images(16).double()) if isinstance(critic, Quadratic) else torch.ones(16, 1)
+        ).detach()
         squared = uneven.square().sum(1)
         expected = math.sqrt(2 * squared.square().sum().item()) / squared.sum().item()
         assert expected < most
@@ -99,7 +101,7 @@ def test_forward_mode_estimate_of_a_draw_and_16_images_varies_by_a_third():
 def test_forward_mode_estimate_with_a_single_draw_equals_the_formula():
     critic, real = Quadratic(normal(16, 16)), images(5).double()
     direction = Draws(0, "d", "jvp_r1").normal(5, 1, 4, 4).double()
-    along = (critic.slopes(real) * direction.flatten(1)).sum(1)
+    along = (critic.input_gradients(real) * direction.flatten(1)).sum(1)
     found = JvpR1(lambda_d=1).for_d(make_step("d", discriminator=critic, real=real))
     assert found.item() == pytest.approx(along.square().mean().item() / 2, rel=1e-12)
 

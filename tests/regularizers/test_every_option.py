@@ -42,7 +42,7 @@ def seen(name: str | None = None):
     return trained(*filter(None, [name]))
 
 
-FLAT = ("wgan_lp",)  # of slopes above 1, which these nets do not have unless they are scaled
+FLAT = ("wgan_lp",)  # penalizes gradient norms above 1, which these networks have only if scaled
 
 
 def nets(gan) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Penalties on the slope of D against closed forms and finite differences."""
+"""Penalties on the input gradient of D against closed forms and finite differences."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_gradient_of_r1_at_a_linear_critic_is_the_weight_and_0_for_the_bias():
 
 def test_r1_of_quadratic_critic_is_half_the_mean_squared_gradient():
     critic, real = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
-    expected = critic.slopes(real).square().sum(1).mean() / 2
+    expected = critic.input_gradients(real).square().sum(1).mean() / 2
     assert r1(make_step("d", discriminator=critic, real=real)).item() == pytest.approx(expected.item(), rel=1e-12)
 
 
@@ -89,8 +89,8 @@ def test_gradient_of_r1_equals_the_gradient_of_a_separate_pass():
     gan = make_gan(regularizers={"r1": R1(lambda_d=10)})
     shared = gan.objective(gan.step("d", 0, images()))[0]
     real = images().requires_grad_()
-    (slopes,) = torch.autograd.grad(gan.discriminator(real).sum(), real, create_graph=True)
-    apart = make_gan().objective(gan.step("d", 0, images()))[0] + 10 * slopes.square().sum((1, 2, 3)).mean() / 2
+    (gradients_of_d,) = torch.autograd.grad(gan.discriminator(real).sum(), real, create_graph=True)
+    apart = make_gan().objective(gan.step("d", 0, images()))[0] + 10 * gradients_of_d.square().sum((1, 2, 3)).mean() / 2
     parameters = list(gan.discriminator.parameters())
     for one, other in zip(torch.autograd.grad(shared, parameters), torch.autograd.grad(apart, parameters), strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
@@ -123,7 +123,7 @@ def judged(critic: nn.Module, player: str = "d"):
 def test_r2_is_half_the_mean_of_the_squared_slope_at_generated_images():
     critic = Quadratic(normal(16, 16), normal(16, seed=1))
     step = judged(critic)
-    expected = critic.slopes(step.fake.detach()).square().sum(1).mean() / 2
+    expected = critic.input_gradients(step.fake.detach()).square().sum(1).mean() / 2
     value = R2(lambda_d=1).for_d(step)
     assert value.item() == pytest.approx(expected.item(), rel=1e-12)
     assert not torch.allclose(value, r1(judged(critic)), rtol=1e-2)
@@ -156,8 +156,8 @@ def test_gradients_at_real_and_generated_images_need_no_extra_pass(kind):
 
 def weighed_by_hand(critic: Quadratic, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """JSReg written out for a quadratic critic."""
-    of_real = critic.slopes(real).square().sum(1) * (1 - 1 / (1 + (-critic(real)).exp())) ** 2
-    of_fake = critic.slopes(fake).square().sum(1) * (1 / (1 + (-critic(fake)).exp())) ** 2
+    of_real = critic.input_gradients(real).square().sum(1) * (1 - 1 / (1 + (-critic(real)).exp())) ** 2
+    of_fake = critic.input_gradients(fake).square().sum(1) * (1 / (1 + (-critic(fake)).exp())) ** 2
     return 0.5 * (of_real.sum() + of_fake.sum()) / 5
 
 
@@ -186,7 +186,7 @@ def test_js_reg_is_0_for_a_confident_right_critic_and_r1_plus_r2_for_a_confident
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein, LeastSquares, Relativistic])
 def test_js_reg_is_refused_for_losses_unrelated_to_the_weights(loss):
     expected = (
-        f"regularizer js_reg cannot be combined with other losses than Minimax and its kin, and here is loss {loss.__name__}: "
+        f"regularizer js_reg cannot be combined with losses other than Minimax and its subclasses, and here is loss {loss.__name__}: "
         r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
     )
     with pytest.raises(ConfigError, match=expected):

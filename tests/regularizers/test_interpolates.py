@@ -1,4 +1,4 @@
-"""Penalties on the slope of D between real and generated images, and around real ones."""
+"""Penalties on the input gradient of D between real and generated images, and around real ones."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_penalty_of_linear_critic_depends_on_the_length_of_the_weight_at_any_poi
 def test_penalty_of_quadratic_critic_and_the_gradient_equal_the_formula_at_the_same_points(kind):
     critic = Quadratic(normal(16, 16) * 0.3, normal(16, seed=1) / 6)
     step = step_of(critic)
-    lengths = critic.slopes((around if kind is Dragan else between)(step)).norm(dim=1)
+    lengths = critic.input_gradients((around if kind is Dragan else between)(step)).norm(dim=1)
     assert kind is Dragan or lengths.min() < 1 < lengths.max()  # so that what is one-sided has to choose
     assert_same_gradients(value(kind, step_of(critic)), BY_HAND[kind](lengths), critic.parameters())
 

@@ -1,4 +1,4 @@
-"""Penalties on slopes and on the game are of full precision under mixed precision."""
+"""Penalties on input gradients and on the game have full precision under mixed precision."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def value(kind: type[Regularizer], player: str, fake: torch.Tensor) -> torch.Ten
     step = make_step(player, loss=Nonsaturating())
     with torch.no_grad():
         for parameter in step.discriminator.parameters():
-            parameter.mul_(3)  # so that slopes are above 1, too
+            parameter.mul_(3)  # so that some gradient norms are above 1
     if player == "d" and kind is not ZCR:  # which asks G itself
         step.fake = fake
     return getattr(kind(**{f"lambda_{player}": 1.0}), f"for_{player}")(step)

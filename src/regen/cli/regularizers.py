@@ -53,7 +53,7 @@ def main(given: list[str] | None = None) -> int:
 
 
 def _table(chosen: list) -> Table:
-    table = Table("regularizer=", "leans on", "formula", "source", "default", row_styles=["", "dim"])
+    table = Table("regularizer=", "acts on", "formula", "source", "default", row_styles=["", "dim"])
     for one in chosen:
         table.add_row(*map(_plain, (one.name, one.where, one.words.formula, one.words.source, one.defaults)))
     return table

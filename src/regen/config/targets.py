@@ -53,7 +53,7 @@ GROUPS = (  # the first whose keys match
     TargetGroup(r"data", ("data",), ("regen.data.images.Images",)),
     TargetGroup(r"network\..+", ("network",), (MODULE,)),
     TargetGroup(r"loss(\..+)?", ("loss",), ("regen.core.objective.Loss",)),
-    TargetGroup(r"gradient_method", ("gradient_method",), ("regen.core.input_gradients.Slopes",)),
+    TargetGroup(r"gradient_method", ("gradient_method",), ("regen.core.input_gradients.GradientMethod",)),
     TargetGroup(r"regularizer\.[^.]+", ("regularizer",), ("regen.core.regularizer.Regularizer",)),
     TargetGroup(r"metrics\.features", ("metrics/features",), ("regen.metrics.features.base.Source",)),
     TargetGroup(r"metrics\.features\..+", (), (MODULE,)),

@@ -44,7 +44,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Never:
+class Incompatible:
     """Combination that is refused before training.
 
     what      the incompatible part, in words
@@ -59,52 +59,52 @@ class Never:
     found: Callable[[Setting], str | None]
 
 
-def layers(net: str, kinds: tuple[type, ...], what: str, why: str, instead: str) -> Never:
+def layers(net: str, kinds: tuple[type, ...], what: str, why: str, instead: str) -> Incompatible:
     """Refuse layers of these kinds in the generator or discriminator."""
 
     def found(setting: Setting) -> str | None:
         named = getattr(setting, net).named_modules()
         return next((f"layer {name} of {net}" for name, layer in named if isinstance(layer, kinds)), None)
 
-    return Never(what, why, instead, found)
+    return Incompatible(what, why, instead, found)
 
 
-def losses_but(kinds: tuple[type, ...], why: str, instead: str) -> Never:
+def losses_but(kinds: tuple[type, ...], why: str, instead: str) -> Incompatible:
     """Refuse losses that are not of these kinds."""
 
     def found(setting: Setting) -> str | None:
         return None if isinstance(setting.loss, kinds) else f"loss {type(setting.loss).__name__}"
 
     names = ", ".join(kind.__name__ for kind in kinds)
-    return Never(f"losses other than {names} and its subclasses", why, instead, found)
+    return Incompatible(f"losses other than {names} and its subclasses", why, instead, found)
 
 
-def beside(name: str, why: str) -> Never:
+def regularizer_named(name: str, why: str) -> Incompatible:
     """Refuse a regularizer of the class with this name."""
 
     def found(setting: Setting) -> str | None:
         others = setting.regularizers.items()
         return next((f"regularizer {key}" for key, one in others if name in _names(type(one))), None)
 
-    return Never(name, why, "Leave one of the two out", found)
+    return Incompatible(name, why, "Leave one of the two out", found)
 
 
-def without_encoder(why: str) -> Never:
+def without_encoder(why: str) -> Incompatible:
     """Refuse models without an encoder."""
 
     def found(setting: Setting) -> str | None:
         return "none" if setting.encoder is None else None
 
-    return Never(WITHOUT_ENCODER, why, "Type model=vae", found)
+    return Incompatible(WITHOUT_ENCODER, why, "Type model=vae", found)
 
 
-def without_discriminator(why: str) -> Never:
+def without_discriminator(why: str) -> Incompatible:
     """Refuse models without a discriminator."""
 
     def found(setting: Setting) -> str | None:
         return None if any(True for _ in setting.discriminator.parameters()) else "none"
 
-    return Never("a model without a discriminator", why, "Type model=gan, or leave it out", found)
+    return Incompatible("a model without a discriminator", why, "Type model=gan, or leave it out", found)
 
 
 D_ALONE = without_discriminator("it acts on the discriminator only")

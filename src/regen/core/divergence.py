@@ -33,7 +33,7 @@ def find_reason(model: Model) -> tuple[int, str] | None:
 
 
 def largest_term(model: Model, values: dict[str, Tensor]) -> tuple[str, float] | None:
-    """Return the penalty of an update with the largest weighted value, and its ratio to the data term; None without penalties."""
+    """Return the penalty of an update with the largest weighted value and its ratio to the data term, or None."""
     weighted = {}
     for name, value in values.items():
         player, _, regularizer = name.partition("/")

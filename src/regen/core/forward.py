@@ -14,13 +14,15 @@ from torch.nn.utils import parametrizations
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 Layer = nn.Linear | nn.modules.conv._ConvNd
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-HEAD = "head_"  # the name of a module that a regularizer adds to D begins so: it is not D's last layer
+HEAD = "head_"  # prefix of modules that regularizers add to D, which are not D's last layer
 
 
 @contextlib.contextmanager
 def still(net: nn.Module) -> Iterator[None]:
-    """Inside, a pass through the net in training changes no running state: batch norm normalises by the batch and spectral
-    norm by its present vectors, but neither goes on."""
+    """Keep running state unchanged in this block.
+
+    Batch norm normalises by the batch and spectral norm by its present vectors, but neither updates its state.
+    """
     norms = [layer for layer in net.modules() if isinstance(layer, BATCH_NORM) and layer.track_running_stats]
     with _evaluating(net, (parametrizations._SpectralNorm,)):
         for layer in norms:
@@ -52,7 +54,7 @@ def _evaluating(net: nn.Module, kinds: tuple[type, ...]) -> Iterator[None]:
 
 
 def last_layer(net: nn.Module) -> tuple[str, Layer]:
-    """Return name and module of a network's last linear or convolutional layer in order of definition; ValueError without one."""
+    """Return the name and module of the last linear or convolutional layer, in order of definition. Raises ValueError."""
     layers = [(n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD)]
     if not layers:
         raise ValueError(f"{type(net).__name__} has no linear or convolutional layer")
@@ -60,14 +62,16 @@ def last_layer(net: nn.Module) -> tuple[str, Layer]:
 
 
 def first_layer(net: nn.Module) -> tuple[str, Layer]:
-    """Return name and module of a network's first linear or convolutional layer in order of definition; ValueError without one."""
+    """Return the name and module of the first linear or convolutional layer, in order of definition. Raises ValueError."""
     last_layer(net)
     return next((n, m) for n, m in net.named_modules() if isinstance(m, LAYERS) and not n.startswith(HEAD))
 
 
 def eager() -> contextlib.AbstractContextManager[object]:
-    """Inside, compiled nets run as they are written: for passes that a compiled net cannot make, and that, if it were asked,
-    would keep torch from compiling it ever after."""
+    """Run compiled networks uncompiled in this block, for passes that they do not support.
+
+    An attempt would keep torch from compiling them later.
+    """
     if torch.compiler.is_compiling() or "torch._dynamo" not in sys.modules:  # then no network is compiled
         return contextlib.nullcontext()
     return torch.compiler.set_stance("force_eager")
@@ -79,7 +83,7 @@ def features(net: nn.Module) -> Iterator[list[Tensor]]:
     seen: list[Tensor] = []
     hook = last_layer(net)[1].register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(1)))
     try:
-        with eager():  # a compiled net does not notice new hooks
+        with eager():  # a compiled network ignores new hooks
             yield seen
     finally:
         hook.remove()
@@ -92,7 +96,7 @@ def before_tanh(net: nn.Module) -> Iterator[list[Tensor]]:
     ends = [module for module in net.modules() if isinstance(module, nn.Tanh)][-1:]
     hooks = [end.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for end in ends]
     try:
-        with eager():  # a compiled net does not notice new hooks
+        with eager():  # a compiled network ignores new hooks
             yield seen
     finally:
         for hook in hooks:

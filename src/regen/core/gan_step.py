@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.forward import features, float32, plain_attention, squares, still
-from regen.core.input_gradients import Autograd, Slopes, slope
+from regen.core.input_gradients import Autograd, GradientMethod, input_gradient
 from regen.core.step import Progress, Rng, Update
 
 Net = Callable[[Tensor], Tensor]  # a module, or a function
@@ -42,12 +42,12 @@ class GANStep(Update):
         latent_dim: int,
         rng: Rng,
         augment: Augment,
-        slopes: Slopes | None = None,
+        gradient_method: GradientMethod | None = None,
         **more: Unpack[Progress],
     ) -> None:
         super().__init__(player, index, generator, real, rng, **more)
         self.discriminator, self.latent_dim = discriminator, latent_dim
-        self._augment, self._slopes = augment, slopes or Autograd()
+        self._augment, self._gradient_method = augment, gradient_method or Autograd()
         self.kept, self.seeing = 1.0, ""  # purpose of the current pass of D
 
     @property
@@ -121,35 +121,35 @@ class GANStep(Update):
         twin.z, twin.fake = self.z, fake
         return twin
 
-    def slopes(self, points: Tensor, purpose: str) -> Tensor:
+    def squared_gradients(self, points: Tensor, purpose: str) -> Tensor:
         """Return ||grad_x D(augment(x))||^2 (B,) at points (B, C, H, W), differentiable, in float32, by an extra pass."""
         with float32(points), plain_attention():
-            return self._slopes(lambda images: self.rescore(images, purpose), points)
+            return self._gradient_method(lambda images: self.rescore(images, purpose), points)
 
     @cached_property
-    def real_slopes(self) -> Tensor:
+    def real_squared_gradients(self) -> Tensor:
         """||grad_x D(x)||^2 (B,) at the real images, differentiable, in float32.
 
         The forward pass is shared with `real_scores` if the gradient method allows it; under mixed precision the penalty has
         a separate float32 pass.
         """
-        return self._shared_slopes("real")
+        return self._shared_squared_gradients("real")
 
     @cached_property
-    def fake_slopes(self) -> Tensor:
+    def fake_squared_gradients(self) -> Tensor:
         """||grad_x D(x)||^2 (B,) at the generated images, as at the real ones; in an update of D."""
-        return self._shared_slopes("fake")
+        return self._shared_squared_gradients("fake")
 
-    def _shared_slopes(self, which: str) -> Tensor:
+    def _shared_squared_gradients(self, which: str) -> Tensor:
         images = getattr(self, which)
-        if self._is_mixed or not self._slopes.shares_pass:
-            return self.slopes(images, which)
+        if self._is_mixed or not self._gradient_method.shares_pass:
+            return self.squared_gradients(images, which)
         if not images.requires_grad:
             self.__dict__.pop(f"{which}_scores", None)  # cached scores have no graph to the images
             images = images.detach().requires_grad_()  # a separate view, because the other player uses the plain images
             setattr(self, which, images)
         with plain_attention():
-            return squares(slope(getattr(self, f"{which}_scores"), images))
+            return squares(input_gradient(getattr(self, f"{which}_scores"), images))
 
     def _best(self, scores: Tensor) -> Tensor:
         if self.player == "d" or self.kept >= 1:

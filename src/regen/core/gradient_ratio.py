@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from regen.core.distributed import average_
 
-INERT = 1e-3  # a penalty whose gradient ratio stays below has no effect
+INACTIVE = 1e-3  # a penalty whose gradient ratio stays below has no effect
 MOST = 1e6  # upper limit of a ratio
 KEPT = 0.9  # decay of the norms' averages at each measurement
 RELATIVE_EVERY = 10  # a relative strength is measured at every 10th of its penalty's updates, independently of logging
@@ -23,9 +23,11 @@ def gradient_norm(value: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else value.new_zeros(())
 
 
-class Pull(nn.Module):
-    """Moving averages of the gradients' norms, of a player's data term and of one penalty; the largest of the shares that were
-    measured, and their number."""
+class GradientRatio(nn.Module):
+    """Moving averages of the gradient norms of a player's data term and a penalty.
+
+    Also holds the largest measured ratio and the number of measurements.
+    """
 
     data: Tensor
     penalty: Tensor

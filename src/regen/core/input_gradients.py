@@ -30,12 +30,12 @@ KINKED: tuple[type[nn.Module], ...] = (
 KINKED += (nn.Hardshrink, nn.Softshrink, nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 
 
-class Slopes:
+class GradientMethod:
     """Method that maps a score function and points (B, ...) to the squared norms (B,) of the gradients."""
 
     shares_pass = False  # whether the loss can use the logits of the same pass
 
-    def fit(self, discriminator: nn.Module) -> "Slopes":
+    def fit(self, discriminator: nn.Module) -> "GradientMethod":
         """Return the method for this D, usually itself. Raises ConfigError if it is wrong for D."""
         return self
 
@@ -43,7 +43,7 @@ class Slopes:
         raise NotImplementedError
 
 
-class Autograd(Slopes):
+class Autograd(GradientMethod):
     """torch.autograd.grad with create_graph: a backward pass that can be differentiated once more.
 
     The fastest, because it shares D's pass with the loss. A compiled D cannot be differentiated twice this way.
@@ -53,10 +53,10 @@ class Autograd(Slopes):
 
     def __call__(self, score: Score, points: Tensor) -> Tensor:
         points = points.detach().requires_grad_()
-        return squares(slope(score(points), points))
+        return squares(input_gradient(score(points), points))
 
 
-class Functional(Slopes):
+class Functional(GradientMethod):
     """torch.func.grad: the same numbers by a separate pass; works inside a compiled function.
 
     Outside of one, a compiled D runs this pass uncompiled and all others compiled.
@@ -67,7 +67,7 @@ class Functional(Slopes):
             return squares(torch.func.grad(lambda images: score(images).sum())(points.detach()))
 
 
-class ForwardMode(Slopes):
+class ForwardMode(GradientMethod):
     """The derivative along the gradient's own direction v, <grad D(x), v>^2, by a forward-mode pass: no second-order backward.
 
     With v held fixed its value and its gradient with respect to D's parameters are those of ||grad D(x)||^2.
@@ -78,7 +78,7 @@ class ForwardMode(Slopes):
         return along(score, points, _direction(score, points)).square()
 
 
-class FiniteDifferences(Slopes):
+class FiniteDifferences(GradientMethod):
     """ForwardMode with (D(x + hv) - D(x - hv)) / 2h for the derivative: two plain passes, for any kind of D.
 
     Exact to O(h^2) where D is smooth. Wrong where it has kinks: for leaky ReLU networks the penalty's gradient was off by a
@@ -91,7 +91,7 @@ class FiniteDifferences(Slopes):
             raise ConfigError(f"gradient_method=finite_differences: h must be a number > 0, got {h}")
         self.h = h
 
-    def fit(self, discriminator: nn.Module) -> Slopes:
+    def fit(self, discriminator: nn.Module) -> GradientMethod:
         for name, layer in discriminator.named_modules():
             if isinstance(layer, KINKED):
                 raise ConfigError(
@@ -107,10 +107,10 @@ class FiniteDifferences(Slopes):
         return ((score(points + move) - score(points - move)) / (2 * self.h)).square()
 
 
-class Automatic(Slopes):
+class Automatic(GradientMethod):
     """Functional if D or a part of it is compiled, otherwise Autograd."""
 
-    def fit(self, discriminator: nn.Module) -> Slopes:
+    def fit(self, discriminator: nn.Module) -> GradientMethod:
         return Functional() if any(map(_is_compiled, discriminator.modules())) else Autograd()
 
 
@@ -120,7 +120,7 @@ def _is_compiled(module: nn.Module) -> bool:
     return (compiler and isinstance(module, compiler.OptimizedModule)) or module._compiled_call_impl is not None
 
 
-def slope(scores: Tensor, images: Tensor) -> Tensor:
+def input_gradient(scores: Tensor, images: Tensor) -> Tensor:
     """Return the gradient (B, ...) of each image's score (B,) with respect to that image, itself differentiable."""
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.constraints import Setting
-from regen.core.gradient_ratio import INERT, RELATIVE_EVERY, gradient_norm
+from regen.core.gradient_ratio import INACTIVE, RELATIVE_EVERY, gradient_norm
 from regen.core.regularizer import Regularizer
 from regen.core.step import Rng, StepT, Update
 from regen.errors import ConfigError
@@ -37,9 +37,9 @@ class Loss(nn.Module, Generic[StepT]):
 class Objective(nn.Module):
     """Data term and named regularizers of a run.
 
-    grad_ratio_every   at every such update of a penalty its share is measured: the norm of its weighted gradient in the data
-                  term's. Costs a backward pass for the data term and one for each penalty. A relative strength, which moves by
-                  what is measured, has an interval of its own.
+    grad_ratio_every   interval of a penalty's updates at which its gradient ratio is measured: the norm of its weighted
+                  gradient over the data term's. Costs a backward pass for the data term and one for each penalty. A relative
+                  strength, which depends on it, has a separate interval.
     """
 
     def __init__(self, loss: Loss, regularizers: Mapping[str, Regularizer], grad_ratio_every: int = 200) -> None:
@@ -49,8 +49,8 @@ class Objective(nn.Module):
                 raise ConfigError(f"regularizer.{name}: the name {name} is reserved by torch, type another name")
         self.loss, self.grad_ratio_every = loss, grad_ratio_every
         self.regularizers = cast(Mapping[str, Regularizer], nn.ModuleDict(regularizers))
-        slopes_first = sorted(regularizers.items(), key=lambda item: not item[1].reads_slopes)
-        self._penalties = {p: [(n, r) for n, r in slopes_first if r.overrides(f"for_{p}")] for p in "gd"}
+        in_order_of_passes = sorted(regularizers.items(), key=lambda item: not item[1].reads_input_gradients)
+        self._penalties = {p: [(n, r) for n, r in in_order_of_passes if r.overrides(f"for_{p}")] for p in "gd"}
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
         self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
@@ -65,11 +65,11 @@ class Objective(nn.Module):
         """
         setting = Setting(generator, discriminator, self.loss, self.regularizers, encoder)
         for name, regularizer in self.regularizers.items():
-            for never in regularizer.never:
-                if found := never.found(setting):
+            for clash in regularizer.incompatible:
+                if found := clash.found(setting):
                     raise ConfigError(
-                        f"regularizer {name} cannot be combined with {never.what}, and here is {found}: {never.why}. "
-                        f"{never.instead}."
+                        f"regularizer {name} cannot be combined with {clash.what}, and here is {found}: {clash.why}. "
+                        f"{clash.instead}."
                     )
         for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
             regularizer.attach(generator, discriminator)
@@ -145,10 +145,12 @@ class Objective(nn.Module):
                 found[f"{player}/{name}/{what}"] = float(value)
         return found
 
-    def inert(self) -> dict[str, float]:
-        """Return {"d/r1": largest ratio} of the penalties whose gradient ratio stayed below INERT at two or more measurements.
+    def inactive(self) -> dict[str, float]:
+        """Return {"d/r1": largest ratio} of penalties with ratios below INACTIVE at all of two or more measurements.
 
         (At the first update some have no gradient yet.)
         """
         pulls = {f"{p}/{n}": pull for n, r in self.regularizers.items() for p, pull in r.pulls.items()}
-        return {name: float(pull.largest) for name, pull in pulls.items() if pull.measured > 1 and pull.largest < INERT}
+        return {
+            name: float(pull.largest) for name, pull in pulls.items() if pull.measured > 1 and pull.largest < INACTIVE
+        }

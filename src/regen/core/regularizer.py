@@ -10,8 +10,8 @@ from typing import ClassVar, Generic, TypedDict, TypeGuard, cast
 
 from torch import Tensor, nn
 
-from regen.core.constraints import Cost, Never
-from regen.core.gradient_ratio import Pull
+from regen.core.constraints import Cost, Incompatible
+from regen.core.gradient_ratio import GradientRatio
 from regen.core.schedules import Controller, Strength, value_of
 from regen.core.step import StepT, Update
 from regen.errors import ConfigError
@@ -45,13 +45,13 @@ class Regularizer(nn.Module, Generic[StepT]):
     # Facts about it, in addition to its docstring and yaml
     search: ClassVar[Mapping[str, tuple[float, float]]] = {}  # ranges to search, on a logarithmic scale
     cost: ClassVar[Mapping[str, Cost]] = {}  # of an update of each player, unless it is only arithmetic
-    never: ClassVar[tuple[Never, ...]] = ()  # incompatible settings
+    incompatible: ClassVar[tuple[Incompatible, ...]] = ()  # incompatible settings
 
     # Order among regularizers if that of the config is not suitable: -1 first, 1 last
     attach_order: ClassVar[int] = 0
     augment_order: ClassVar[int] = 0
-    reads_slopes: ClassVar[bool] = (
-        False  # penalties that read step.real_slopes or fake_slopes are computed first: the loss
+    reads_input_gradients: ClassVar[bool] = (
+        False  # penalties that read step.real_squared_gradients or fake_squared_gradients are computed first: the loss
     )
     # then shares their pass
 
@@ -79,8 +79,8 @@ class Regularizer(nn.Module, Generic[StepT]):
             )
         moving = {player: one for player, one in self.strengths.items() if isinstance(one, Controller)}
         self.controllers = cast(Mapping[str, Controller], nn.ModuleDict(moving))
-        pulls = {player: Pull() for player in "gd" if self.overrides(f"for_{player}")}
-        self.pulls = cast(Mapping[str, Pull], nn.ModuleDict(pulls))
+        pulls = {player: GradientRatio() for player in "gd" if self.overrides(f"for_{player}")}
+        self.pulls = cast(Mapping[str, GradientRatio], nn.ModuleDict(pulls))
 
     @property
     def name(self) -> str:
@@ -122,7 +122,10 @@ class Regularizer(nn.Module, Generic[StepT]):
         return getattr(type(self), place) is not getattr(Regularizer, place)
 
     def due(self, step: Update) -> bool:
-        """Return whether the penalty is applied in this update: on its turn, unless its strength is 0. Never waits for the device."""
+        """Return whether the penalty is applied in this update: on its turn and with a strength other than 0.
+
+        Does not wait for the device.
+        """
         strength = value_of(self.strengths[step.player], step)
         return step.index % self.interval == 0 and (isinstance(strength, Tensor) or strength != 0)
 

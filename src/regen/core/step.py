@@ -15,7 +15,7 @@ from regen.utils.randomness import Draws
 if TYPE_CHECKING:
     from regen.core.objective import Loss
 
-NEAREST = 0.6  # the similarity of two names from which one may be the other misspelt
+NEAREST = 0.6  # similarity of names above which one may be the other misspelt
 Rng = Callable[[str], Draws]
 StepT = TypeVar("StepT", bound="Update", contravariant=True, default=Any)  # the step that a term reads
 
@@ -106,8 +106,11 @@ class Update:
 
     @cached_property
     def exact_fake(self) -> Tensor:
-        """(B, C, H, W) G(z); under mixed precision in float32, by a pass beside the update's, which comes first in any case:
-        under spectral norm it moves the vectors, and what is compared is to be of the same weights."""
+        """Generated images G(z), (B, C, H, W); under mixed precision in float32, by an extra pass.
+
+        The update's own pass comes first, because it updates the vectors of spectral norm, and both must use the same
+        weights.
+        """
         fake = self.fake
         if not self._is_mixed:
             return fake

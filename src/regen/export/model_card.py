@@ -66,13 +66,13 @@ def _what(opened: Opened, weights: str) -> str:
     result = read_json(opened.folder.result)
     lines = [
         f"# A {opened.model.kind}: {_name(cfg.data)}",
-        f"The sampler of a {opened.model.kind} trained on {facts.what}. It makes images "
+        f"The sampler of a {opened.model.kind} trained on {facts.what}. It generates images "
         f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.latent_size} numbers from "
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
     if told := (result.get("diagnosis") or {}).get("sentence"):
-        lines.append(f"What the run's figures say at its end: **{told}**")
+        lines.append(f"Diagnosis at the end of training: **{told}**")
     if result.get("status", "still training") != "finished":
         reason = f" ({result['reason']})" if result.get("reason") else ""
         lines.append(f"The run is {result.get('status', 'still training')}{reason}.")
@@ -187,7 +187,7 @@ def _optimizer(node: DictConfig) -> str:
 
 
 def _values(node: DictConfig, without: Sequence[str] = ()) -> str:
-    """`name=value, …` of what is set."""
+    """List `name=value, …` of all set values."""
     values = to_dict(node)
     kept = {k: v for k, v in values.items() if not k.startswith("_") and k not in without and v is not None}
     return ", ".join(f"{key}={value}" for key, value in kept.items())

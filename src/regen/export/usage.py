@@ -98,7 +98,7 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
 
 
 def _made(opened: Opened) -> tuple[dict[str, str], str]:
-    """The classes of what was exported, by module, and how it is made of them, as it is typed in Python."""
+    """Return the classes of the exported model by module, and Python code that builds it."""
     prior, net = opened.model.prior, opened.model.decoder_network()
     named, made = _call(opened, "network.generator")
     if prior.before(net) is net:

@@ -1,4 +1,4 @@
-"""Model: what a GAN and a VAE have in common, from the counting of iterations to the samples of the averaged generator."""
+"""Base class of generative models: updates, iterations and samples of the averaged generator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -23,17 +23,17 @@ from regen.utils.randomness import Draws
 
 
 class Model(Averaging, LightningModule, Generic[StepT]):
-    """Players that each minimise an objective, in turn; an iteration ends with an update of G.
+    """Generative model whose players minimise their objectives in turn; an iteration ends with an update of G.
 
-    generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; of a VAE the decoder
-    discriminator      of a VAE a net without layers
+    generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; for a VAE the decoder
+    discriminator      for a VAE a network without layers
     trained            the modules whose parameters each player's optimizer changes, by player
-    optimizers         from parameters to an optimizer, by player
-    prior              what the codes are drawn from that samples are made of, by a map from latents
-    averages           the moving averages of nets; that of the generator, `ema`, is sampled and scored
-    ema_decays         of further averages of the same nets, see `averaged_by`
-    seed               the key of every draw
-    population         training images; known when training begins
+    optimizers         functions from parameters to an optimizer, by player
+    prior              distribution of the codes of samples, as a map from latents
+    averages           moving averages of networks; that of the generator, `ema`, is sampled and evaluated
+    ema_decays         decays of further averages, see `averaged_by`
+    seed               key of all draws
+    population         number of training images; known when training begins
     """
 
     kind: str  # in words
@@ -57,7 +57,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         self.prior = Normal(latent_dim)
         self.rank, self.world = 0, 1
         self.count = Count()
-        self.start: checkpoint.State | None = None  # a state to go on from when training starts
+        self.start: checkpoint.State | None = None  # a state to resume from when training starts
         self.record, self.alarm = Record(), False
 
     @property
@@ -67,16 +67,19 @@ class Model(Averaging, LightningModule, Generic[StepT]):
 
     @property
     def iteration(self) -> int:
-        """Updates of G so far."""
+        """Number of updates of G."""
         return self.count.iteration
 
     @property
     def images_seen(self) -> int:
-        """Real images shown to the model so far, by all processes."""
+        """Number of real images shown to the model, over all processes."""
         return self.count.images_seen
 
     def sample(self, first: int, n: int) -> Tensor:
-        """(n, C, H, W) in [-1, 1]: samples number first to first + n - 1 of the averaged generator, always the same ones."""
+        """Return samples number first to first + n - 1 of the averaged generator, (n, C, H, W) in [-1, 1].
+
+        Sample i is always the same.
+        """
         return self.decode(self.codes(Latents(self.latent_size, self.seed, "samples")(first, n)))
 
     @property
@@ -112,13 +115,13 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         return {"Generator (averaged)": self.ema.net}
 
     def settle(self, train: Split | Files) -> None:
-        """Bring up to date what samples depend on beside the weights, from training images."""
+        """Update from training images what samples depend on besides the weights."""
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [self.make_optimizer(player) for player in self.players]
 
     def make_optimizer(self, player: str) -> Optimizer:
-        """A new optimizer of what the player trains."""
+        """Create an optimizer of the player's parameters."""
         return self._make[player](self._learnt(player))
 
     def on_fit_start(self) -> None:
@@ -127,8 +130,8 @@ class Model(Averaging, LightningModule, Generic[StepT]):
             checkpoint.restore(self, self.start)
 
     def prepare(self, optimizers: Optimizer | Sequence[Optimizer], rank: int = 0, world: int = 1) -> None:
-        """Collect once what every update needs: the lists of parameters, the optimizers, the place among the processes."""
-        if not isinstance(optimizers, Sequence):  # Lightning's way with a single one
+        """Set parameters, optimizers and rank before the first update."""
+        if not isinstance(optimizers, Sequence):  # Lightning passes a single one
             optimizers = [optimizers]
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
@@ -145,17 +148,19 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         return [parameter for net in self._trained[player] for parameter in net.parameters()]
 
     def training_step(self, chunk: Chunk, _: int = 0) -> None:
-        real = chunk.images.flatten(0, 1).unbind()  # once a chunk: views cost more than they seem to
+        real = chunk.images.flatten(0, 1).unbind()  # once per call, because views are costly
         labels = [None] * len(real) if chunk.labels is None else chunk.labels.flatten(0, 1).unbind()
         losses: list[Tensor] = []
         with plain_attention() if self.objective.second_order else nullcontext():
             for i in range(0, len(real), self.n_critic):
-                batches = [as_float(images) for images in real[i : i + self.n_critic]]  # now, and they stay in cache
+                batches = [
+                    as_float(images) for images in real[i : i + self.n_critic]
+                ]  # here, so that they stay in the CPU's cache
                 losses += self.iterate(batches, labels[i : i + self.n_critic])
         self.alarm = self.watch.alarmed(losses)
 
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
-        """One iteration on n_critic batches (B, C, H, W) in [-1, 1] with labels (B,). Returns the losses () of its updates."""
+        """Run one iteration on n_critic batches (B, C, H, W) in [-1, 1] with labels (B,); returns its updates' losses ()."""
         losses = self.play(real, labels or [None] * len(real))
         for average in self.following:
             average.update(self.count.iteration)
@@ -164,7 +169,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         return losses
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
-        """The updates of an iteration, in order."""
+        """Run the updates of an iteration in order."""
         raise NotImplementedError
 
     def progress(self, player: str, labels: Tensor | None) -> Progress:
@@ -180,7 +185,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         }
 
     def rng(self, player: str, draw: int, device: torch.device) -> Rng:
-        """What the terms of an update draw with; `draw` counts the player's updates in an iteration."""
+        """Return the random numbers of an update; `draw` counts the player's updates in an iteration."""
 
         def draws(purpose: str) -> Draws:
             parts = (self.seed, self.iteration, player, draw, purpose)
@@ -189,11 +194,11 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         return draws
 
     def update(self, step: StepT) -> Tensor:
-        """One optimizer step of step.player. Returns the loss ()."""
+        """Take one optimizer step of step.player; returns the loss ()."""
         player = step.player
         parameters = self.parameters_of[player]
         total, values = self.objective(step)
-        for parameter in parameters:  # zero_grad, for a tenth of its time
+        for parameter in parameters:  # as zero_grad, in a tenth of its time
             parameter.grad = None
         total.backward(inputs=parameters)
         if self.world > 1:
@@ -204,5 +209,5 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         return values[f"{player}/loss"]
 
     def seen(self, step: StepT) -> dict[str, Tensor]:
-        """{"d/real_score": (B,)}: what else of an update is worth a column of the log, detached."""
+        """Return other detached values of an update to log, {"d/real_score": (B,)}."""
         return {}

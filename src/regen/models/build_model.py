@@ -1,4 +1,4 @@
-"""make_model: the nets, the objective and the optimizers of a configuration, tried out before anything is trained."""
+"""Construction and checks of a configuration's model: networks, objective and optimizers."""
 
 import copy
 import inspect
@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from regen.config.instantiate import build, resolve
-from regen.core.input_gradients import Slopes
+from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss, Objective
 from regen.core.regularizer import Regularizer
 from regen.data.images import Images
@@ -23,7 +23,7 @@ NETS = ("generator", "discriminator", "encoder")
 
 
 def make_model(cfg: DictConfig, data: Images) -> Model:
-    """The model of a configuration, its initial weights keyed by the seed. Raises ConfigError on what does not fit the data."""
+    """Build a configuration's model with initial weights keyed by the seed. Raises ConfigError if it does not fit the data."""
     model = assemble(cfg, data.shape)
     model.population = len(data.train)
     for player in model.players:
@@ -33,15 +33,17 @@ def make_model(cfg: DictConfig, data: Images) -> Model:
 
 
 def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
-    """The same for images of a shape (C, H, W); whether it can be trained is not tried out."""
+    """Build a configuration's model for images of a shape (C, H, W) without trying an update."""
     with seeded(cfg.seed, "weights"):
         kind = resolve(cfg.model.get("_target_"), "model")
         nets = {name: _net(cfg, name, shape) for name in _nets_of(kind)}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.grad_ratio_every)
-        slopes = build(cfg.gradient_method, "gradient_method", Slopes)
-        model = build(cfg.model, "model", Model, **nets, objective=objective, slopes=slopes, seed=cfg.seed)
+        gradient_method = build(cfg.gradient_method, "gradient_method", GradientMethod)
+        model = build(
+            cfg.model, "model", Model, **nets, objective=objective, gradient_method=gradient_method, seed=cfg.seed
+        )
     if cfg.lambda_d and "d" not in model.players:
         raise ConfigError(
             f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
@@ -54,7 +56,7 @@ def _nets_of(kind: type[Model]) -> list[str]:
 
 
 def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
-    """Raises ConfigError on an override that sets something of a net which the model does not have."""
+    """Raise ConfigError on an override for a network that the model does not have."""
     kind = resolve(cfg.model.get("_target_"), "model")
     for override in overrides:
         group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
@@ -65,7 +67,7 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
 
 
 def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
-    """The generator, the discriminator or the encoder. Raises ConfigError unless it makes of its input what it is to make."""
+    """Build the generator, discriminator or encoder. Raises ConfigError if its output has a wrong shape."""
     where, latent_dim = f"network.{name}", cfg.model.latent_dim
     if name not in cfg.network:
         raise ConfigError(
@@ -86,7 +88,7 @@ def _shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def check_step(model: Model, real: torch.Tensor) -> None:
-    """Raises ConfigError unless each player can learn from a batch (B, C, H, W); a copy of the model is tried out."""
+    """Raise ConfigError unless a copy of the model can take an update of each player on a batch (B, C, H, W)."""
     trial = copy.deepcopy(model)
     trial.prepare(trial.configure_optimizers())
     try:
@@ -96,12 +98,13 @@ def check_step(model: Model, real: torch.Tensor) -> None:
             raise
         chosen = ", ".join(model.objective.regularizers) or "none"
         raise ConfigError(
-            f"the first update failed with regularizer={chosen}{_slope(model)}{_within(error)}: {str(error).splitlines()[0]}"
+            f"the first update failed with regularizer={chosen}{_gradient_method(model)}{_within(error)}: "
+            f"{str(error).splitlines()[0]}"
         ) from error
 
 
 def _within(error: BaseException) -> str:
-    """The class and the method of a regularizer in which an error was raised, as ", in R1.for_d"; "" if in none."""
+    """Return the regularizer's class and method that raised an error, as ", in R1.for_d", or ""."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     for frame in reversed(frames):
         if isinstance(regularizer := frame.f_locals.get("self"), Regularizer):
@@ -109,24 +112,24 @@ def _within(error: BaseException) -> str:
     return ""
 
 
-def _slope(model: Model) -> str:
-    return f" and gradient_method={type(model.slopes).__name__}" if hasattr(model, "slopes") else ""
+def _gradient_method(model: Model) -> str:
+    return f" and gradient_method={type(model.gradient_method).__name__}" if hasattr(model, "gradient_method") else ""
 
 
 def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raises ConfigError unless the net makes numbers of the shape `wanted` of numbers of the shape `given`."""
+    """Raise ConfigError unless the network maps the shape `given` to the shape `wanted`."""
     try:
         with torch.no_grad():
             made: object = tuple(net.eval()(torch.zeros(given)).shape)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         made = str(error).splitlines()[0]
     if made != wanted:
-        raise ConfigError(f"{where}: {type(net).__name__} must make {wanted} of {given}, and made {made}")
+        raise ConfigError(f"{where}: {type(net).__name__} must map {given} to {wanted}, but returned {made}")
     net.train()
 
 
 def check_optimizer(model: Model, player: str, node: DictConfig) -> None:
-    """Raises ConfigError unless the optimizer of a player takes its settings."""
+    """Raise ConfigError unless a player's optimizer accepts its settings."""
     where, lr = f"model.optimizer_{player}", node.get("lr")
     if isinstance(lr, bool) or not isinstance(lr, int | float) or not (math.isfinite(lr) and lr >= 0):
         raise ConfigError(f"{where}.lr must be a finite number >= 0, got {lr}")

@@ -1,4 +1,4 @@
-"""GAN: a discriminator and a generator trained in turn under regularized losses."""
+"""GANs: a discriminator and a generator trained in turn with regularized losses."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from regen.core.forward import apart
 from regen.core.gan_step import GANStep
-from regen.core.input_gradients import Automatic, Slopes
+from regen.core.input_gradients import Automatic, GradientMethod
 from regen.core.objective import Objective
 from regen.core.schedules import Schedule, value_of
 from regen.models import gan_dynamics
@@ -16,21 +16,21 @@ from regen.models.base import Model
 
 
 class GAN(Model[GANStep]):
-    """An iteration is `n_critic` updates of D, each on a batch of its own, and one of G; `order` says who goes first.
+    """GAN whose iteration is `n_critic` updates of D, each on its own batch, and one of G, in the order `order`.
 
     generator, discriminator     z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> logits (B,)
     objective                    the data term and the regularizers
-    optimizer_g, optimizer_d     from parameters to an optimizer
-    reuse_fake                   G learns from the D step's fakes: a pass of G and one draw of z less
-    ema_decay, ema_interval         of the moving average of G, `ema`: per iteration; after how many it is updated
-    ema_decays                   of further averages, see `Model.averaged_by`
-    top_k                        the share of the fakes of each process that G learns from, those that D likes best: a
-                                 number or a schedule (Sinha 2020: it falls from 1 to 1/2)
-    slopes                       how the slope of D is taken, by penalties that need it
-    seed                         the key of every draw
+    optimizer_g, optimizer_d     functions from parameters to an optimizer
+    reuse_fake                   G learns from the fakes of D's step, which saves a pass of G and a draw of z
+    ema_decay, ema_interval         of the moving average of G, `ema`: decay per iteration, and interval of its updates
+    ema_decays                   decays of further averages, see `Model.averaged_by`
+    top_k                        fraction of each process's fakes that G learns from, those with the highest logits: a
+                                 number or a schedule (Sinha 2020: from 1 to 1/2)
+    gradient_method              computes D's input gradients for penalties
+    seed                         key of all draws
 
-    Raises ConfigError on an order that is not of d and g, on reuse_fake with more than one D step or with G first, and on a
-    top_k outside (0, 1] or beside a loss that pairs real with generated images, or does not score them.
+    Raises ConfigError on an order other than d and g, on reuse_fake with more than one D step or with G first, and on a
+    top_k outside (0, 1] or with a loss that pairs real with generated images or does not use logits.
     """
 
     kind = "generative adversarial network"
@@ -50,7 +50,7 @@ class GAN(Model[GANStep]):
         ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         top_k: float | Schedule = 1.0,
-        slopes: Slopes | None = None,
+        gradient_method: GradientMethod | None = None,
         seed: int = 0,
     ) -> None:
         gan_dynamics.check(n_critic, order, reuse_fake)
@@ -61,13 +61,13 @@ class GAN(Model[GANStep]):
         self.generator, self.discriminator = generator, discriminator
         self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays)
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
-        self.slopes = (slopes or Automatic()).fit(discriminator)
+        self.gradient_method = (gradient_method or Automatic()).fit(discriminator)
 
     def networks(self) -> dict[str, nn.Module]:
         return super().networks() | {"Discriminator": self.discriminator}
 
     def score(self, images: Tensor) -> Tensor:
-        """(B,) D's logits of images (B, C, H, W) in [-1, 1] as they are; of packs, where D is shown packs."""
+        """Return D's logits (B,) of images (B, C, H, W) in [-1, 1] without augmentations; of packs, if D's inputs are packs."""
         with torch.no_grad(), apart(self.discriminator):
             return self.discriminator(self.objective.form(images)).float()
 
@@ -76,7 +76,7 @@ class GAN(Model[GANStep]):
         losses = []
         for player in self.order:
             for draw in range(self.n_critic if player == "d" else 1):
-                batch = draw if player == "d" else -1  # G plays the last one
+                batch = draw if player == "d" else -1  # G uses the last one
                 step = self.step(player, draw, real[batch], labels[batch])
                 if self.reuse_fake:
                     shared = self._share(step, shared)
@@ -84,7 +84,7 @@ class GAN(Model[GANStep]):
         return losses
 
     def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
-        """The step of `player` in this iteration; `draw` counts D's updates in it."""
+        """Create the step of `player` in this iteration; `draw` counts D's updates in it."""
         step = GANStep(
             player=player,
             index=self.count.iteration * (self.n_critic if player == "d" else 1) + draw,
@@ -94,7 +94,7 @@ class GAN(Model[GANStep]):
             latent_dim=self.latent_dim,
             rng=self.rng(player, draw, real.device),
             augment=self.objective.augment,
-            slopes=self.slopes,
+            gradient_method=self.gradient_method,
             **self.progress(player, labels),
         )
         step.kept = value_of(self.top_k, step)
@@ -110,7 +110,7 @@ class GAN(Model[GANStep]):
         return shared
 
     def update(self, step: GANStep) -> Tensor:
-        """One optimizer step of step.player; the other net takes no gradients. Returns the loss ()."""
+        """Take one optimizer step of step.player without gradients of the other network; returns the loss ()."""
         for parameter in self.parameters_of["d"]:
             parameter.requires_grad_(step.player == "d")
         return super().update(step)

@@ -1,4 +1,4 @@
-"""What may be chosen of the game's dynamics, checked before anything is trained."""
+"""Checks of n_critic, order, reuse_fake and top_k."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from regen.core.schedules import Schedule
 from regen.errors import ConfigError
 from regen.losses.adversarial import Article, Relativistic
 
-NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not ask D about them"}
+NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not use D's logits"}
 
 
 def check(n_critic: int, order: Sequence[str], reuse_fake: bool) -> None:
-    """Raises ConfigError on an order that is not of d and g, and on fakes that cannot be reused."""
+    """Raise ConfigError on an order other than d and g, and on fakes that cannot be reused."""
     if sorted(order) != ["d", "g"]:
         raise ConfigError(
             f"model.order must be [d,g] or [g,d], got [{','.join(order)}]; model.n_critic repeats D's update"
@@ -26,15 +26,15 @@ def check(n_critic: int, order: Sequence[str], reuse_fake: bool) -> None:
 
 
 def check_top_k(top_k: float | Schedule, objective: Objective) -> None:
-    """Raises ConfigError on a share outside (0, 1], and on a loss of G that does not go with a part of the fakes."""
+    """Raise ConfigError on a fraction outside (0, 1], and on a loss of G that cannot use a part of the fakes."""
     shares = (top_k.start, top_k.end) if isinstance(top_k, Schedule) else (top_k,)
     if any(not isinstance(share, int | float) or not 0 < share <= 1 for share in shares):
         raise ConfigError(
-            f"model.top_k must be a share in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
+            f"model.top_k must be a number in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
         )
     for loss, why in NO_BEST.items():
         if shares != (1.0,) and isinstance(objective.loss, loss):
             raise ConfigError(
-                f"model.top_k lets G learn from the fakes that D likes best alone, and loss={loss.__name__.lower()} {why}: "
+                f"with model.top_k G learns only from fakes with the highest logits, and loss={loss.__name__.lower()} {why}: "
                 "type another loss, or model.top_k=1"
             )

@@ -1,4 +1,4 @@
-"""Directions in latent space along which images change: SeFa's, in closed form, and the coordinates that a code uses."""
+"""Directions in latent space along which images change: SeFa's, in closed form, and active latent dimensions."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -13,13 +13,13 @@ from regen.models.protocols import Encodes
 from regen.utils.randomness import Draws
 
 REACH = 3.0  # standard deviations of the prior, to either side
-STRAIGHT = 1e-3  # relative: so much may the first layer of a net differ from an affine map by rounding
-CHANCE = 16  # random directions that the change along a direction is held against
+STRAIGHT = 1e-3  # largest relative deviation of a first layer from an affine map, for rounding
+CHANCE = 16  # random directions that the change along a direction is compared with
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Orthonormal directions (K, Z), the strongest first, and how strong each is, (K,)."""
+    """Orthonormal directions (K, Z) and their strengths (K,), the strongest first."""
 
     vectors: Tensor
     strengths: Tensor
@@ -29,11 +29,10 @@ class Directions:
 
 
 def sefa(generator: nn.Module, latent_dim: int) -> Directions:
-    """The eigenvectors of AᵀA by descending eigenvalue, A z + b what the generator's first layer makes of z.
+    """Return the eigenvectors of AᵀA by descending eigenvalue, A z + b the output of the generator's first layer.
 
-    Source: Shen and Zhou 2021 (SeFa). Strengths are the eigenvalues' shares of their sum. The sign of a direction is
-    that for which its largest entry is positive. What comes after the first layer is not asked: where it is batch norm, a
-    strong direction may be scaled down there. Raises ConfigError as `first_map` does.
+    Source: Shen and Zhou 2021 (SeFa). Strengths are the eigenvalues divided by their sum. The largest entry of a direction
+    is positive. Later layers are ignored; batch norm may scale a strong direction down. Raises ConfigError as `first_map`.
     """
     matrix = first_map(generator, latent_dim)
     values, vectors = torch.linalg.eigh(matrix.T @ matrix)
@@ -43,25 +42,25 @@ def sefa(generator: nn.Module, latent_dim: int) -> Directions:
 
 
 def coordinates(means: Tensor) -> Directions:
-    """The axes of a code, those that it uses most first, from the means (N, Z) of its posteriors for N images.
+    """Return the latent axes, the most active first, from the means (N, Z) of the posteriors of N images.
 
-    Strengths are the variances of the means over the images, as in Burda et al. 2016: an axis that is left to the prior has 0.
+    Strengths are the variances of the means over the images, as in Burda et al. 2016: an inactive axis has 0.
     """
     variances, order = means.double().var(dim=0, correction=0).sort(descending=True, stable=True)
     return Directions(torch.eye(means.shape[1], device=means.device)[order], variances.float())
 
 
 def used(model: Encodes, batches: Iterable[Tensor]) -> Directions:
-    """The coordinates of the code of a model that encodes, from images (B, C, H, W) in [-1, 1]."""
+    """Return the active axes of an encoder's codes, from images (B, C, H, W) in [-1, 1]."""
     with torch.inference_mode():
         return coordinates(torch.cat([model.encode(batch)[0].cpu() for batch in batches]))
 
 
 def traversals(z: Tensor, vectors: Tensor, steps: int, reach: float = REACH) -> Tensor:
-    """(K * steps, Z): for each direction the latent z (Z,) with its coordinate along it set to -reach … reach.
+    """Return z (Z,) with its coordinate along each direction set to -reach … reach, (K * steps, Z).
 
-    z ~ N(0, I) has a standard deviation of 1 along each of them. (SeFa adds as much instead: then the middle is z, and how
-    far out the ends lie depends on it.)
+    z ~ N(0, I) has a standard deviation of 1 along each direction. (SeFa adds these values to z instead, so that the ends
+    depend on z.)
     """
     places = torch.linspace(-reach, reach, steps, device=z.device)
     kept = z - (vectors @ z)[:, None] * vectors
@@ -69,7 +68,7 @@ def traversals(z: Tensor, vectors: Tensor, steps: int, reach: float = REACH) -> 
 
 
 def change(sample: Callable[[Tensor], Tensor], z: Tensor, vectors: Tensor, reach: float = REACH) -> Tensor:
-    """(K,) how much images change along directions from one end to the other, 1 as much as along random directions.
+    """Return how much images change along directions from one end to the other, relative to random directions, (K,).
 
     √(E_z‖G(z₊) - G(z₋)‖² / E_z,u ‖G(z₊) - G(z₋)‖²) with the ends z± of the direction, and of random ones u, for the latents
     z (B, Z). For a linear G and SeFa's directions it is √(Z · share) up to the draw of the u.
@@ -86,17 +85,17 @@ def _squared(sample: Callable[[Tensor], Tensor], z: Tensor, vector: Tensor, reac
 
 
 def first_map(generator: nn.Module, latent_dim: int) -> Tensor:
-    """A (N, Z) in float64 on the CPU: what the first linear or convolutional layer that a latent meets makes of z is A z + b.
+    """Return A (N, Z), float64 on the CPU, of the first linear or convolutional layer's output A z + b.
 
-    It is read off the layer's outputs for 0 and each unit vector, so that a kernel's layout, norms of weights and reshaping
-    before it need no rules. Raises ConfigError if no such layer is met, or if what it makes is not affine in z.
+    It is computed from the layer's outputs for 0 and each unit vector, which works for any kernel layout, weight
+    normalization and reshaping. Raises ConfigError without such a layer, or if its output is not affine in z.
     """
     name, like = type(generator).__name__, next(generator.parameters(), torch.zeros(()))
     made = _of_first_layer(
         generator, torch.cat([torch.zeros(1, latent_dim), torch.eye(latent_dim), torch.ones(1, latent_dim)]).to(like)
     )
     if made is None:
-        raise ConfigError(f"{name} has no linear or convolutional layer that latents meet, so no directions of one")
+        raise ConfigError(f"{name} has no linear or convolutional layer for latents, so SeFa has no directions")
     none, units, everything = made[0], made[1:-1], made[-1]
     matrix = (units - none).T
     if not torch.allclose(matrix.sum(1), everything - none, rtol=STRAIGHT, atol=STRAIGHT * matrix.abs().max().item()):
@@ -105,12 +104,12 @@ def first_map(generator: nn.Module, latent_dim: int) -> Tensor:
 
 
 class _Reached(Exception):
-    """The first layer has been passed: there is no need to go on."""
+    """Raised after the first layer to end the pass."""
 
 
 @torch.no_grad()
 def _of_first_layer(net: nn.Module, given: Tensor) -> Tensor | None:
-    """(B, N) what the first layer that is passed makes of (B, Z); None if none is."""
+    """Return the output (B, N) of the first layer for latents (B, Z); None without such a layer."""
     seen: list[Tensor] = []
 
     def stop(layer: nn.Module, given: tuple[Tensor], made: Tensor) -> None:

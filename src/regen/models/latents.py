@@ -1,4 +1,4 @@
-"""The latents that are drawn from: number i is the same whatever else is asked for, on every device."""
+"""Keyed latents: number i does not depend on the other numbers or the device."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,18 +8,18 @@ from torch import Tensor
 
 from regen.utils.randomness import Draws
 
-BLOCK = 512  # latents are drawn in blocks, so that number i is the same whatever is asked for with it
-PARALLEL = 1e-4  # sine of the angle below which two latents lie on one line, where there is no arc between them
+BLOCK = 512  # latents are drawn in blocks, so that number i does not depend on the other numbers
+PARALLEL = 1e-4  # sine of the angle below which two latents count as parallel and have no arc between them
 
 
 class Latents:
-    """z ~ N(0, I), keyed by the parts: the run's own, those of samples.png, are of (its seed, "samples")."""
+    """Latents z ~ N(0, I), keyed by the parts; those of samples.png have the key (seed, "samples")."""
 
     def __init__(self, latent_dim: int, *parts: object) -> None:
         self.latent_dim, self.parts = latent_dim, parts
 
     def __call__(self, first: int, n: int) -> Tensor:
-        """(n, Z) latents number first to first + n - 1, on the CPU."""
+        """Return latents number first to first + n - 1, (n, Z), on the CPU."""
         blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
         z = torch.cat([_block(self.latent_dim, *self.parts, block) for block in blocks])
         return z[first % BLOCK : first % BLOCK + n]
@@ -31,23 +31,23 @@ def _block(latent_dim: int, *parts: object) -> Tensor:
 
 
 def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
-    """Latents (B, Z) on the arcs from one to other: [sin((1 - t) ω) one + sin(t ω) other] / sin ω, ω the angle between them.
+    """Return latents (B, Z) on arcs: [sin((1 - t) ω) one + sin(t ω) other] / sin ω, ω the angle between one and other.
 
-    Shoemake 1985; for latents White 2016: a straight line would pass nearer to 0 than latents of N(0, I) lie. Where both
-    lie on one line, the straight way is taken.
+    Shoemake 1985; for latents White 2016: a straight line passes nearer to 0 than typical latents. Parallel latents are
+    interpolated linearly.
     """
-    a, b = one.double(), other.double()  # the angle between nearly parallel ones needs the digits
+    a, b = one.double(), other.double()  # float64 for the angle between nearly parallel ones
     angle = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1).arccos()[:, None]
     arc = ((1 - share) * angle).sin() * a + (share * angle).sin() * b
     return torch.where(angle.sin() < PARALLEL, torch.lerp(a, b, share), arc / angle.sin()).to(one.dtype)
 
 
 def paths(stations: Tensor, steps: int) -> Tensor:
-    """(R * steps, Z): row r goes in `steps` latents along the arc from station r to station r + 1, of R + 1; both included."""
+    """Return rows of `steps` latents along the arcs between R + 1 consecutive stations, both included, (R * steps, Z)."""
     shares = torch.linspace(0, 1, steps).tolist()
     return torch.stack([slerp(stations[:-1], stations[1:], share) for share in shares], dim=1).flatten(0, 1)
 
 
 def sweep(z: Tensor, truncations: Sequence[float]) -> Tensor:
-    """(T * B, Z): the latents (B, Z) times each truncation, one row of B after the other."""
+    """Return the latents (B, Z) times each truncation, (T * B, Z), one row of B after the other."""
     return torch.cat([truncation * z for truncation in truncations])

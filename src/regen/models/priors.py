@@ -1,4 +1,4 @@
-"""Priors: what the codes that a VAE's samples are made of are drawn from. Each is a map from latents ~ N(0, I) to codes."""
+"""Priors of a VAE's codes for sampling. Each is a map from latents ~ N(0, I) to codes."""
 
 import warnings
 
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from regen.errors import ConfigError
 
-FARTHEST = 9.0  # standard deviations: no latent in float32 lies beyond, so that a component behind it is never drawn
+FARTHEST = 9.0  # standard deviations: no float32 latent lies beyond, so that a component there is never drawn
 
 
 class Normal(nn.Module):
-    """N(0, I): a code is a latent.
+    """Prior N(0, I): a code is a latent.
 
-    latent_dim   numbers in a latent
-    images   training images, at most, whose codes it is fitted to
+    latent_dim   dimensions of a latent
+    images   largest number of training images whose codes it is fitted to
     """
 
     images = 0
@@ -27,14 +27,14 @@ class Normal(nn.Module):
         self.latent_dim = latent_dim
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (B, latent_dim) -> codes (B, Z)."""
+        """Map latents (B, latent_dim) to codes (B, Z)."""
         return z
 
     def fit(self, codes: Tensor) -> None:
-        """Be the density of codes (N, Z)."""
+        """Fit the density of codes (N, Z)."""
 
     def before(self, generator: nn.Module) -> nn.Module:
-        """Latents (B, latent_dim) -> what the generator makes of their codes."""
+        """Return a network from latents (B, latent_dim) to the generator's images."""
         return generator
 
 
@@ -43,12 +43,12 @@ class Mixture(Normal):
 
     Source: Ghosh et al. 2020 (RAE), section 4: 10 components, full covariances; by EM, from a start by k-means (scikit-learn).
 
-    A latent has a number more than a code: the last one chooses the component k by the quantiles of N(0, 1) at which the w_k
-    part, and of the others, z, the code is m_k + L_k z, with C_k = L_k L_kᵀ. So a sample is a function of its latent, here as
-    in files that are exported. Before the first fit it is N(0, I); what it was fitted to last is in the checkpoint. The KL
-    and the evidence lower bound are of N(0, I) all the same.
+    A latent has one dimension more than a code: the last one selects the component k by the quantiles of N(0, 1) for the w_k,
+    and the others, z, give the code m_k + L_k z, with C_k = L_k L_kᵀ. So a sample is a function of its latent, also in
+    exported files. Before the first fit it is N(0, I); the last fit is in the checkpoint. The KL and the evidence lower
+    bound still use N(0, I).
 
-    components, images   at most; as many as there are images to fit them to
+    components, images   at most; fewer if there are fewer images
 
     Raises ConfigError on components < 1 and images < 2.
     """
@@ -62,7 +62,9 @@ class Mixture(Normal):
         if components < 1 or images < 2:
             raise ConfigError(f"prior=mixture: expected components >= 1 and images >= 2, got {components} and {images}")
         self.images = images
-        self.register_buffer("bounds", torch.zeros(components - 1))  # of the last number, between two components
+        self.register_buffer(
+            "bounds", torch.zeros(components - 1)
+        )  # bounds of the last dimension between two components
         self.register_buffer("means", torch.zeros(components, latent_dim))
         self.register_buffer("factors", torch.eye(latent_dim).repeat(components, 1, 1))  # L
 
@@ -71,15 +73,15 @@ class Mixture(Normal):
         return self.means[which] + (self.factors[which] @ z[:, :-1, None])[:, :, 0]
 
     def fit(self, codes: Tensor) -> None:
-        """Be the density of codes (N, Z); as it was if there are fewer than two, or some that are not finite."""
+        """Fit the density of codes (N, Z); does nothing with fewer than two or with codes that are not finite."""
         if len(codes) < 2 or not codes.isfinite().all():
-            return  # a model that diverged is said to be so elsewhere
+            return  # a divergence is reported elsewhere
         kinds = min(len(self.means), len(codes))
         mixture = GaussianMixture(
             kinds, max_iter=300, random_state=0
-        )  # always the same: what is fitted is all that counts
-        with warnings.catch_warnings(), threadpool_limits(1):  # sums in one order
-            warnings.simplefilter("ignore", ConvergenceWarning)  # codes on a few points, or steps that were not enough
+        )  # a fixed seed, so that the fit depends only on the codes
+        with warnings.catch_warnings(), threadpool_limits(1):  # one order of sums
+            warnings.simplefilter("ignore", ConvergenceWarning)  # few distinct codes, or too few steps
             mixture.fit(codes.double().cpu().numpy())
         upto = torch.from_numpy(mixture.weights_).cumsum(0)
         bounds = torch.special.ndtri(upto[:-1].clamp(0, 1)).clamp(-FARTHEST, FARTHEST)
@@ -92,12 +94,12 @@ class Mixture(Normal):
 
 
 class Behind(nn.Module):
-    """A generator behind a prior."""
+    """Generator preceded by a prior."""
 
     def __init__(self, prior: nn.Module, generator: nn.Module) -> None:
         super().__init__()
         self.prior, self.generator = prior, generator
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latents (B, prior.latent_dim) -> images (B, C, H, W) in [-1, 1]."""
+        """Map latents (B, prior.latent_dim) to images (B, C, H, W) in [-1, 1]."""
         return self.generator(self.prior(z))

@@ -33,7 +33,7 @@ class HasLatents(Protocol):
 
 @runtime_checkable
 class Encodes(Protocol):
-    """A model that maps images to a distribution over codes."""
+    """Model that maps images to a distribution over codes."""
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) in [-1, 1] -> the means (B, Z) and the log variances (B, Z) of q(z|x)."""
@@ -42,10 +42,10 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Scores(Protocol):
-    """A model with a discriminator."""
+    """Model with a discriminator."""
 
     def score(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [-1, 1] -> (B,) logits."""
+        """Return the logits (B,) of images (B, C, H, W) in [-1, 1]."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""VAE: an encoder and a decoder trained together under regularized losses."""
+"""VAEs: an encoder and a decoder trained together with regularized losses."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -25,22 +25,22 @@ log = logging.getLogger(__name__)
 
 
 class NoDiscriminator(nn.Module):
-    """What stands in D's place: a net without layers."""
+    """Network without layers in place of D."""
 
 
 class VAE(Model[VAEStep]):
-    """An iteration is one update of encoder and decoder. The only player is G: the decoder, taught with its encoder.
+    """VAE whose iteration is one update of encoder and decoder. The only player is G, the decoder with its encoder.
 
     generator, encoder    z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> (B, 2 Z), means and log variances of q(z|x)
-    objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them reads its variance, as `kl`
+    objective             a likelihood and the regularizers. z is drawn from q(z|x) if one of them uses its variance, as `kl`
                           does; otherwise it is the mean, and the model an autoencoder
-    optimizer_g           from the parameters of both, and of the likelihood, to an optimizer
-    prior                 of latent_dim: what the codes of samples are drawn from
-    ema_decay, ema_interval  of the moving averages of both nets: per iteration; after how many they are updated
-    ema_decays            of further averages, see `Model.averaged_by`
-    seed                  the key of every draw
+    optimizer_g           function from the parameters of both and of the likelihood to an optimizer
+    prior                 distribution of the codes of samples
+    ema_decay, ema_interval  of the moving averages of both networks: decay per iteration, and interval of updates
+    ema_decays            decays of further averages, see `Model.averaged_by`
+    seed                  key of all draws
 
-    Raises ConfigError on a loss that is no likelihood, and on a regularizer that leans on D alone.
+    Raises ConfigError on a loss that is not a likelihood, and on a regularizer that only acts on D.
     """
 
     kind = "variational autoencoder"
@@ -76,13 +76,13 @@ class VAE(Model[VAEStep]):
         return {"Decoder (averaged)": self.ema.net, "Encoder (averaged)": self.ema_encoder.net}
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
+        """Return the means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
         with torch.no_grad():
             mean, logvar = self.ema_encoder(images).float().chunk(2, dim=1)
         return mean, logvar
 
     def settle(self, train: Split | Files) -> None:
-        """Fit the prior to the codes of training images, always the same ones; every process holds the first one's fit."""
+        """Fit the prior to codes of fixed training images; all processes use the first one's fit."""
         if self.prior.images:
             some = permutation(len(train), "prior")[: self.prior.images]
             self.prior.fit(torch.cat(list(self._codes(train.take(some)))))
@@ -99,7 +99,7 @@ class VAE(Model[VAEStep]):
         return [self.update(self.step(real[0], labels[0]))]
 
     def step(self, real: Tensor, labels: Tensor | None = None) -> VAEStep:
-        """The step of this iteration."""
+        """Create the step of this iteration."""
         rng = self.rng("g", 0, real.device)
         return VAEStep(
             index=self.count.iteration,
@@ -117,12 +117,14 @@ class VAE(Model[VAEStep]):
 def _check(objective: Objective) -> None:
     if not isinstance(objective.loss, Likelihood):
         name = type(objective.loss).__name__.lower()
-        raise ConfigError(f"loss={name} is of a GAN: with model=vae type loss=gaussian_learned, bernoulli or logistic")
+        raise ConfigError(f"loss={name} is for a GAN: with model=vae type loss=gaussian_learned, bernoulli or logistic")
     for name, regularizer in objective.regularizers.items():
         alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
         if alone or regularizer.overrides("augment"):
             raise ConfigError(
-                f"regularizer {name} leans on a discriminator alone, and a VAE has none: type model=gan, or leave it out"
+                f"regularizer {name} acts only on a discriminator, and a VAE has none: type model=gan, or leave it out"
             )
         if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
-            log.info("%s: lambda_g is 0, and a VAE has no discriminator: it does nothing. Type lambda_g=…", name)
+            log.info(
+                "%s: lambda_g is 0, and a VAE has no discriminator: the penalty is inactive. Type lambda_g=…", name
+            )

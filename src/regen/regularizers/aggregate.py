@@ -25,7 +25,7 @@ class MMD(Regularizer):
     """
 
     search = {"lambda_g": (1e-1, 1e3)}
-    never = (A_CODE,)
+    incompatible = (A_CODE,)
     scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
     def for_g(self, step: VAEStep) -> Tensor:
@@ -57,7 +57,7 @@ class DIP(Regularizer):
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
-    never = (A_CODE,)
+    incompatible = (A_CODE,)
 
     def __init__(self, diagonal: float = 10.0, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
@@ -103,7 +103,7 @@ class TotalCorrelation(Regularizer):
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
-    never = (A_CODE,)
+    incompatible = (A_CODE,)
     reads_variance = True
 
     def for_g(self, step: VAEStep) -> Tensor:

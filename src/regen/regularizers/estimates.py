@@ -24,7 +24,7 @@ class ApproximateR1(Regularizer):
 
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(d=2)}
-    never = EACH_ITS_OWN[:1]
+    incompatible = EACH_ITS_OWN[:1]
 
     def __init__(self, sigma: float = 0.01, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)
@@ -51,7 +51,7 @@ class JvpR1(Regularizer):
 
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(d=1)}
-    never = EACH_ITS_OWN[:1]
+    incompatible = EACH_ITS_OWN[:1]
 
     def for_d(self, step: GANStep) -> Tensor:
         real = step.real.detach()

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from regen.core.constraints import D_ALONE, Cost, beside
+from regen.core.constraints import D_ALONE, Cost, regularizer_named
 from regen.core.distributed import pooled
 from regen.core.forward import HEAD, features, last_layer
 from regen.core.gan_step import GANStep
@@ -53,7 +53,7 @@ class Rotation(Regularizer):
 
     search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-2, 1e1)}
     cost = {"g": Cost(d=1), "d": Cost(d=1)}
-    never = (D_ALONE, beside("Packing", "a pack of differently rotated images has no single label"))
+    incompatible = (D_ALONE, regularizer_named("Packing", "a pack of differently rotated images has no single label"))
 
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         name, layer = last_layer(discriminator)

@@ -26,7 +26,7 @@ class Consensus(Regularizer):
 
     search = {"lambda_g": (1e-3, 1e2), "lambda_d": (1e-3, 1e2)}
     cost = {"g": Cost(d=2, g=1, second_order=2), "d": Cost(d=2, g=1, second_order=2)}
-    never = EACH_ITS_OWN[:1]
+    incompatible = EACH_ITS_OWN[:1]
 
     def for_g(self, step: GANStep) -> Tensor:
         return self._field(step, dict(step.generator.named_parameters()), _copies(step.discriminator))

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from regen import functional
-from regen.core.constraints import Cost, Never, beside, layers, losses_but
+from regen.core.constraints import Cost, Incompatible, layers, losses_but, regularizer_named
 from regen.core.forward import BATCH_NORM
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
@@ -19,40 +19,40 @@ EACH_ITS_OWN = (
         "it couples the images of a batch, so that a logit's gradient is not that of its own image alone",
         "Type network.discriminator.batch_norm=false, or leave the penalty out",
     ),
-    beside("Packing", "the logit of a pack of images has no gradient of a single image"),
+    regularizer_named("Packing", "the logit of a pack of images has no gradient of a single image"),
 )
 
 
-class SlopePenalty(Regularizer):
+class GradientPenalty(Regularizer):
     """Penalty on ||grad_x D(x)||, the gradient with respect to single images."""
 
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(second_order=1)}
-    never: ClassVar[tuple[Never, ...]] = EACH_ITS_OWN
-    reads_slopes = True
+    incompatible: ClassVar[tuple[Incompatible, ...]] = EACH_ITS_OWN
+    reads_input_gradients = True
 
 
-class R1(SlopePenalty):
+class R1(GradientPenalty):
     """λ_D ½ E‖∇D(x)‖² on real images.
 
     Source: Mescheder, Geiger and Nowozin 2018, eq. 9; λ_D is its γ. Convention: ½; ‖·‖² is summed over an image's values.
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return functional.half_mean(step.real_slopes)
+        return functional.half_mean(step.real_squared_gradients)
 
 
-class R2(SlopePenalty):
+class R2(GradientPenalty):
     """λ_D ½ E‖∇D(G(z))‖² on generated images.
 
     Source: Mescheder, Geiger and Nowozin 2018, eq. 10; λ_D is its γ. Convention: ½; summed over an image's values.
     """
 
     def for_d(self, step: GANStep) -> Tensor:
-        return functional.half_mean(step.fake_slopes)
+        return functional.half_mean(step.fake_squared_gradients)
 
 
-class R1R2(SlopePenalty):
+class R1R2(GradientPenalty):
     """λ_D ½ (E‖∇D(x)‖² + E‖∇D(G(z))‖²).
 
     Source: Huang et al. 2024 (R3GAN), with loss=relativistic. Convention: ½; summed over an image's values.
@@ -63,10 +63,10 @@ class R1R2(SlopePenalty):
     cost = {"d": Cost(second_order=2)}
 
     def for_d(self, step: GANStep) -> Tensor:
-        return functional.half_mean(step.real_slopes) + functional.half_mean(step.fake_slopes)
+        return functional.half_mean(step.real_squared_gradients) + functional.half_mean(step.fake_squared_gradients)
 
 
-class JSReg(SlopePenalty):
+class JSReg(GradientPenalty):
     """λ_D ½ (E (1 - s(D(x)))² ‖∇D(x)‖² + E s(D(G(z)))² ‖∇D(G(z))‖²), s the sigmoid.
 
     Source: Roth et al. 2017; λ_D is its γ, which its code can decrease to a hundredth. Convention: ½; summed over an image's
@@ -75,7 +75,7 @@ class JSReg(SlopePenalty):
 
     search = {"lambda_d": (1e-2, 1e1)}
     cost = {"d": Cost(second_order=2)}
-    never = (
+    incompatible = (
         *EACH_ITS_OWN,
         losses_but(
             (Minimax,), "its weights are those of the Jensen-Shannon divergence", "Type loss=nonsaturating, or r1_r2"
@@ -83,9 +83,9 @@ class JSReg(SlopePenalty):
     )
 
     def for_d(self, step: GANStep) -> Tensor:
-        real_slopes, fake_slopes = (
-            step.real_slopes,
-            step.fake_slopes,
+        real_squared_gradients, fake_squared_gradients = (
+            step.real_squared_gradients,
+            step.fake_squared_gradients,
         )  # first, so that the logits come from the same pass
         real_scores, fake_scores = step.exact_scores("real"), step.exact_scores("fake")
-        return functional.jensen_shannon(real_scores, real_slopes, fake_scores, fake_slopes)
+        return functional.jensen_shannon(real_scores, real_squared_gradients, fake_scores, fake_squared_gradients)

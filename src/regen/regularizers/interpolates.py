@@ -7,26 +7,26 @@ from regen import functional
 from regen.core.constraints import Cost
 from regen.core.distributed import averaged
 from regen.core.gan_step import GANStep
-from regen.regularizers.gradients import SlopePenalty
+from regen.regularizers.gradients import GradientPenalty
 
 
-class Interpolates(SlopePenalty):
+class Interpolates(GradientPenalty):
     """Penalty on D's input gradient at other points than the images, by one more pass of D."""
 
     cost = {"d": Cost(d=1, second_order=1)}
-    reads_slopes = False
+    reads_input_gradients = False
 
     def points(self, step: GANStep) -> Tensor:
         """Return u x + (1 - u) G(z), (B, C, H, W), u ~ U[0, 1) for each image; all penalties of a step share them."""
         share = step.rng("interpolates").uniform(len(step.real), 1, 1, 1).to(step.real.dtype)
         return functional.interpolate(step.real, step.fake, share)
 
-    def excess(self, slopes: Tensor) -> Tensor:
+    def excess(self, squared: Tensor) -> Tensor:
         """Return the penalty () for squared gradient norms (B,)."""
         raise NotImplementedError
 
     def for_d(self, step: GANStep) -> Tensor:
-        return self.excess(step.slopes(self.points(step), "interpolates"))
+        return self.excess(step.squared_gradients(self.points(step), "interpolates"))
 
 
 class WganGP(Interpolates):
@@ -35,8 +35,8 @@ class WganGP(Interpolates):
     Source: Gulrajani et al. 2017, eq. 3. Convention: no ½; ‖·‖ over an image's values.
     """
 
-    def excess(self, slopes: Tensor) -> Tensor:
-        return functional.one_centered(slopes)
+    def excess(self, squared: Tensor) -> Tensor:
+        return functional.one_centered(squared)
 
 
 class WganLP(Interpolates):
@@ -45,8 +45,8 @@ class WganLP(Interpolates):
     Source: Petzka, Fischer and Lukovnikov 2018 (WGAN-LP). Convention: no ½; ‖·‖ over an image's values.
     """
 
-    def excess(self, slopes: Tensor) -> Tensor:
-        return functional.one_sided(slopes)
+    def excess(self, squared: Tensor) -> Tensor:
+        return functional.one_sided(squared)
 
 
 class ZeroGP(Interpolates):
@@ -55,8 +55,8 @@ class ZeroGP(Interpolates):
     Source: Thanh-Tung, Tran and Venkatesh 2019. Convention: no ½; summed over an image's values.
     """
 
-    def excess(self, slopes: Tensor) -> Tensor:
-        return slopes.mean()
+    def excess(self, squared: Tensor) -> Tensor:
+        return squared.mean()
 
 
 class MaxGP(Interpolates):
@@ -67,8 +67,8 @@ class MaxGP(Interpolates):
 
     search = {"lambda_d": (1e-2, 1e1)}
 
-    def excess(self, slopes: Tensor) -> Tensor:
-        return slopes.max()
+    def excess(self, squared: Tensor) -> Tensor:
+        return squared.max()
 
 
 class Dragan(Interpolates):
@@ -85,5 +85,5 @@ class Dragan(Interpolates):
         noise = step.rng("dragan").uniform(*real.shape).to(real.dtype)
         return functional.perturb(real, of_squares - mean.square(), noise)
 
-    def excess(self, slopes: Tensor) -> Tensor:
-        return functional.one_centered(slopes)
+    def excess(self, squared: Tensor) -> Tensor:
+        return functional.one_centered(squared)

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from regen.core.constraints import Never, Setting, without_encoder
+from regen.core.constraints import Incompatible, Setting, without_encoder
 from regen.core.distributed import pooled
 from regen.core.forward import squares
 from regen.core.regularizer import Regularizer, Strengths, is_number
@@ -20,7 +20,7 @@ def _iwae(setting: Setting) -> str | None:
     return "loss IWAE" if type(setting.loss).__name__ == "IWAE" else None
 
 
-HAS_THE_KL = Never("loss=iwae", "the bound contains the KL", "Type regularizer=none", _iwae)
+HAS_THE_KL = Incompatible("loss=iwae", "the bound contains the KL", "Type regularizer=none", _iwae)
 
 
 class KL(Regularizer):
@@ -33,7 +33,7 @@ class KL(Regularizer):
     """
 
     search = {"lambda_g": (1e-1, 1e2)}
-    never = (A_CODE, HAS_THE_KL)
+    incompatible = (A_CODE, HAS_THE_KL)
     reads_variance = True
 
     def for_g(self, step: VAEStep) -> Tensor:
@@ -94,7 +94,7 @@ class CodeL2(Regularizer):
     """
 
     search = {"lambda_g": (1e-4, 1.0)}
-    never = (A_CODE,)
+    incompatible = (A_CODE,)
 
     def for_g(self, step: VAEStep) -> Tensor:
         return squares(step.mean).mean() / 2

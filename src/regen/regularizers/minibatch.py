@@ -79,7 +79,7 @@ class MinibatchStd(Regularizer):
     """
 
     attach_order = -1
-    never = (D_ALONE,)
+    incompatible = (D_ALONE,)
 
     def __init__(self, group: int = 4) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ class WeightClipping(Regularizer):
     """
 
     search = {"limit": (1e-3, 1.0)}
-    never = (D_ALONE,)
+    incompatible = (D_ALONE,)
 
     def __init__(self, limit: float = 0.01) -> None:
         super().__init__()

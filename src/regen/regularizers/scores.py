@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from regen import functional
-from regen.core.constraints import Cost, beside, losses_but
+from regen.core.constraints import Cost, losses_but, regularizer_named
 from regen.core.distributed import averaged
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer, Strengths
@@ -42,7 +42,7 @@ class LabelSmoothing(Regularizer):
     """
 
     search = {"lambda_d": (0.01, 0.3)}
-    never = (CROSS_ENTROPY,)
+    incompatible = (CROSS_ENTROPY,)
 
     def for_d(self, step: GANStep) -> Tensor:
         return functional.label_smoothing(step.real_scores)
@@ -101,7 +101,7 @@ class Mixup(Regularizer):
 
     search = {"lambda_d": (1e-1, 1e1)}
     cost = {"d": Cost(d=1)}
-    never = (CROSS_ENTROPY, beside("Packing", "a pack of mixtures has no single weight"))
+    incompatible = (CROSS_ENTROPY, regularizer_named("Packing", "a pack of mixtures has no single weight"))
 
     def __init__(self, alpha: float = 0.2, **strengths: Unpack[Strengths]) -> None:
         super().__init__(**strengths)

@@ -43,7 +43,7 @@ class Passport:
     @property
     def is_of_codes(self) -> bool:
         """Whether it needs an encoder."""
-        return any(never.what == WITHOUT_ENCODER for never in self.kind.never)
+        return any(clash.what == WITHOUT_ENCODER for clash in self.kind.incompatible)
 
     @property
     def where(self) -> str:
@@ -95,7 +95,7 @@ def facts(one: Passport) -> str:
         "Default": one.defaults and f"`{one.defaults}`",
         "Searched": one.searched and f"`{one.searched}`",
         "Extra passes": one.cost,
-        "Not with": "; ".join(f"{never.what}: {never.why}" for never in one.kind.never),
+        "Not with": "; ".join(f"{clash.what}: {clash.why}" for clash in one.kind.incompatible),
         "Class": f"`{one.node._target_}`",
     }
     return "\n".join(f"- **{name}:** {value}" for name, value in rows.items() if value)

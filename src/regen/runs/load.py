@@ -50,7 +50,7 @@ class Opened:
         return data
 
     def sample(self, first: int, n: int, weights: str = "ema") -> Tensor:
-        """(n, C, H, W) the run's samples number first to first + n - 1, by the model's own `sample`."""
+        """Draw samples number first to first + n - 1, (n, C, H, W), by the model's `sample`."""
         return self.with_weights(weights).model.sample(first, n).float()
 
     def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
@@ -170,9 +170,9 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
-    """A model that fits the checkpoint, and the shape of its images: how many channels they have shows in the weights."""
+    """Build a model that fits the checkpoint; returns it with its image shape, whose channels follow from the weights."""
     size = to_dict(cfg.data).get("image_size")
-    recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded before the choice was
+    recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded by earlier versions
     for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
         with contextlib.suppress(ConfigError):
             model = assemble(cfg, shape)

@@ -62,7 +62,7 @@ class Drawing:
     def __init__(self, opened: Opened, cfg: DictConfig, folder: Path | None = None) -> None:
         self.opened = opened = opened.with_weights(cfg.weights)
         self.cfg, model = cfg, opened.model
-        data = opened.data if opened.shape[1:] == (1, 1) else None  # of images nothing but the shape is needed
+        data = opened.data if opened.shape[1:] == (1, 1) else None  # for images only the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
         self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
         self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
@@ -98,7 +98,7 @@ class Drawing:
         return sample_picture(self.plane, images) if self.plane else grid(images, self.cfg.columns)
 
     def samples(self, first: int, n: int) -> Tensor:
-        """(n, C, H, W) in [-1, 1]: images number first to first + n - 1."""
+        """Draw images number first to first + n - 1, (n, C, H, W) in [-1, 1]."""
         if not has_latents(self.opened.model):
             return self.opened.sample(first, n)
         return self.opened.model.decode(self.codes(first, n))
@@ -113,7 +113,7 @@ class Drawing:
         return self._picture(self.opened.model.codes(z).cpu(), self.cfg.columns)
 
     def directions(self) -> Tensor:
-        """The same of the first code moved along SeFa's directions, one a row."""
+        """Draw a grid of the first code moved along SeFa's directions, one per row."""
         return self._along(sefa(self._network(), self.opened.model.latent_dim).vectors)
 
     def _network(self) -> torch.nn.Module:
@@ -138,7 +138,7 @@ class Drawing:
         )
 
     def codes(self, first: int, n: int) -> Tensor:
-        """(n, Z) those of the latents number first to first + n - 1, truncated."""
+        """Return the codes (n, Z) of the truncated latents number first to first + n - 1."""
         return self.opened.model.codes(self.cfg.truncation * self.latents(first, n)).cpu()
 
     def _picture(self, codes: Tensor, columns: int) -> Tensor:

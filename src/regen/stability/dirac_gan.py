@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.gan_step import GANStep
-from regen.core.input_gradients import Slopes
+from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss, Objective
 from regen.core.regularizer import Regularizer
 from regen.errors import ConfigError
@@ -65,7 +65,7 @@ class Dirac:
         self,
         loss: Loss,
         regularizers: Mapping[str, Regularizer],
-        slopes: Slopes | None = None,
+        gradient_method: GradientMethod | None = None,
         batch: int = 1024,
         iteration: int = 1_000_000,
     ) -> None:
@@ -77,7 +77,7 @@ class Dirac:
         with seeded("dirac"):  # drawn weights are replaced
             self.generator, self.discriminator, self.objective = Point(), Line(), Objective(loss, regularizers)
             _attach(self.objective, self.generator, self.discriminator)
-        self.slopes = slopes.fit(self.discriminator) if slopes else None
+        self.gradient_method = gradient_method.fit(self.discriminator) if gradient_method else None
         self.parameters = {"g": list(self.generator.parameters()), "d": list(self.discriminator.parameters())}
         buffers = [*self.generator.buffers(), *self.discriminator.buffers(), *self.objective.buffers()]
         self.state = [(buffer, buffer.clone()) for buffer in buffers]
@@ -132,7 +132,7 @@ class Dirac:
             lr=lr,
             iteration=self.iteration,
             images_seen=self.iteration * len(self.real),
-            slopes=self.slopes,
+            gradient_method=self.gradient_method,
             loss=self.objective.loss,
         )
 

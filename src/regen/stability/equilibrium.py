@@ -166,12 +166,12 @@ def best_strength(game: Dirac, name: str) -> Best:
         regularizer.strengths = {player: factor * strength for player, strength in now.items()}
         matrices.append(jacobian(game))
     regularizer.strengths = now
-    plain, slope = matrices[0], matrices[1] - matrices[0]
-    slope[slope.abs() < SLIGHT] = 0
-    basis, _ = _directions([plain, slope], game.n_g)
+    plain, change = matrices[0], matrices[1] - matrices[0]
+    change[change.abs() < SLIGHT] = 0
+    basis, _ = _directions([plain, change], game.n_g)
 
     def worst(strengths: Tensor) -> Tensor:
-        return torch.linalg.eigvals(basis.T @ (plain + strengths[:, None, None] * slope) @ basis).real.amax(1)
+        return torch.linalg.eigvals(basis.T @ (plain + strengths[:, None, None] * change) @ basis).real.amax(1)
 
     found = worst(STRENGTHS)
     place = int(found.argmin())

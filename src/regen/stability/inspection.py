@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import build
 from regen.config.suggestions import yamls
-from regen.core.input_gradients import Slopes
+from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss
 from regen.core.regularizer import Regularizer
 from regen.stability.dirac_gan import Dirac, NoGame
@@ -62,8 +62,9 @@ def portray(cfg: DictConfig, chosen: DictConfig) -> Portrait:
 def make_game(cfg: DictConfig, chosen: DictConfig) -> Dirac:
     """Build the game of a configuration's loss and the chosen regularizers. Raises ConfigError, and NoGame as Dirac."""
     regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in chosen.items()}
-    loss, slopes = build(cfg.loss, "loss", Loss), build(cfg.gradient_method, "gradient_method", Slopes)
-    return Dirac(loss, regularizers, slopes, cfg.batch, cfg.iteration)
+    loss = build(cfg.loss, "loss", Loss)
+    gradient_method = build(cfg.gradient_method, "gradient_method", GradientMethod)
+    return Dirac(loss, regularizers, gradient_method, cfg.batch, cfg.iteration)
 
 
 def _name(chosen: DictConfig) -> str:

@@ -69,7 +69,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         STORED: stored_figures([monitor, *outcome.figures]),
         "diagnosis": asdict(_diagnosis(folder, outcome, model, data, monitor)),
         "best": outcome.best,
-        "inert": model.objective.inert(),
+        "inert": model.objective.inactive(),
         "images_per_second": speed,
         **cost,
         **provenance(),
