@@ -80,7 +80,7 @@ def test_changed_configuration_becomes_overrides(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["lamda_g=1"], r"there is no lamda_g \(did you mean lambda_g"),
+        (["lamda_g=1"], r"unknown key lamda_g \(did you mean lambda_g"),
         ("seed=1", r"write \['seed=1'\]"),
         (["--seed=1"], "--seed=1 is not an option"),
         ({"lambda_g": -1}, "lambda_g"),

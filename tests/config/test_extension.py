@@ -75,7 +75,7 @@ def test_a_module_outside_that_folder_is_refused(train, mine, tmp_path, capsys, 
     monkeypatch.syspath_prepend(tmp_path)
     train("--config-dir", str(mine("elsewhere.Spread")), "regularizer=spread", smoke=False, status=78)
     said = capsys.readouterr().err
-    assert "regularizer.spread._target_=elsewhere.Spread is not admitted" in said and "--config-dir" in said
+    assert "regularizer.spread._target_=elsewhere.Spread is not allowed" in said and "--config-dir" in said
     assert not (tmp_path / "ran").exists()
 
 

@@ -261,7 +261,7 @@ def test_runs_trains_nothing_so_other_overrides_are_refused(tmp_path, monkeypatc
         ("sweep=a/b", "type sweep=a-b"),
         ("ruonds=3", "ruonds (did you mean rounds"),
         ("data.folds=3", "type folds="),
-        ("data.sides=3", "there is no data.sides"),
+        ("data.sides=3", "unknown key data.sides"),
     ],
     ids=str,
 )

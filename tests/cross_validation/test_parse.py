@@ -94,7 +94,7 @@ def test_the_regularizer_of_an_experiment_is_taken_where_none_is_typed():
     [
         ((), "which regularizer? Type regularizer=r1"),
         (("regularizer=none",), "which regularizer? Type regularizer=r1"),
-        (("regularizer=r11",), "there is no regularizer=r11"),
+        (("regularizer=r11",), "unknown option regularizer=r11"),
         (("regularizer=r1", "lambda_g=0,1"), "lambda_g=0,1: no chosen regularizer has it"),
         (("regularizer=r1", "network=mlp,dcgan"), "network=mlp,dcgan: one choice at a time"),
         (("regularizer=r1", "lambda_d=-1,1"), "strengths must be finite numbers >= 0"),

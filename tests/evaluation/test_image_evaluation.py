@@ -241,8 +241,8 @@ def test_folders_are_resized_to_the_samples_with_a_note(tmp_path, judge, capsys)
         ("feature_samples=0", "feature_samples must be at least 1, got 0"),
         ("feature_samples=2", "kernel needs 3 or more"),
         ("device=gpu", "device=gpu: expected auto or cpu or cuda"),
-        ("run=x", "there is no run"),
-        ("sample=x", "there is no sample (did you mean samples"),
+        ("run=x", "unknown key run"),
+        ("sample=x", "unknown key sample (did you mean samples"),
     ],
 )
 def test_bad_input_is_refused_in_words(tmp_path, judge, capsys, overrides, error):

@@ -186,7 +186,8 @@ def test_js_reg_is_0_for_a_confident_right_critic_and_r1_plus_r2_for_a_confident
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein, LeastSquares, Relativistic])
 def test_js_reg_is_refused_for_losses_unrelated_to_the_weights(loss):
     expected = (
-        f"regularizer js_reg cannot be combined with losses other than Minimax and its subclasses, and here is loss {loss.__name__}: "
+        f"regularizer js_reg cannot be combined with losses other than Minimax and its subclasses, "
+        f"and here is loss {loss.__name__}: "
         r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
     )
     with pytest.raises(ConfigError, match=expected):

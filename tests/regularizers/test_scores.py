@@ -53,7 +53,8 @@ def test_smoothed_labels_are_the_cross_entropy_with_the_target_1_less_the_streng
 @pytest.mark.parametrize("loss", [Hinge, Wasserstein])
 def test_penalties_that_change_the_target_of_a_cross_entropy_are_refused_with_another_loss(kind, loss):
     expected = (
-        f"regularizer smooth cannot be combined with losses other than Minimax and its subclasses, and here is loss {loss.__name__}: "
+        f"regularizer smooth cannot be combined with losses other than Minimax and its subclasses, "
+        f"and here is loss {loss.__name__}: "
         "it changes the target of D's cross-entropy. Type loss=nonsaturating."
     )
     with pytest.raises(ConfigError) as caught:

@@ -55,4 +55,4 @@ def test_words_select_regularizers_with_all_of_the_words(capsys, monkeypatch):
 
 def test_unmatched_words_are_reported(capsys):
     assert script.main(["nonsense"]) == 1
-    assert "no regularizer says nonsense" in capsys.readouterr().err
+    assert "no regularizer's description contains nonsense" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def test_class_outside_regen_needs_the_config_dir_again(tmp_path):
     config = tmp_path / "run/config.yaml"
     config.write_text(config.read_text().replace("regen.networks.mlp.Generator", "mine.Generator"))
     with pytest.raises(
-        ConfigError, match=r"mine.Generator is not admitted.*Trained with it\? Type --config-dir FOLDER again"
+        ConfigError, match=r"mine.Generator is not allowed.*Trained with it\? Type --config-dir FOLDER again"
     ):
         open_run(tmp_path / "run")
 

@@ -52,7 +52,7 @@ def test_unlisted_callable_of_the_package_is_not_a_target(where):
     listed, names = group_of(where).listed, callables_of_the_package()
     assert len(names) > 1000
     for name in set(names) - listed:
-        with pytest.raises(ConfigError, match="is not admitted"):
+        with pytest.raises(ConfigError, match="is not allowed"):
             resolve(name, where)
 
 
@@ -81,7 +81,7 @@ def test_payload_is_refused_before_the_call(where, tmp_path):
         "optuna.samplers.warnings.warn": {"message": "called"},
         "torch.optim.lr_scheduler.LambdaLR": {},
     }.items():
-        with pytest.raises(ConfigError, match="is not admitted"):
+        with pytest.raises(ConfigError, match="is not allowed"):
             build(OmegaConf.create({"_target_": target, **more}), where, object)
     assert not canary.exists()
 
@@ -98,13 +98,13 @@ def test_payload_is_refused_before_the_call(where, tmp_path):
 )
 def test_a_payload_within_the_arguments_of_another_target_is_refused(nested, tmp_path):
     node = OmegaConf.create({"_target_": "regen.losses.adversarial.Hinge", **nested})
-    with pytest.raises(ConfigError, match="is not admitted"):
+    with pytest.raises(ConfigError, match="is not allowed"):
         build(node, "loss", Loss)
 
 
 @pytest.mark.parametrize("key", ["_args_", "_partial_", "_convert_", "_recursive_", "_mine_"])
 def test_other_ways_to_call_a_target_are_refused(key):
-    with pytest.raises(ConfigError, match=rf"loss\.{key} is not admitted"):
+    with pytest.raises(ConfigError, match=rf"loss\.{key} is not allowed"):
         build(OmegaConf.create({"_target_": "regen.losses.adversarial.Hinge", key: True}), "loss", Loss)
 
 
@@ -125,12 +125,12 @@ def test_run_with_a_payload_is_refused_at_every_key(tmp_path):
         payload = {"_target_": "regen.runs.provenance._git", "_args_": ["init", str(canary)]}
         OmegaConf.update(cfg, key, OmegaConf.create(payload), merge=False, force_add=True)
         path.write_text(OmegaConf.to_yaml(cfg))
-        with pytest.raises(ConfigError, match=r"regen\.runs\.provenance\._git is not admitted"):
+        with pytest.raises(ConfigError, match=r"regen\.runs\.provenance\._git is not allowed"):
             open_run(tmp_path / "run")
     cfg = good.copy()
     cfg.data = payload
     path.write_text(OmegaConf.to_yaml(cfg))
-    with pytest.raises(ConfigError, match=r"data\._target_=regen\.runs\.provenance\._git is not admitted"):
+    with pytest.raises(ConfigError, match=r"data\._target_=regen\.runs\.provenance\._git is not allowed"):
         _ = open_run(tmp_path / "run").data
     assert not canary.exists()
 

@@ -86,7 +86,7 @@ def test_missing_account_is_reported_and_the_view_of_a_sweep_written(
             )
     assert typed(monkeypatch, f"sweep={sweep}") == 2
     assert capsys.readouterr().err.splitlines() == [
-        f"no W&B account: type wandb login, then this again. The view is in {sweep / 'wandb_view.json'}"
+        f"no W&B account: type wandb login, then repeat this command. The view is in {sweep / 'wandb_view.json'}"
     ]
     (runs,) = json.loads((sweep / "wandb_view.json").read_text())["section"]["runSets"]
     assert [group["name"] for group in runs["grouping"]] == ["sweep/lambda_d.value"]

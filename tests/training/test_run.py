@@ -103,7 +103,7 @@ def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> 
     folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3", "grad_ratio_every=1")
     inert = json.loads((folder / "result.json").read_text())["inert"]
     assert inert.keys() == {"d/l2"} and 0 < inert["d/l2"] < 1e-3
-    assert "d/l2 is inert" in capsys.readouterr().out
+    assert "d/l2 is inactive" in capsys.readouterr().out
 
 
 def test_state_and_gradient_ratio_of_a_regularizer_are_logged(train) -> None:

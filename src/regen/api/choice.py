@@ -14,7 +14,7 @@ from regen.utils.json_files import read_json
 
 @dataclass(frozen=True)
 class Choice:
-    """The answer of a cross-validation.
+    """Result of a cross-validation.
 
     Attributes:
         folder: choice.json, path.csv, path.png and choose.html
@@ -41,18 +41,18 @@ class Choice:
 
     @property
     def sentences(self) -> list[str]:
-        """What the scores say, for each regularizer."""
+        """The diagnosis of each regularizer."""
         return [sentence for answer in self.result["answers"] for sentence in answer["sentences"]]
 
 
 def choose(overrides: Overrides, *, config_dir: str | os.PathLike[str] | None = None) -> Choice:
-    """Cross-validate the strengths of regularizers, as `regen choose OVERRIDES`, and return the answer.
+    """Cross-validate the strengths of regularizers, as `regen choose OVERRIDES`, and return the result.
 
     Args:
         overrides: ["regularizer=r1", "data=digits", "budget=30min"], or a mapping.
         config_dir: a folder of your own options and classes, as --config-dir names it.
 
-    The same call does what is missing. Raises ConfigError on what cannot be chosen, and RuntimeError if fits failed.
+    A repeated call runs only missing fits. Raises ConfigError on an invalid request, and RuntimeError if fits failed.
     """
     with running("choose", list_overrides(overrides, config_dir), config_dir, ["--multirun"]) as words:
         cfg = compose_whole("choose", [word for word in words if "," not in word.partition("=")[2]])

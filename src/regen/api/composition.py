@@ -40,7 +40,7 @@ def compose(
         config_dir: a folder of your own options and classes, as --config-dir names it.
         command: train, choose, evaluate, judge, …
 
-    The node `hydra` of the configuration holds what belongs to Hydra: the overrides, and the folder of the run.
+    The node `hydra` of the configuration contains Hydra's settings: overrides, and the folder of the run.
     Raises ConfigError on a key or an option that does not exist.
     """
     with running(command, list_overrides(overrides, config_dir), config_dir) as words:
@@ -61,7 +61,7 @@ def list_overrides(overrides: Overrides, config_dir: str | os.PathLike[str] | No
 def _overrides_of(cfg: DictConfig, config_dir: str | os.PathLike[str] | None) -> list[str]:
     """Return the overrides that a configuration was composed with, and those for the values that were changed since."""
     if "hydra" not in cfg:
-        raise ConfigError("the configuration has no node hydra: make it with regen.compose")
+        raise ConfigError("the configuration has no node hydra: create it with regen.compose")
     words = [str(word) for word in cfg.hydra.overrides.task]
     before = _flat(compose(words, config_dir=config_dir))
     changed = {key: value for key, value in _flat(cfg).items() if before.get(key, MISSING) != value}
@@ -104,7 +104,7 @@ def running(
     config_dir: str | os.PathLike[str] | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[list[str]]:
-    """Let this process be a command with these overrides; yields the overrides as Hydra reads them.
+    """Run this block as a command with these overrides; yields the overrides as Hydra reads them.
 
     sys.argv and Hydra's state are restored. Errors of Hydra and OmegaConf become ConfigErrors that say what to type.
     """
@@ -138,7 +138,7 @@ def compose_whole(command: str, words: Sequence[str]) -> DictConfig:
 def compose_running(command: str, words: Sequence[str], *, makes_folder: bool = False) -> DictConfig:
     """Return a command's configuration without hydra, and set HydraConfig until `running` ends.
 
-    makes_folder    make the folder of hydra.run.dir, as a command does whose run is written there
+    makes_folder    create the folder of hydra.run.dir, as the command does
     """
     whole = compose_whole(command, words)
     with open_dict(whole):

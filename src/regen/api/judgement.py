@@ -22,7 +22,7 @@ ImagesOrPath = Union[str, os.PathLike, "np.ndarray", "Tensor"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """The figures and the diagnosis of generated images.
+    """Metrics and diagnosis of generated images.
 
     Attributes:
         folder: result.json, figures.csv and report.html
@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Every figure by its name, like "val/fd"."""
+        """All metrics by name, like "val/fd"."""
         return {name: float(value) for name, value in self.result["figures"].items()}
 
     @property
@@ -44,7 +44,7 @@ class Judgement:
 
 
 def judge(*, samples: ImagesOrPath, train: ImagesOrPath, held_out: ImagesOrPath, **settings: object) -> Judgement:
-    """Judge generated images, as `regen judge` does, and return the figures and the diagnosis.
+    """Judge generated images, as `regen judge` does, and return the metrics and the diagnosis.
 
     Args:
         samples: the generated images: a folder, an .npz archive, or an array (N, H, W), (N, H, W, C) or (N, C, H, W).
@@ -52,7 +52,7 @@ def judge(*, samples: ImagesOrPath, train: ImagesOrPath, held_out: ImagesOrPath,
         held_out: images of the same kind that it was not trained on, likewise.
         settings: keys of conf/judge.yaml, like image_size=32, out="folder", report=False.
 
-    Arrays (N, C, H, W) need 1 or 3 channels. Raises ConfigError on images that do not go together.
+    Arrays (N, C, H, W) need 1 or 3 channels. Raises ConfigError on images that cannot be compared.
     """
     with tempfile.TemporaryDirectory() as temporary:
         given = {"samples": samples, "train": train, "held_out": held_out}

@@ -1,4 +1,4 @@
-"""A run as an object: train one, load one, sample from it, evaluate it."""
+"""Runs as objects: train, load, sample and evaluate."""
 
 import base64
 import contextlib
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from regen.runs.load import Opened
 
-DIVERGED = 70  # the exit status of a command whose run diverged: here it is a result
+DIVERGED = 70  # exit status of a command whose run diverged; here it is a result
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run, finished or still training, by its folder.
+    """Run in a folder, finished or still training.
 
     Attributes:
         folder: config.yaml, result.json, metrics.csv, checkpoints/, report.html, samples.png
@@ -41,7 +41,7 @@ class Run:
 
     @property
     def result(self) -> dict:
-        """What result.json holds: status, figures, diagnosis, cost, versions; {} while the run trains."""
+        """Content of result.json: status, figures, diagnosis, cost, versions; {} while the run trains."""
         return read_json(Folder(self.folder).result)
 
     @property
@@ -51,12 +51,12 @@ class Run:
 
     @property
     def diagnosis(self) -> str:
-        """The diagnosis in a sentence, "" while there is none."""
+        """The diagnosis in a sentence, or ""."""
         return (self.result.get("diagnosis") or {}).get("sentence", "")
 
     @property
     def value(self) -> float:
-        """The monitored figure of the last evaluation, nan if there is none."""
+        """The monitored metric of the last evaluation, or nan."""
         result = self.result
         return float(result.get(result.get("monitor", ""), float("nan")))
 
@@ -69,10 +69,10 @@ class Run:
             checkpoint: "newest" or "best".
         """
         samples = self._open(checkpoint).sample(first, n, weights).cpu()
-        return samples.clone()  # made in inference mode, where no gradient could be asked of them
+        return samples.clone()  # a copy, because tensors of inference mode have no gradients
 
     def evaluate(self, overrides: Overrides = ()) -> dict[str, float]:
-        """Measure the run on its test part and return the figures, which are added to result.json as well.
+        """Measure the run on its test part and return the metrics, which are also added to result.json.
 
         Args:
             overrides: of `regen evaluate`, such as ["samples=2000", "split=val", "metrics=[frechet]"].
@@ -90,7 +90,7 @@ class Run:
         with loading():
             from regen.runs.load import open_run
         with running("sample", [f"run={self.folder}"], self.config_dir) as words:
-            compose_running("sample", words)  # the classes of config_dir are admitted by it
+            compose_running("sample", words)  # allows the classes of config_dir
             return open_run(self.folder, checkpoint, "auto")
 
     def _repr_html_(self) -> str:
@@ -102,14 +102,14 @@ class Run:
 
 
 def train(overrides: Overrides = (), *, config_dir: str | os.PathLike[str] | None = None) -> Run:
-    """Train a model, as `regen train OVERRIDES`, and return the run. A run that diverged is returned, too: see `Run.status`.
+    """Train a model, as `regen train OVERRIDES`, and return the run. A diverged run is returned, too: see `Run.status`.
 
     Args:
         overrides: ["regularizer=l2", "lambda_g=0.1"], a mapping {"seed": 1}, or a configuration of `regen.compose`.
         config_dir: a folder of your own options and classes, as --config-dir names it.
 
     Raises:
-        ConfigError: on what cannot be run.
+        ConfigError: on an invalid configuration.
         KeyboardInterrupt: on Ctrl-C; a checkpoint was saved, and train([f"resume={folder}"]) continues.
     """
     with running("train", list_overrides(overrides, config_dir), config_dir) as words:

@@ -1,7 +1,7 @@
 """Choose a strength: regen choose regularizer=r1 data=digits
 
-Cross-validates strengths over folds and seeds; prints and saves the path, the best, whether regularizing helps at all, and the
-command that trains the final model. Typed again, it does what is missing.
+Cross-validates strengths over folds and seeds; prints and saves the regularization path, the best strength, whether
+regularization helps, and the command that trains the final model. If repeated, it runs only missing fits.
 """
 
 import hydra
@@ -14,5 +14,5 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="choose")
 def main(cfg: DictConfig) -> float:
-    """One fit: which ones are worth training is decided by hydra/sweeper=race (regen.cross_validation)."""
+    """Train one fit; hydra/sweeper=race (regen.cross_validation) selects the fits."""
     return job(cfg, load_train)

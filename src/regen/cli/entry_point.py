@@ -1,4 +1,4 @@
-"""The command line: errors in one line that say what to type instead, exit statuses, and going on with a run.
+"""The command line: error messages in one line, exit statuses, and resuming a run.
 
 Exit statuses: 0 done, 1 a job of a multirun failed, 2 no W&B account, 70 diverged, 71 another process of the run was lost,
 74 a file could not be read or written, 75 interrupted and saved, 78 cannot be run as configured, 128 + n ended by signal n
@@ -43,7 +43,7 @@ COMMANDS |= {"--version", "--shell-completion", "-sc"}
 def run(main: Callable[[], None]) -> None:
     """Call Hydra's main with this process's arguments and translate what goes wrong."""
     os.environ.setdefault("REGEN_TRACEBACK", os.environ.get("HYDRA_FULL_ERROR", "0"))
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come to us
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise exceptions to this module
     register_resolvers()
     # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
     ConfigStore.__deepcopy__ = lambda store, _: store
@@ -62,7 +62,7 @@ def run(main: Callable[[], None]) -> None:
 def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[str]]:
     """Complete the options and overrides of the running command before Hydra reads them.
 
-    Quotes paths, hides secrets, names the sweep of a choice, and replaces resume=auto and resume=RUN by what they mean.
+    Quotes paths, hides secrets, names the sweep of a choice, and replaces resume=auto and resume=RUN by their meaning.
     Raises ConfigError on words that Hydra would not explain.
     """
     script = config_of_script().stem
@@ -83,7 +83,7 @@ def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[s
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """Turn what a user can mend into one line and an exit status, unless a traceback is wanted."""
+    """Report users' errors in one line with an exit status, unless a traceback is requested."""
     try:
         with _unmasked():
             yield
@@ -110,10 +110,10 @@ def told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unmasked() -> Iterator[None]:
-    """Raise Interrupted if a signal has come and a library's cleanup failed on its way out: it hides the signal otherwise."""
+    """Raise Interrupted if a signal arrived and a library's cleanup failed, which would hide the signal."""
     try:
         yield
-    except (ConfigError, OSError, ProcessLost):  # these have their own words, after a signal as well
+    except (ConfigError, OSError, ProcessLost):  # these have their own messages, also after a signal
         raise
     except Exception as error:
         if signals.received():
@@ -138,15 +138,15 @@ def _replace_what_the_terminal_lacks() -> None:
 
 @contextlib.contextmanager
 def told_in_job() -> Iterator[None]:
-    """The same inside a job, before Hydra adds its own words; a job of a multirun fails alone, the others go on."""
+    """Report users' errors inside a job, before Hydra adds its message; the other jobs of a multirun continue."""
     with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else told():
         yield
 
 
 def going_on(options: list[str], overrides: list[str]) -> list[str]:
-    """With resume=RUN, the overrides of that run, then those given now, which win; otherwise the overrides as they are.
+    """Return the overrides; with resume=RUN, those of that run, followed by the new ones, which take precedence.
 
-    Of the run's folder only plain values of known keys are taken (see `regen.runs.stored_config`).
+    Only plain values of known keys are read from the run's folder (see `regen.runs.stored_config`).
     """
     named = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
     if (
@@ -172,7 +172,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
 
 
 def _check_folder(overrides: list[str]) -> None:
-    """Raises ConfigError if the folder that is typed exists and a link leads out of it: Hydra writes into it at once."""
+    """Raise ConfigError if the typed folder has a link that leads out of it, because Hydra writes into it at once."""
     for override in overrides:
         key, _, value = override.partition("=")
         if key == "hydra.run.dir" and Path(unquote(value)).is_dir():
@@ -180,7 +180,7 @@ def _check_folder(overrides: list[str]) -> None:
 
 
 def _overrides_of(folder: Path) -> Path:
-    """What the run was last trained with. (Hydra's own record is replaced by whatever is typed, also when it is refused.)"""
+    """Return the file of the run's last overrides. (A refused command replaces Hydra's own record.)"""
     own = Folder(folder).overrides
     return own if own.exists() else folder / ".hydra/overrides.yaml"
 
@@ -195,4 +195,4 @@ def _check_groups(overrides: list[str]) -> None:
         is_list = group in groups and option.startswith("[")
         listed = [name.strip() for name in option.strip("[]").split(",")] if is_list else []
         if twice := [name for name in listed if listed.count(name) > 1]:
-            raise ConfigError(f"{group}={option}: {twice[0]} stands in the list twice")
+            raise ConfigError(f"{group}={option}: {twice[0]} is in the list twice")

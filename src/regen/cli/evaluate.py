@@ -1,6 +1,6 @@
 """Measure runs, ended or still training: regen evaluate run=outputs/RUN
 
-Prints a board of figures for each run and what it says of the run; returns the last one's monitored figure.
+Prints a metric table and a diagnosis of each run; returns the last run's monitored metric.
 """
 
 import hydra

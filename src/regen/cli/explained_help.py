@@ -1,4 +1,4 @@
-"""The answer to --help: the commands, the groups, and every key with the comment that explains it."""
+"""Output of --help: commands, groups, and every key with its comment."""
 
 import itertools
 import string

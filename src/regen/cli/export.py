@@ -1,7 +1,7 @@
-"""Take a run's sampler away: regen export run=outputs/RUN
+"""Export a run's sampler: regen export run=outputs/RUN
 
 Writes safetensors weights, a torch.export and an ONNX program and a model card, each program verified against the original;
-prints what was written. Returns the largest difference.
+prints the files. Returns the largest difference.
 """
 
 import hydra

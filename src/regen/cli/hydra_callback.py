@@ -1,4 +1,4 @@
-"""The start and the end of a multirun: its folder, and the table, pages and exit status of all its jobs."""
+"""Start and end of a multirun: its folder, and the table, pages and exit status of its jobs."""
 
 import contextlib
 import os
@@ -19,23 +19,23 @@ from regen.utils.redaction import hide, redact
 from regen.utils.safe_files import check_links
 
 sweep_names.register_resolvers()
-register_resolvers()  # joblib's and submitit's processes find the job's folder by them; this module is the first they import
+register_resolvers()  # processes of joblib and submitit need them for the job's folder and import this module first
 isolation.end_with_parent()
 
 
 class MultirunCallback(Callback):
-    """Hydra's callback, which decides the folder of a multirun once, for all its processes."""
+    """Hydra callback that sets the folder of a multirun once for all its processes."""
 
     folder: Path | None = None
     config: DictConfig | None = None
-    quiet: bool = False  # no table: the command prints its own
+    quiet: bool = False  # the command prints its own table
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Called before any job, in the process in which the multirun was typed."""
+        """Set the folder before any job, in the process of the command."""
         MultirunCallback.folder, MultirunCallback.config = Path(config.hydra.sweep.dir).absolute(), config
         if MultirunCallback.folder.is_dir():
             check_links(MultirunCallback.folder)  # Hydra writes into it before any job begins
-        with read_write(config), open_dict(config):  # jobs are composed anew, by these overrides
+        with read_write(config), open_dict(config):  # jobs are composed from these overrides
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(str(MultirunCallback.folder))}")
             _hide_password(config)
         axes.note(config.hydra.overrides.task)
@@ -45,7 +45,7 @@ class MultirunCallback(Callback):
 
 
 def _hide_password(config: DictConfig) -> None:
-    """Replace the password in a storage that a yaml names by a variable: Hydra writes the configuration for each job."""
+    """Replace the password in a yaml's storage by a variable, because Hydra writes the configuration of each job."""
     storage = config.hydra.sweeper.get("storage")
     if (
         isinstance(storage, str)
@@ -60,7 +60,7 @@ def _hide_password(config: DictConfig) -> None:
 
 @contextlib.contextmanager
 def summarize_multirun() -> Iterator[None]:
-    """Write summary.csv and print a table after a multirun, however it ends; exit with 1 if a job failed, 75 if interrupted."""
+    """Write summary.csv and print a table after a multirun, even on errors; exit with 1 if a job failed, 75 if interrupted."""
     MultirunCallback.folder, MultirunCallback.quiet = None, False
     try:
         yield
@@ -69,7 +69,7 @@ def summarize_multirun() -> Iterator[None]:
             raise
         sys.exit(75)
     finally:
-        ended = MultirunCallback.folder and MultirunCallback.folder.is_dir()  # none: refused at once
+        ended = MultirunCallback.folder and MultirunCallback.folder.is_dir()  # no folder if it was refused at once
         failed = _close(MultirunCallback.folder, MultirunCallback.config) if ended else False
     if failed:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""A project of your own: regen init FOLDER
+"""Create your own project: regen init FOLDER
 
 Writes a regularizer, a data set, their options, an experiment and a README with the commands that train it.
 """
@@ -15,7 +15,7 @@ from regen.utils.project import EXAMPLES
 
 
 def main(words: list[str] | None = None) -> int:
-    """Write the project; 78 if the folder holds something already."""
+    """Write the project; returns 78 if the folder is not empty."""
     description = "Write a project of your own: a regularizer, a data set, an experiment, and the commands."
     parser = argparse.ArgumentParser(prog=program.typed("init"), description=description)
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a folder that does not exist yet, or is empty")
@@ -31,9 +31,9 @@ def main(words: list[str] | None = None) -> int:
 
 
 def write_project(folder: Path) -> list[str]:
-    """Copy the example project into a folder; the relative paths of its files.
+    """Copy the example project into a folder; returns the relative paths of its files.
 
-    Raises ConfigError if the folder is a file, or holds something.
+    Raises ConfigError if the folder is a file or is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and is not an empty folder: name another one")

@@ -1,7 +1,7 @@
 """Judge images from any tool: regen judge samples=FOLDER train=FOLDER held_out=FOLDER
 
 Prints the metric table and the diagnosis of generated images, given as a folder of image files or an .npz archive, compared
-with the images that the generator was trained on and with images that it has never seen.
+with the images that the generator was trained on and with held-out images.
 """
 
 import hydra

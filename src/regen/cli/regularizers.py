@@ -1,4 +1,4 @@
-"""The catalogue of regularizers: regen regularizers [WORD ...]
+"""List of regularizers: regen regularizers [WORD ...]
 
 All of them, or those whose passport has all of the words: formula, source, convention, default, cost. One alone, or one that is
 named exactly, is shown whole. --write makes docs/regularizers.md, the pages in docs/regularizers/ and docs/figures.md.
@@ -16,7 +16,7 @@ from regen.utils.lazy_imports import loading
 
 
 def main(given: list[str] | None = None) -> int:
-    """Print or write; 1 if no passport has all of the words."""
+    """Print or write descriptions; returns 1 if none contains all words."""
     parser = argparse.ArgumentParser(description="The regularizers: formula, source, default and cost.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="show those whose passport has all of these")
     parser.add_argument(
@@ -38,7 +38,7 @@ def main(given: list[str] | None = None) -> int:
     exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
     if not chosen:
         print(
-            f"no regularizer says {' and '.join(asked.words)}: {program.typed('regularizers')} shows all",
+            f"no regularizer's description contains {' and '.join(asked.words)}: {program.typed('regularizers')} shows all",
             file=sys.stderr,
         )
         return 1

@@ -1,4 +1,4 @@
-"""Make the page of a run anew: regen report run=outputs/RUN
+"""Regenerate the page of a run: regen report run=outputs/RUN
 
 Writes report.html into each run's folder and prints its path; returns the number of pages.
 """

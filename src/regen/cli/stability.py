@@ -1,7 +1,8 @@
-"""The stability microscope: regen stability regularizer=r1 lambda_d=1, or all=true
+"""Analyse local stability: regen stability regularizer=r1 lambda_d=1, or all=true
 
-Puts the loss and the regularizers into the Dirac-GAN and prints the eigenvalues at its equilibrium, whether it converges
-locally, the best strength, and simultaneous against alternating steps; saves a phase portrait. Returns the largest real part.
+Applies the loss and the regularizers to the Dirac-GAN and prints the eigenvalues at its equilibrium, whether it converges
+locally, the best strength, and spectral radii of simultaneous and alternating steps; saves a phase portrait. Returns the
+largest real part.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Train a regularized generative model: regen train regularizer=l2 lambda_g=0.1
 
-Prints a table of figures and the paths of the picture and of the curves; returns the monitored figure, for sweepers.
+Prints a metric table and the paths of samples and curves; returns the monitored metric for sweepers.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""A workspace in W&B for comparing runs: regen wandb-view sweep=outputs/sweeps/NAME
+"""Create a W&B workspace that compares runs: regen wandb-view sweep=outputs/sweeps/NAME
 
-Writes its specification to a file and saves it for the account that is configured; exit status 2 without one.
+Writes its specification to a file and saves it for the configured account; exit status 2 without one.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The arguments of a command, split into Hydra's options and its overrides."""
+"""Splitting of a command's arguments into Hydra's options and overrides."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ MULTIRUN = frozenset(("-m", "--multirun"))
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return options with their values, and overrides: Hydra does not take options in between overrides."""
+    """Return options with their values, and overrides: Hydra does not accept options between overrides."""
     options: list[str] = []
     overrides: list[str] = []
     remaining = list(arguments)

@@ -1,4 +1,4 @@
-"""build: the one place where a config node becomes an object, of the classes that regen.config.targets admits."""
+"""Instantiation of config nodes, restricted to the classes that regen.config.targets allows."""
 
 import functools
 import inspect
@@ -19,17 +19,17 @@ PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a st
 
 
 def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
-    """The object of this kind that the node describes, made with its values and those of the arguments that it takes.
+    """Create the node's object of this kind from its values and those arguments that it accepts.
 
-    `where` is the node's key, by which targets are admitted (see `regen.config.targets.resolve`), nested ones included. Raises
-    ConfigError on any other target, on a value of the wrong type and on an argument that the target does not take; and if
-    the object is of another kind.
+    `where` is the node's key, which determines allowed targets (see `regen.config.targets.resolve`), also nested ones. Raises
+    ConfigError on any other target, on a value of the wrong type, on an argument that the target does not accept, and on an
+    object of another kind.
     """
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise ConfigError(
-            f"{where} must name a _target_ and its values, got {node}: is the option chosen that it belongs to?"
+            f"{where} must name a _target_ and its values, got {node}: choose the option that it belongs to"
         )
-    # Plain containers: what is looked at is what is made, and nothing is resolved again (Hydra's instantiate would)
+    # Plain containers, so that checked values are used and not resolved again (as by Hydra's instantiate)
     content = to_dict(node, resolve=True, throw_on_missing=True)
     _admit(content, where)
     target = resolve(content["_target_"], where)
@@ -39,15 +39,15 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
         made = _make(content, where, **given)
     except (ConfigError, OSError):
         raise
-    except Exception as error:  # whatever a class makes of its arguments
+    except Exception as error:  # a class may raise anything
         raise ConfigError(f"{where}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
     if not isinstance(made, kind):
-        raise ConfigError(f"{where}: {content['_target_']} does not make a {kind.__name__}")
+        raise ConfigError(f"{where}: {content['_target_']} does not create a {kind.__name__}")
     return made
 
 
 def _checked(content: dict[str, Any], where: str, target: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments that a target takes, with their types. Raises ConfigError on others, and on values of another type."""
+    """Check a target's arguments. Raises ConfigError on unknown ones and on values of a wrong type."""
     known, takes_more = _taken(target)
     for key in [key for key in content if not key.startswith("_")]:
         value, wanted = content[key], known.get(key)
@@ -61,7 +61,7 @@ def _checked(content: dict[str, Any], where: str, target: Callable[..., Any]) ->
 
 
 def _make(content: Any, where: str, **arguments: Any) -> Any:
-    """The object that a container describes, targets in it included."""
+    """Create the object of a container and its nested targets."""
     if isinstance(content, list):
         return [_make(item, f"{where}.{index}") for index, item in enumerate(content)]
     if not isinstance(content, dict):
@@ -74,7 +74,7 @@ def _make(content: Any, where: str, **arguments: Any) -> Any:
 
 
 def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The arguments that a target takes, with their types, and whether it takes any others."""
+    """Return the arguments of a target with their types, and whether it accepts others."""
     known, takes_more = {}, False
     for name, parameter in inspect.signature(target).parameters.items():
         if parameter.kind is not parameter.VAR_KEYWORD:
@@ -97,7 +97,7 @@ def _fits(value: object, wanted: type) -> bool:
 
 
 def _admit(content: Any, where: str) -> None:
-    """Look at every target in the container, however deep, before anything is imported."""
+    """Check every target in a nested container before anything is imported."""
     if isinstance(content, list):
         for index, item in enumerate(content):
             _admit(item, f"{where}.{index}")
@@ -108,7 +108,7 @@ def _admit(content: Any, where: str) -> None:
 
 
 def _check_special(content: dict[Any, Any], where: str) -> None:
-    """Raises ConfigError on a target that is not admitted, and on keys by which Hydra calls a target in another way."""
+    """Raise ConfigError on a target that is not allowed, and on keys with which Hydra calls a target differently."""
     special = [key for key in content if str(key).startswith("_") and str(key).endswith("_")]
     if "_target_" in content:
         resolve(content["_target_"], where)
@@ -116,6 +116,4 @@ def _check_special(content: dict[Any, Any], where: str) -> None:
         if group_of(where).partial and "_partial_" in special:
             special.remove("_partial_")
     if special:
-        raise ConfigError(
-            f"{where}.{special[0]} is not admitted: give a target its arguments by name, and leave it out"
-        )
+        raise ConfigError(f"{where}.{special[0]} is not allowed: leave it out, and pass arguments by name")

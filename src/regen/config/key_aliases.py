@@ -1,10 +1,10 @@
-"""Names that other programs have for keys of the configuration, and what is typed here instead."""
+"""Names of keys in other programs, and their equivalents here."""
 
 from collections.abc import Collection
 
 ITERATIONS = "iterations iteration iters iter steps step n_iter niter num_steps max_steps total_steps n_iterations"
 FOLDERS = "dataroot data_root data_dir datadir data_path dataset_path folder images"
-ALIASES = {  # names: what to type, {} is the value
+ALIASES = {  # names: equivalent to type; {} is the value
     "lr learning_rate learningrate lrate base_lr": "model.optimizer_g.lr={} model.optimizer_d.lr={}",
     "lr_g g_lr": "model.optimizer_g.lr={}",
     "lr_d d_lr": "model.optimizer_d.lr={}",
@@ -35,7 +35,7 @@ DIGITS = 1257  # training images of data=digits
 
 
 def instead(key: str, value: str, keys: Collection[str]) -> str | None:
-    """What to type instead of KEY=VALUE, whose key is none of the known keys; None if that is not known either."""
+    """Return what to type instead of KEY=VALUE with an unknown key, or None."""
     name = key.lower()
     if name in EPOCHS and "max_images" in keys:
         return _length(name, value)

@@ -1,4 +1,4 @@
-"""The comments of conf/*.yaml that explain a key, and a configuration written out with them. Imports nothing heavy."""
+"""Comments on keys in conf/*.yaml, and configurations printed with them. Imports nothing heavy."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from regen.config.suggestions import CONF, config_of_script, yamls
 
 LINE = re.compile(r"^( *)([\w/@]+):(?: .*?)??(?:\s+#\s*(.*))?$")
 KEY = re.compile(r"^( *)([\w/@]+):")
-COLUMN = 42  # where comments begin; those of longer lines follow them
+COLUMN = 42  # column where comments begin; later on longer lines
 PENALTIES = {  # keys that every penalty has
     "lambda_g": "strength of the penalty on G's loss",
     "lambda_d": "strength of the penalty on D's loss",
@@ -20,7 +20,7 @@ PENALTIES = {  # keys that every penalty has
 
 
 def comments_of(path: Path) -> dict[str, str]:
-    """Return the comments of a yaml by the full key that stands in their line."""
+    """Return the comments of a yaml by the full key of their line."""
     comments: dict[str, str] = {}
     parents: list[tuple[int, str]] = []
     for line in path.read_text().splitlines():
@@ -57,7 +57,7 @@ def key_comments(choices: Mapping[str, object]) -> dict[str, str]:
 
 
 def explained(config: Mapping[str, object], comments: Mapping[str, str]) -> str:
-    """Return a configuration as yaml, with the comment on each key behind it."""
+    """Return a configuration as yaml with the comment on each key."""
     lines: list[str] = []
     parents: list[tuple[int, str]] = []  # indent and key
     for line in yaml.safe_dump(dict(config), sort_keys=False, width=1000).splitlines():

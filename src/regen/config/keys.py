@@ -1,4 +1,4 @@
-"""The keys of a run's configuration by what they change: which change no figure, how long it trains, who has a strength.
+"""Groups of configuration keys: keys that change no metric, lengths of training, and strengths.
 
 A key belongs to one group. Each use names the groups that it combines, so that a new key is declared in one line.
 """
@@ -8,36 +8,36 @@ from typing import Any
 
 STRENGTHS = ("lambda_g", "lambda_d")  # short names of regularizer.NAME.lambda_g and lambda_d; see `owners`
 LENGTHS = ("max_iterations", "max_images")  # a longer run continues a shorter one
-REPEATS = ("seed", "data.fold")  # runs that differ in these alone are repetitions of one another
-LABELS = ("name", "group", "tags", "sweep", "resume")  # what a run is called, and where it is
-OUTPUTS = ("report", "logger", "save_every")  # what is written besides the figures
-EXECUTION = (  # how fast the same computation runs
+REPEATS = ("seed", "data.fold")  # runs that differ only in these are repetitions
+LABELS = ("name", "group", "tags", "sweep", "resume")  # name and place of a run
+OUTPUTS = ("report", "logger", "save_every")  # outputs besides the metrics
+EXECUTION = (  # speed of the same computation
     *("iterations_per_call", "data.workers", "data.in_memory_bytes"),
     *("trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),
 )
-AVERAGES = ("model.ema_decays",)  # further averages of the weights: no other figure depends on them, but checkpoints do
+AVERAGES = ("model.ema_decays",)  # further averages of the weights, which change checkpoints but no other metric
 HARDWARE = ("trainer.accelerator", "trainer.strategy")  # results are equal up to rounding
 PROCESSES = ("trainer.devices", "trainer.num_nodes", "data.batch_size")  # their product: images per iteration
-EVALUATION = (  # when and how precisely figures are measured, and which of them ends a run: the weights do not depend on it
+EVALUATION = (  # when and how precisely metrics are measured, and which one ends a run; the weights do not depend on it
     *("log_every", "evaluate_every", "evaluation_samples", "monitor", "patience", "data.monitor"),
 )
-DATA_PLACE = ("data.root",)  # where the files are: their content is compared by its fingerprint, wherever they are
+DATA_PLACE = ("data.root",)  # place of the files, whose content is compared by its fingerprint
 
 NO_FIGURE = (*LABELS, *OUTPUTS, *EXECUTION, *AVERAGES)
 
-# Uses. They differ, and each says why.
-# The stored result of a job is the answer to the same job with other values of these.
+# Uses of the groups
+# A job's stored result is also valid for other values of these.
 SAME_JOB = (*NO_FIGURE, *LENGTHS, *HARDWARE, *DATA_PLACE)
 # A resumed run may change these (docs/resume.md lists them). Not AVERAGES: the checkpoint holds them. Images per iteration
-# are checked, and so are the data; regularizers have the strengths under their long names, which may not change.
+# are checked, and so are the data; strengths are compared by their long names and may not change.
 MAY_CHANGE_ON_RESUME = (
     *(*LABELS, *OUTPUTS, *EXECUTION, *HARDWARE, *PROCESSES, *EVALUATION),
     *(*LENGTHS, *STRENGTHS, *DATA_PLACE),
 )
-# Runs that differ in these are compared as if they had the same settings. Lengths and evaluation count as settings, the
-# moments of logging do not.
+# Runs that differ only in these are compared as equal settings. Lengths and evaluation count as settings, logging
+# intervals do not.
 NOT_COMPARED = (*NO_FIGURE, *STRENGTHS, "trainer", "log_every", "grad_ratio_every", "monitor")
-# Typed for the jobs of a sweep: the command of a single run does without.
+# Typed for the jobs of a sweep and left out of a single run's command.
 JOBS_ONLY = (*LABELS, "report")
 
 
@@ -57,5 +57,5 @@ def is_strength(key: str) -> bool:
 
 
 def owners(cfg: Mapping[str, Any], strength: str) -> list[str]:
-    """Return the names of the chosen regularizers that have the strength lambda_g or lambda_d; if one has, it is the owner."""
+    """Return the names of the chosen regularizers that have the strength lambda_g or lambda_d."""
     return [name for name, node in cfg["regularizer"].items() if isinstance(node, Mapping) and strength in node]

@@ -1,4 +1,4 @@
-"""Quotes around paths on the command line, so that Hydra's grammar takes any path that the shell can pass."""
+"""Quotes around paths on the command line, so that Hydra's grammar accepts any path."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from regen.errors import ConfigError
 from regen.utils.project import ROOT
 
 PATHS = {"data.root", "hydra.run.dir", "hydra.sweep.dir", "metrics.features.path", "metrics.features.weights"}
-PATHS_OF = {  # by script, in addition to those
+PATHS_OF = {  # additional keys by command
     "train": {"resume"},
     "choose": {"from", "out"},
     "evaluate": {"run"},
@@ -22,13 +22,13 @@ PATHS_OF = {  # by script, in addition to those
     "judge": {"samples", "train", "held_out", "cache", "out"},
     "wandb_view": {"sweep", "out"},
 }
-LISTS = {"run", "runs", "from"}  # keys that take a list of paths, too
+LISTS = {"run", "runs", "from"}  # keys that also accept a list of paths
 TEXTS = {"name", "group", "license"}  # free text, which need not be a path
 SWEEPS = re.compile(r"(choice|glob|range|interval|shuffle|sort|tag)\(.*\)", re.DOTALL)
 
 
 def quote(text: str) -> str:
-    """The text as a quoted value of Hydra's grammar, which represents these characters and nothing else."""
+    """Quote a text as a literal value of Hydra's grammar."""
     escaped = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), escaped)
     return f"'{escaped}'"
@@ -50,16 +50,16 @@ def unquote(value: str) -> str:
 
 
 def shell_argument(key: str, path: Path | str) -> str:
-    """KEY='PATH' as it is typed in a shell."""
+    """Format KEY='PATH' for a shell."""
     escaped = str(path).replace("'", r"'\''")
     return f"{key}='{escaped}'"
 
 
 def quote_paths(overrides: Sequence[str], script: str, multirun: bool) -> list[str]:
-    """The overrides of a script with the values of its path keys in quotes, and ~ replaced by the home folder.
+    """Quote the values of a command's path keys, and replace ~ by the home folder.
 
-    In a multirun a comma separates jobs, unless a path with that comma exists. Values that are quoted already, null, and
-    lists in brackets stay as they are. Raises ConfigError on an empty value, as an unset variable leaves it.
+    In a multirun a comma separates jobs, unless a path with that comma exists. Quoted values, null, and lists in
+    brackets are unchanged. Raises ConfigError on an empty value, as from an unset variable.
     """
     paths = PATHS | PATHS_OF.get(script, set())
     return [_quoted_override(override, paths, multirun) for override in overrides]
@@ -95,7 +95,7 @@ def _quoted_value(value: str, is_list: bool, multirun: bool) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between commas; a comma within quotes or brackets, and in a path that exists, separates nothing."""
+    """Split a text at commas, except those in quotes, in brackets and in existing paths."""
     pieces = re.findall(r"(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|\[[^\]]*\]|[^,])+", text)
     parts, first = [], 0
     while first < len(pieces):
@@ -117,12 +117,12 @@ def _exists(value: str) -> bool:
 def _expanded(value: str) -> str:
     try:
         return str(Path(value).expanduser()) if value.startswith("~") else value
-    except RuntimeError:  # ~ and a name that no user has
+    except RuntimeError:  # ~ with an unknown user
         return value
 
 
 def is_parsed(override: str) -> bool:
-    """Whether Hydra's grammar takes an override as it is."""
+    """Return whether Hydra's grammar accepts an override."""
     try:
         OverridesParser.create().parse_override(override)
     except HydraException:

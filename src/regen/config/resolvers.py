@@ -1,4 +1,4 @@
-"""The resolvers of conf/: names of folders and the project's own folder."""
+"""OmegaConf resolvers of conf/: folder names and the project's folder."""
 
 import functools
 import re
@@ -9,23 +9,23 @@ from omegaconf import OmegaConf
 from regen.utils import program
 from regen.utils.project import ROOT
 
-LONGEST = 60  # characters of the name of a run's folder
+LONGEST = 60  # characters in the name of a run's folder
 
 
 def slug(text: str, most: int = 80) -> str:
-    """Letters, digits, '.', '_' and '-' only: no '=' (Hydra's grammar), no '/' (nested folders)."""
+    """Keep only letters, digits, '.', '_' and '-': no '=' (Hydra's grammar), no '/' (nested folders)."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", re.sub(r",(?=[^,=]+=)", "_", text)).strip("-")[:most]
 
 
 @functools.cache
 def folder_name(overrides: str) -> str:
-    """`<time>_<slug of the overrides>`, 60 characters at most: microseconds keep runs of the same second apart."""
+    """Return `<time>_<slug of the overrides>`, 60 characters at most; microseconds distinguish runs of the same second."""
     time = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
     return "_".join(part for part in (time, slug(overrides, LONGEST - len(time) - 1).rstrip("-_.")) if part)
 
 
 def run_folder(name: str | None, overrides: str) -> str:
-    """The folder of a run in outputs/: its name's slug, or a name with the time for a run without a name."""
+    """Return the folder of a run in outputs/: its name's slug, or a name with the time."""
     return slug(str(name)) if name is not None else folder_name(overrides)
 
 

@@ -1,4 +1,4 @@
-"""Values as they are often typed, brought into the type that a schema has: 1e4 for a whole number, one value for a list."""
+"""Conversion of typed values to a schema's type: 1e4 to a whole number, one value to a list."""
 
 import dataclasses
 import re
@@ -12,7 +12,7 @@ THOUSANDS = {"k": 1_000, "m": 1_000_000}
 
 
 def settle(cfg: DictConfig, schema: type) -> None:
-    """Set keys of whole numbers to 10000 where they are 1e4, and keys of lists to [x] where they are x."""
+    """Convert 1e4 to 10000 for keys of whole numbers, and x to [x] for keys of lists."""
     for key, hint in typing.get_type_hints(schema).items():
         if key not in cfg or OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key):
             continue
@@ -26,12 +26,12 @@ def settle(cfg: DictConfig, schema: type) -> None:
 
 
 def _kinds(hint: Any) -> set[Any]:
-    """{list, NoneType} of list[str] | None."""
+    """Return the origins of a type hint: {list, NoneType} for list[str] | None."""
     union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
     return {typing.get_origin(kind) or kind for kind in (typing.get_args(hint) if union else (hint,))}
 
 
 def in_full(value: object) -> int | None:
-    """10000 of 10k; None of anything else."""
+    """Return 10000 for 10k, None for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM])", value) if isinstance(value, str) else None
     return round(float(found[1]) * THOUSANDS[found[2].lower()]) if found else None

@@ -1,4 +1,4 @@
-"""The typed schemas of the configurations: what each key of conf/ must be. Imports nothing heavy."""
+"""Typed schemas of the configurations in conf/. Imports nothing heavy."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,23 +8,23 @@ from omegaconf import MISSING
 
 @dataclass
 class Data(dict[str, Any]):
-    """conf/data: a group has those of these keys that it needs, and one outside of the project keys of its own class."""
+    """conf/data: an option has the keys that it needs; one outside of the project may have others."""
 
     _target_: str = MISSING
     image_size: Any = MISSING  # pixels a side, or [height, width]
     root: str = MISSING
     channels: int | None = None
     window: Any = None  # auto, or two numbers
-    background: Any = None  # auto, the name of a colour, or [red, green, blue]
+    background: Any = None  # auto, a colour name, or [red, green, blue]
     max_bad_files: int = 0
     mirror: bool = False
-    key: str | None = None  # of the images in a file of arrays
+    key: str | None = None  # key of the images in a file of arrays
     labels: str | None = None
     channels_last: bool | None = None
     batch_size: int = MISSING
     workers: int = MISSING
     train: int = MISSING  # points
-    validation: float = MISSING  # share of the images, or points
+    validation: float = MISSING  # fraction of the images, or number of points
     test: float = MISSING
     split_seed: int = 0
     group: Any = None  # a number or a text
@@ -37,14 +37,14 @@ class Data(dict[str, Any]):
 
 @dataclass
 class MovedData:
-    """Where a run's images are now, if they were moved."""
+    """Present folder of a run's images, if they were moved."""
 
     root: str | None = None
 
 
 @dataclass
 class Model(dict[str, Any]):
-    """conf/model; a model outside of the project has keys of its own class, too."""
+    """conf/model; a model outside of the project may have other keys."""
 
     _target_: str = MISSING
     latent_dim: int = MISSING
@@ -62,7 +62,7 @@ class Model(dict[str, Any]):
 
 @dataclass
 class Trainer:
-    """conf/trainer: Lightning's Trainer, as far as a run may choose."""
+    """conf/trainer: the arguments of Lightning's Trainer that a run may set."""
 
     accelerator: str = MISSING
     devices: Any = MISSING

@@ -1,4 +1,4 @@
-"""Hydra's search path: conf/, and a folder of the user's own options."""
+"""Hydra's search path: conf/, and a folder of user options."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from regen.utils.project import CONF
 
 @contextlib.contextmanager
 def own_hydra(command: str, folder: Path | None) -> Iterator[None]:
-    """Give this process a Hydra that reads conf/ and a folder, as --config-dir does; what was there before is restored.
+    """Initialize Hydra with conf/ and a folder, as --config-dir does; the previous state is restored.
 
     Raises ConfigError if the folder does not exist.
     """

@@ -1,4 +1,4 @@
-"""What Hydra does not know, with the nearest names that exist. Imports nothing heavy."""
+"""Suggestions of existing names for unknown keys and options. Imports nothing heavy."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ from regen.utils.project import CONF
 
 
 def explain(message: str) -> str:
-    """Hydra's message with the nearest names that exist."""
+    """Explain Hydra's message and suggest existing names."""
     message = message.strip()
     if (bare := re.match(r"Error parsing override '(.*)'\nmissing EQUAL", message)) and "run" in keys():
         return f"{bare.group(1)} names no key: type run={bare.group(1)}"
@@ -38,24 +38,24 @@ def _of_key(key: str) -> str:
         group = key.split(".")[0]
         having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
         if below := [name for name in names if name.startswith(f"{key}.") and not having]:
-            return f"there is no {key}= here; there is {', '.join(below)}"
+            return f"unknown key {key}: expected one of {', '.join(below)}"
         options = " or ".join(f"{group}={option}" for option in having)
         return f"{key} belongs to an option that is not chosen: type {options} as well, or leave it out"
     if needing := [path.stem for path in yamls("model") if f"- /{key}: " in path.read_text()]:
-        return f"{key} is of model={' or '.join(needing)}: type that as well, or leave it out"
+        return f"{key} belongs to model={' or '.join(needing)}: type that as well, or leave it out"
     words = [word.lstrip("+").partition("=") for word in sys.argv[1:]]
     value = next((typed for name, _, typed in words if name == key), "VALUE")
     command = program.typed(config_of_script().stem)
     if typed := instead(key, value, names):
-        return f"there is no {key}: type {typed}. All names: {command} --cfg job"
+        return f"unknown key {key}: type {typed}. All keys: {command} --cfg job"
     alike = [name for name in names if name.count(".") == key.count(".")]
     near = _near(key, alike) or _near(key, names)
     typed = f". Type {near[0]}={value}" if len(near) == 1 and value != "VALUE" else ""
-    return f"there is no {key}{_question(near)}. All names: {command} --cfg job{typed}"
+    return f"unknown key {key}{_question(near)}. All keys: {command} --cfg job{typed}"
 
 
 def _of_grammar(override: str) -> str:
-    """The answer to a word that is not an override in Hydra's grammar."""
+    """Explain a word that is not an override in Hydra's grammar."""
     key, equals, value = override.partition("=")
     if not equals:
         return f"{override}: expected KEY=VALUE, like {override if override in keys() else 'seed'}=1"
@@ -63,7 +63,7 @@ def _of_grammar(override: str) -> str:
 
 
 def _of_several(override: str) -> str:
-    """The answer to KEY=A,B where one value is expected."""
+    """Explain KEY=A,B where one value is expected."""
     key, _, values = override.partition("=")
     script = config_of_script()
     together = f"{shlex.quote(f'{key}=[{values}]')} for all of them together" if _is_list(key) else ""
@@ -73,7 +73,7 @@ def _of_several(override: str) -> str:
 
 
 def _is_list(key: str) -> bool:
-    """Whether a key takes a list."""
+    """Return whether a key takes a list."""
     for config in _configs():
         entries = [entry for entry in config.defaults if isinstance(entry, DictConfig)]
         if OmegaConf.is_list(config.get(key)) or any(OmegaConf.is_list(entry.get(key)) for entry in entries):
@@ -89,29 +89,29 @@ def _of_option(group: str, option: str) -> str:
     options = [path.stem for path in yamls(group)]
     near = _near(option, options)
     typed = f". Type {group}={near[0]}" if len(near) == 1 else ""
-    return f"there is no {group}={option}{_question(near)}. There are: {', '.join(options)}{typed}"
+    return f"unknown option {group}={option}{_question(near)}. Expected one of {', '.join(options)}{typed}"
 
 
 def keys() -> list[str]:
-    """Every key that an override of this script can name."""
+    """Return every key that this command accepts."""
     configs = _configs()
     entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
     groups = {group for entry in entries for group in entry if not group.startswith("override ")}
     names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
     for path in CONF.glob("*/*.yaml"):
-        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # else they are no new names
+        if path.parent.name in groups and not path.read_text().startswith("# @package"):  # otherwise they add no keys
             names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
     return names
 
 
 def _configs() -> list[DictConfig]:
-    """The configuration of this script and that of train, if it is built on it."""
+    """Return the configuration of this command and, if it is built on it, that of train."""
     configs = [OmegaConf.load(config_of_script())]
     return [*configs, OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
 
 
 def config_of_script() -> Path:
-    """The configuration of this script: that of its own name, or else train's."""
+    """Return the configuration of this command, or else train's."""
     return CONF / f"{program.name()}.yaml"
 
 
@@ -141,6 +141,6 @@ def _question(near: list[str]) -> str:
 
 
 def yamls(group: str) -> list[Path]:
-    """The options of a group, those of --config-dir included."""
+    """List the options of a group, including those of --config-dir."""
     folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
     return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Words on the command line that are no overrides: each is answered with what to type. Imports nothing heavy."""
+"""Explanations of command-line words that are not overrides. Imports nothing heavy."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ OTHERS = (
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raises ConfigError on an override that is written with blanks, a colon or dashes, and on an option that is unknown."""
+    """Raise ConfigError on an override with blanks, a colon or dashes, and on an unknown option."""
     previous = ""
     for place, word in enumerate(words):
         is_value = previous in WITH_VALUE

@@ -1,6 +1,6 @@
-"""The classes and factories that a `_target_` may name, by group, checked before anything is imported.
+"""Allowed classes and factories of each `_target_`, checked before anything is imported.
 
-The options in conf/ are the list: what conf/loss/*.yaml name is admitted as a loss and nowhere else.
+The options in conf/ are the list: the targets of conf/loss/*.yaml are allowed as losses and nowhere else.
 """
 
 import difflib
@@ -21,18 +21,18 @@ from regen.errors import ConfigError
 from regen.utils.project import CONF
 
 MODULE = "torch.nn.Module"
-SEVERAL = 16  # targets that an error lists
+SEVERAL = 16  # targets listed in an error
 
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """What may be named at some keys of a configuration.
+    """Targets allowed at some keys of a configuration.
 
     keys      a regular expression of those keys
-    folders   folders of conf/ whose options list what is admitted
-    bases     base classes: one of them has every class from a folder of --config-dir and from a library
-    library   a module whose public classes are admitted, too
-    partial   whether `_partial_` may be set, since the caller supplies the rest of the arguments
+    folders   folders of conf/ whose options list the allowed targets
+    bases     base classes: classes from a folder of --config-dir or a library must have one of them
+    library   a module whose public classes are also allowed
+    partial   whether `_partial_` may be set, because the caller supplies other arguments
     """
 
     keys: str
@@ -43,13 +43,13 @@ class TargetGroup:
 
     @functools.cached_property
     def listed(self) -> frozenset[str]:
-        """The targets that the options of conf/ name."""
+        """Targets of the options in conf/."""
         paths = [path for folder in self.folders for path in (CONF / folder).glob("*.yaml")]
         return frozenset(name for path in paths for name in re.findall(r"_target_: ([\w.]+)", path.read_text()))
 
 
 SAMPLER, PRUNER, SCHEDULE = "optuna.samplers.BaseSampler", "optuna.pruners.BasePruner", "regen.core.schedules.Schedule"
-GROUPS = (  # the first whose keys match
+GROUPS = (  # the first match is used
     TargetGroup(r"data", ("data",), ("regen.data.images.Images",)),
     TargetGroup(r"network\..+", ("network",), (MODULE,)),
     TargetGroup(r"loss(\..+)?", ("loss",), ("regen.core.objective.Loss",)),
@@ -65,25 +65,25 @@ GROUPS = (  # the first whose keys match
     TargetGroup(r"hydra\.sweeper\.pruner(\..+)?", ("hydra/sweeper/pruner",), (PRUNER,), "optuna.pruners"),
     TargetGroup(
         r"(model|regularizer|metrics)\..+", ("schedule",), (SCHEDULE, MODULE)
-    ),  # strengths; parts of own classes
+    ),  # strengths; parts of user classes
 )
 
 
 def group_of(where: str) -> TargetGroup:
-    """The group of a key, like `loss` or `network.generator`. Raises ConfigError if no object belongs there."""
+    """Return the group of a key, like `loss` or `network.generator`. Raises ConfigError if the key takes no object."""
     for group in GROUPS:
         if re.fullmatch(group.keys, where):
             return group
-    raise ConfigError(f"{where} takes plain values, and no _target_: leave it out")
+    raise ConfigError(f"{where} takes plain values, not a _target_: leave it out")
 
 
 def resolve(target: Any, where: str) -> Any:
-    """The class or factory that a `_target_` names at a key.
+    """Import the class or factory of a `_target_` at a key.
 
-    Admitted are the targets that the options of conf/ list for that key, the optimizers of torch, Optuna's samplers and
-    pruners, and classes of the right kind from a folder that --config-dir names on the command line: typing it is the
-    consent to run its code. Nothing is imported before that is known. Raises ConfigError if the target is not admitted, does
-    not exist or is of another kind.
+    Allowed are the targets in the options of conf/ for that key, torch's optimizers, Optuna's samplers and pruners, and
+    classes of the right kind from a folder that --config-dir names on the command line, which is the consent to run its
+    code. Nothing is imported before this check. Raises ConfigError if the target is not allowed, does not exist or is of
+    another kind.
     """
     if not isinstance(target, str):
         raise ConfigError(f"{where}._target_ must be the name of a class or function, got {target}")
@@ -110,7 +110,7 @@ def _refusal(target: str, where: str, group: TargetGroup) -> str:
     admitted = [", ".join(listed)] if listed else []
     admitted += [f"a class of {group.library}"] if group.library else []
     admitted += ["a class from the folder that --config-dir names (as FOLDER/module.py)"]
-    return f"{where}._target_={target} is not admitted: expected {', or '.join(admitted)}"
+    return f"{where}._target_={target} is not allowed: expected {', or '.join(admitted)}"
 
 
 def _imported(target: str, where: str) -> Any:
@@ -122,7 +122,7 @@ def _imported(target: str, where: str) -> Any:
 
 
 def _check_home(found: Any, folder: Path, target: str, where: str) -> None:
-    """Raises ConfigError unless the object is defined in a file of the folder."""
+    """Raise ConfigError unless the object is defined in a file of the folder."""
     package = target.partition(".")[0]
     home = sys.modules.get(getattr(found, "__module__", None) or "")
     inside = Path(getattr(home, "__file__", None) or "/").resolve().is_relative_to(folder.resolve())
@@ -131,7 +131,7 @@ def _check_home(found: Any, folder: Path, target: str, where: str) -> None:
 
 
 def _check_kind(found: Any, group: TargetGroup, target: str, where: str) -> None:
-    """Raises ConfigError unless the object is a class with one of the group's bases, or a function annotated to return one."""
+    """Raise ConfigError unless the object is a class with one of the group's bases, or a function annotated to return one."""
     made = found if inspect.isclass(found) else _returned(found)
     bases = tuple(_imported(base, where) for base in group.bases)
     if not (inspect.isclass(made) and issubclass(made, bases)):
@@ -149,7 +149,7 @@ def _returned(function: Callable[..., Any]) -> Any:
 
 
 def _consented_folder(package: str) -> Path | None:
-    """The folder of --config-dir that holds a module or package, after it was put on the import path."""
+    """Return the folder of --config-dir with a module or package, and add it to the import path."""
     if not HydraConfig.initialized():
         return None
     sources = HydraConfig.get().runtime.config_sources

@@ -1,4 +1,4 @@
-"""The checks of the configurations that need no data: they run before torch is imported."""
+"""Checks of configurations without data, which run before torch is imported."""
 
 import math
 import os
@@ -33,10 +33,10 @@ CHECKED = ("grid", "images", "npz")  # what src/sample.py can leave copies out o
 
 
 def check(cfg: DictConfig) -> None:
-    """Give lambda_g and lambda_d to the regularizer that has them, and refuse what cannot be run.
+    """Assign lambda_g and lambda_d to their regularizer, and refuse invalid configurations.
 
-    Raises ConfigError on a wrong type or name, a value outside its range, and a strength that no chosen regularizer has or
-    several have.
+    Raises ConfigError on a wrong type or name, a value outside its range, and a strength of no chosen
+    regularizer or of several.
     """
     conform(cfg, Train)
     check_at_least_one(cfg, AT_LEAST_ONE)
@@ -47,7 +47,7 @@ def check(cfg: DictConfig) -> None:
 
 
 def _check_processors(cfg: DictConfig) -> None:
-    """Thousands of threads or processes hang a machine before they fail."""
+    """Raise ConfigError on thousands of threads or processes, which would hang the machine."""
     most = max(64, 4 * (os.cpu_count() or 1))
     for key in ("trainer.threads", "trainer.devices", "data.workers"):
         value = OmegaConf.select(cfg, key)
@@ -155,11 +155,9 @@ def check_choose(cfg: DictConfig) -> None:
     if not 0 < cfg.alpha < 1:
         raise ConfigError(f"alpha={cfg.alpha}: expected a number between 0 and 1, like alpha=0.05")
     if cfg.folds is not None and cfg.folds < 2:
-        raise ConfigError(f"folds={cfg.folds}: expected 2 or more, or null: then all fits are scored on the same part")
+        raise ConfigError(f"folds={cfg.folds}: expected 2 or more, or null to score all fits on the same part")
     if cfg.refine_rounds < 0:
-        raise ConfigError(
-            f"refine_rounds={cfg.refine_rounds}: expected 0 or more, how many times further strengths are tried"
-        )
+        raise ConfigError(f"refine_rounds={cfg.refine_rounds}: expected 0 or more rounds of further strengths")
     if cfg.sweep and not slug(cfg.sweep).strip("."):
         raise ConfigError(f"sweep={cfg.sweep}: expected a name with letters or digits, like sweep=mine")
     if cfg.sweep and slug(cfg.sweep) != cfg.sweep:

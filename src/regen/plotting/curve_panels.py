@@ -1,4 +1,4 @@
-"""What a run's metrics.csv holds, as curves that belong together: the panels of curves.png and of report.html."""
+"""Grouping of metrics.csv into the panels of curves.png and report.html."""
 
 import csv
 import math
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from regen.metrics.registry import is_declared, parse
 
-DECADES = 1.5  # a panel of positive values that span more is drawn on a logarithmic axis
-SMOOTHED = 100  # points: a longer curve is drawn pale, under its running mean
+DECADES = 1.5  # range above which positive values get a logarithmic axis
+SMOOTHED = 100  # points; a longer curve is drawn pale under its running mean
 AXES = ("iteration", "images_seen")
 RANKS = {
     "skill and generalization": 0,
@@ -16,13 +16,13 @@ RANKS = {
     "losses": 4,
     "logits": 5,
     "cost": 9,
-}  # of panels, topics
+}  # rank of panels by topic
 
 Points = list[tuple[float, float]]  # (images seen, value or nan), in the order of the file
 
 
 def series(csv_path: Path) -> dict[str, Points]:
-    """The columns that hold a finite value, by name."""
+    """Return the columns with finite values by name."""
     found: dict[str, Points] = {}
     with open(csv_path, newline="") as file:
         for row in csv.DictReader(file):
@@ -34,11 +34,13 @@ def series(csv_path: Path) -> dict[str, Points]:
 
 
 def panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
-    """Series by panel title: quality first, then memorization, losses, logits, regularizers and speed."""
-    for player in "gd":  # without a penalty the loss is its data term: one curve is enough
+    """Group series by panel title: quality, memorization, losses, logits, regularizers and speed."""
+    for player in "gd":  # without a penalty the loss equals its data term, so that one curve is enough
         if series.get(f"{player}/data") == series.get(f"{player}/loss"):
             series.pop(f"{player}/data", None)
-    named = sorted((*_panel(name), name) for name in series if not name.endswith("_se"))  # errors of another curve
+    named = sorted(
+        (*_panel(name), name) for name in series if not name.endswith("_se")
+    )  # standard errors of other curves
     found: dict[str, dict[str, Points]] = {}
     for _, title, name in named:
         found.setdefault(title, {})[name] = series[name]
@@ -46,7 +48,7 @@ def panels(series: dict[str, Points]) -> dict[str, dict[str, Points]]:
 
 
 def _panel(name: str) -> tuple[int, str]:
-    """The rank and the title of the panel in which a logged name is drawn."""
+    """Return the rank and the title of the panel of a logged name."""
     parsed = parse(name)
     prefix, figure = parsed.prefix, parsed.figure
     if prefix.startswith(("g/", "d/")):  # a regularizer: its gradient ratio, its strength, its state
@@ -63,7 +65,7 @@ def _panel(name: str) -> tuple[int, str]:
 
 
 def running_mean(points: Points) -> tuple[list[float], list[float]]:
-    """Images seen and means over a window of a fortieth of the curve around each point, less at the ends."""
+    """Return images seen and running means over a fortieth of the curve, less at the ends."""
     half = len(points) // 80
     x, y = zip(*points, strict=True)
     windows = [y[max(0, i - half) : i + half + 1] for i in range(len(y))]

@@ -1,4 +1,4 @@
-"""Pictures for people: sample grids, scatter plots and curves, without a display and without matplotlib's global state."""
+"""Sample grids, scatter plots and curves, without a display or matplotlib's global state."""
 
 import functools
 import io
@@ -13,9 +13,9 @@ from regen.plotting import curve_panels
 from regen.plotting.curve_panels import DECADES, SMOOTHED, Points, running_mean
 from regen.utils.safe_files import write_safely
 
-WIDTH = 400  # pixels: a grid of small images is enlarged to at least this
+WIDTH = 400  # least width of a grid in pixels
 GAP = 2  # pixels between the images of a grid
-STEPS = (1, 2, 2.5, 5, 10)  # between the numbers on an axis, times a power of ten
+STEPS = (1, 2, 2.5, 5, 10)  # tick steps, times a power of ten
 # Colour-blind people can distinguish these (tests/test_page_colours.py); the first and third are of Okabe and Ito's palette.
 ORANGE, BLUE, GREEN, PURPLE = "#d55e00", "#1a5fa8", "#009e73", "#a0206a"
 INK, PALE, GREY = "#333333", "#dddddd", "#777777"
@@ -24,10 +24,9 @@ COLOURS |= {"d/fake_score": ORANGE, "val/generalization": INK}
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
-    """Images (B, C, H, W) in [-1, 1] -> a picture (3, H', W') uint8, row by row; pixels that are not finite are grey.
+    """Draw images (B, C, H, W) in [-1, 1] as a grid (3, H', W') uint8, row by row; non-finite pixels are grey.
 
-    Small images are enlarged by a whole factor, each pixel a square. Of other than one or three channels, they stand side by
-    side in grey.
+    Small images are enlarged by an integer factor. Channels other than one or three are drawn side by side in grey.
     """
     from torchvision.utils import make_grid
 
@@ -40,20 +39,22 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
 
 
 def side_by_side(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) of one or three channels as they are; others as (B, 1, H, C W), one channel next to the other."""
+    """Return images (B, C, H, W) with one or three channels unchanged, and others as (B, 1, H, C W), channels side by side."""
     return images if images.shape[1] in (1, 3) else images.transpose(1, 2).flatten(2)[:, None]
 
 
 def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
-    """Points (B, 2) over the modes of a mixture -> a picture (3, H', W') uint8.
+    """Draw points (B, 2) over the modes of a mixture, (3, H', W') uint8.
 
-    A mode is a cross, within a circle of 3 standard deviations. The axes depend on the means alone, so that pictures of
-    one mixture compare; points beyond them are counted in the title.
+    A mode is a cross within a circle of 3 standard deviations. The axes depend only on the means, so that plots of one
+    mixture are comparable; the title counts points outside.
     """
     axes = _plane(tuple(map(tuple, means.tolist())), std)
     inside = int((points.abs() <= axes.get_xlim()[1]).all(1).sum())
     beyond = f", {len(points) - inside:,} of them beyond the axes" if inside < len(points) else ""
-    axes.set_title(f"{len(points):,} generated points{beyond}", y=1, fontsize=10, color=INK)  # y: no search for a place
+    axes.set_title(
+        f"{len(points):,} generated points{beyond}", y=1, fontsize=10, color=INK
+    )  # a fixed y avoids a search
     x, y = points.detach().cpu().numpy().T
     size = min(max(2_000 / len(points), 3), 12)
     shown = axes.scatter(x, y, s=size, color=ORANGE, alpha=0.5, linewidths=0, zorder=2)
@@ -62,9 +63,9 @@ def scatter(points: Tensor, means: Tensor, std: float = 0.0) -> Tensor:
     return picture
 
 
-@functools.lru_cache(4)  # axes and their ticks take as long as all else, and evaluations draw the same ones
+@functools.lru_cache(4)  # creating axes takes half of the time, and evaluations draw the same ones
 def _plane(means: tuple[tuple[float, float], ...], std: float):
-    """Axes with the modes of a mixture."""
+    """Create axes with the modes of a mixture."""
     from matplotlib.collections import EllipseCollection
 
     reach = 1.4 * max(abs(place) for mean in means for place in mean)
@@ -80,7 +81,7 @@ def _plane(means: tuple[tuple[float, float], ...], std: float):
 
 
 def save_png(picture: Tensor, *paths: Path) -> None:
-    """Write a picture (3, H, W) uint8: each file is the old one or the whole new one, whatever happens."""
+    """Write a picture (3, H, W) uint8 to each path, atomically."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -91,9 +92,9 @@ def save_png(picture: Tensor, *paths: Path) -> None:
 
 
 def curves(csv_path: Path, path: Path) -> None:
-    """Draw a run's metrics.csv against the images seen, what belongs together in one panel.
+    """Draw a run's metrics.csv against images seen, related columns in one panel.
 
-    Values that are not finite leave a gap; a table without any finite value makes no picture.
+    Non-finite values leave a gap; without finite values nothing is written.
     """
     from torchvision.utils import make_grid
 
@@ -102,9 +103,9 @@ def curves(csv_path: Path, path: Path) -> None:
         return
     last = max(points[-1][0] for lines in drawn.values() for points in lines.values())
     figure = blank(4.2, 2.8)
-    figure.subplots_adjust(left=0.14, right=0.95, bottom=0.2, top=0.86)  # thrice as fast as a layout found by drawing
-    axes = figure.add_subplot()  # one for all panels: most of their time would go into making axes and ticks
-    axes.xaxis.set_label_coords(0.5, -0.15)  # like the title's y: neither is to be moved out of the numbers' way
+    figure.subplots_adjust(left=0.14, right=0.95, bottom=0.2, top=0.86)  # three times as fast as an automatic layout
+    axes = figure.add_subplot()  # shared by all panels, because creating axes and ticks is slow
+    axes.xaxis.set_label_coords(0.5, -0.15)  # like the title's y: a fixed position
     axes.tick_params(labelsize=8, colors=INK)
     axes.grid(color=PALE, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
@@ -113,11 +114,11 @@ def curves(csv_path: Path, path: Path) -> None:
 
 
 def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
-    """The axes with these curves alone -> (3, H', W') uint8"""
+    """Draw only these curves on the axes, (3, H', W') uint8."""
     for old in list(axes.lines):
         old.remove()
     axes.relim()
-    axes.set_title(title, fontsize=min(10, 480 / len(title)), color=INK, y=1)  # a long one fits
+    axes.set_title(title, fontsize=min(10, 480 / len(title)), color=INK, y=1)  # so that a long one fits
     for name, points in lines.items():
         line(axes, name, points)
     scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
@@ -127,7 +128,7 @@ def _panel(axes, title: str, lines: dict[str, Points], last: float) -> Tensor:
 
 
 def line(axes, name: str, points: Points) -> None:
-    """Draw the curve of a logged name onto axes of matplotlib, in the colour and style that it has in every picture."""
+    """Draw the curve of a logged name onto matplotlib axes, in its fixed colour and style."""
     parsed = parse(name)
     kind = parsed.prefix
     colour = COLOURS.get(name, COLOURS.get(kind[:1] if kind[1:2] == "/" else kind, GREEN))
@@ -136,12 +137,12 @@ def line(axes, name: str, points: Points) -> None:
         "color": colour,
         "linestyle": "--" if kind == "real" or parsed.figure.name == "data" else "-",
     }
-    if parsed.suffix:  # an end of an interval
+    if parsed.suffix:  # a bound of an interval
         style["linestyle"] = ":"
     finite = [point for point in points if math.isfinite(point[1])]
     if kind == "gap" or name == "images_per_second":
-        axes.axhline(parsed.figure.neutral, color=GREY, linewidth=0.8, zorder=1)  # so that it is in view
-    if kind == "real":  # a reference: the same in every row
+        axes.axhline(parsed.figure.neutral, color=GREY, linewidth=0.8, zorder=1)  # so that it is visible
+    if kind == "real":  # a constant reference
         axes.axhline(finite[-1][1], linewidth=1.2, **style)
     elif len(finite) <= SMOOTHED:
         marker = "o" if len(points) <= 30 else None
@@ -152,7 +153,7 @@ def line(axes, name: str, points: Points) -> None:
 
 
 def scale(axes, values: list[float], last: float) -> None:
-    """Finish axes of matplotlib with these finite values against the images seen up to `last`: scales, ticks and zero."""
+    """Set scales and ticks of matplotlib axes for finite values against images seen up to `last`."""
     from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = min(values), max(values)
@@ -173,7 +174,7 @@ def scale(axes, values: list[float], last: float) -> None:
 
 
 def short(value: float, _: int = 0) -> str:
-    """A number on an axis, in few letters."""
+    """Format a number on an axis compactly."""
     if value and not 1e-3 <= abs(value) < 1e4:
         mantissa, _, exponent = f"{value:.4g}".replace("-", "−").partition("e")
         return f"{mantissa}e{exponent[0].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else mantissa
@@ -181,14 +182,14 @@ def short(value: float, _: int = 0) -> str:
 
 
 def blank(width: float, height: float):
-    """A figure of this size in inches, that no window and no global state knows of."""
+    """Create a figure of this size in inches without a window or global state."""
     from matplotlib.figure import Figure
 
     return Figure((width, height), dpi=110)
 
 
 def png_bytes(figure) -> bytes:
-    """The figure as a PNG file."""
+    """Render a figure as a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Images inside the page: grids as data URIs, each pixel once and enlarged by the browser, and the grid over time."""
+"""Images of pages: grids as data URIs, enlarged by the browser, and animations of grids."""
 
 import base64
 import io
@@ -10,18 +10,18 @@ from torch import Tensor, nn
 
 from regen.plotting.plots import ORANGE, side_by_side
 
-SMALL = 32  # pixels a side: these stay exact; larger ones are photographs, which WebP keeps in a tenth of the bytes
-LARGEST = 64  # pixels a side: larger ones are reduced
-FRAMES = 24  # of the animation, at most
-WIDEST = 480  # pixels: of a frame
-BUDGET = 700_000  # bytes: an animation that is larger loses every other frame
-MILLISECONDS = 350  # a frame
-HELD = 2500  # milliseconds: the last frame
+SMALL = 32  # pixels a side, stored exactly; larger photographs are stored as WebP in a tenth of the bytes
+LARGEST = 64  # pixels a side; larger images are reduced
+FRAMES = 24  # most frames of an animation
+WIDEST = 480  # pixels of a frame
+BUDGET = 700_000  # bytes; a larger animation loses every other frame
+MILLISECONDS = 350  # per frame
+HELD = 2500  # milliseconds of the last frame
 BAND = 26  # pixels under a frame, for its caption
 
 
 def grid(images: Tensor, columns: int = 8) -> str:
-    """Images (B, C, H, W) in [-1, 1] -> a data URI; transparent between them, and grey where a pixel is not finite."""
+    """Encode images (B, C, H, W) in [-1, 1] as a data URI, transparent between them; non-finite pixels are grey."""
     from torchvision.utils import make_grid
 
     images = images.detach().cpu().float().nan_to_num(0, 0, 0)
@@ -46,14 +46,14 @@ def _uri(picture: Tensor, kind: str) -> str:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """A picture's file as an address that holds it."""
+    """Encode a picture's file as a data URI."""
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}"
 
 
 def animation(paths: Sequence[Path]) -> tuple[str, str, int]:
-    """Data URIs of an animation of pictures named images_<images seen>.png and of its last frame, and the number of frames.
+    """Return data URIs of an animation of images_<images seen>.png and of its last frame, and the number of frames.
 
-    At most FRAMES of them, and few enough for BUDGET: the first, the last, and others evenly between.
+    At most FRAMES, fewer for BUDGET: the first, the last, and evenly spaced others.
     """
     places = torch.linspace(0, len(paths) - 1, min(FRAMES, len(paths))).round().int().tolist()
     frames = [_frame(paths[place], places[-1], place) for place in places]
@@ -63,7 +63,7 @@ def animation(paths: Sequence[Path]) -> tuple[str, str, int]:
 
 
 def _webp(frames: list) -> bytes:
-    """One picture, or an animation that goes round for ever."""
+    """Encode one picture, or an endless animation."""
     buffer, durations = io.BytesIO(), [MILLISECONDS] * (len(frames) - 1) + [HELD]
     animated = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0} if frames[1:] else {}
     frames[0].save(buffer, "WEBP", quality=70, method=2, **animated)
@@ -71,7 +71,7 @@ def _webp(frames: list) -> bytes:
 
 
 def _frame(path: Path, last: int, place: int):
-    """A picture with a line under it that says how many images had been seen, and a bar of how far that is."""
+    """Draw a picture with the number of images seen and a progress bar below it."""
     from PIL import Image, ImageDraw, ImageFont
 
     with Image.open(path) as opened:
@@ -86,5 +86,5 @@ def _frame(path: Path, last: int, place: int):
 
 
 def seen(path: Path) -> int:
-    """The number of images seen that a picture's name holds."""
+    """Parse the number of images seen from a picture's name."""
     return int(path.stem.rpartition("_")[2])

@@ -1,4 +1,4 @@
-"""A picture of samples: a grid of images, or a scatter plot of points in the plane."""
+"""Pictures of samples: a grid of images, or a scatter plot of points in the plane."""
 
 from torch import Tensor
 
@@ -15,7 +15,7 @@ def sample_count(data: Images) -> int:
 
 
 def sample_picture(data: Images, samples: Tensor) -> Tensor:
-    """(B, C, H, W) samples in [-1, 1] -> one picture (3, H', W') uint8; points are drawn over the means of their mixture."""
+    """Draw samples (B, C, H, W) in [-1, 1] as a picture (3, H', W') uint8; points over the means of their mixture."""
     if isinstance(data, Mixture):
         return scatter(data.to_plane(samples), data.means, data.std)
     return grid(samples)

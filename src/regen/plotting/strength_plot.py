@@ -1,4 +1,4 @@
-"""Figures against the regularization strength: one drawing for comparisons, cross-validations and W&B."""
+"""Plots of a metric against the regularization strength, for comparisons, cross-validations and W&B."""
 
 import math
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from regen.metrics.number_format import measurement, number
 from regen.plotting.plots import GREY, INK, PALE, short
 from regen.plotting.svg import add_hover
 
-DIVIDER = (0, (2, 3))  # dashes of the line between 0 and the logarithmic axis
+DIVIDER = (0, (2, 3))  # dash pattern between 0 and the logarithmic axis
 
 
 @dataclass(frozen=True)
 class StrengthPoint:
-    """The mean of a figure at a strength.
+    """Mean of a metric at a strength.
 
     x             position on the axis
-    y, error      the mean and its standard error, nan where there is none
+    y, error      the mean and its standard error, nan if undefined
     label         the strength as text
     is_zero       True for strength 0, which is apart from the logarithmic axis
     is_complete   False draws a hollow point: the strength was dropped early
@@ -51,7 +51,7 @@ def draw_series(axes, points: Sequence[StrengthPoint], name: str, colour: str, d
 
 
 def draw_strength_axis(axes, points: Sequence[StrengthPoint], name: str, has_divider: bool) -> None:
-    """Label the strengths that have room, mark those without a value by ✕, and divide 0 from the logarithmic axis."""
+    """Label strengths where space allows, mark those without a value by ✕, and separate 0 from the logarithmic axis."""
     from matplotlib.ticker import FuncFormatter
 
     at = [point.x for point in points]

@@ -1,4 +1,4 @@
-"""Plots as SVG inside the page: drawn by matplotlib, in inks that follow the page's light or dark scheme."""
+"""Inline SVG plots by matplotlib, in colours that follow the page's light or dark scheme."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from regen.metrics.number_format import number
 from regen.plotting.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE
 
-WIDTH, HEIGHT = 300, 190  # SVG's units: on a phone about a pixel each, so that text is as large as it says
+WIDTH, HEIGHT = 300, 190  # SVG units, about a pixel each on a phone, so that text has its nominal size
 TEXT = 13.5  # at least 14 pixels on the narrowest phone
 INKS = {
     ORANGE: "held-out",
@@ -23,7 +23,7 @@ INKS = {
     PALE: "line",
 }  # variables in page.css
 MARGINS = {"left": 66, "right": 8, "top": 10, "bottom": 40}
-HOVERED = 100  # points of a curve whose values are shown
+HOVERED = 100  # points of a curve with values on hover
 
 
 def add_hover(axes, x: float, y: float, text: str) -> None:
@@ -32,10 +32,10 @@ def add_hover(axes, x: float, y: float, text: str) -> None:
 
 
 def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HEIGHT), bare: bool = False) -> Markup:
-    """An <svg> of what draw(axes) puts on axes of matplotlib; `name` makes its ids unique, `alt` tells what is to be seen.
+    """Return an <svg> of draw(axes) on matplotlib axes; `name` makes ids unique, `alt` is the alternative text.
 
-    size   width and height, which keep their ratio and fill the column
-    bare   no axes are drawn, and no margin left
+    size   width and height; the plot fills the column with their ratio
+    bare   no axes and no margins
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -62,7 +62,7 @@ def plot(name: str, alt: str, draw: Callable, size: tuple[int, int] = (WIDTH, HE
 
 
 def _hover_data(axes, height: int) -> str:
-    """JSON of the points of the plot whose values are shown, in the units of the SVG: [[x, y, text], …]."""
+    """Return JSON of points with values on hover, in SVG units: [[x, y, text], …]."""
     points = list(getattr(axes, "hover_points", []))
     for line in axes.lines:
         if line.get_label().startswith("_") or line.get_transform() != axes.transData:
@@ -80,7 +80,7 @@ def _hover_data(axes, height: int) -> str:
 
 
 def _inline(svg: str, name: str, alt: str, hover: str) -> str:
-    """matplotlib's SVG as a part of a page: no fonts, styles or namespaces of its own, ids that no other part has."""
+    """Convert matplotlib's SVG for a page: without fonts, styles and namespaces, and with unique ids."""
     svg = svg[svg.index("<svg") :]
     for unwanted in (
         r"<metadata>.*?</metadata>",
@@ -95,7 +95,7 @@ def _inline(svg: str, name: str, alt: str, hover: str) -> str:
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
     for colour, ink in INKS.items():
         svg = svg.replace(colour, f"var(--{ink})")
-    svg = re.sub(r"(\d\.\d\d)\d+(?=[^<>]*>)", r"\1", svg)  # hundredths of a pixel; numbers that are read keep theirs
+    svg = re.sub(r"(\d\.\d\d)\d+(?=[^<>]*>)", r"\1", svg)  # two decimals, except in text
     label = f'<svg class="plot" role="img" aria-label="{escape(alt)}"'
     label += f' data-points="{escape(hover)}"' if hover else ""
     svg = re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, svg, count=1)

@@ -1,1 +1,1 @@
-"""W&B: a run for each run, one more for each sweep, and the workspace in which they are compared."""
+"""Weights & Biases: runs, sweep summaries and the workspace that compares them."""

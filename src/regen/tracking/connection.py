@@ -1,4 +1,4 @@
-"""started: a run of W&B, online if it can be, offline otherwise. It never prompts, never waits for long and never raises."""
+"""Start of W&B runs, online if possible, without prompts, long waits or exceptions."""
 
 import logging
 import os
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 
 def started(choice: Mapping[str, Any], outputs: Path, tracker: Path, **about: Any) -> "Run | None":
-    """A run, the same one if `tracker` knows its id; None if even an offline run cannot start.
+    """Start a run, or continue the one whose id is in `tracker`; None if even an offline run cannot start.
 
     Online only if a key is configured and the service answers within the timeout.
 
     choice   conf/logger/wandb.yaml
-    outputs  its files stand in outputs/wandb
-    tracker  the JSON file that keeps the run's id
+    outputs  its files are in outputs/wandb
+    tracker  the JSON file with the run's id
     about    name, group, job_type, tags and config, as wandb.init takes them
     """
     import wandb
@@ -39,7 +39,7 @@ def started(choice: Mapping[str, Any], outputs: Path, tracker: Path, **about: An
                 settings=wandb.Settings(init_timeout=choice["timeout_seconds"], console="off", silent=True),
                 **about,
             )
-        except Exception as error:  # noqa: BLE001 - whatever a remote service may raise
+        except Exception as error:  # noqa: BLE001 - a remote service may raise anything
             log.warning("W&B did not start %s: %s", mode, (str(error).splitlines() or [type(error).__name__])[0])
             continue
         write_json(tracker, {"id": run.id})
@@ -48,7 +48,7 @@ def started(choice: Mapping[str, Any], outputs: Path, tracker: Path, **about: An
 
 
 def log_in() -> bool:
-    """Whether an account is configured; it never asks for one. Raises wandb.Error if it is refused, or nobody answers."""
+    """Return whether an account is configured, without asking. Raises wandb.Error if it is refused or W&B does not answer."""
     import wandb
 
     return bool(wandb.login(prompt=False))
@@ -57,7 +57,7 @@ def log_in() -> bool:
 def _has_key() -> bool:
     try:
         return log_in()
-    except Exception:  # noqa: BLE001 - an unusable key is no key
+    except Exception:  # noqa: BLE001 - an unusable key counts as none
         return False
 
 

@@ -1,4 +1,4 @@
-"""The path of a strength: a figure against λ, a line for each regularizer or for each value of the other settings."""
+"""Regularization paths: a metric against λ, one line for each regularizer or combination of other settings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ COLOURS = (ORANGE, BLUE, GREEN, INK, GREY)
 
 
 class Point(NamedTuple):
-    """The mean of a figure over seeds and folds, ± one standard error (nan where there is none), at a strength of a line."""
+    """Mean of a metric over seeds and folds at a strength of a line, ± one standard error or nan."""
 
     line: str
     strength: float
@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 def points(comparison: Comparison) -> list[Point]:
-    """For each strength (lambda_*) in which groups differ, a line for each combination of the other settings; by strength."""
+    """Return the points of each line, sorted by strength, for each lambda_* in which groups differ."""
     found = []
     for name in (one for one in comparison.factors if one.rpartition(".")[2].startswith("lambda_")):
         for group in comparison.groups:
@@ -35,7 +35,7 @@ def points(comparison: Comparison) -> list[Point]:
 
 
 def lines(known: Sequence[Point]) -> dict[str, list[Point]]:
-    """The points of each line that has two or more."""
+    """Return the lines with two or more points."""
     found: dict[str, list[Point]] = {}
     for point in known:
         found.setdefault(point.line, []).append(point)
@@ -43,12 +43,12 @@ def lines(known: Sequence[Point]) -> dict[str, list[Point]]:
 
 
 def picture(monitor: str, known: Sequence[Point]) -> Tensor:
-    """(3, H, W) uint8: means with bars of one standard error; λ on a logarithmic axis, 0 a step before it.
+    """Draw means with bars of one standard error against λ on a logarithmic axis, (3, H, W) uint8; 0 is one step before it.
 
-    Raises ValueError where no line has two points.
+    Raises ValueError if no line has two points.
     """
     if not (found := lines(known)):
-        raise ValueError("a path needs two strengths with finished runs")
+        raise ValueError("a regularization path needs two strengths with finished runs")
     strengths = sorted({point.strength for line in found.values() for point in line})
     at = dict(zip(strengths, places(strengths), strict=True))
     page = blank(6.4, 4.2)

@@ -1,4 +1,4 @@
-"""What a run is found and compared by in W&B: name, group, job type, tags, and its configuration a column a key."""
+"""Metadata of a run in W&B: name, group, job type, tags, and one column per configuration key."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from regen.utils.redaction import redact, redact_values
 
 
 def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of wandb.init; `config` is cfg, resolved."""
+    """Return arguments of wandb.init; `config` is the resolved cfg."""
     hydra = HydraConfig.get()
     told = axes(cfg)
     model, *choices = (hydra.runtime.choices[group] for group in ("model", "data", "network", "loss"))
@@ -29,7 +29,7 @@ def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
-    """{"model.n_critic": 1, ...}, what was typed in one column, and in a sweep {"sweep/lambda_d": 0.1, ...}, its axes."""
+    """Return {"model.n_critic": 1, ...}, a column of the overrides, and in a sweep its axes {"sweep/lambda_d": 0.1, ...}."""
     typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
     told = {f"sweep/{key}": value for key, value in axes(cfg).items()}
     return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | told)

@@ -1,4 +1,4 @@
-"""view: writes the workspace's specification, and saves it where an account is configured."""
+"""W&B workspace, written as a specification and saved if an account is configured."""
 
 import sys
 from pathlib import Path
@@ -14,13 +14,13 @@ from regen.utils.project import ROOT
 from regen.utils.safe_files import write_safely
 
 AXES = ("regularizer", "lambda_g", "lambda_d")
-MONITOR = "val/generalization"  # of conf/data, where it is about images
+MONITOR = "val/generalization"  # of conf/data for images
 
 
 def view(cfg: DictConfig) -> bool:
-    """Whether it was saved: False, and what to do about it in a line, without an account.
+    """Save the workspace; returns False, with a message, without an account.
 
-    Raises ConfigError where wandb-workspaces is not installed, OSError where W&B cannot be reached or refuses.
+    Raises ConfigError if wandb-workspaces is not installed, OSError if W&B cannot be reached or refuses.
     """
     sweep = _folder(cfg.sweep)
     made = workspace(_shown(cfg, sweep))
@@ -31,24 +31,24 @@ def view(cfg: DictConfig) -> bool:
 
     try:
         if not log_in():
-            print(f"no W&B account: type wandb login, then this again. The view is in {out}", file=sys.stderr)
+            print(f"no W&B account: type wandb login, then repeat this command. The view is in {out}", file=sys.stderr)
             return False
         made.entity = made.entity or wandb.Api().default_entity
         made.save()
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OSError(f"W&B did not take the view ({said}). It is in {out}") from error
+        raise OSError(f"W&B did not accept the view ({said}). It is in {out}") from error
     print(f"view     {made.url}")
     return True
 
 
 def specification(made) -> str:
-    """The JSON that W&B keeps of a workspace."""
+    """Return W&B's JSON of a workspace."""
     return made._to_model().spec.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n"
 
 
 def _folder(sweep: str | None) -> Path | None:
-    """Of a sweep that stands on this machine: by its path, or by its name."""
+    """Find the folder of a sweep on this machine by its path or name."""
     places = [Path(sweep), ROOT / sweep, ROOT / "outputs/sweeps" / sweep] if sweep else []
     found = next((place.absolute() for place in places if place.is_dir()), None)
     if sweep and found is None and Path(sweep).name != sweep:

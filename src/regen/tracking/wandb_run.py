@@ -1,4 +1,4 @@
-"""W&B's side of a run: its rows, its pictures and its end."""
+"""Logging of a run to W&B: rows, images and summary."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ COSTS = ("images_per_second", "seconds", "peak_memory_mb")
 
 
 class Wandb(WandbLogger):
-    """W&B's run; whatever fails in it is said once and never stops the training."""
+    """W&B logger whose failures are reported once and never stop training."""
 
     failed = False
 
@@ -29,7 +29,7 @@ class Wandb(WandbLogger):
 
     @rank_zero_only
     def log_picture(self, name: str, picture: Tensor, images_seen: int) -> None:
-        """picture (3, H, W) uint8: W&B shows floats in [0, 1] as black."""
+        """Log a picture (3, H, W) uint8; W&B would show floats in [0, 1] as black."""
         import wandb
 
         image = wandb.Image(picture.permute(1, 2, 0).numpy())
@@ -37,9 +37,9 @@ class Wandb(WandbLogger):
 
     @rank_zero_only
     def close(self, result: Mapping[str, Any], higher: bool) -> None:
-        """Put what result.json says into the summary and finish the run, so that the next of a multirun is one of its own."""
+        """Write result.json to the summary and finish the run, so that the next job of a multirun gets a separate run."""
         self._try(lambda: self.experiment.summary.update(summary(result, higher)))
-        try:  # also of a run that has failed: the next one would be written into it
+        try:  # also after a failure, or the next job would be written into it
             self.experiment.finish(exit_code=int(result["status"] == "failed"))
         except Exception as error:  # noqa: BLE001 - whatever a remote service may raise
             log.warning("W&B's run did not finish: %s", error)
@@ -51,12 +51,15 @@ class Wandb(WandbLogger):
             call()
         except Exception as error:  # noqa: BLE001 - whatever a remote service may raise
             self.failed = True
-            log.warning("W&B stopped recording (%s); metrics.csv goes on", error)
+            log.warning("W&B stopped recording (%s); metrics.csv continues", error)
 
 
 def summary(result: Mapping[str, Any], higher: bool) -> dict[str, Any]:
-    """The columns by which runs are compared. Figures stand there already, for they have been logged; of the monitored one
-    W&B knows the best since the run went on at most, and this is the best of all."""
+    """Return the columns for comparing runs.
+
+    Logged metrics are already there; this adds the best value of the monitored one, because W&B knows only the best since
+    a resumption.
+    """
     monitor = result["monitor"]
     found = {"status": result["status"], "diagnosis": result["diagnosis"]["kind"]}
     found |= {name: result[name] for name in COSTS}
@@ -66,9 +69,9 @@ def summary(result: Mapping[str, Any], higher: bool) -> dict[str, Any]:
 
 
 def start_wandb(cfg: DictConfig, config: dict, folder: Folder, ranked: Mapping[str, bool]) -> Wandb | None:
-    """W&B's run, the same one if the folder's run is resumed; None if even an offline run cannot start.
+    """Start W&B's run, or continue that of the resumed folder; None if even an offline run cannot start.
 
-    `config` is the resolved configuration; `ranked` holds the figures of which the best is kept, and whether more is better.
+    `config` is the resolved configuration; `ranked` maps metrics with a best value to whether more is better.
     """
     run = started(cfg.logger, folder.outputs, folder.tracker, **about(cfg, config))
     if run is None:
@@ -80,7 +83,7 @@ def start_wandb(cfg: DictConfig, config: dict, folder: Folder, ranked: Mapping[s
 
 
 def add_to_wandb(folder: Folder, cfg: DictConfig, figures: dict[str, float], images_seen: int) -> None:
-    """Add figures to the W&B run that a run's folder names, if it has one."""
+    """Add metrics to the W&B run of a folder, if it has one."""
     if not read_json(folder.tracker).get("id") or not cfg.logger:
         return
     try:
@@ -91,4 +94,4 @@ def add_to_wandb(folder: Folder, cfg: DictConfig, figures: dict[str, float], ima
         run.summary.update(figures)
         run.finish()
     except Exception as error:  # noqa: BLE001 - whatever a remote service may raise
-        log.warning("W&B did not take the figures (%s); they stand in %s", str(error).splitlines()[0], folder.result)
+        log.warning("W&B did not accept the figures (%s); they are in %s", str(error).splitlines()[0], folder.result)

@@ -1,4 +1,4 @@
-"""A sweep's own run in W&B: the path of a strength, the comparison and the samples of all its runs."""
+"""Summary run of a sweep in W&B: regularization path, comparison and samples of its runs."""
 
 import csv
 import logging
@@ -18,20 +18,20 @@ from regen.tracking.lambda_table import Point, lines, picture, points
 if TYPE_CHECKING:
     from wandb import Image, Table
 
-MOST = 12  # groups of which samples are shown
+MOST = 12  # groups whose samples are shown
 log = logging.getLogger(__name__)
 Picture = Path | Tensor  # a file, or (3, H, W) uint8
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the run of a sweep shows.
+    """Content of a sweep's summary run.
 
-    monitor   the figure of the points: (line, λ, mean, standard error), of which a line takes two or more
-    pictures  by name: "path" is drawn of the points unless it is given
+    monitor   the metric of the points (line, λ, mean, standard error); a line needs two or more
+    pictures  by name; "path" is drawn from the points unless it is given
     tables    CSV files
     pages     HTML files that load nothing
-    samples   pictures with what is told below them
+    samples   pictures with captions
     summary   columns of W&B's table of runs
     """
 
@@ -45,7 +45,7 @@ class Told:
 
 
 def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str | None = None) -> None:
-    """Write a run of the type "summary" that bears the sweep's name, in its group; the same one whenever it is told again.
+    """Write a run of type "summary" with the sweep's name in its group; repeated calls update it.
 
     It never fails and never prompts; without a logger it does nothing. Its id is kept in the sweep's wandb.json.
     """
@@ -61,12 +61,12 @@ def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str |
             run.summary.update(dict(told.summary))
         finally:
             run.finish()
-    except Exception as error:  # noqa: BLE001 - whatever a remote service may raise, and a picture is no reason to fail a sweep
+    except Exception as error:  # noqa: BLE001 - a remote service may raise anything, and a sweep must not fail because of it
         log.warning("W&B has no summary of %s: %s: %s", sweep, type(error).__name__, str(error).partition("\n")[0])
 
 
 def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None = None) -> None:
-    """tell, of the runs that a sweep's folder holds; nothing where they cannot be compared."""
+    """Write the summary run of a sweep's folder; does nothing if its runs cannot be compared."""
     try:
         runs, _ = gather(sweep)
         known = {name for run in runs for name in run.result.get("figures", {})}
@@ -79,7 +79,7 @@ def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None 
             samples=_samples(found),
             summary=_summary(found),
         )
-    except Exception as error:  # noqa: BLE001 - a summary is no reason to fail a sweep
+    except Exception as error:  # noqa: BLE001 - a sweep must not fail because of its summary
         log.info("W&B has no summary of %s: %s", sweep, error)
         return
     tell(sweep, logger, told, group)
@@ -131,7 +131,7 @@ def _image(one: Picture, caption: str | None = None) -> "Image":
 
 
 def _table(path: Path) -> "Table":
-    """Of a CSV file: columns whose cells are all numbers or empty are numbers."""
+    """Read a CSV file as a table; columns with only numbers or empty cells are numeric."""
     import wandb
 
     with open(path, newline="") as file:

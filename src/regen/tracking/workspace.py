@@ -1,4 +1,4 @@
-"""workspace: the panels in which W&B shows runs side by side."""
+"""W&B workspace with panels that compare runs."""
 
 import warnings
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ LOSSES = (("d/loss", "g/loss"), ("d/data", "g/data"), ("d/real_score", "d/fake_s
 
 @dataclass(frozen=True)
 class Shown:
-    """What a workspace is of.
+    """Content of a workspace.
 
-    monitor   the figure of quality, and whether more of it is better
-    axes      what runs differ in, as it is typed: they are columns sweep/… in W&B
-    group     the sweep to which it is limited, or None: all runs, grouped by sweep
+    monitor   the metric of quality, and whether more is better
+    axes      keys in which runs differ; columns sweep/… in W&B
+    group     the sweep that it is limited to; None: all runs, grouped by sweep
     """
 
     project: str
@@ -35,9 +35,9 @@ class Shown:
 
 
 def workspace(shown: Shown) -> "Workspace":
-    """Curves against images seen, the monitored figure against gap and cost, axes, configurations and samples.
+    """Create panels of curves, of the monitored metric against gap and cost, of axes, configurations and samples.
 
-    Raises ConfigError where wandb-workspaces is not installed.
+    Raises ConfigError if wandb-workspaces is not installed.
     """
     ws, _ = libraries()
     settled = [axis for axis in shown.axes if axis not in REPEATS]
@@ -57,7 +57,7 @@ def workspace(shown: Shown) -> "Workspace":
 
 
 def libraries():
-    """wandb_workspaces.workspaces and wandb_workspaces.reports.v2, which are written in pydantic's old style and so warn."""
+    """Import wandb_workspaces.workspaces and reports.v2 without warnings of pydantic's old style."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Pydantic V1 style", DeprecationWarning)
@@ -91,21 +91,21 @@ def _configurations(shown: Shown) -> "Section":
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(f"sweep/{axis}"), display_name=axis) for axis in shown.axes]
     columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(name)) for name in measured]
     panels = [wr.ParallelCoordinatesPlot(title="Axes", columns=columns), wr.RunComparer(diff_only="split")]
-    return ws.Section(name="What runs differ in", is_open=True, panels=panels)
+    return ws.Section(name="Settings in which runs differ", is_open=True, panels=panels)
 
 
 def _sweep() -> "Section":
     ws, wr = libraries()
     panels = [
         wr.MediaBrowser(title="Samples", media_keys=["samples"]),
-        wr.MediaBrowser(title="Path of a strength", media_keys=["path"]),
+        wr.MediaBrowser(title="Regularization path", media_keys=["path"]),
         wr.MediaBrowser(title="Comparison", media_keys=["compare"]),
     ]
     return ws.Section(name="Samples, and the summaries of sweeps", is_open=True, panels=panels)
 
 
 def _at_the_end(figure: str) -> str:
-    """The column of a figure's last value: that of which a best is kept has two."""
+    """Return the column of a metric's last value; metrics with a best value have two columns."""
     return f"{figure}.last"
 
 

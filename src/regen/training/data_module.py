@@ -1,4 +1,4 @@
-"""StreamModule: the data that Lightning trains on."""
+"""Lightning data module of the training stream."""
 
 from lightning.pytorch import LightningDataModule
 
@@ -8,7 +8,7 @@ from regen.models.base import Model
 
 
 class StreamModule(LightningDataModule):
-    """The chunks of the training stream from the model's iteration to the last."""
+    """Training stream from the model's iteration to the last."""
 
     def __init__(self, data: Images, model: Model, last: int, stops: tuple[int, ...]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The end of a run: result.json, the curves, and what the terminal shows."""
+"""End of a run: result.json, curves, and terminal output."""
 
 import math
 import statistics
@@ -39,9 +39,9 @@ def close(
     cost: dict[str, float],
     write_report: WriteReport | None,
 ) -> None:
-    """Write result.json, finish W&B's run, print the figures and what they say of the run.
+    """Write result.json, finish W&B's run, and print the metrics and the diagnosis.
 
-    write_report   makes curves.png and the page
+    write_report   writes curves.png and the page
     """
     result = _result(folder, outcome, model, data, goal.monitor, cost)
     write_json(folder.result, result)
@@ -49,9 +49,9 @@ def close(
         if isinstance(logger, Wandb):
             logger.close(result, goal.higher)
     if outcome.status != "failed":
-        if write_report and outcome.status != "interrupted":  # what interrupts does not wait; src/report.py draws both
+        if write_report and outcome.status != "interrupted":  # an interruption does not wait; src/report.py draws both
             write_report(folder, outcome.look, result, data)
-        if is_alone():  # a multirun ends with one table for all
+        if is_alone():  # a multirun prints one table at its end
             _show(folder, result)
 
 
@@ -74,7 +74,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         **cost,
         **provenance(),
     }
-    if evaluations := read_json(folder.result).get("evaluations"):  # made while it trained, or before it went on
+    if evaluations := read_json(folder.result).get("evaluations"):  # made during training, or before it was resumed
         result["evaluations"] = evaluations
     return result
 
@@ -101,9 +101,9 @@ def _show(folder: Folder, result: dict) -> None:
             f"{result['best'][result['monitor']]:.4g} at iteration {result['best']['iteration']:,}",
         )
     table.add_row("images per second", f"{result['images_per_second']:,.0f}")
-    table.add_row("seconds in all", f"{result['seconds']:,.0f}")
+    table.add_row("total seconds", f"{result['seconds']:,.0f}")
     for name, share in result["inert"].items():
-        table.add_row(f"{name} is inert", f"at most {share:.2g} of the data term's gradient")
+        table.add_row(f"{name} is inactive", f"at most {share:.2g} of the data term's gradient")
     if result["reason"]:
         style = "" if result["status"] == "finished" else "bold red"
         console.print(f"{result['status']}: {escape(result['reason'])}", style=style)

@@ -1,7 +1,7 @@
-"""Signs of life between the processes of a run: one that dies, hangs or never starts ends all of them, with the reason.
+"""Heartbeats between the processes of a run: one that dies, hangs or never starts ends all of them with the reason.
 
-The first process hosts a key-value store (torch's TCPStore). A thread of each process counts up its own key and looks
-at those of the others, while the process computes, waits in a collective operation, or loads data.
+The first process hosts a key-value store (torch's TCPStore). A thread of each process increments its own key and
+checks those of the others, while the process computes, waits in a collective operation, or loads data.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from regen.training.rank_store import agent_hosts, connect
 from regen.utils import signals
 from regen.utils.process_state import has_ended, is_stopped
 
-EVERY = 1.0  # seconds between two signs of life
-SLOW_START = 6  # times the patience: a started process that is not stopped imports torch, on a busy machine
-GRACE = 6.0  # seconds that the main thread has to end by itself once the run has failed
+EVERY = 1.0  # seconds between two heartbeats
+SLOW_START = 6  # multiple of the patience for a started process, which imports torch on a busy machine
+GRACE = 6.0  # seconds for the main thread to end by itself after a failure
 
 
 class Heartbeat:
-    """The signs of life of this process and of the others.
+    """Heartbeats of this process and of the others.
 
-    patience   seconds without a sign after which a process is lost
+    patience   seconds without a heartbeat after which a process is lost
     on_loss    called with the reason if the main thread does not end in time: it may wait in a collective operation
     """
 
@@ -46,7 +46,7 @@ class Heartbeat:
             threading.Thread(target=work, daemon=True, name="heartbeat").start()
 
     def wait_for_all(self) -> None:
-        """Wait until every process has given a sign. Raises ProcessLost if one does not within the patience."""
+        """Wait for a heartbeat of every process. Raises ProcessLost without one within the patience."""
         names = [f"beat/{number}" for number in range(self.rank.world)]
         while not self.store.check(names):
             if self._found.is_set():
@@ -54,7 +54,7 @@ class Heartbeat:
             time.sleep(0.05)
 
     def share(self, name: str, value: str) -> str:
-        """Process 0's value, on every process. Raises ProcessLost if process 0 does not give it within the patience."""
+        """Return process 0's value on every process. Raises ProcessLost without it within the patience."""
         if self.rank.rank == 0:
             self.store.set(name, value)
             return value
@@ -65,23 +65,23 @@ class Heartbeat:
         return self.store.get(name).decode()
 
     def send_failure(self, reason: str) -> None:
-        """Give the others the reason for which this process is about to end."""
+        """Send the reason why this process ends to the others."""
         with contextlib.suppress(RuntimeError):
             self.store.compare_set("failed", "", f"process {self.rank.rank}: {reason}")
 
     def send_signal(self, number: int) -> None:
-        """Hand a signal that this process has received to the others."""
+        """Forward a received signal to the others."""
         self._told_signal = True
         with contextlib.suppress(RuntimeError):
             self.store.compare_set("signal", "", str(int(number)))
 
     def find_cause(self, seconds: float = 4.0) -> str | None:
-        """Why another process ended, once this process's transport has failed; None if that is not known in time."""
+        """Return why another process ended, after this process's transport failed; None if unknown in time."""
         self._found.wait(seconds)
         return self.cause
 
     def close(self) -> None:
-        """Announce that this process has done its part; the first process waits for the others to do so."""
+        """Announce that this process has finished; the first process waits for the others."""
         with contextlib.suppress(RuntimeError):
             self.store.set(f"done/{self.rank.rank}", "1")
             others = [f"done/{number}" for number in range(1, self.rank.world)]
@@ -93,11 +93,11 @@ class Heartbeat:
         self.stop()
 
     def stop(self) -> None:
-        """Give no further signs, and look for none."""
+        """Stop sending and checking heartbeats."""
         self._stopped.set()
 
     def _beat(self) -> None:
-        """Exchange signs; a call on the store blocks while the host is stopped."""
+        """Exchange heartbeats; a call on the store blocks while the host is stopped."""
         while not self._stopped.is_set() and not self._found.is_set():
             try:
                 self._own.add(f"beat/{self.rank.rank}", 1)
@@ -110,7 +110,7 @@ class Heartbeat:
             self._stopped.wait(EVERY)
 
     def _watch(self) -> None:
-        """Notice a host that does not answer, without asking it; and end a process that cannot end by itself."""
+        """Detect a host that does not answer, and end a process that cannot end by itself."""
         before = time.monotonic()
         while not self._stopped.wait(EVERY):
             now = time.monotonic()
@@ -125,7 +125,7 @@ class Heartbeat:
                 return
 
     def _look(self) -> str | None:
-        """The reason for which the run cannot continue."""
+        """Return the reason why the run cannot continue, or None."""
         own = self._own
         if own.check(["failed"]):
             failed = own.get("failed").decode()
@@ -150,7 +150,7 @@ class Heartbeat:
             os.kill(os.getpid(), int(self._own.get("signal")))
 
     def _fate(self, number: int, count: int) -> str | None:
-        """How a process ended that this one has started, or that runs on the same machine."""
+        """Describe how a process ended that this one started, or that runs on the same machine."""
         if self.children:
             code = self.children[number - 1].poll()
             if code is None:
@@ -185,7 +185,7 @@ class Heartbeat:
         os._exit(ProcessLost.STATUS)
 
     def kill_others(self) -> None:
-        """End what this process has started; or the process that started it, which may be stopped."""
+        """End processes that this one started, or the process that started it, which may be stopped."""
         for child in self.children:
             child.kill()
         if self.rank.launcher == "regen" and "process 0" in str(self.cause):

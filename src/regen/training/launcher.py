@@ -1,7 +1,7 @@
-"""Which of a run's processes this one is, and how the others are started.
+"""Rank of this process in a run, and start of the others.
 
 A rank is taken only from the launcher that started this process for this run: torchrun, srun, submitit, or a regen process.
-A run of one process is its first process, whatever variables another launcher has left in the environment.
+A run of one process has rank 0, regardless of other launchers' variables in the environment.
 """
 
 import os
@@ -24,9 +24,9 @@ OWN = ("REGEN_RANK", "REGEN_WORLD", "REGEN_PORT", "REGEN_PARENT")
 
 @dataclass(frozen=True)
 class Rank:
-    """The number of this process among those of a run, and where they meet.
+    """Rank of this process, number of processes, and address of the first one.
 
-    starts_others   whether this process has to start the others itself
+    starts_others   whether this process starts the others
     """
 
     rank: int = 0
@@ -40,9 +40,9 @@ class Rank:
 
 
 def find_rank(world: int, nodes: int = 1) -> Rank:
-    """The rank of this process in a run of `world` processes.
+    """Return the rank of this process in a run of `world` processes.
 
-    Raises ConfigError if several nodes are asked for and no launcher started this process, or their names do not resolve.
+    Raises ConfigError if several nodes are requested and no launcher started this process, or their names do not resolve.
     """
     if world == 1:
         return Rank()
@@ -74,7 +74,7 @@ def _from_submitit(world: int) -> Rank | None:
 
     try:
         job = submitit.JobEnvironment()
-    except RuntimeError:  # this process is not one of submitit's
+    except RuntimeError:  # not a process of submitit
         return None
     if job.num_tasks == 1:
         return None
@@ -89,7 +89,7 @@ def _from_submitit(world: int) -> Rank | None:
 
 
 def _from_torchrun(world: int, nodes: int) -> Rank | None:
-    """torchrun's variables; between nodes also those that a user has set by hand in the same way."""
+    """Read torchrun's variables, which users may also set by hand on several nodes."""
     environment = os.environ
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     if ("TORCHELASTIC_RUN_ID" not in environment and nodes == 1) or not all(name in environment for name in names):
@@ -104,7 +104,7 @@ def _from_torchrun(world: int, nodes: int) -> Rank | None:
 
 
 def _from_srun(world: int) -> Rank | None:
-    """Only a step that srun has started has these numbers; a batch script and its children have SLURM_PROCID alone."""
+    """Read the variables of a step of srun; a batch script and its children have only SLURM_PROCID."""
     environment = os.environ
     if _number(environment.get("SLURM_STEP_NUM_TASKS", "")) != world or world == 1:
         return None
@@ -119,7 +119,7 @@ def _from_srun(world: int) -> Rank | None:
 
 
 def _number(text: str) -> int:
-    """-1 for what is not a number."""
+    """Parse a number; -1 for other text."""
     return int(text) if text.isdigit() else -1
 
 
@@ -140,7 +140,7 @@ def _free_port() -> int:
 
 
 def start_others(rank: Rank, folder: Path) -> list[subprocess.Popen]:
-    """Start processes 1 to world - 1 on this machine: the same command, in the run's folder."""
+    """Start processes 1 to world - 1 on this machine with the same command in the run's folder."""
     place = [f"hydra.run.dir={quote(str(folder))}", "hydra.output_subdir=null"]
     started = []
     for number in range(1, rank.world):
@@ -152,7 +152,7 @@ def start_others(rank: Rank, folder: Path) -> list[subprocess.Popen]:
 
 
 def end(processes: list[subprocess.Popen], seconds: float) -> None:
-    """Wait for processes that are about to end; ask those that do not to end, and then kill them."""
+    """Wait for processes to end, then terminate and finally kill them."""
     for ask in (lambda process: None, subprocess.Popen.terminate, subprocess.Popen.kill):
         for process in processes:
             ask(process)

@@ -1,4 +1,4 @@
-"""The processes of a run: their start and end, and Lightning's strategy without its wrapper, which G and D in turns break."""
+"""Processes of a run, and Lightning's strategy without its wrapper, which alternating updates break."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from regen.utils import signals
 
 
 class Replicas(DDPStrategy):
-    """Every process holds the same networks; the modules average their own gradients (`distributed.average_`)."""
+    """Strategy in which all processes have the same networks and models average gradients (`distributed.average_`)."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
         super().__init__(cluster_environment=RankEnvironment(heartbeat.rank))
@@ -26,7 +26,7 @@ class Replicas(DDPStrategy):
         pass
 
     def setup_distributed(self) -> None:
-        """Join the group through the heartbeat's store, where a process that does not start has been noticed."""
+        """Join the group through the heartbeat's store, which detects processes that do not start."""
         if not dist.is_initialized():
             rank, device = self.heartbeat.rank, self.root_device if self.root_device.type != "cpu" else None
             dist.init_process_group(
@@ -40,16 +40,16 @@ class Replicas(DDPStrategy):
 
 
 class Group:
-    """The processes of a run, of which this is one; a group of one does nothing.
+    """Processes of a run, including this one; a group of one does nothing.
 
-    patience   seconds without a sign of life after which a process is lost
+    patience   seconds without a heartbeat after which a process is lost
     on_loss    called with the reason in a process whose main thread cannot end by itself
     """
 
     def __init__(self, rank: Rank, patience: float, on_loss: Callable[[str], None]) -> None:
         self.rank, self._patience, self._on_loss = rank, patience, on_loss
         self.heartbeat: Heartbeat | None = None
-        rank_zero_only.rank = rank.rank  # Lightning's own guess is from whatever the environment holds
+        rank_zero_only.rank = rank.rank  # Lightning guesses from the environment
         if rank.world > 1 and not rank.starts_others:
             self._begin()
 
@@ -57,13 +57,13 @@ class Group:
         self.heartbeat = Heartbeat(self.rank, self._patience, self._on_loss)
 
     def share_folder(self, folder: Path) -> Path:
-        """The folder of process 0, on every process: torchrun and srun start each one for itself, at its own time."""
-        if self.heartbeat is None or self.rank.launcher == "regen":  # those that process 0 has started have its folder
+        """Return process 0's folder on every process: torchrun and srun start each one separately."""
+        if self.heartbeat is None or self.rank.launcher == "regen":  # processes started by process 0 have its folder
             return folder
         return Path(self.heartbeat.share("folder", str(folder)))
 
     def assemble(self, folder: Path) -> None:
-        """Start the processes that no launcher has started, and wait until all have given a sign of life."""
+        """Start processes that no launcher started, and wait for a heartbeat of all."""
         if self.rank.world == 1:
             return
         if self.rank.starts_others:
@@ -72,7 +72,7 @@ class Group:
         self.heartbeat.wait_for_all()
 
     def explain(self, error: BaseException) -> str | None:
-        """The failure of another process that is behind an error of this one; None if the error is this process's own."""
+        """Return the failure of another process that caused an error of this one; None if the error is its own."""
         if self.heartbeat is None:
             return None
         if isinstance(error, ProcessLost):
@@ -83,24 +83,24 @@ class Group:
         return self.heartbeat.find_cause() or f"the connection to another process broke: {error}"
 
     def send_signal(self, number: int) -> None:
-        """Hand a signal to the other processes."""
+        """Forward a signal to the other processes."""
         if self.heartbeat:
             self.heartbeat.send_signal(number)
 
     def close(self) -> None:
-        """Announce that this process has done its part."""
+        """Announce that this process has finished."""
         if self.heartbeat:
             self.heartbeat.close()
 
     def end(self) -> None:
-        """Leave the group; end what this process has started."""
+        """Leave the group and end processes that this one started."""
         if self.heartbeat is None:
             return
         self.heartbeat.stop()
         if self.heartbeat.cause:
             self.heartbeat.kill_others()
         launcher.end(self.heartbeat.children, seconds=1.0 if signals.received() or self.heartbeat.cause else 10.0)
-        if dist.is_initialized() and not self.heartbeat.cause:  # with a lost process this could wait for ever
+        if dist.is_initialized() and not self.heartbeat.cause:  # could wait forever for a lost process
             dist.destroy_process_group()
         self.heartbeat = None
 

@@ -1,4 +1,4 @@
-"""The lines that a run begins with: data, model, regularizers, device and folder."""
+"""Summary at the start of a run: data, model, regularizers, device and folder."""
 
 import platform
 from pathlib import Path
@@ -13,7 +13,7 @@ from regen.models.base import Model
 
 
 def summarize(cfg: DictConfig, data: Images, model: Model, folder: Path) -> str:
-    """Return five lines that say what a run trains, on what, and where its files are."""
+    """Return five lines on a run's model, data, device and folder."""
     lines = {
         "data": _data(cfg, data),
         "model": _model(cfg, model),

@@ -79,12 +79,12 @@ class TrainingRun:
         checkpoint.check(self.model, start)
 
     def _is_closed(self) -> bool:
-        """Whether a run that trained to its end was measured, too: killed in between, it makes its last steps again."""
+        """Return whether a fully trained run was also evaluated; if killed in between, it repeats its last steps."""
         result = read_json(self.folder.result)
         return result.get("status") == "finished" and result["iteration"] == self.last
 
     def fit(self) -> None:
-        """Train to the end, or to what ends it before; write result.json whatever happens."""
+        """Train until the end or an earlier stop; always write result.json."""
         memory.forget_peak(self.cfg.trainer.accelerator)
         began, loggers = time.perf_counter(), self._open() if is_first() else []
         try:
@@ -120,14 +120,16 @@ class TrainingRun:
         self.group.assemble(self.folder.path)
         stops = (self.cfg.log_every, self.cfg.save_every, self.cfg.evaluate_every)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Found .* in eval mode")  # the averaged generator is, on purpose
-            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own use of torch
-            warnings.filterwarnings("ignore", ".*srun.*")  # launcher.py knows whether srun has started this process
+            warnings.filterwarnings(
+                "ignore", "Found .* in eval mode"
+            )  # the averaged generator is in eval mode on purpose
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # from Lightning's use of torch
+            warnings.filterwarnings("ignore", ".*srun.*")  # launcher.py detects srun
             self._trainer(written).fit(self.model, datamodule=StreamModule(self.data, self.model, self.last, stops))
         self.group.close()
         self.signal = signals.received()
         signals.release()
-        if self.signal and self.outcome.status != "interrupted":  # it came after the last iteration
+        if self.signal and self.outcome.status != "interrupted":  # after the last iteration
             raise signals.Interrupted(self.signal)
 
     def _trainer(self, written: list[Logger]) -> Trainer:
@@ -149,20 +151,20 @@ class TrainingRun:
         ]
 
     def evaluator(self, model: Model) -> Evaluator:
-        """What measures the model, on its device and with its processes."""
+        """Create the evaluator of the model, on its device and with its processes."""
         cache = self.folder.outputs / "features"
         samples = self.cfg.evaluation_samples or self.source.evaluation_samples
         place = {"device": model.device, "rank": model.rank, "world": model.world}
         evaluator = Evaluator(self.data, self.metrics, self.source, cache, samples=samples, **place)
-        if self.cfg.monitor not in evaluator.names:  # a metric that does not suit these data has been left out
+        if self.cfg.monitor not in evaluator.names:  # metrics that do not apply to these data are left out
             raise ConfigError(f"monitor={self.cfg.monitor}: expected one of {', '.join(evaluator.names)}")
         return evaluator
 
     def _open(self) -> list[Logger]:
         """Write the configuration, print a summary of it, start the loggers."""
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and adverts
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # hides its tips and adverts
         config = to_dict(self.cfg, resolve=True)
-        config["resume"] = None  # as in the run that was not interrupted
+        config["resume"] = None  # as in an uninterrupted run
         config[data_identity.RECORD] = data_identity.record_of(self.data)
         text = yaml.safe_dump(escape_interpolations(redact_values(config)), sort_keys=False)
         self.folder.open(text, resumed=bool(self.cfg.resume))
@@ -172,7 +174,7 @@ class TrainingRun:
         if self.model.start and self.model.start["rows"]:
             rows.go_on(self.model.start["rows"])
         elif self.cfg.resume:
-            self.folder.metrics.unlink(missing_ok=True)  # killed before its first checkpoint, or before its first row
+            self.folder.metrics.unlink(missing_ok=True)  # left by a run killed before its first checkpoint
         better = ranked(self.metrics.values(), self.source) | {self.goal.monitor: self.goal.higher}
         tracker = start_wandb(self.cfg, config, self.folder, better) if self.cfg.logger else None
         return [rows, tracker] if tracker else [rows]

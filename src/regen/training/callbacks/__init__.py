@@ -1,6 +1,6 @@
-"""What happens beside training: each callback looks at the model's own iteration at the end of a chunk.
+"""Callbacks of training, which check the model's iteration after each call.
 
-Their order matters: what the log, the figures and the pictures gained at an iteration stands before its checkpoint.
+Their order matters: the log, metrics and images of an iteration are written before its checkpoint.
 """
 
 from regen.training.callbacks.checkpointing import Checkpoints, Signals

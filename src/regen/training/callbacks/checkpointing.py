@@ -1,4 +1,4 @@
-"""Checkpoints, and ending in good order when asked to."""
+"""Checkpoints and signals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from regen.utils import signals
 
 
 class Checkpoints(Callback):
-    """Resume from a checkpoint; save at an interval, at the end, on a signal, and whenever the figure is the best."""
+    """Resume from a checkpoint; save at an interval, at the end, on a signal, and at the best evaluation."""
 
     def __init__(self, every: int, last: int, folder: Path, written: Sequence[Logger], outcome: Outcome) -> None:
         self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome
 
     def on_train_start(self, trainer: Trainer, model: Model) -> None:
-        if self.outcome.evaluated_at == model.iteration:  # the evaluation that a signal had interrupted
+        if self.outcome.evaluated_at == model.iteration:  # an evaluation that a signal interrupted
             self._save(trainer, model, due=True)
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
@@ -35,11 +35,11 @@ class Checkpoints(Callback):
             self._save(trainer, model, due=False)
 
     def _is_best(self, model: Model) -> bool:
-        """Whether this iteration has just been evaluated and found the best."""
+        """Return whether this iteration was just evaluated as the best."""
         return self.outcome.best.get("iteration") == model.iteration == self.outcome.evaluated_at
 
     def _save(self, trainer: Trainer, model: Model, due: bool) -> None:
-        """Process 0 saves what is due and what is best; all learn whether a weight was not finite with no loss showing it."""
+        """Save due and best checkpoints in process 0; all processes detect non-finite weights that no loss showed."""
         refused, records = None, distributed.gather(model.record.state())
         if trainer.is_global_zero:
             more = {
@@ -62,7 +62,7 @@ class Checkpoints(Callback):
 
 
 class Signals(Callback):
-    """A signal ends the run between two iterations, with a checkpoint; several processes agree on the iteration."""
+    """End the run on a signal between two iterations, with a checkpoint; all processes agree on the iteration."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome

@@ -1,4 +1,4 @@
-"""The figures on held-out data, and a picture."""
+"""Evaluation on held-out data during training."""
 
 import math
 import time
@@ -20,28 +20,28 @@ from regen.sweeps.search.pruning import Rivals
 from regen.training.callbacks.metric_log import Outcome, write
 from regen.utils import signals
 
-SHOWN = ("val/skill", "gap/copies", "gap/auc")  # next to the monitored figure, while training
+SHOWN = ("val/skill", "gap/copies", "gap/auc")  # shown next to the monitored metric during training
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a run is after: the figure, whether more of it is better, and after how many evaluations in vain it gives up."""
+    """Monitored metric, whether more is better, and the patience of early stopping in evaluations."""
 
     monitor: str
     higher: bool = False
     patience: int | None = None
 
     def is_better(self, value: float, best: float | None) -> bool:
-        """Whether the value is better than the best so far; what is not finite never is."""
+        """Return whether a finite value is better than the best so far."""
         if best is None:
             return math.isfinite(value)
         return value > best if self.higher else value < best
 
 
 class Evaluation(Callback):
-    """The figures on held-out data and a picture of the same latents, every `interval` iterations and at the end.
+    """Evaluate on held-out data and draw the same latents, every `interval` iterations and at the end.
 
-    All processes measure together, each a share of the samples.
+    Each process generates a part of the samples.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Evaluation(Callback):
             try:
                 self.evaluate(trainer, model)
             except signals.Interrupted as error:
-                if trainer.world_size > 1:  # the others may be past this point: no common checkpoint
+                if trainer.world_size > 1:  # other processes may be past this point: no common checkpoint
                     raise
                 self.outcome.status, self.outcome.reason = "interrupted", str(error)
                 self.outcome.evaluation_due = trainer.should_stop = True
@@ -86,7 +86,7 @@ class Evaluation(Callback):
             self.evaluate(trainer, model)
 
     def evaluate(self, trainer: Trainer, model: Model) -> None:
-        """Score, draw, log, note whether this is the best so far; give up if nothing has been for long or others are better."""
+        """Evaluate, draw, log and update the best; stop early on patience or because other trials are better."""
         began = time.perf_counter()
         with signals.interruptible():
             of_others = self._figures_of_other_averages(model)
@@ -109,11 +109,11 @@ class Evaluation(Callback):
         write(trainer, model, figures | of_others)
         if trainer.is_global_zero:
             self._picture(trainer, model)
-            if is_alone():  # the jobs of a multirun have a line each, when they end
+            if is_alone():  # jobs of a multirun print one line each at their end
                 self._say(model)
 
     def _figures_of_other_averages(self, model: Model) -> dict[str, float]:
-        """Measure the monitored figure of the further averages, before the others: what is settled last is the model's own."""
+        """Measure the monitored metric of further averages first, so that the model's own average is settled last."""
         figures, monitor = {}, self.goal.monitor
         metrics = self.evaluator.metrics_of(monitor)
         for decay in model.ema_decays:
@@ -129,7 +129,7 @@ class Evaluation(Callback):
         tqdm.write(f"{model.images_seen:>10,} images  " + "  ".join(f"{name} {figures[name]:.4g}" for name in shown))
 
     def _is_in_vain(self, model: Model) -> bool:
-        """Whether the best lies as many evaluations back as patience allows (counted, not stored: a resumed run agrees)."""
+        """Return whether patience has ended (counted from the log, so that a resumed run agrees)."""
         waited = (model.iteration - self.outcome.best.get("iteration", 0)) // self.every
         return self.goal.patience is not None and self.outcome.status == "running" and waited >= self.goal.patience
 

@@ -1,4 +1,4 @@
-"""The pace of training and the rows of the log."""
+"""Iterations per call, speed of training, and rows of the log."""
 
 import math
 import time
@@ -12,13 +12,13 @@ from regen.core.divergence import bad_moment, find_reason
 from regen.metrics.base import EvaluationBatch
 from regen.models.base import Model
 
-TARGET_SECONDS = 0.2  # of a chunk: Lightning's own work around it, below a millisecond, then is lost in it
-MOST_ITERATIONS = 50  # in a chunk: by default a row of the log ends it
+TARGET_SECONDS = 0.2  # per call, so that Lightning's overhead of below a millisecond is negligible
+MOST_ITERATIONS = 50  # per call; by default it ends at a row of the log
 
 
 @dataclass
 class Outcome:
-    """How a run stands: what result.json says of it."""
+    """State of a run, as written to result.json."""
 
     status: str = "running"  # finished, diverged, pruned, interrupted
     reason: str | None = None
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class Pace(Callback):
-    """How many iterations a call by Lightning makes, and how many images a second are trained on."""
+    """Set the number of iterations per call and measure images per second."""
 
     def __init__(self, fixed: int | None, outcome: Outcome) -> None:
         self.fixed, self.outcome, self.seconds, self.measured = fixed, outcome, 0.0, []
@@ -52,7 +52,7 @@ class Pace(Callback):
         self.seconds += time.perf_counter() - self.started
 
     def rate(self, model: Model, waited: float) -> float:
-        """Images a second since the last call; the caller has just waited for the device, `waited` seconds."""
+        """Return images per second since the last call; the caller has just waited `waited` seconds for the device."""
         images, self.seen = model.images_seen - self.seen, model.images_seen
         seconds, self.seconds = self.seconds + waited, 0.0
         self.outcome.images_per_second.append(images / max(seconds, 1e-9))
@@ -68,13 +68,13 @@ class Pace(Callback):
 
 
 class Log(Callback):
-    """The means of what the updates measured, every `interval` iterations; and the end of a run that diverged."""
+    """Log the means of updates every `interval` iterations, and end a diverged run."""
 
     def __init__(self, every: int, pace: Pace, outcome: Outcome) -> None:
         self.every, self.pace, self.outcome = every, pace, outcome
 
     def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
-        if trainer.world_size == 1 and model.alarm:  # several processes find out together, at the next row
+        if trainer.world_size == 1 and model.alarm:  # several processes detect it together at the next row
             self._diverged(trainer, model)
         elif model.iteration % self.every == 0:
             self.write(trainer, model)
@@ -84,7 +84,7 @@ class Log(Callback):
             self.write(trainer, model)
 
     def write(self, trainer: Trainer, model: Model) -> None:
-        """One row to every logger, against images seen."""
+        """Write one row to every logger, against images seen."""
         asked = time.perf_counter()
         means = model.record.means()
         waited = time.perf_counter() - asked
@@ -108,6 +108,6 @@ class Log(Callback):
 
 
 def write(trainer: Trainer, model: Model, figures: dict[str, float]) -> None:
-    """Figures to every logger, with where the run stands."""
+    """Write metrics to every logger, with the run's progress."""
     for logger in trainer.loggers:
         logger.log_metrics({"iteration": model.iteration, "images_seen": model.images_seen, **figures})

@@ -7,7 +7,7 @@ from regen.models.base import Model
 
 
 class Bar(TQDMProgressBar):
-    """Lightning's bar, counting iterations."""
+    """Lightning's progress bar in iterations."""
 
     def __init__(self, last: int, refresh_rate: int = 20) -> None:
         super().__init__(refresh_rate)
