@@ -86,7 +86,7 @@ def test_the_forward_mode_estimates_gradient_is_unbiased_too():
 
 
 def test_forward_mode_estimate_of_a_draw_and_16_images_varies_by_a_third():
-    """Of equal slopes each image's share is a chi-squared of one degree: sqrt(2 / 16) = 0.35; uneven slopes add a little."""
+    """With equal norms each term is chi-squared with one degree of freedom: sqrt(2 / 16) = 0.35; unequal ones add a little."""
     for critic, most in ((linear_critic(normal(16)), 0.36), (Quadratic(normal(16, 16)), 0.45)):
         drawn = estimates(JvpR1(lambda_d=1), critic, images(16).double())
         uneven = (
