@@ -3,7 +3,9 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 
 from regen.api.composition import Overrides, compose_whole, list_overrides, running
@@ -59,7 +61,7 @@ def choose(overrides: Overrides, *, config_dir: str | os.PathLike[str] | None = 
         folder = Path(str(cfg.out or cfg.runs or cfg.hydra.sweep.dir))
         try:
             with summarize_multirun():
-                GlobalHydra.instance().hydra.multirun("choose", main.__wrapped__, words)
+                cast(Hydra, GlobalHydra.instance().hydra).multirun("choose", main.__wrapped__, words)
         except SystemExit as leaving:
             raise RuntimeError(f"the choice in {folder} ended with exit status {leaving.code}") from leaving
         return Choice(folder, read_json(folder / "choice.json"))

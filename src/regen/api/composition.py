@@ -54,7 +54,7 @@ def list_overrides(overrides: Overrides, config_dir: str | os.PathLike[str] | No
     if isinstance(overrides, str):
         raise ConfigError(f"overrides are a list of KEY=VALUE, got {overrides!r}: write [{overrides!r}]")
     if isinstance(overrides, Mapping):
-        return [f"{key}={_written(value)}" for key, value in overrides.items()]
+        return [f"{key!s}={_written(value)}" for key, value in overrides.items()]
     return list(overrides)
 
 

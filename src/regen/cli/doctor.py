@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from regen import __version__
 from regen.runs.provenance import provenance
@@ -49,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _facts() -> dict[str, str]:
     """Return what is installed, in lines."""
-    versions = provenance()["versions"]
+    versions = cast(dict[str, str], provenance()["versions"])
     lacking = [name for name, modules in EXTRAS.items() if not all(map(_is_there, modules))]
     present = [name for name in EXTRAS if name not in lacking]
     how = f" (pip install 'regen[{','.join(lacking)}]' brings {', '.join(lacking)})" if lacking else ""

@@ -46,7 +46,7 @@ def run(main: Callable[[], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise exceptions to this module
     register_resolvers()
     # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
-    ConfigStore.__deepcopy__ = lambda store, _: store
+    ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]  # --help takes half of its time with it
     _replace_what_the_terminal_lacks()
     with signals.handled(), told():
         check_words(sys.argv[1:])

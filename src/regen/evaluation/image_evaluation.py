@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from regen.metrics.image_set import ImageSet
 from regen.metrics.memorization import Memorization
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
+from regen.models.base import Model
 from regen.runs.folder import Folder
 from regen.runs.provenance import provenance
 from regen.utils.json_files import write_json
@@ -87,7 +89,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
     n = min(len(samples), cfg.feature_samples or TIMES * source.evaluation_samples)
     if n < len(samples):
         console.print(f"features are computed of the first {n:,} samples (feature_samples)", highlight=False)
-    model = GivenImages(samples, device)
+    model = cast(Model, GivenImages(samples, device))  # its metrics read nothing but samples
     metrics = make_metrics(cfg, data, model)
     evaluator = Evaluator(data, metrics, source, Path(cfg.cache), device, samples=n, split=SPLIT)
     look = evaluator.look(model)
@@ -125,7 +127,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
     return figures.get(MONITOR, float("nan"))
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> Any:
     """Convert a typed value to plain types."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 

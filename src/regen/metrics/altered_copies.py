@@ -59,8 +59,8 @@ class AlteredCopySearch(CopySearch):
     largest_shift = SHIFT
 
     def _decided(self, candidates: Tensor, distances: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        *others, is_likely = others
-        ratio, *fields = super()._decided(candidates, distances, *others)
+        *features, is_likely = others
+        ratio, *fields = super()._decided(candidates, distances, *features)
         return ratio.masked_fill(~is_likely, 1.0), *fields
 
     def _compared(self, batch: Tensor) -> tuple[Tensor, ...]:

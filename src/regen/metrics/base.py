@@ -53,7 +53,7 @@ class Comparison(SampleMetric):
         held_out, held_out_se = self._measured(real=look.held_out, fake=look.sized_fake)
         if self._of_real is None:
             real, real_se = self._measured(real=look.held_out, fake=look.stand_ins)
-            self._of_real = real | {f"{name}_se": real_se[name] for name in self.outputs}
+            self._of_real = {**real} | {f"{name}_se": real_se[name] for name in self.outputs}
         train, gap, gap_se = self._gap(look)
         found = {}
         for name in self.outputs:
@@ -92,7 +92,9 @@ class Comparison(SampleMetric):
         errors = self.gap_errors_of(train["real"], held_out["real"], train["fake"])
         return {n: float(v) for n, v in of_train.items()}, self._difference(of_held_out, of_train), errors
 
-    def _difference(self, held_out: Mapping, train: Mapping) -> dict[str, float]:
+    def _difference(
+        self, held_out: Mapping[str, Tensor | float], train: Mapping[str, Tensor | float]
+    ) -> dict[str, float]:
         """How much better each figure is on training images."""
         signs = {f.name: -1.0 if f.better == "higher" else 1.0 for f in self.figures if f.name in self.outputs}
         return {name: sign * (float(held_out[name]) - float(train[name])) for name, sign in signs.items()}

@@ -33,7 +33,10 @@ def difference(successes: float, n: float, null_successes: float, m: float) -> t
 
 
 def jackknife(
-    figures: Callable[..., Mapping[str, float]], sets: Mapping[str, Tensor], groups: int = GROUPS, fewest: int = 1
+    figures: Callable[..., Mapping[str, Tensor | float]],
+    sets: Mapping[str, Tensor],
+    groups: int = GROUPS,
+    fewest: int = 1,
 ) -> dict[str, float]:
     """Standard errors of figures of sets of rows (N, …), by the delete-a-group jackknife (Shao and Wu 1989).
 

@@ -155,7 +155,8 @@ class CopySearch:
         """Images (B, C, H, W) of at most LARGEST pixels a side."""
         factor = LARGEST / max(batch.shape[2:])
         if factor < 1:
-            batch = F.adaptive_avg_pool2d(batch, [max(1, round(side * factor)) for side in batch.shape[2:]])
+            height, width = (max(1, round(side * factor)) for side in batch.shape[2:])
+            batch = F.adaptive_avg_pool2d(batch, (height, width))
         return batch.to(self.dtype)
 
     def _windows(self, batch: Tensor) -> Iterator[list[Tensor]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor
 
@@ -72,7 +72,7 @@ class Scores(SampleMetric):
 
     def _score(self, look: EvaluationBatch, seen: ImageSet, part: str) -> None:
         for batch in seen.batches():
-            self.update(look.model.score(batch), part)
+            self.update(cast(protocols.Scores, look.model).score(batch), part)
 
 
 def auc(higher: Tensor, lower: Tensor) -> float:

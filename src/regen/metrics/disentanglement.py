@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
     from regen.data.images import Images
+    from regen.data.split import Split
     from regen.metrics.image_set import ImageSet
 
 BINS = 20  # of a code's range (Locatello et al. 2019)
@@ -91,14 +92,14 @@ class Disentanglement(SampleMetric):
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.suits(look.model)
         self.reset()
-        self.update(codes_of(look.model, look.held_out), "codes")
-        self.update(look.held_out.source.factors, "factors")
+        self.update(codes_of(cast(Encodes, look.model), look.held_out), "codes")
+        self.update(cast(Tensor, cast("Split", look.held_out.source).factors), "factors")
         found = {f"{look.split}/{name}": float(value) for name, value in self.compute().items()}
         self.reset()
         return found
 
 
-def codes_of(model: object, seen: ImageSet) -> Tensor:
+def codes_of(model: Encodes, seen: ImageSet) -> Tensor:
     """(N, Z) the encoder's means of a set of images."""
     return torch.cat([model.encode(images)[0] for images in seen.batches()])
 
@@ -150,11 +151,11 @@ def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
     lasso; Locatello et al. 2019 take boosted trees and answers, as here, and weigh completeness.)
     """
     learn, ask = halves(len(codes))
-    codes, importance, right = codes.float().numpy(), [], []
+    inputs, importance, right = codes.float().numpy(), [], []
     for labels in _varying(factors):
-        forest = _forest().fit(codes[learn], labels[learn].numpy())
+        forest = _forest().fit(inputs[learn], labels[learn].numpy())
         importance.append(forest.feature_importances_)
-        right.append(forest.score(codes[ask], labels[ask].numpy()))
+        right.append(forest.score(inputs[ask], labels[ask].numpy()))
     found = torch.from_numpy(np.stack(importance, axis=1))
     weights = found.sum(1) / found.sum().clamp_min(1e-300)
     return {
@@ -215,7 +216,8 @@ def _lead(values: list[float], none: float) -> float:
 
 def halves(n: int) -> tuple[Tensor, Tensor]:
     """Two index tensors that cut 0..n-1 in a fixed order: to learn from, and to ask about."""
-    return permutation(n, "disentanglement").tensor_split(2)
+    learn, ask = permutation(n, "disentanglement").tensor_split(2)
+    return learn, ask
 
 
 def _varying(factors: Tensor) -> list[Tensor]:

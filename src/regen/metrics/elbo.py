@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
+from regen.core.step import Rng
 from regen.core.vae_step import decode
 from regen.errors import ConfigError
-from regen.losses.likelihoods import Likelihood
 from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import ImageSet
@@ -99,10 +99,13 @@ class ELBO(SampleMetric):
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
-        self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
+        self._values, self._bits = (
+            math.prod(look.fake.images.shape[1:]),
+            cast("VAE", look.model).likelihood.bits_per_dimension,
+        )
         sets = {"held_out": look.held_out, "some_held_out": look.some_held_out, "train": look.some_train}
         for part, seen in sets.items():
-            self._show(look.model, seen, part)
+            self._show(cast("VAE", look.model), seen, part)
         found = {name: float(value) for name, value in self.compute().items()}
         self.reset()
         return dict(zip(self.names(look.split), found.values(), strict=True))
@@ -121,7 +124,7 @@ class ELBO(SampleMetric):
         return dict(zip(OUTPUTS, values, strict=True))
 
     def _show(self, model: VAE, seen: ImageSet, part: str) -> None:
-        likelihood: Likelihood = model.objective.loss
+        likelihood = model.likelihood
         for number, images in enumerate(seen.batches()):
             draws = drawer(number, images.device)
             real = likelihood.see(images, draws)
@@ -133,7 +136,7 @@ class ELBO(SampleMetric):
             self.update(torch.cat([torch.stack([nats, kl], dim=1), mean], dim=1), part)
 
 
-def drawer(number: int, device: torch.device):
+def drawer(number: int, device: torch.device) -> Rng:
     """What an evaluation draws with for its batch of this number."""
     return lambda purpose: Draws("elbo", number, purpose, device=device)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from omegaconf import DictConfig
@@ -64,14 +64,15 @@ class Evaluator:
         world: int = 1,
     ) -> None:
         self.samples, self.split, self.device, self.rank, self.world = samples, split, device, rank, world
-        self.source, self.net = source, source.load(data, cache, device)
+        kept = cast(Path, cache)  # None only where nothing is kept
+        self.source, self.net = source, source.load(data, kept, device)
         self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
         for name, metric in self.metrics.items():
             if samples < metric.fewest:
                 raise ConfigError(f"{samples} generated images are too few: {name} needs {metric.fewest} or more")
         self.in_bytes = data.train.shape[1:] != (1, 1)
         held_out = "validation" if split == "val" else "test"
-        sets = {part: reference(data, part, self.net, cache, device) for part in (held_out, "train", "full_train")}
+        sets = {part: reference(data, part, self.net, kept, device) for part in (held_out, "train", "full_train")}
         _ = sets[held_out].features  # now: what is taken of them then is not computed again
         sets = {part: images.take(fixed_order(images)) for part, images in sets.items()}
         everyone = torch.arange(self.samples)
@@ -86,7 +87,7 @@ class Evaluator:
             _ = stand_ins.features
         self.stand_ins, self.some_stand_ins = self._share(stand_ins), self._share(stand_ins.take(everyone[:n]))
         self.sizes = {"sized_fake": most, "some_fake": n}
-        fitted = sets["full_train"].source
+        fitted = cast(Split | Files, sets["full_train"].source)
         self.baseline = self._share(self._baseline(fitted, data.name, cache)) if self.in_bytes else None
 
     @property

@@ -11,7 +11,7 @@ SIGNIFICANT = 3  # standard errors
 def generalization(found: Mapping[str, float], split: str) -> dict[str, float]:
     """val/generalization and its error of the figures it is made of, {} unless all were measured; see `Evaluator`."""
     skill, error = found.get(f"{split}/skill"), found.get(f"{split}/skill_se")
-    if skill is None or "gap/copies" not in found:
+    if skill is None or error is None or "gap/copies" not in found:
         return {}
     copies, attraction = found["gap/copies"], found["gap/attraction"]
     copies_se = (found["gap/copies_high"] - found["gap/copies_low"]) / (2 * NORMAL)

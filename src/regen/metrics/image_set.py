@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -48,7 +49,8 @@ class ImageSet:
     def probabilities(self) -> Tensor:
         """(N, K) the classifier's, of each class."""
         with torch.no_grad():
-            return torch.cat([self.net.classify(part).softmax(1) for part in self.features.split(AT_A_TIME)])
+            classify = cast(Callable[[Tensor], Tensor], self.net.classify)
+            return torch.cat([classify(part).softmax(1) for part in self.features.split(AT_A_TIME)])
 
     def take(self, indices: Tensor) -> ImageSet:
         """Those of the indices (n,), in their order; what is known of them already is not computed again."""
@@ -60,7 +62,8 @@ class ImageSet:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)"""
-        return tuple(self.source.shape[-3:])
+        channels, height, width = self.source.shape[-3:]
+        return channels, height, width
 
     def _rows(self, indices: Tensor) -> Split | Files | Tensor:
         return self.source[indices] if isinstance(self.source, Tensor) else self.source.take(indices)

@@ -64,16 +64,17 @@ def _means(a: Tensor, b: Tensor, itself: bool = False) -> tuple[Tensor, Tensor, 
     `itself`: a is b, and pairs of a row with itself do not count.
     """
     n, m = len(a), len(b)
-    over_j, over_i, squares = [], torch.zeros(m, dtype=torch.float64, device=a.device), 0.0
+    rows, over_i = [], torch.zeros(m, dtype=torch.float64, device=a.device)
+    squares = torch.zeros((), dtype=torch.float64, device=a.device)
     for i, part in zip(range(0, n, AT_A_TIME), a.split(AT_A_TIME), strict=True):
         k = (part @ b.T).div_(a.shape[1]).add_(1).pow_(3)
         if itself:
             k.diagonal(i).zero_()
-        over_j.append(k.sum(1).double())
+        rows.append(k.sum(1).double())
         over_i += k.sum(0)
         squares += k.square_().sum(1).double().sum()
     pairs = n * (m - itself)
-    over_j, over_i = torch.cat(over_j) / (m - itself), over_i / (n - itself)
+    over_j, over_i = torch.cat(rows) / (m - itself), over_i / (n - itself)
     of_both = squares / pairs - over_j.mean().square() - over_j.var() - over_i.var()
     return over_j, over_i, of_both.clamp_min(0)
 
@@ -141,8 +142,8 @@ class KernelDistance(Comparison):
         if look.baseline is None:
             return found
         if self._of_baseline is None:
-            distance, error = self._measured(real=look.held_out, fake=look.baseline)
-            self._of_baseline = distance["kd"], error["kd"]
+            figures, errors = self._measured(real=look.held_out, fake=look.baseline)
+            self._of_baseline = figures["kd"], errors["kd"]
         distance, error = found[f"{look.split}/kd"], found[f"{look.split}/kd_se"]
         skill, skill_se = skill_of(distance, error, *self._of_baseline)
         return found | {f"{look.split}/skill": skill, f"{look.split}/skill_se": skill_se}

@@ -127,8 +127,8 @@ class Memorization(SampleMetric):
 
     def view(self, seen: ImageSet) -> Tensor:
         """(N, 4) float64: whether an image is a copy, its distance, its nearest in both sets, whether it is authentic."""
-        self._matched = seen, self._null.search.matches(seen)
-        return self._null.rows_of(*self._matched)
+        self._matched = seen, self._known_null.search.matches(seen)
+        return self._known_null.rows_of(*self._matched)
 
     def matches(self, look: EvaluationBatch) -> tuple[Matches, Matches]:
         """The nearest training images of generated and of held-out images; those of the last measurement are kept."""
@@ -139,7 +139,7 @@ class Memorization(SampleMetric):
 
     def of(self, samples: Tensor) -> dict[str, float]:
         copied, distances, nearest, authentic = samples.unbind(1)
-        null = self._null
+        null = self._known_null
         # Samples that repeat each other exactly are one piece of evidence.
         distinct = len(samples[:, :3].unique(dim=0))
         low, high = difference(float(copied.mean()) * distinct, distinct, float(null.rows[:, 0].sum()), len(null.rows))
@@ -160,6 +160,12 @@ class Memorization(SampleMetric):
             "ct": z_of_mann_whitney(distances, null.rows[:, 1]),
             "authenticity": float(authentic.mean()),
         }
+
+    @property
+    def _known_null(self) -> _Null:
+        if self._null is None:
+            raise ValueError("measure() comes first: it searches the training images")
+        return self._null
 
     def _null_of(self, look: EvaluationBatch) -> _Null:
         if self._null is None or self._null.training is not look.training_set:
@@ -194,7 +200,8 @@ class _Null:
             return 0.0, 0.0
         of_held_out = self._to_others(held_out)
         limit = RATIO * of_held_out.median()
-        return tuple(float((found <= limit).double().mean()) for found in (self._to_others(images), of_held_out))
+        generated, real = (float((found <= limit).double().mean()) for found in (self._to_others(images), of_held_out))
+        return generated, real
 
     def _to_others(self, images: ImageSet) -> Tensor:
         """(N,) the coarse distance of each image to the nearest other one of the set."""

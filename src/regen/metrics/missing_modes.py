@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,10 @@ class MissingModes(SampleMetric):
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         if self.classes is None and self._centres is None:
-            self._centres = _centres(self._gathered(real=look.stand_ins, fake=look.held_out)["real"])
+            rows = self._gathered(real=look.stand_ins, fake=look.held_out)
+            if rows is None:
+                return {}
+            self._centres = _centres(rows["real"])
         self.reset()
         self.update(self.view(look.fake), "fake")
         for real in (look.stand_ins, look.held_out):
@@ -96,7 +99,7 @@ class MissingModes(SampleMetric):
         return seen.features if self.classes is None else seen.probabilities
 
     def of(self, fake: Tensor, real: Tensor) -> dict[str, float]:
-        bins = self.classes or len(self._centres)
+        bins = self.classes or len(cast(Tensor, self._centres))
         drawn, wanted = (self._bin_of(rows).bincount(minlength=bins).double().cpu() for rows in (fake, real))
         p, q = drawn / len(fake), wanted / len(real)
         pooled = (drawn + wanted) / (len(fake) + len(real))
@@ -112,11 +115,12 @@ class MissingModes(SampleMetric):
         """See `MissingModes`; nan if no bin is missing, or too few held-out images are left."""
         if not self.missing or look.baseline is None:
             return math.nan, math.nan
-        bins = self._bin_of(self._gathered(real=look.held_out)["real"])
+        real = self._gathered(real=look.held_out)
         rows = [self._gathered_features(images) for images in (look.held_out, look.fake, look.baseline)]
-        if any(part is None for part in rows):
-            return math.nan, math.nan
         held_out, fake, baseline = rows
+        if real is None or held_out is None or fake is None or baseline is None:
+            return math.nan, math.nan
+        bins = self._bin_of(real["real"])
         kept = held_out[~torch.isin(bins, self._missing_bins.to(bins.device))]
         if len(kept) < KernelDistance.fewest:
             return math.nan, math.nan
@@ -131,7 +135,11 @@ class MissingModes(SampleMetric):
         return rows if rows.isfinite().all() else None
 
     def _bin_of(self, rows: Tensor) -> Tensor:
-        return rows.argmax(1) if self.classes is not None else torch.cdist(rows.float(), self._centres).argmin(1)
+        return (
+            rows.argmax(1)
+            if self.classes is not None
+            else torch.cdist(rows.float(), cast(Tensor, self._centres)).argmin(1)
+        )
 
     def _name(self, number: int) -> str:
         return f"class {self.class_names[number]}" if self.classes is not None else f"cluster {number}"

@@ -52,7 +52,8 @@ class ModeCoverage(SampleMetric):
 
     def __init__(self, mixture: Mixture) -> None:
         super().__init__()
-        self.mixture, self._of_real = mixture, None
+        self.mixture = mixture
+        self._of_real: float | None = None
 
     def view(self, seen: ImageSet) -> Tensor:
         """(N, 2) points in the plane's own units."""

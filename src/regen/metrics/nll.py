@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
 from regen.core import distributed
+from regen.core.step import Rng
 from regen.errors import ConfigError
 from regen.losses.likelihoods import log_weights
 from regen.metrics.base import EvaluationBatch, SampleMetric
@@ -86,9 +87,12 @@ class NLL(SampleMetric):
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
-        self._values, self._bits = math.prod(look.fake.images.shape[1:]), look.model.objective.loss.bits_per_dimension
+        self._values, self._bits = (
+            math.prod(look.fake.images.shape[1:]),
+            cast("VAE", look.model).likelihood.bits_per_dimension,
+        )
         mine, numbers = self._chosen(look.held_out)
-        self.update(self._rows_of(look.model, mine, numbers), "rows")
+        self.update(self._rows_of(cast("VAE", look.model), mine, numbers), "rows")
         found = self.compute()
         self.reset()
         return {f"{look.split}/{name}": float(found[name]) for name in self.outputs}
@@ -104,7 +108,7 @@ class NLL(SampleMetric):
         """Those of this process's held-out images that are looked at, and their numbers in the whole part."""
         rank, world = distributed.place()
         numbers = rank + world * torch.arange(len(held_out))  # the judge's shares
-        n = int(distributed.most(float(numbers.max() + 1 if len(numbers) else 0), held_out.device))
+        n = int(distributed.most(float(numbers.max() + 1 if len(numbers) else 0), torch.device(held_out.device)))
         rows = torch.isin(numbers, permutation(n, "nll")[: self.images]).nonzero()[:, 0]
         return held_out.take(rows), numbers[rows].tolist()
 
@@ -122,7 +126,7 @@ class NLL(SampleMetric):
 
     def _log_weights(self, model: VAE, images: Tensor, numbers: list[int]) -> Tensor:
         """(B, k), however large k is, with no more than 500 images generated at a time."""
-        likelihood, rngs = model.objective.loss, [_rng(number, images.device) for number in numbers]
+        likelihood, rngs = model.likelihood, [_rng(number, images.device) for number in numbers]
         real = torch.cat([likelihood.see(image[None], rng) for image, rng in zip(images, rngs, strict=True)])
         mean, logvar = model.encode(real)
         noise = torch.stack([rng("z").normal(self.samples, mean.shape[1]) for rng in rngs]).to(real.dtype)
@@ -130,6 +134,6 @@ class NLL(SampleMetric):
         return torch.cat([log_weights(likelihood, model.ema.net, real, mean, logvar, part) for part in parts], dim=1)
 
 
-def _rng(number: int, device: torch.device):
+def _rng(number: int, device: torch.device) -> Rng:
     """What is drawn with for the held-out image of this number."""
     return lambda purpose: Draws("nll", number, purpose, device=device)

@@ -9,7 +9,8 @@ from regen.metrics.registry import parse
 
 def with_error(figures: Mapping[str, float], name: str, digits: int = 2) -> str:
     """A figure as it is read, with its standard error or its interval if it has one: "0.77 ± 0.07", "1.5% [0.0, 3.1]"."""
-    value, error, low = (figures.get(f"{name}{end}") for end in ("", "_se", "_low"))
+    value = figures.get(name, math.nan)
+    error, low = figures.get(f"{name}_se"), figures.get(f"{name}_low")
     written = percent if parse(name).figure.unit == PERCENT else number
     if error is not None:
         return measurement(value, error, digits)

@@ -45,7 +45,7 @@ class PrecisionRecall(Neighbourhoods):
     symmetric   report sym_precision and sym_recall instead of precision and recall
     """
 
-    figures = (
+    figures: tuple[Figure, ...] = (
         Figure("sym_precision", "symmetric precision", f"{LIKE_REAL}; blurred images do not.", better="higher"),
         Figure("sym_recall", "symmetric recall", DRAWN, better="higher"),
         Figure("precision", "precision", f"{LIKE_REAL}.", better="higher"),

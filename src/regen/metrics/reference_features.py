@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +55,8 @@ def fixed_order(images: ImageSet) -> Tensor:
     """
     if isinstance(images.source, Files):
         return permutation(len(images), "evaluation")
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in images.source.images.cpu().numpy()]
+    rows = cast(Split, images.source).images.cpu().numpy()
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows]
     return torch.tensor(sorted(range(len(digests)), key=digests.__getitem__))
 
 
@@ -64,6 +65,8 @@ class Reference(ImageSet):
 
     A part taken before any features are known has a file of its own, so that never more is computed than is asked for.
     """
+
+    source: Split | Files
 
     def __init__(
         self, source: Split | Files, net: nn.Module, device: torch.device | str, folder: Path, name: str
@@ -90,7 +93,7 @@ class Reference(ImageSet):
         return (
             taken
             if "features" in vars(taken)
-            else Reference(taken.source, self.net, self.device, self.folder, self.name)
+            else Reference(cast(Split | Files, taken.source), self.net, self.device, self.folder, self.name)
         )
 
     def _compute(self) -> dict[str, Tensor]:
@@ -119,7 +122,7 @@ def _parts_of(net: nn.Module) -> Iterator[bytes]:
     for name, module in net.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if isinstance(value, PLAIN)}
         yield repr((name, type(module).__qualname__, plain)).encode()
-        yield _code_of(type(module))
+        yield _code_of(type(module))  # type: ignore[arg-type]  # a class is hashable
         loose = [(key, value) for key, value in vars(module).items() if isinstance(value, Tensor)]
         for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False), *loose):
             yield repr((key, tensor.dtype, tensor.shape)).encode()
@@ -130,7 +133,7 @@ def _parts_of(net: nn.Module) -> Iterator[bytes]:
 def _code_of(kind: type) -> bytes:
     """The digest of the file in which the class stands, b"" if it stands in none."""
     try:
-        return hashlib.blake2b(Path(inspect.getsourcefile(kind)).read_bytes()).digest()
+        return hashlib.blake2b(Path(inspect.getsourcefile(kind) or "").read_bytes()).digest()
     except (TypeError, OSError):
         return b""
 

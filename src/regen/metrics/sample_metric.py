@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 import torchmetrics
 from torch import Tensor, nn
 from torchmetrics.utilities import dim_zero_cat
@@ -61,9 +63,9 @@ class SampleMetric(torchmetrics.Metric):
     outputs   the names that `of` returns
     """
 
-    figures: ClassVar[tuple[Figure, ...]] = ()
+    figures: tuple[Figure, ...] = ()
     parts: ClassVar[tuple[str, ...]] = ()
-    fewest: ClassVar[int] = 1
+    fewest: int = 1
 
     is_differentiable, full_state_update = False, False
 
@@ -93,7 +95,7 @@ class SampleMetric(torchmetrics.Metric):
         """Add rows (N, …) to one of the parts."""
         getattr(self, part).append(rows)
 
-    def compute(self) -> dict[str, Tensor | float]:
+    def compute(self) -> Mapping[str, Tensor | float]:
         """{figure: value}"""
         rows = {part: self._rows(part) for part in self.parts}
         if not all(part.isfinite().all() for part in rows.values()):
@@ -105,7 +107,7 @@ class SampleMetric(torchmetrics.Metric):
         """The names that `of` returns: those of the figures, unless a subclass says otherwise."""
         return tuple(figure.name for figure in self.figures)
 
-    def of(self, **rows: Tensor) -> dict[str, Tensor | float]:
+    def of(self, *parts: Any, **rows: Any) -> Mapping[str, Tensor | float]:
         """The figures of the rows of each part: the definition."""
         raise NotImplementedError
 
@@ -138,7 +140,7 @@ class SampleMetric(torchmetrics.Metric):
 
     def _rows(self, part: str) -> Tensor:
         kept = getattr(self, part)
-        rows = dim_zero_cat(kept) if len(kept) else ()
+        rows = dim_zero_cat(kept) if len(kept) else torch.empty(0)
         if len(rows) < self.fewest:
             raise ValueError(
                 f"{type(self).__name__} needs {self.fewest} or more rows of {part.replace('_', ' ')}, got {len(rows)}"

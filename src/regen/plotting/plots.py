@@ -173,7 +173,7 @@ def scale(axes, values: list[float], last: float) -> None:
     axes.set_xlabel("images seen")
 
 
-def short(value: float, _: int = 0) -> str:
+def short(value: float, position: int = 0) -> str:
     """Format a number on an axis compactly."""
     if value and not 1e-3 <= abs(value) < 1e4:
         mantissa, _, exponent = f"{value:.4g}".replace("-", "−").partition("e")

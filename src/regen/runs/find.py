@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
@@ -16,10 +17,10 @@ def find_runs(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
     Raises ConfigError with the places searched if a pattern matches no run, and on a run with a link that leads out.
     """
     listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
-    patterns = [str(pattern) for pattern in (patterns if listed else [patterns])]
-    if not all(patterns) or not patterns:
+    texts = [str(pattern) for pattern in (cast(Sequence[str | Path], patterns) if listed else [patterns])]
+    if not all(texts) or not texts:
         raise ConfigError("which run? Type run=outputs/RUN, a list run=[outputs/A,outputs/B] or a glob run='outputs/*'")
-    found = list(dict.fromkeys(path for pattern in patterns for path in _meant(pattern)))
+    found = list(dict.fromkeys(path for pattern in texts for path in _meant(pattern)))
     for path in found:
         check_links(path)
     return found

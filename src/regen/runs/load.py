@@ -166,7 +166,7 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
             if key == "_target_":
                 yield where, value
             else:
-                yield from _targets(value, f"{where}.{key}")
+                yield from _targets(value, f"{where}.{key!s}")
 
 
 def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:

@@ -4,9 +4,10 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
@@ -27,7 +28,7 @@ def leaving_no_folder() -> Iterator[None]:
 
 def replace_folder(folder: Path) -> Folder:
     """Make a process other than the first use the run's folder, and remove the one that Hydra created."""
-    config, own = HydraConfig.get(), Path(HydraConfig.get().runtime.output_dir)
+    config, own = cast(DictConfig, HydraConfig.get()), Path(HydraConfig.get().runtime.output_dir)
     with read_write(config), open_dict(config):
         config.runtime.output_dir = str(folder)
     for handler in list(logging.root.handlers):

@@ -48,14 +48,16 @@ def _parsed(path: Path, parse: Callable[[str], Any]) -> Any:
 def _check_events(path: Path, text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):
-        where = f"{path}, line {event.start_mark.line + 1}"
+        where = f"{path}, line {(event.start_mark.line if event.start_mark else 0) + 1}"
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise ConfigError(f"{where}: nested more than {MOST_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigError(f"{where}: anchors and aliases (&, *) are not read from a run: write the values out")
         if getattr(event, "tag", None):
-            raise ConfigError(f"{where}: the tag {event.tag} is not read from a run: write a plain value")
+            raise ConfigError(
+                f"{where}: the tag {getattr(event, 'tag', None)} is not read from a run: write a plain value"
+            )
         if isinstance(event, yaml.ScalarEvent) and INTERPOLATION.search(event.value):
             raise ConfigError(
                 f"{where}: {event.value[:80]} is an interpolation, which is not read from a run: write the value itself"
@@ -134,7 +136,7 @@ def _reason_against(line: str) -> str | None:
 
 
 def _reason_against_value(key: str, override: Override) -> str | None:
-    if INTERPOLATION.search(override.input_line):
+    if INTERPOLATION.search(override.input_line or ""):
         return "an interpolation"
     value = override.value()
     values = value if isinstance(value, list) else [value]

@@ -5,6 +5,7 @@ import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -129,7 +130,8 @@ class Drawing:
     def traversal(self) -> Tensor:
         """The same along the axes of the code, those first that held-out images use most."""
         held_out = ImageSet(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
-        return self._along(used(self.opened.model, held_out.batches()).vectors)
+        model = cast(Encodes, self.opened.model)  # _check_what has asked
+        return self._along(used(model, held_out.batches()).vectors)
 
     def _along(self, vectors: Tensor) -> Tensor:
         z = self.codes(0, 1)[0]
@@ -150,7 +152,9 @@ class Drawing:
         gridded = self.cfg.rows * self.cfg.columns if self.copies and "grid" in self.what else 0
         first, shown = 0, []
         with contextlib.ExitStack() as stack:
-            files = [stack.enter_context(file) for file in self._files()]
+            files = self._files()
+            for file in files:
+                stack.enter_context(file)
             total = self.n if files else min(self.n, gridded)
             bar = stack.enter_context(tqdm(total=total, unit=" images", disable=None if files else True, leave=False))
             for rows in self._batches(total):

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from regen.utils.json_files import read_json, write_json
 
@@ -33,7 +33,7 @@ def started(choice: Mapping[str, Any], outputs: Path, tracker: Path, **about: An
             run = wandb.init(
                 project=choice["project"],
                 dir=outputs,
-                mode=mode,
+                mode=cast(Any, mode),  # W&B answers another word
                 id=known,
                 resume="allow" if known and mode == "online" else None,
                 settings=wandb.Settings(init_timeout=choice["timeout_seconds"], console="off", silent=True),

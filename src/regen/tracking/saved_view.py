@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig
 
@@ -33,7 +34,7 @@ def view(cfg: DictConfig) -> bool:
         if not log_in():
             print(f"no W&B account: type wandb login, then repeat this command. The view is in {out}", file=sys.stderr)
             return False
-        made.entity = made.entity or wandb.Api().default_entity
+        made.entity = made.entity or cast(str, wandb.Api().default_entity)
         made.save()
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]

@@ -24,7 +24,7 @@ class Wandb(WandbLogger):
     failed = False
 
     @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self._try(lambda: super(Wandb, self).log_metrics(metrics))
 
     @rank_zero_only

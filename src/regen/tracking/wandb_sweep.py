@@ -106,7 +106,7 @@ def _logged(told: Told) -> dict[str, Any]:
 
     found: dict[str, Any] = {name: _image(one) for name, one in told.pictures.items()}
     if known := lines(told.points):
-        columns = ["line", "strength", told.monitor, "standard error"]
+        columns: list[str | int] = ["line", "strength", told.monitor, "standard error"]
         found["path_table"] = wandb.Table(columns, [list(point) for point in told.points])
         found["path_plot"] = wandb.plot.line_series(
             xs=[[point.strength for point in line] for line in known.values()],
@@ -137,7 +137,7 @@ def _table(path: Path) -> "Table":
     with open(path, newline="") as file:
         names, *rows = csv.reader(file)
     columns = [_column(cells) for cells in zip(*rows, strict=True)]
-    return wandb.Table(names, [list(row) for row in zip(*columns, strict=True)])
+    return wandb.Table(list[str | int](names), [list(row) for row in zip(*columns, strict=True)])
 
 
 def _column(cells: Sequence[str]) -> list[float | str | None]:

@@ -39,7 +39,7 @@ def open_replacement(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
 
 
-def write_safely(path: Path, content: bytes) -> None:
+def write_safely(path: Path, content: bytes | memoryview) -> None:
     """Replace a file atomically; a link is replaced, not followed."""
     with disk_errors(path, len(content)), open_replacement(path) as file:
         file.write(content)

@@ -12,6 +12,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -28,10 +29,10 @@ log = logging.getLogger(__name__)
 
 def kept_or_made(
     path: Path,
-    make: Callable[[], dict],
-    is_right: Callable[[dict], bool] = lambda kept: True,
+    make: Callable[[], dict[str, Any]],
+    is_right: Callable[[dict[str, Any]], bool] = lambda kept: True,
     most_bytes: float = float("inf"),
-) -> dict:
+) -> dict[str, Any]:
     """What is kept at the path; or what `make` makes, which is then kept there unless its tensors are larger.
 
     When several processes ask at once, one makes it and the others wait. What is damaged or not right is replaced.
@@ -75,7 +76,7 @@ def _alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _keep(path: Path, made: dict, most_bytes: float) -> None:
+def _keep(path: Path, made: dict[str, Any], most_bytes: float) -> None:
     if sum(value.nbytes for value in made.values() if isinstance(value, Tensor)) > most_bytes:
         return
     buffer = io.BytesIO()
@@ -87,7 +88,7 @@ def _keep(path: Path, made: dict, most_bytes: float) -> None:
         _warn_once(path.parent, error.strerror or str(error))
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path) -> dict[str, Any] | None:
     """What is kept at the path; None if there is nothing, or if its checksum says that it is damaged."""
     try:
         whole = memoryview(path.read_bytes())

@@ -52,7 +52,7 @@ def feature_network(data: Images, cache: Path, device: torch.device | str) -> Fe
     task = task_of(data)
     with seeded("features", data.family):
         net = FeatureNet(data.shape, task.classes)
-    net = net.to(device, memory_format=torch.channels_last)
+    net = net.to(device).to(memory_format=torch.channels_last)
     path = Path(cache) / f"{data.family}-{_digest(data, task)}.pt"
     kept = kept_or_made(path, lambda: learn(net, task, data, device))
     net.load_state_dict(kept["weights"])
@@ -104,7 +104,8 @@ class FeatureNet(nn.Module):
     def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         channels, *size = shape
-        blocks, width = [], 16
+        blocks: list[nn.Module] = []
+        width = 16
         while max(size) > LARGEST:
             blocks, channels, size = [*blocks, _halve(channels, width)], width, [-(-side // 2) for side in size]
         for width in (32, 64, 64):
@@ -131,5 +132,5 @@ def _digest(data: Images, task: Task) -> str:
         digest.update(content(part))
         if isinstance(part, Files):
             digest.update(repr(part.settings).encode())
-        digest.update(b"" if part.labels is None else part.labels.cpu().numpy())
+        digest.update(b"" if part.labels is None else part.labels.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -58,7 +58,7 @@ def read_program(path: Path) -> nn.Module:
     return torch.export.load(clean).module()
 
 
-def _payloads(config: dict, where: str) -> dict:
+def _payloads(config: dict[str, Any], where: str) -> dict[str, Any]:
     """The list of tensors, without any that is pickled."""
     folder = where.rpartition("/")[0]
     for name, payload in config["config"].items():
@@ -70,7 +70,7 @@ def _payloads(config: dict, where: str) -> dict:
     return config
 
 
-def _program(program: dict) -> dict:
+def _program(program: dict[str, Any]) -> dict[str, Any]:
     """The program, without what it says of the code that it was made of."""
     module = program["graph_module"]
     if program.get("guards_code") or module.get("treespec_namedtuple_fields"):

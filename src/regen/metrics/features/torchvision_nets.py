@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,6 @@ def _cut_off_head(net: nn.Module, model: str) -> nn.Linear:
             f"metrics.features.model={model} does not end in a linear layer, whose input could be the features: "
             "type another model, like metrics.features.model=resnet18"
         )
-    head = net.get_submodule(linear[-1])
+    head = cast(nn.Linear, net.get_submodule(linear[-1]))
     net.set_submodule(linear[-1], nn.Identity())
     return head

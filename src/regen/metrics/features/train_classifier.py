@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 class Task(Protocol):
     """What is asked about images: how many answers there are, and the right ones."""
 
-    classes: int
+    @property
+    def classes(self) -> int: ...
 
-    def __call__(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) and their labels (B,) -> what is shown (B, C, H, W) and the right answers (B,)."""
         ...
 
@@ -66,7 +67,7 @@ def task_of(data: Images) -> Task:
     return Rotations(4 if data.shape[1] == data.shape[2] else 2)
 
 
-def learn(net: nn.Module, task: Task, data: Images, device: torch.device | str) -> dict:
+def learn(net: nn.Module, task: Task, data: Images, device: torch.device | str) -> dict[str, Any]:
     """Train the network in place; its weights and held-out accuracy, as they are kept."""
     log.info("learning features of %s, once: up to about a minute on one core", data.name)
     started = time.perf_counter()
@@ -84,11 +85,15 @@ def _fit(net: nn.Module, task: Task, train: Split | Files, device: torch.device 
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False)
     for indices in _order(len(train), steps * batch).split(batch):
         images, targets = task(*train[indices])
-        scores = net.classify(net(as_float(images.to(device))))
+        scores = _classify(net, net(as_float(images.to(device))))
         adam.zero_grad()
         F.cross_entropy(scores, targets.to(device), label_smoothing=0.1).backward()
         adam.step()
         schedule.step()
+
+
+def _classify(net: nn.Module, features: Tensor) -> Tensor:
+    return cast(nn.Module, net.classify)(features)
 
 
 def _order(n: int, length: int) -> Tensor:
@@ -102,5 +107,5 @@ def _accuracy(net: nn.Module, task: Task, held_out: Split | Files, device: torch
     right = 0
     for indices in torch.arange(len(held_out)).split(EVALUATED):
         images, targets = task(*held_out[indices])
-        right += int((net.classify(net(as_float(images.to(device)))).argmax(1) == targets.to(device)).sum())
+        right += int((_classify(net, net(as_float(images.to(device)))).argmax(1) == targets.to(device)).sum())
     return right / len(held_out)
