@@ -207,7 +207,7 @@ def test_runs_judged_by_different_figures_compare_only_by_a_named_figure(tmp_pat
     (path / "result.json").write_text(
         (path / "result.json").read_text().replace('"monitor": "val/fd"', '"monitor": "val/modes"')
     )
-    with pytest.raises(ConfigError, match="1 by val/modes: type monitor=val/fd"):
+    with pytest.raises(ConfigError, match="1 with val/modes: type monitor=NAME, like monitor=val/fd"):
         compared(tmp_path)
     assert compared(tmp_path, "val/fd").monitor == "val/fd"
 

@@ -216,10 +216,10 @@ def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tm
     words = Read(comparison_report.write(tmp_path).read_text()).text
     assert "No setting is best" in words
     assert "★ lambda_d" not in words
-    assert "no setting is best" in drawn(tmp_path, 200)
+    assert "no setting is recommended" in drawn(tmp_path, 200)
     cfg = compose_config(f"runs={tmp_path}", name="compare")
     assert math.isnan(comparison_report.compare(cfg))
-    assert "no setting is best" in capsys.readouterr().out
+    assert "no setting is recommended" in capsys.readouterr().out
 
 
 def test_effects_on_a_distance_are_warned_of_where_runs_memorize(tmp_path):

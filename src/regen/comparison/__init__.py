@@ -1,1 +1,1 @@
-"""Comparison of runs that are grouped by what their configurations differ in."""
+"""Comparison of runs, grouped by the settings in which they differ."""

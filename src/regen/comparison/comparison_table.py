@@ -17,7 +17,7 @@ from regen.runs.eligibility import MEMORIZES
 
 
 def shown(comparison: Comparison, width: int | None = None, rows: int = 40) -> Lines:
-    """For rich's console: a table, or a list where the terminal is too narrow; beyond `rows` groups it says where they are."""
+    """Return a table for rich's console, or a list on a narrow terminal; more than `rows` groups are left out with a note."""
     chosen = comparison.groups[:rows]
     drawn = _table(comparison, chosen)
     width = width or Console().width
@@ -27,7 +27,7 @@ def shown(comparison: Comparison, width: int | None = None, rows: int = 40) -> L
 
 
 def plus_minus(found: Summary) -> str:
-    """3.04 ± 0.12, or 3.0 ± 0.3: the error has two digits if it begins with 1 or 2; there may be none."""
+    """Format a mean with its error, as 3.04 ± 0.12 or 3.0 ± 0.3: two digits if the error begins with 1 or 2."""
     if not found.n:
         return "–"
     if not found.error > 0:
@@ -38,14 +38,14 @@ def plus_minus(found: Summary) -> str:
 
 
 def told(group: Group, name: str) -> str:
-    """A figure with its error, or the median of a cost."""
+    """Format a metric with its error, or the median of a cost."""
     if not group.of(name).n:
         return "–"
     return f"{group.typical(name):,.0f}" if name in COST else plus_minus(group.of(name))
 
 
 def cells(comparison: Comparison, group: Group) -> dict[str, str]:
-    """What is told of a group, by column; a column that says nothing of any group is left out."""
+    """Return a group's cells by column; columns that are empty for all groups are left out."""
     monitored = group.of(comparison.monitor)
     found = {"n": f"{monitored.n}", comparison.monitor: plus_minus(monitored)}
     if any(one.of(comparison.monitor).n > 2 for one in comparison.groups):
@@ -58,14 +58,14 @@ def cells(comparison: Comparison, group: Group) -> dict[str, str]:
 
 
 def said(group: Group) -> list[str]:
-    """Why it is passed over, the diagnoses with their numbers, and what kept runs from finishing."""
+    """Return why the group is passed over, its diagnoses with counts, and why runs did not finish."""
     passed_over = [f"passed over: {group.passed_over}"] if group.passed_over else []
     kinds = [kind if n == len(group.runs) else f"{n} {kind}" for kind, n in kinds_of(group)]
     return [*passed_over, *kinds, *group.notes]
 
 
 def repetitions(group: Group, figure: str) -> str:
-    """Return what the mean of a figure is over: "3 seeds", "5 folds of one seed", "10 runs (2 seeds, 5 folds)"."""
+    """Return the repetitions of a mean: "3 seeds", "5 folds of one seed", "10 runs (2 seeds, 5 folds)"."""
     draws = list(group.by_seed(figure))
     seeds, folds = ({draw[i] for draw in draws} - {None} for i in (0, 1))
     if not folds:
@@ -76,12 +76,12 @@ def repetitions(group: Group, figure: str) -> str:
 
 
 def kinds_of(group: Group) -> list[tuple[str, int]]:
-    """The diagnoses with their numbers, the most frequent first, without the one for which the group is passed over."""
+    """Return the diagnoses with counts, the most frequent first, without the one for which the group is passed over."""
     return [(kind, n) for kind, n in group.diagnoses.most_common() if not (group.passed_over and kind == MEMORIZES)]
 
 
 def written(comparison: Comparison) -> str:
-    """CSV: a row for each group, best first."""
+    """Return the comparison as CSV with a row for each group, best first."""
     rows = [_row(comparison, group) for group in comparison.groups]
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval="")
@@ -122,7 +122,7 @@ def _marked(comparison: Comparison, group: Group) -> str:
 def _below(comparison: Comparison, drawn: int) -> Iterator[str]:
     direction = "higher" if comparison.higher else "lower"
     if comparison.best is None and comparison.groups[0].passed_over:
-        yield "no setting is best: of each, at least half of the finished runs memorize"
+        yield "no setting is recommended: in each, at least half of the finished runs memorize"
     yield f"★ best mean of {comparison.monitor}, of which {direction} is better; ± one standard error of the mean over n runs"
     if any(map(comparison.is_level, comparison.groups)):
         yield "≈ not distinguishable from the best: the 95% interval of the difference (paired by seed and fold) contains 0"

@@ -1,4 +1,4 @@
-"""settings: by what the configurations of runs differ, written as it is typed: {"regularizer": "r1", "lambda_d": 0.1}."""
+"""Differences between configurations of runs, as typed: {"regularizer": "r1", "lambda_d": 0.1}."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +10,19 @@ from regen.config.keys import NOT_COMPARED, REPEATS, STRENGTHS, is_among, owners
 from regen.utils.project import CONF
 
 Value = str | float | bool | None
-CHOSEN = ("data", "model", "prior", "network", "loss", "gradient_method")  # groups of which a run has one option
-LISTED = ("regularizer", "recipe")  # groups of which a run has a list of options, by name
+CHOSEN = ("data", "model", "prior", "network", "loss", "gradient_method")  # groups with one option per run
+LISTED = ("regularizer", "recipe")  # groups with a list of named options per run
 LATER = (
     "network.encoder.",
     "dataset",
     "data.root",
-)  # keys that runs of earlier versions lack, which does not count as a difference
-DATASET = "dataset"  # the identity of the data, in place of data.root where a run records it
+)  # keys that earlier versions' runs lack, which is not a difference
+DATASET = "dataset"  # identity of the data, which replaces data.root if recorded
 ABSENT = object()
 
 
 def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
-    """Of each configuration the settings that not all of them share, under the names that a command line has for them."""
+    """Return the settings in which configurations differ, by their names on the command line."""
     configs = with_datasets([_with_prior(config) for config in configs])
     flat = [dict(_flat(config)) for config in configs]
     differing = [key for key in dict.fromkeys(key for one in flat for key in one) if _differs(flat, key)]
@@ -40,21 +40,21 @@ def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
 
 
 def _with_prior(config: Mapping) -> Mapping:
-    """With the prior of its model beside it, as it is typed."""
+    """Return the configuration with its model's prior at the top level, as it is typed."""
     model = dict(config.get("model") or {})
     prior = model.pop("prior", None)
     return {**config, "model": model, "prior": prior} if prior else config
 
 
 def with_datasets(configs: Sequence[Mapping]) -> list[Mapping]:
-    """With the name of the data that a run records in place of data.root, where runs of one option have several.
+    """Replace data.root by the recorded name of the data, where runs of one option have several.
 
     The fingerprint is added where several data sets have one name.
     """
     names: dict[str, str] = {}
     kinds: dict[str, set[str]] = {}
     for record, data in ((config.get(DATASET), config.get("data") or {}) for config in configs):
-        if record and "root" in data:  # the settings of other data sets say all
+        if record and "root" in data:  # other data sets are described by their settings
             names.setdefault(record["fingerprint"], record["name"])
             kinds.setdefault(data["_target_"], set()).add(record["fingerprint"])
     differ = any(len(fingerprints) > 1 for fingerprints in kinds.values())
@@ -62,7 +62,7 @@ def with_datasets(configs: Sequence[Mapping]) -> list[Mapping]:
 
 
 def _with_dataset(config: Mapping, names: Mapping[str, str]) -> Mapping:
-    """names: {fingerprint: name}"""
+    """Replace data.root by the name of the data; names: {fingerprint: name}."""
     if not config.get(DATASET):
         return config
     without = {key: value for key, value in config.items() if key != DATASET}
@@ -75,14 +75,14 @@ def _with_dataset(config: Mapping, names: Mapping[str, str]) -> Mapping:
 
 
 def _place(key: str) -> tuple[bool, int, int]:
-    """Regularizers and their strengths come first, then options, then the numbers of each group."""
+    """Return the sort key: regularizers and their strengths, then options, then numbers of each group."""
     group = "regularizer" if key in STRENGTHS else key.partition(".")[0]
     order = (*LISTED, *CHOSEN)
     return group != "regularizer", key != group, order.index(group) if group in order else len(order)
 
 
 def text(value: Value) -> str:
-    """As it is typed."""
+    """Format a value as it is typed."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -100,7 +100,7 @@ def _flat(node: Mapping, above: str = "") -> Iterator[tuple[str, Value]]:
 
 
 def _plain(value: object) -> Value:
-    """Lists as they are typed; numbers as floats, 1e-05 too, which YAML takes for a word."""
+    """Convert lists to typed text and numbers to floats, also 1e-05, which YAML reads as text."""
     if isinstance(value, list):
         return f"[{','.join(text(_plain(one)) for one in value)}]"
     if isinstance(value, bool) or value is None:
@@ -112,13 +112,13 @@ def _plain(value: object) -> Value:
 
 
 def _differs(flat: Sequence[Mapping], key: str) -> bool:
-    """Whether the runs that have it have different values, or some do not have it at all."""
+    """Return whether runs have different values of a key, or some do not have it."""
     having = [one for one in flat if key in one] if key.startswith(LATER) else flat
     return len({repr(one.get(key, ABSENT)) for one in having}) > 1
 
 
 def _chosen(config: Mapping, group: str) -> str:
-    """none, r1 or [r1,diffaugment] of a list; of another group the option that has the same classes."""
+    """Return none, r1 or [r1,diffaugment] for a list, and the option with the same classes for another group."""
     node = config.get(group) or {}
     if group in LISTED:
         return next(iter(node)) if len(node) == 1 else f"[{','.join(node)}]" if node else "none"
@@ -131,13 +131,13 @@ def _chosen(config: Mapping, group: str) -> str:
 
 
 def _classes(node: Mapping, above: str) -> dict[str, str]:
-    """What a group is made of, by key, without the optimizers' classes, which are told by their own keys."""
+    """Return the classes of a group by key, without those of optimizers, which have their own keys."""
     found = {key: str(value) for key, value in _flat(node, above) if key.rpartition(".")[2] == "_target_"}
     return {key: value for key, value in found.items() if not key.startswith(f"{above}optimizer_")}
 
 
 def _is_told(key: str, value: Value, told: Mapping, flat: Sequence[Mapping]) -> bool:
-    """Whether a key says more than the options told already: it is no default, or runs of one option differ in it."""
+    """Return whether a key adds information to the options: not a default, or different in runs of one option."""
     group = key.partition(".")[0]
     if group not in told:
         return True
@@ -156,14 +156,14 @@ def _default(group: str, key: str, option: str) -> Value | object:
 
 @functools.cache
 def _read(path: Path) -> dict:
-    """What an option says of its own group: its list of defaults is in no run's configuration."""
+    """Read an option's keys without its defaults list, which is not in a run's configuration."""
     known = (yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
     own = known.get(path.parent.name)
     return own if isinstance(own, dict) else {key: value for key, value in known.items() if key != "defaults"}
 
 
 def _name(key: str, config: Mapping) -> str:
-    """regularizer.r1.lambda_d is lambda_d where no other regularizer of the run has that strength."""
+    """Return the short name: lambda_d for regularizer.r1.lambda_d unless another regularizer has that strength."""
     group, _, name = key.partition(".")
     knob = name.partition(".")[2]
     if group != "regularizer" or knob not in STRENGTHS:

@@ -1,4 +1,4 @@
-"""effects: what each level of each factor of a sweep does to a figure, the other factors being equal."""
+"""Main effects of a sweep's factors on a metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from regen.comparison.run_group import Comparison
 
 @dataclass(frozen=True)
 class Effect:
-    """The mean difference of a level from the first level of its factor, and its 95 % interval; n runs have the level."""
+    """Mean difference of a level from the first level of its factor, with its 95 % interval; n runs have the level."""
 
     factor: str
     level: str
@@ -24,41 +24,39 @@ class Effect:
 
     @property
     def interval(self) -> tuple[float, float, float]:
-        """Its low end, middle and high end."""
+        """Return the lower bound, the estimate and the upper bound."""
         return self.low, self.difference, self.high
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Return whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 def effects(
     rows: Sequence[Mapping[str, str]], values: Sequence[float], levels: Mapping[str, Sequence[str]]
 ) -> list[Effect]:
-    """Main effects by least squares on dummy-coded factors: y = b₀ + Σ b[factor, level] + noise (Draper and Smith 1998).
+    """Estimate main effects by least squares with dummy coding: y = b₀ + Σ b[factor, level] + noise (Draper and Smith 1998).
 
     b = (XᵀX)⁻¹Xᵀy, with standard errors s √diag (XᵀX)⁻¹, s² = |y - Xb|² / (n - p), and Student's t with n - p degrees.
-    Assumed: effects add up (no interactions), and noise is independent and of one variance, near enough to normal.
+    Assumptions: additive effects (no interactions), and independent, approximately normal noise of equal variance.
 
     rows     the level of each factor, for each run
     values   its figure
-    levels   of each factor, in the order in which they are told; the first is what the others are held against
+    levels   of each factor in display order; the first is the reference
 
-    Raises ValueError where the runs cannot tell: one factor alone, levels that always go together, or too few runs.
+    Raises ValueError on a single factor, confounded levels, or too few runs.
     """
     levels = {factor: known for factor, known in levels.items() if len(known) > 1}
     if len(levels) < 2:
-        raise ValueError(
-            "effects are of two factors or more: one setting alone differs, and the table tells all of it."
-        )
+        raise ValueError("effects need two or more factors: only one setting differs, and the table shows it.")
     columns = [(factor, level) for factor, known in levels.items() for level in known[1:]]
     x = np.array([[1.0, *(float(row[factor] == level) for factor, level in columns)] for row in rows])
     y, free = np.array(values), len(rows) - len(columns) - 1
     if np.linalg.matrix_rank(x) < x.shape[1]:
-        raise ValueError("some settings always go together here: which of them does it cannot be told.")
+        raise ValueError("some settings are confounded; their effects cannot be separated.")
     if free < 1:
-        raise ValueError(f"{len(rows)} finished runs are too few for {len(columns) + 1} numbers: add seeds.")
+        raise ValueError(f"{len(rows)} finished runs are too few for {len(columns) + 1} coefficients: add seeds.")
     inverse = np.linalg.inv(x.T @ x)
     found = inverse @ x.T @ y
     half = t95(free) * np.sqrt(((y - x @ found) ** 2).sum() / free * np.diag(inverse))
@@ -69,7 +67,7 @@ def effects(
 
 
 def of(comparison: Comparison) -> list[Effect]:
-    """Effects on the monitored figure; the first level of a factor is its least, or "none"."""
+    """Estimate effects on the monitored metric; the reference level of a factor is its least, or "none"."""
     known = [(group, value) for group in comparison.groups for value in group.by_seed(comparison.monitor).values()]
     told = [{name: group.settings.get(name, "–") for name in comparison.factors} for group, _ in known]
     levels = {name: sorted({row[name] for row in told}, key=_order) for name in comparison.factors}

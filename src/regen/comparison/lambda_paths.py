@@ -1,4 +1,4 @@
-"""paths: groups along the one strength in which they differ; front: those that no other group beats in all respects."""
+"""Regularization paths of groups, and the Pareto front."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from regen.comparison.run_group import Comparison, Group
 
 @dataclass(frozen=True)
 class Path:
-    """Groups in the order of a strength; `beside` are the settings that they share, "" where that is all of them."""
+    """Groups sorted by a strength; `beside` are their shared settings, "" if those of all groups."""
 
     strength: str
     beside: str
@@ -19,19 +19,21 @@ class Path:
 
     @property
     def values(self) -> list[float]:
-        """The strengths; 0 of a group without the regularizer."""
+        """Return the strengths; 0 for a group without the regularizer."""
         return [float(group.settings.get(self.strength, 0.0)) for group in self.groups]
 
 
 def paths(comparison: Comparison) -> list[Path]:
-    """One for each combination of the other settings that has three strengths or more.
+    """Return a path for each combination of the other settings with three or more strengths.
 
-    Raises ValueError, with words for the page, unless exactly one strength differs.
+    Raises ValueError with a message for the page unless exactly one strength differs.
     """
     strengths = [name for name in comparison.factors if name.rpartition(".")[2].startswith("lambda_")]
     if len(strengths) != 1:
-        named = f"{len(strengths)} strengths differ: {', '.join(strengths)}" if strengths else "no strength differs"
-        raise ValueError(f"a path needs one strength that differs ({named}): -m lambda_d=0,0.1,1,10, say.")
+        named = (
+            f"{len(strengths)} strengths differ: {', '.join(strengths)}" if strengths else "all have the same strengths"
+        )
+        raise ValueError(f"a path needs exactly one varying strength ({named}): for example, -m lambda_d=0,0.1,1,10.")
     found: dict[str, list[Group]] = {}
     for group in comparison.groups:
         if _is_number(group.settings.get(strengths[0])):
@@ -44,12 +46,12 @@ def paths(comparison: Comparison) -> list[Path]:
     made = [replace(path, groups=[*_without(path, comparison), *path.groups]) for path in made]
     long = [path for path in made if len([group for group in path.groups if group.of(comparison.monitor).n]) > 2]
     if not long:
-        raise ValueError(f"a path needs three values of {strengths[0]}, with finished runs.")
+        raise ValueError(f"a path needs finished runs at three or more values of {strengths[0]}.")
     return long
 
 
 def _without(path: Path, comparison: Comparison) -> list[Group]:
-    """The group without a regularizer whose other settings are those of the path: strength 0, unless the path has it."""
+    """Return the unregularized group with the path's other settings as strength 0, unless the path has one."""
     if path.values[0] == 0:
         return []
     settings = {key: value for key, value in path.groups[0].settings.items() if key != path.strength}
@@ -58,7 +60,7 @@ def _without(path: Path, comparison: Comparison) -> list[Group]:
 
 
 def places(strengths: Sequence[float]) -> list[float]:
-    """Where strengths, in order, stand on an axis of powers of ten; 0 stands apart, a step and a half before them."""
+    """Return positions of sorted strengths on a logarithmic axis, with 0 one and a half steps before them."""
     positive = [math.log10(one) for one in strengths if one > 0]
     steps = [high - low for low, high in itertools.pairwise(positive)]
     step = min(steps) if steps else 1.0
@@ -66,7 +68,7 @@ def places(strengths: Sequence[float]) -> list[float]:
 
 
 def front(points: Sequence[Sequence[float]]) -> list[bool]:
-    """Of each point, less of every coordinate being better: whether no other is at least as good in all and better in one."""
+    """Return for each point whether it is on the Pareto front, smaller coordinates being better."""
     return [not any(_beats(other, point) for other in points) for point in points]
 
 

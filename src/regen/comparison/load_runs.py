@@ -1,4 +1,4 @@
-"""gather: what stands in the folders of runs, of those that failed, stopped or still train as well."""
+"""Reading of run folders, including failed, stopped and running ones."""
 
 import logging
 import os
@@ -24,13 +24,13 @@ STATUSES = (
     "failed",
     "interrupted",
     "running",
-)  # the last: without a result, killed or training
+)  # "running": without a result, killed or training
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its files tell it: config.yaml, and result.json, {} where it has none yet."""
+    """Run from its files: config.yaml and result.json, {} if missing."""
 
     folder: Folder
     config: dict
@@ -38,34 +38,34 @@ class Run:
 
     @property
     def status(self) -> str:
-        """One of STATUSES, or another that result.json holds."""
+        """One of STATUSES, or another in result.json."""
         return self.result.get("status") or "running"
 
     @property
     def monitor(self) -> str | None:
-        """The figure by which it was judged while it trained."""
+        """Monitored metric of the training."""
         return self.result.get("monitor") or self.config.get("monitor")
 
     @property
     def draw(self) -> tuple[object, object]:
-        """Seed and fold: runs that differ in these alone are repetitions, and those that share them are pairs."""
+        """Seed and fold: runs that differ only in these are repetitions, and those that share them are paired."""
         return self.config.get("seed", self.folder.path.name), (self.config.get("data") or {}).get("fold")
 
     def figure(self, name: str) -> float | None:
-        """A figure of its last evaluation, a number of its cost, or None if it has none that is finite."""
+        """Return a metric of the last evaluation or a cost; None unless it is finite."""
         value = self.result.get("figures", {}).get(name, self.result.get(name))
         finite = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
-        return float(value) if finite else None  # others are words: "nan"
+        return float(value) if finite else None  # non-finite values are text: "nan"
 
     @property
     def reason(self) -> str:
-        """Why it did not finish, "" if it did or nothing is known."""
+        """Reason why it did not finish, "" if it did or if unknown."""
         said = why(self.folder.path) if self.status in ("failed", "running") else ""
         return "" if self.status == "finished" else self.result.get("reason") or said
 
     @cached_property
     def curves(self) -> dict[str, Points]:
-        """What it logged, by name; {} where its metrics.csv is missing or damaged, by a kill for instance."""
+        """Logged curves by name; {} if metrics.csv is missing or damaged, for example after a kill."""
         try:
             return series(self.folder.metrics) if self.folder.metrics.exists() else {}
         except (ValueError, TypeError, KeyError, OSError) as error:
@@ -74,9 +74,9 @@ class Run:
 
 
 def gather(patterns: str | Path | Sequence[str | Path]) -> tuple[list[Run], list[Path]]:
-    """The runs in folders of runs, in runs, lists or globs of them; and the folders of jobs that ended before they began.
+    """Read runs from folders of runs, runs, lists or globs; also returns the folders of jobs that ended before they began.
 
-    Raises ConfigError where no run is.
+    Raises ConfigError without any run.
     """
     listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
     found = [_meant(str(pattern)) for pattern in (patterns if listed else [patterns])]
@@ -86,19 +86,19 @@ def gather(patterns: str | Path | Sequence[str | Path]) -> tuple[list[Run], list
 
 
 def common_folder(runs: Sequence[Run]) -> Path:
-    """The innermost folder in which all of the runs' folders stand."""
+    """Return the innermost common folder of runs."""
     return Path(os.path.commonpath([run.folder.path.parent for run in runs]))
 
 
 def why(job: Path) -> str:
-    """The last line of the traceback that a job of a sweep has left, "" if there is none."""
+    """Return the last line of a job's traceback, or ""."""
     error = job / "error.txt"
     lines = error.read_text(errors="replace").strip().splitlines() if error.exists() else []
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else ""
 
 
 def _meant(pattern: str) -> tuple[list[Path], list[Path]]:
-    """Every run of a folder of runs, or of folders of such folders; otherwise what find_runs finds."""
+    """Return all runs in a folder or in its subfolders, or else those of find_runs."""
     for place in dict.fromkeys([Path.cwd() / Path(pattern).expanduser(), ROOT / pattern]):
         globbed = any(character in pattern for character in "*?[") and not place.exists()
         home = Path(place.anchor)
@@ -126,7 +126,7 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _order(path: Path) -> tuple[str, int, str]:
-    """10_lambda_g-1 comes after 9_lambda_g-0."""
+    """Return a natural sort key: 10_lambda_g-1 comes after 9_lambda_g-0."""
     number = path.name.partition("_")[0]
     return str(path.parent), int(number) if number.isdecimal() else 0, path.name
 
@@ -138,7 +138,7 @@ def _read(folder: Folder) -> Run | None:
             result = read_json(folder.result)
             read_stored(result)
             return Run(folder, config, result)
-        log.warning("%s is not of a training run: it is left out", folder.config)
+        log.warning("%s does not belong to a training run: left out", folder.config)
     except (ValueError, OSError) as error:
         log.warning("%s cannot be read and is left out: %s", folder.path, str(error).splitlines()[0])
     return None

@@ -1,4 +1,4 @@
-"""difference: by how much two groups differ, with a 95 % interval, over the same seeds where they have them."""
+"""Difference of two groups with a 95 % interval, paired by seed where possible."""
 
 import math
 import statistics
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean difference, and half of its 95 % interval (nan where runs are too few to tell); n pairs, 0 without pairs."""
+    """Mean difference and half width of its 95 % interval (nan with too few runs); n pairs, 0 if unpaired."""
 
     mean: float
     half: float
@@ -16,16 +16,16 @@ class Difference:
 
     @property
     def is_chance(self) -> bool:
-        """Whether the interval holds 0: False, too, where there is no interval."""
+        """Return whether the interval contains 0; False without an interval."""
         return abs(self.mean) <= self.half
 
 
 def difference(one: Mapping[object, float], other: Mapping[object, float]) -> Difference:
-    """one - other, of values by seed (and fold).
+    """Estimate one - other from values by seed (and fold).
 
-    Where two seeds or more are common: of d = one - other over these, mean d ± t s_d / √n, the paired t interval; one seed
-    gives two regularizers the same weights, batches and z, and this takes out what it does to both. Otherwise Welch's
-    (1947): s² = s₁²/n₁ + s₂²/n₂ with his degrees of freedom.
+    With two or more common seeds: the paired t interval mean d ± t s_d / √n of d = one - other. A seed gives two
+    regularizers the same weights, batches and z, and pairing removes its common effect. Otherwise Welch's interval (1947):
+    s² = s₁²/n₁ + s₂²/n₂ with his degrees of freedom.
     """
     common = [seed for seed in one if seed in other]
     if len(common) > 1:
@@ -44,7 +44,7 @@ def difference(one: Mapping[object, float], other: Mapping[object, float]) -> Di
 
 
 def t95(free: float) -> float:
-    """Student's t of which 95 % lie within ±."""
-    from scipy.special import stdtrit  # comes with scikit-learn, and loads in a tenth of the time of scipy.stats
+    """Return the 97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit  # loads in a tenth of the time of scipy.stats
 
     return float(stdtrit(free, 0.975)) if math.isfinite(free) else 1.959964

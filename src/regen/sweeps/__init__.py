@@ -1,1 +1,1 @@
-"""Sweeps: multiruns whose jobs are found again, gone on with, or trained. Imports nothing heavy."""
+"""Sweeps: multiruns whose jobs are reused, resumed or trained. Imports nothing heavy."""

@@ -1,4 +1,4 @@
-"""axes: what the jobs of a multirun differ in. Every process of it knows, by the environment."""
+"""Axes in which the jobs of a multirun differ, passed to all processes by the environment."""
 
 import os
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ FIXED = "REGEN_SWEEP_FIXED"
 
 
 def note(typed: Sequence[str]) -> None:
-    """Keep which overrides of a multirun have one value; a sweeper may add axes that were not typed."""
+    """Store the overrides of a multirun with one value; a sweeper may add further axes."""
     parsed = OverridesParser.create().parse_overrides(list(typed))
     os.environ[FIXED] = ",".join(override_key(one.input_line) for one in parsed if not one.is_sweep_override())
 
 
 def axes(cfg: DictConfig) -> dict[str, str | int | float]:
-    """{"regularizer": "r1", "lambda_d": 0.1, "seed": 0} of the job that runs; {} of a run that is no job.
+    """Return the running job's axes, {"regularizer": "r1", "lambda_d": 0.1, "seed": 0}; {} outside a multirun.
 
-    A strength that no regularizer of this job has is left out.
+    A strength of none of this job's regularizers is left out.
     """
     if is_alone():
         return {}

@@ -1,4 +1,4 @@
-"""A job of a multirun in a process forked for it: a crash of the job leaves the multirun running."""
+"""Jobs of a multirun in forked processes, so that a crash of a job does not end the multirun."""
 
 import contextlib
 import ctypes
@@ -14,25 +14,25 @@ from typing import NoReturn
 from regen.utils import signals
 from regen.utils.locks import FolderLock
 
-NOTED = 64  # the exit status of a job that failed and has noted why
-LAST_WAIT = 15.0  # seconds that an interrupted job has to save
+NOTED = 64  # exit status of a failed job that recorded the reason
+LAST_WAIT = 15.0  # seconds for an interrupted job to save
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _watching: list[threading.Thread] = []
 
 
 class Crashed(RuntimeError):
-    """A job's process was killed or ended by itself."""
+    """Raised if a job's process was killed or called sys.exit."""
 
 
 def is_possible() -> bool:
-    """Whether a job can have its own process here: on Linux, in the main thread, without CUDA, and not under submitit."""
+    """Return whether a job can have its own process: on Linux, in the main thread, without CUDA, and not under submitit."""
     cuda = sys.modules.get("torch") and sys.modules["torch"].cuda.is_initialized()
     alone = threading.current_thread() is threading.main_thread() and "SUBMITIT_EXECUTOR" not in os.environ
     return sys.platform == "linux" and alone and not cuda
 
 
 def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None]) -> bool:
-    """Run the work in a fork of this process; whether it succeeded. What it fails with is given to `on_failure` there.
+    """Run the work in a fork of this process and return whether it succeeded; its exception is passed to `on_failure` there.
 
     Raises Crashed if the fork was killed or called sys.exit; exits with 75 if it was interrupted.
     """
@@ -59,7 +59,7 @@ def _fork() -> int:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of processes with threads; this one's are idle
+        warnings.simplefilter("ignore", DeprecationWarning)  # about forks of processes with threads; these are idle
         return os.fork()
 
 
@@ -67,7 +67,7 @@ def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], 
     status = 1
     try:
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:  # it was killed before the line above
+        if os.getppid() != parent:  # the parent was killed before the line above
             os._exit(1)
         FolderLock.forget()
         with signals.handled():
@@ -79,7 +79,7 @@ def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], 
         status = leaving.code if isinstance(leaving.code, int) and leaving.code in _interruptions() else NOTED
         if status == NOTED:
             on_failure(Crashed(f"the job called sys.exit({leaving.code!r})"))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this job's
+    except Exception as error:  # noqa: BLE001 - any error is this job's
         status = NOTED
         on_failure(error)
     finally:
@@ -102,7 +102,7 @@ def _interruptions() -> set[int]:
 
 
 def _interrupt(child: int) -> int:
-    """Hand the signal to the job and wait until it has saved. SIGTERM: a second SIGINT would end it at once."""
+    """Forward the signal to the job as SIGTERM, because a second SIGINT would end it at once, and wait until it saved."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGTERM)
     last = time.monotonic() + LAST_WAIT
@@ -117,9 +117,9 @@ def _interrupt(child: int) -> int:
 
 
 def end_with_parent() -> None:
-    """End this process, if it is a worker of joblib, once the process that started it is gone: a killed joblib leaves it.
+    """End this process when its parent ends, if it is a worker of joblib: a killed joblib does not end its workers.
 
-    Called when a worker imports this package, so that the parent is watched before the first job has been imported.
+    Called when a worker imports this package, so that the parent is watched before the first job.
     """
     if _watching or type(multiprocessing.current_process()).__name__ != "LokyProcess":
         return

@@ -1,4 +1,4 @@
-"""A job of a multirun: its stored result if there is one, trained or gone on with otherwise; one that fails fails alone."""
+"""Job of a multirun: its stored result, or else a new or resumed training; a failure does not affect other jobs."""
 
 import contextlib
 import logging
@@ -26,32 +26,32 @@ from regen.utils.redaction import redact
 from regen.utils.safe_files import write_safely
 
 MOST_CRASHES = 2
-Train = Callable[[DictConfig], float]  # from a configuration to its monitored figure
+Train = Callable[[DictConfig], float]  # from a configuration to its monitored metric
 log = logging.getLogger(__name__)
 
 
 def job(cfg: DictConfig, load: Callable[[], Train]) -> float:
-    """The monitored figure of a job of a multirun: stored, or that of a training in the job's folder.
+    """Return the monitored metric of a job of a multirun, stored or from a training in its folder.
 
-    load   imports the training; called once in this process if a job is trained, so that the forks of all jobs have it already
+    load   imports the training; called once in this process, so that the forks of all jobs share it
 
-    A job is done once: one that finished or diverged returns what is stored, one that was interrupted, killed or failed
-    goes on from its checkpoint. What fails leaves error.txt and returns nan, so that the other jobs are done. Leaves the
-    whole multirun if it is interrupted.
+    A finished or diverged job returns its stored result; an interrupted, killed or failed one continues from its
+    checkpoint. A failure writes error.txt and returns nan, so that the other jobs run. An interruption ends the whole
+    multirun.
     """
     try:
         with workers.requeued():
             return _job(cfg, load)
     except (SystemExit, signals.Interrupted):
         if workers.is_of_submitit() and not workers.is_requeued():
-            return math.nan  # scancel: the command that waits for the job learns that it has ended
+            return math.nan  # scancel: the waiting command must learn that the job ended
         raise
 
 
 def _job(cfg: DictConfig, load: Callable[[], Train]) -> float:
     folder = Folder.of_hydra()
     without = _leave_out_what_is_nowhere(cfg)
-    if workers.join():  # one of several processes of this job, not the first: that one keeps the books
+    if workers.join():  # not the first process of this job, which writes the results
         _go_on(cfg, folder)
         return load()(cfg)
     with _alone(folder), _as_a_single_run(cfg, folder, without):
@@ -76,7 +76,7 @@ def _done(cfg: DictConfig, folder: Folder, load: Callable[[], Train], without: l
             return math.nan
         result = read_json(folder.result)
         if not asked.is_answered_by(result):
-            raise ConfigError(f"{folder.path} has been trained further than that: type a larger max_iterations=")
+            raise ConfigError(f"{folder.path} was already trained longer: type a larger max_iterations=")
         _say(folder, f"{result['status']} after {result['iteration']:,} iterations, {_figure(result)}")
     else:
         _say(folder, f"there already: {result['status']}, {_figure(result)}")
@@ -85,7 +85,7 @@ def _done(cfg: DictConfig, folder: Folder, load: Callable[[], Train], without: l
 
 
 def _worked(cfg: DictConfig, folder: Folder, load: Callable[[], Train]) -> bool:
-    """Train the job, in its own process where that is possible; whether it succeeded."""
+    """Train the job, in its own process if possible, and return whether it succeeded."""
 
     train = load()
 
@@ -105,10 +105,10 @@ def _worked(cfg: DictConfig, folder: Folder, load: Callable[[], Train]) -> bool:
 
 
 def _check_crashes(folder: Folder, result: dict) -> None:
-    """Raises ConfigError if the job has crashed too often: it would end every command in the same way."""
+    """Raise ConfigError if the job has crashed too often."""
     if result.get("crashes", 0) >= MOST_CRASHES:
         raise ConfigError(
-            f"the job has crashed {result['crashes']} times ({result.get('reason')}) and is set aside: delete {folder.path} to "
+            f"the job has crashed {result['crashes']} times ({result.get('reason')}) and is skipped: delete {folder.path} to "
             "train it again"
         )
 
@@ -122,7 +122,7 @@ def _figure(result: dict) -> str:
 
 
 def _leave_out_what_is_nowhere(cfg: DictConfig) -> list[str]:
-    """Strengths that no regularizer of this job has: in a grid, `none` with lambda_g=0.1 is the same job as `none`."""
+    """Remove strengths of no regularizer of this job: in a grid, `none` with lambda_g=0.1 is the same job as `none`."""
     without = [knob for knob in STRENGTHS if cfg[knob] is not None and not owners(cfg, knob)]
     for knob in without:
         log.info(
@@ -143,7 +143,7 @@ def _go_on(cfg: DictConfig, folder: Folder) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Folder) -> Iterator[None]:
-    """Two commands may share a sweep: a job is trained by one of them, and the other waits for it."""
+    """Lock the job, because another command may train it; wait for that one."""
     lock = FolderLock(folder.path)
     lock.acquire(on_wait=lambda owner: _say(folder, f"{owner} trains this job: waiting for it"))
     try:
@@ -154,7 +154,7 @@ def _alone(folder: Folder) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Iterator[None]:
-    """The command line of this job alone: it is recorded, and Lightning types it again for a job's further processes."""
+    """Set sys.argv to the command of this job, which is recorded and which starts its further processes."""
     hydra, before = HydraConfig.get(), sys.argv
     options = options_of_single_run(sys.argv[1:])
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
@@ -169,7 +169,7 @@ def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Ite
 
 
 def _note(folder: Folder, error: Exception) -> None:
-    """Write error.txt, and that the job failed, unless a result of before stands."""
+    """Write error.txt, and a failed result unless an earlier one exists."""
     said = redact(f"{type(error).__name__}: {error}")
     _say(folder, f"failed: {said}")
     write_safely(folder.path / "error.txt", redact("".join(traceback.format_exception(error))).encode())

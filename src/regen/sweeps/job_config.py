@@ -1,4 +1,4 @@
-"""What a job of a sweep is asked for, kept beside its result: the same job, or another one of the same name?"""
+"""The configuration saved with each job; detects a folder that holds a different job."""
 
 import json
 import math
@@ -14,9 +14,9 @@ from regen.utils.json_files import read_json, write_json
 
 
 class Asked:
-    """The configuration of a job and how long it is to train; in a search, unless others prove better.
+    """Configuration of a job and its length, which a search may end early.
 
-    cache   the folder in which what is computed of the data's files is kept
+    cache   folder for results computed from the data's files
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Asked:
         self.iterations, self.images = cfg.max_iterations, cfg.max_images
 
     def check(self, folder: Folder) -> None:
-        """Raises ConfigError, which names what differs, if the folder holds a job of another configuration."""
+        """Raise ConfigError with the differences if the folder holds a job with another configuration."""
         asked = read_json(folder.path / "asked.json")
         before = asked.get("config")
         if before is None:
@@ -47,37 +47,37 @@ class Asked:
         if differ:
             listed = ", ".join(f"{key} was {before.get(key)} and is {now.get(key)}" for key in differ[:5])
             raise ConfigError(
-                f"{folder.path} holds a job of another configuration: {listed}. "
-                "Type another sweep=, or delete that folder to train it anew"
+                f"{folder.path} holds a job with another configuration: {listed}. "
+                "Type another sweep=, or delete that folder to train it again"
             )
 
     def is_answered_by(self, result: dict) -> bool:
-        """Whether a result.json says that the job is done: diverged, stopped early, as long as asked or, in a search, pruned.
+        """Return whether a result.json completes the job: diverged, stopped early, long enough or, in a search, pruned.
 
         Raises ConfigError if it is longer.
         """
         iteration, last = result.get("iteration", 0), self._last(result)
         if iteration > last:
             raise ConfigError(
-                f"this job has been trained {iteration} iterations, and {last} are asked for: type as many"
+                f"this job was trained for {iteration} iterations, and {last} are requested: type at least as many"
             )
         whole = result.get("status") == "finished" and (iteration == last or bool(result["reason"]))
         ended = ("diverged", "pruned") if self.in_search else ("diverged",)
         return whole or result.get("status") in ended
 
     def write(self, folder: Folder) -> None:
-        """Into asked.json."""
+        """Write asked.json."""
         data = {"root": self.root, "fingerprint": self.fingerprint}
         write_json(folder.path / "asked.json", {"overrides": self.overrides, "config": self.config, **data})
 
     def _recorded(self, folder: Folder) -> str | None:
-        """The fingerprint of the data of a job whose asked.json has none, where one is expected."""
+        """Return the fingerprint of a job's data if asked.json lacks an expected one."""
         from regen.runs.data_identity import read_record
 
         return (read_record(folder) or {}).get("fingerprint") if self.fingerprint and folder.config.exists() else None
 
     def _last(self, result: dict) -> float:
-        """The iteration with which it ends; how many images an iteration shows is known once there is a result."""
+        """Return its last iteration; images per iteration are known from the result."""
         if self.images is None:
             return self.iterations
         iteration = result.get("iteration", 0)

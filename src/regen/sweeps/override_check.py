@@ -1,4 +1,4 @@
-"""What the command line of a sweep must say, looked at before anything starts."""
+"""Checks of a sweep's command line before anything starts."""
 
 import re
 from collections.abc import Mapping

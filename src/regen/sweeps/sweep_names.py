@@ -1,4 +1,4 @@
-"""Names: the folder of a multirun, and those of its jobs."""
+"""Folder names of multiruns and their jobs."""
 
 import hashlib
 import re
@@ -14,9 +14,9 @@ from regen.runs.folder import outputs_of
 
 
 def sweep_folder(name: str | None) -> str:
-    """Where a multirun stands under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name.
+    """Return a multirun's folder under outputs/: `sweeps/NAME`, or `<time>_multirun` without a name.
 
-    Raises ConfigError on a name that is no folder in sweeps/.
+    Raises ConfigError on an invalid folder name.
     """
     if name is None:
         return folder_name("multirun")
@@ -26,11 +26,11 @@ def sweep_folder(name: str | None) -> str:
 
 
 def job_name(overrides: str, *, _root_: DictConfig) -> str:
-    """The folder of a job in its multirun: its overrides alone make it, so that the same command finds it again.
+    """Return the folder of a job in its multirun, which depends only on its overrides, so that the same command finds it.
 
-    A strength that no chosen regularizer has is left out: `none` with lambda_g=0.1 is the job `none`. So is, in a named
-    sweep, what changes no figure, and the length: a longer one goes on with what is there. data.root is replaced by the
-    fingerprint of the images, so that a folder may be moved, and another folder's images are another job.
+    A strength of no chosen regularizer is left out: `none` with lambda_g=0.1 is the job `none`. In a named sweep, so are
+    keys that change no metric, and the length, because a longer job continues a shorter one. data.root is replaced by the
+    fingerprint of the images, so that a folder may be moved, and other images are another job.
     """
     without = [knob for knob in STRENGTHS if not owners(_root_, knob)]
     without += [*LENGTHS, *NO_FIGURE] if _root_.sweep else []
@@ -38,7 +38,7 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
     if _root_.sweep:
         kept = identify_data(kept, _root_)
     text = ",".join(kept) or "default"
-    short = slug(text).replace("-_", "_")  # of [l2,r1]
+    short = slug(text).replace("-_", "_")  # for [l2,r1]
     if len(text) <= 80 and re.fullmatch(r"[A-Za-z0-9._,=\[\]-]*", text) and "=-" not in text:
         return short
     rest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()  # two texts could have the same slug
@@ -46,9 +46,9 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
 
 
 def identify_data(overrides: Sequence[str], cfg: DictConfig) -> list[str]:
-    """The overrides with the fingerprint of the images in place of data.root=FOLDER; of built-in sets without it.
+    """Replace data.root=FOLDER in overrides by the fingerprint of the images, and remove it for built-in sets.
 
-    They stay as they are if the folder cannot be read: the job says why.
+    They are unchanged if the folder cannot be read; the job reports the reason.
     """
     if not any(one.startswith("data.root=") for one in overrides):
         return list(overrides)
@@ -63,12 +63,12 @@ def identify_data(overrides: Sequence[str], cfg: DictConfig) -> list[str]:
 
 
 def features_of(cfg: DictConfig) -> Path | None:
-    """The folder in which the jobs of a sweep keep what they compute of their data."""
+    """Return the folder where a sweep's jobs cache results computed from their data."""
     folder = OmegaConf.select(cfg, "hydra.sweep.dir")
     return Path(outputs_of(Path(folder))) / "features" if folder else None
 
 
 def register_resolvers() -> None:
-    """What conf/train.yaml uses: ${sweep_folder:...}, ${job_name:...}."""
+    """Register the resolvers ${sweep_folder:...} and ${job_name:...}."""
     OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True)
     OmegaConf.register_new_resolver("job_name", job_name, replace=True)

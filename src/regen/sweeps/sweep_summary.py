@@ -1,4 +1,4 @@
-"""summary.csv of a sweep, and its table in the terminal: every job that its folder holds, whoever trained it."""
+"""Summary of all jobs in a sweep's folder: summary.csv and a table."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ COLOURS = {"finished": "green", "diverged": "magenta", "pruned": "cyan", "failed
 
 
 def rows(sweep: Path) -> list[dict[str, object]]:
-    """A row a job: its folder, the overrides in which jobs differ, status, monitored figure, best, cost, diagnosis."""
+    """Return a row per job: its folder, the overrides in which jobs differ, status, monitored metric, best, cost, diagnosis."""
     folders = sorted({path.parent for name in ("asked.json", "error.txt") for path in sweep.glob(f"*/{name}")})
     typed = [_typed(folder) for folder in folders]
     keys = list(dict.fromkeys(key for one in typed for key in one))
@@ -32,7 +32,7 @@ def rows(sweep: Path) -> list[dict[str, object]]:
 
 
 def _place(value: str) -> tuple[float, str]:
-    """Numbers by size, then words."""
+    """Return the sort key: numbers by size, then text."""
     try:
         return (float(value or "-inf"), "")
     except ValueError:
@@ -61,12 +61,12 @@ def _row(folder: Folder) -> dict[str, object]:
 
 
 def _last_line(error: Path) -> str:
-    """Of a traceback, without the module of the exception."""
+    """Return the last line of a traceback without the exception's module."""
     return re.sub(r"^(\w+\.)+(?=\w+: )", "", (error.read_text().strip().splitlines() or ["?"])[-1])
 
 
 def close(sweep: Path, shown: bool = True) -> bool:
-    """Write summary.csv, show the table, and say whether a job failed."""
+    """Write summary.csv, show the table, and return whether a job failed."""
     table = rows(sweep)
     if not table:
         return False
@@ -101,6 +101,6 @@ def _show(sweep: Path, table: list[dict[str, object]]) -> None:
             f"{row['status']}: {row['reason']}\n         {where}", soft_wrap=True, markup=False, highlight=False
         )
     done = sum(row["status"] in ("finished", "diverged", "pruned") for row in table)
-    words = f"{done} of {len(table)} jobs begun are done"
-    again = "" if done == len(table) else "; the same command again does what is missing (with sweep=NAME)"
+    words = f"{done} of {len(table)} started jobs are complete"
+    again = "" if done == len(table) else "; repeat the command with sweep=NAME to run the rest"
     console.print(f"{words}{again}\nsummary  {sweep / 'summary.csv'}", soft_wrap=True, markup=False, highlight=False)

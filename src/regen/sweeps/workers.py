@@ -1,4 +1,4 @@
-"""The processes of a sweep: the one in which it was typed, joblib's workers, and what submitit starts on Slurm."""
+"""Processes of a sweep: the command's own, joblib's workers, and submitit's jobs on Slurm."""
 
 import contextlib
 import os
@@ -15,24 +15,24 @@ from regen.utils import signals
 
 TYPED_IN = "REGEN_SWEEP_PROCESS"
 MOST_JOBS_ON_A_GPU = 64
-_held: list[FileLock] = []  # for as long as this process lives
+_held: list[FileLock] = []  # until this process ends
 
 
 def join() -> int:
-    """This process's number among those of its job, which submitit has started."""
+    """Return this process's rank in its submitit job."""
     if "submitit" not in sys.modules:
         return 0
     import submitit
 
     try:
         return submitit.JobEnvironment().global_rank
-    except RuntimeError:  # this process is none of submitit's
+    except RuntimeError:  # not a process of submitit
         return 0
 
 
 @contextlib.contextmanager
 def requeued() -> Iterator[None]:
-    """Handle signals while a job runs; at the end of its time under Slurm, submitit queues the job again once it has saved."""
+    """Handle signals while a job runs; at Slurm's time limit, submitit requeues the job after it saved."""
     number, requeue = _requeue_handler()
     with signals.handled([number] if number else []):
         try:
@@ -44,12 +44,12 @@ def requeued() -> Iterator[None]:
 
 
 def is_requeued() -> bool:
-    """Whether this job has been given the signal on which submitit queues it again."""
+    """Return whether this job received the signal on which submitit requeues it."""
     return _requeue_signal() != 0 and signals.received() == _requeue_signal()
 
 
 def is_of_submitit() -> bool:
-    """Whether submitit has started this process."""
+    """Return whether submitit started this process."""
     return _requeue_signal() != 0
 
 
@@ -57,13 +57,13 @@ def _requeue_signal() -> int:
     if "submitit" in sys.modules:
         import submitit
 
-        with contextlib.suppress(RuntimeError):  # this process is not one of submitit's
+        with contextlib.suppress(RuntimeError):  # not a process of submitit
             return submitit.JobEnvironment()._usr_sig()
     return 0
 
 
 def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
-    """The signal that Slurm sends before the end of a job's time, and what submitit does on it; 0 elsewhere."""
+    """Return the signal that Slurm sends before a job's time limit, and submitit's handler; 0 elsewhere."""
     number = _requeue_signal()
     if number and callable(handler := signal.getsignal(number)):
         return number, handler
@@ -71,12 +71,12 @@ def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
 
 
 def is_beside_others() -> bool:
-    """Whether this is another process than the one in which the multirun was typed."""
+    """Return whether this is not the process of the multirun's command."""
     return os.environ.get(TYPED_IN) not in (None, str(os.getpid()))
 
 
 def settle(cfg: DictConfig, sweep: Path) -> None:
-    """In a process of its own, beside others: no progress bar, and a GPU that as few others as possible train on."""
+    """Set up a worker process: no progress bar, and the least used GPU."""
     if not is_beside_others():
         return
     cfg.trainer.progress_bar = False
@@ -88,7 +88,7 @@ def settle(cfg: DictConfig, sweep: Path) -> None:
 
 
 def claim_gpu(sweep: Path) -> None:
-    """See one GPU only, for good: workers train several jobs, and CUDA does not change its mind after the first."""
+    """Restrict this worker to one GPU permanently: CUDA cannot switch devices after the first job."""
     if _held:
         return
     import torch

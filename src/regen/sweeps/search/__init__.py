@@ -1,1 +1,1 @@
-"""Searches: multiruns whose jobs are drawn one after another by what those before were worth (hydra/sweeper=optuna)."""
+"""Searches: multiruns whose jobs depend on the results of earlier ones (hydra/sweeper=optuna)."""

@@ -1,4 +1,4 @@
-"""Knobs: the strengths of the chosen regularizers, and the ranges in which their passports say to search them."""
+"""Default search spaces: the strengths of the chosen regularizers over the ranges of their classes."""
 
 from collections.abc import Collection
 
@@ -10,9 +10,9 @@ from regen.sweeps.search.search_spaces import Real
 
 
 def knobs(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dict[str, Real]:
-    """{"lambda_d": 0.1 to 100 on a logarithmic scale} of what no one has typed: `search` of each regularizer's class.
+    """Return {"lambda_d": 0.1 to 100 on a logarithmic scale} for strengths that are not typed, from classes' `search`.
 
-    several   jobs have different regularizers: each knob has its long name, regularizer.r1.lambda_d, and a range of its own
+    several   jobs have different regularizers, so that each strength has its long name, regularizer.r1.lambda_d
     """
     found = {}
     for name, node in cfg.regularizer.items():

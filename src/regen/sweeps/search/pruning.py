@@ -1,4 +1,4 @@
-"""The trial of which a job is the training: it is told how the job does, and says whether to go on."""
+"""Pruning: reports a job's metrics to its trial and stops unpromising jobs."""
 
 import logging
 from pathlib import Path
@@ -10,32 +10,32 @@ log = logging.getLogger(__name__)
 
 
 def number() -> int | None:
-    """Of the trial whose job this is; None if it is no job of a search."""
+    """Return the number of this job's trial; None outside a search."""
     return HydraConfig.get().sweeper.get("trial") if HydraConfig.initialized() else None
 
 
 class Rivals(Protocol):
-    """Those that a run is held against while it trains."""
+    """Runs that a running one is compared with."""
 
     def rule_out(self, iteration: int, value: float) -> bool:
-        """Whether the run, whose monitored figure at this iteration is `value`, is not worth going on with."""
+        """Return whether to stop the run, given its monitored metric at this iteration."""
 
 
 class NoRivals:
-    """Those of a run that no search has asked for."""
+    """Comparison for runs outside a search: never stops."""
 
     def rule_out(self, iteration: int, value: float) -> bool:
         return False
 
 
 class OtherTrials:
-    """The other trials of the study, in whatever process; a study that cannot be reached rules out nothing.
+    """Other trials of the study, in any process; never stops if the study cannot be reached.
 
-    Figures are numbered by evaluation, 1, 2, …; at the end a run is told of, and no longer stopped.
+    Metrics are numbered by evaluation, 1, 2, …; the last one is reported but does not stop the run.
     """
 
     def __init__(self, number: int, every: int, last: int) -> None:
-        """every: iterations from one evaluation to the next; last: the iteration at which the run ends."""
+        """Create from the trial's number, iterations per evaluation and the last iteration."""
         self.number, self.every, self.last, self.trial = number, every, last, None
 
     def rule_out(self, iteration: int, value: float) -> bool:
@@ -44,8 +44,8 @@ class OtherTrials:
             if step not in trial.study.get_trials(deepcopy=False)[self.number].intermediate_values:
                 trial.report(value, step)
             return trial.should_prune() and iteration < self.last
-        except Exception as error:  # noqa: BLE001 - whatever a database may raise: the training is worth more
-            log.warning("the study was not reached (%s): trial %d goes on", error, self.number)
+        except Exception as error:  # noqa: BLE001 - a database may raise anything, which must not end training
+            log.warning("the study could not be reached (%s): trial %d continues", error, self.number)
             return False
 
     def _open(self):
@@ -60,7 +60,7 @@ class OtherTrials:
             study = optuna.load_study(
                 study_name=folder.name,
                 storage=storage(folder, hydra.sweeper.storage),
-                sampler=optuna.samplers.RandomSampler(),  # nothing is drawn here
+                sampler=optuna.samplers.RandomSampler(),  # unused
                 pruner=build(hydra.sweeper.pruner, "hydra.sweeper.pruner", optuna.pruners.BasePruner),
             )
             self.trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
@@ -68,6 +68,6 @@ class OtherTrials:
 
 
 def rivals(every: int, last: int) -> Rivals:
-    """Of the job that is running."""
+    """Return the comparison of the running job."""
     asked = number()
     return NoRivals() if asked is None else OtherTrials(asked, every, last)

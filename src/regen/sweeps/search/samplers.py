@@ -1,4 +1,4 @@
-"""Samplers that Optuna's own need a word for; conf/hydra/sweeper/sampler has all of them."""
+"""Adapted Optuna samplers; conf/hydra/sweeper/sampler has all samplers."""
 
 import math
 import warnings
@@ -14,9 +14,9 @@ from regen.errors import ConfigError
 
 
 class Grid(GridSampler):
-    """Every point of a grid once, in an order drawn by the seed: a grid that is pruned.
+    """Grid sampler in an order drawn by the seed, for grids with pruning.
 
-    points   of each interval, from end to end, at equal ratios where it is logarithmic
+    points   per interval, evenly spaced, or at equal ratios on a logarithmic scale
     """
 
     def __init__(self, axes: Callable[[int], dict[str, list]], sequence_seed: int, points: int) -> None:
@@ -28,24 +28,26 @@ class Grid(GridSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> object:
-        """Raises ConfigError on a setting that not all trials have."""
+        """Raise ConfigError on a setting that not all trials have."""
         if param_name not in self._search_space:
-            raise ConfigError(f"a grid has the same axes for all jobs: type {param_name} or lambda_d=0.1,1,10, say")
+            raise ConfigError(
+                f"a grid has the same axes for all jobs: type {param_name} or, for example, lambda_d=0.1,1,10"
+            )
         return super().sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Optuna's stops study.optimize after the last point; here it is not optimize that runs."""
+        """Do nothing: Optuna's would stop study.optimize, which is not used here."""
 
 
 def most(sampler: BaseSampler) -> float:
-    """How many trials there can be."""
+    """Return the largest number of trials."""
     return len(sampler) if isinstance(sampler, Grid) else math.inf
 
 
 def quasi_random(sequence_seed: int, qmc_type: str) -> QMCSampler:
-    """A scrambled sequence that fills the space evenly, `sobol` or `halton`; all processes draw from the same one."""
+    """Create a scrambled `sobol` or `halton` sequence, which all processes share."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return QMCSampler(qmc_type=qmc_type, scramble=True, seed=sequence_seed, warn_independent_sampling=False)

@@ -1,4 +1,4 @@
-"""best.json: the answer of a search so far, and its table in the terminal."""
+"""Result of a search so far: best.json and a table."""
 
 import math
 import re
@@ -20,8 +20,8 @@ from regen.sweeps.search.trials import Trials
 from regen.utils import program
 from regen.utils.json_files import read_json, write_json
 
-ENOUGH = 10  # finished trials, before it is said which setting matters
-SHOWN = 8  # trials that are passed over, in the terminal
+ENOUGH = 10  # least number of finished trials for importances
+SHOWN = 8  # passed-over trials in the terminal
 
 
 def write(trials: Trials) -> None:
@@ -45,7 +45,7 @@ def _answer(trials: Trials) -> dict:
 
 
 def _memorizes(folder: Path, trial: FrozenTrial) -> bool:
-    """Whether the trial's run memorizes: by its folder, or by what was noted where the folder is on another machine."""
+    """Return whether the trial's run memorizes, from its folder, or from the study if the folder is on another machine."""
     result = read_json(_job(folder, trial) / "result.json")
     return memorizes(result) if result else trial.user_attrs.get("memorizes", False)
 
@@ -69,13 +69,13 @@ def _best(trials: Trials, best: FrozenTrial) -> dict:
 
 
 def _job(folder: Path, trial: FrozenTrial) -> Path:
-    """The folder of a trial's job; of a study that is shared, a name that leads elsewhere is replaced."""
+    """Return the folder of a trial's job; in a shared study a name that leads elsewhere is replaced."""
     name = str(trial.user_attrs.get("folder"))
     return folder / (name if Path(name).name == name and name.strip(".") else f"trial_{trial.number}")
 
 
 def _overrides(trials: Trials, best: FrozenTrial) -> list[str]:
-    """What makes a trial's job again, by its parameters; numbers alone of a trial that is not of the spaces searched now."""
+    """Return the overrides of a trial from its parameters; only numbers for a trial outside the present spaces."""
     try:
         overrides = trials.draw(Trial(trials.study, best._trial_id))
     except (ConfigError, ValueError, LookupError, TypeError):
@@ -85,7 +85,7 @@ def _overrides(trials: Trials, best: FrozenTrial) -> list[str]:
 
 
 def _importance(study: optuna.Study, finite: list[FrozenTrial]) -> dict[str, float]:
-    """What each setting that all trials have decides of the figure (PED-ANOVA, Watanabe et al. 2023); {} of one or too few."""
+    """Return each common setting's importance (PED-ANOVA, Watanabe et al. 2023); {} with one setting or too few trials."""
     common = set.intersection(*(set(one.params) for one in finite))
     if len(common) < 2 or len(finite) < ENOUGH:
         return {}
@@ -93,7 +93,7 @@ def _importance(study: optuna.Study, finite: list[FrozenTrial]) -> dict[str, flo
 
 
 def show(path: Path) -> None:
-    """The table of a best.json."""
+    """Print the table of a best.json."""
     answer = read_json(path)
     table = Table(title="search", title_justify="left", show_header=False)
     table.add_row("trials", ", ".join(f"{n} {status}" for status, n in sorted(answer["trials"].items())) or "none")
@@ -101,7 +101,7 @@ def show(path: Path) -> None:
         table.add_row(f"best {answer['monitor']}", f"{answer['value']:.4g}, trial {answer['trial']}")
         for name, value in answer["params"].items():
             share = answer["importance"].get(name)
-            decides = "" if share is None else f"   decides {share:.0%} of it"
+            decides = "" if share is None else f"   importance {share:.0%}"
             table.add_row(escape(name), escape(f"{value:.4g}" if isinstance(value, float) else str(value)) + decides)
     if passed_over := answer.get("passed_over"):
         named = ", ".join(f"trial {one['trial']} ({one['value']:.4g})" for one in passed_over[:SHOWN])
@@ -109,7 +109,7 @@ def show(path: Path) -> None:
         reason = "its run memorizes" if len(passed_over) == 1 else "their runs memorize"
         table.add_row("passed over", f"{named}{more}: {reason}")
         if "value" not in answer:
-            table.add_row("best", "none is recommended: every finished trial memorizes")
+            table.add_row("best", "none recommended: every finished trial memorizes")
     console = Console()
     console.print(table)
     if "value" in answer:

@@ -1,4 +1,4 @@
-"""Spaces: what is searched, read from Hydra's grammar for sweeps. Imports nothing heavy."""
+"""Search spaces, read from Hydra's grammar for sweeps. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from regen.errors import ConfigError
 if TYPE_CHECKING:
     from optuna import Trial
 
-DIGITS = 4  # of a number between the ends of an interval as wide as its numbers are large
+DIGITS = 4  # of a number in an interval as wide as its numbers are large
 
 
 class Choice:
-    """One of some values: choice(a,b) or a,b."""
+    """Categorical space: choice(a,b) or a,b."""
 
     def __init__(self, values: Sequence[str]) -> None:
         self.values = list(dict.fromkeys(values))
 
     def draw(self, trial: Trial, key: str) -> str:
-        """A value as it is typed. Raises ConfigError if a trial of another command has one that is none of these."""
+        """Draw a value as typed. Raises ConfigError if a trial of another command has a value outside the space."""
         return checked(self, key, trial.suggest_categorical(key, self.values))
 
     def __contains__(self, value: object) -> bool:
         return value in self.values
 
     def points(self, most: int) -> list[str]:
-        """All of them: there is nothing between."""
+        """Return all values."""
         return self.values
 
     def __str__(self) -> str:
@@ -39,15 +39,15 @@ class Choice:
 
 
 class Real:
-    """A number from low to high, on a logarithmic scale or in steps: interval(0.1,1), tag(log,interval(0.1,100))."""
+    """Numbers from low to high, on a logarithmic scale or in steps: interval(0.1,1), tag(log,interval(0.1,100))."""
 
     def __init__(self, low: float, high: float, log: bool = False, step: float | None = None) -> None:
-        """Raises ConfigError unless low < high, and 0 < low on a logarithmic scale."""
+        """Raise ConfigError unless low < high, and 0 < low on a logarithmic scale."""
         check(low, high, log)
         self.low, self.high, self.log, self.step = float(low), float(high), log, step
 
     def draw(self, trial: Trial, key: str) -> str:
-        """A number as it is typed, in as many digits as tell: the folder of its job bears them."""
+        """Draw a number as typed, with significant digits only, because they are in the job's folder name."""
         return self.typed(
             checked(self, key, trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log))
         )
@@ -56,12 +56,12 @@ class Real:
         return isinstance(value, float) and self.low <= value <= self.high
 
     def typed(self, value: float) -> str:
-        """0.1235 of 0.12345678; more digits where the interval is narrow."""
+        """Format 0.12345678 as 0.1235, with more digits if the interval is narrow."""
         narrow = max(abs(self.low), abs(self.high)) / (self.high - self.low)
         return f"{value:.{DIGITS + max(0, round(math.log10(narrow)))}g}"
 
     def points(self, most: int) -> list[float]:
-        """Its steps, or `most` numbers from low to high at equal distances or ratios."""
+        """Return its steps, or `most` numbers from low to high at equal distances or ratios."""
         if self.step:
             return [self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)]
         shares = [i / (most - 1) for i in range(most)]
@@ -77,22 +77,22 @@ class Real:
 
 
 class Whole:
-    """A whole number from low to high: int(interval(16,128)), tag(log,int(interval(16,128))), range(2,9,2)."""
+    """Whole numbers from low to high: int(interval(16,128)), tag(log,int(interval(16,128))), range(2,9,2)."""
 
     def __init__(self, low: int, high: int, log: bool = False, step: int | None = None) -> None:
-        """Raises ConfigError unless low < high, and 0 < low on a logarithmic scale."""
+        """Raise ConfigError unless low < high, and 0 < low on a logarithmic scale."""
         check(low, high, log)
         self.low, self.high, self.log, self.step = low, high, log, step
 
     def draw(self, trial: Trial, key: str) -> str:
-        """A number as it is typed."""
+        """Draw a number as typed."""
         return str(checked(self, key, trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log)))
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def points(self, most: int) -> list[int]:
-        """Its steps, or at most `most` numbers from low to high at equal distances or ratios."""
+        """Return its steps, or at most `most` numbers from low to high at equal distances or ratios."""
         if self.step:
             return list(range(self.low, self.high + 1, self.step))
         return list(dict.fromkeys(round(value) for value in Real(self.low, self.high, self.log).points(most)))
@@ -109,24 +109,26 @@ Value = TypeVar("Value")
 
 
 def checked(space: Space, key: str, value: Value) -> Value:
-    """Raises ConfigError unless the value is in the space."""
+    """Return a value. Raises ConfigError unless it is in the space."""
     if value not in space:
         raise ConfigError(f"{key}={value!r}: expected {space}")
     return value
 
 
 def check(low: float, high: float, log: bool) -> None:
-    """Raises ConfigError unless low < high are finite, and 0 < low on a logarithmic scale."""
+    """Raise ConfigError unless low < high are finite, and 0 < low on a logarithmic scale."""
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ConfigError(f"expected an interval from a number to a larger one, got {low:g} to {high:g}")
     if log and low <= 0:
-        raise ConfigError(f"a logarithmic scale begins above 0, got {low:g} to {high:g}: type another end, or no log")
+        raise ConfigError(
+            f"a logarithmic scale must begin above 0, got {low:g} to {high:g}: type another end, or no log"
+        )
 
 
 def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space]]:
-    """What stays the same in all jobs, as it was typed, and the spaces, both by key; of a key that stands twice the last.
+    """Return the constant overrides and the spaces by key; the last one counts for a repeated key.
 
-    Raises ConfigError on what cannot be searched: a seed, a length, and what changes no figure.
+    Raises ConfigError on keys that cannot be searched: seeds, lengths, and keys that change no metric.
     """
     fixed, spaces = {}, {}
     for one in overrides:
@@ -136,7 +138,7 @@ def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space
             fixed[key] = one.input_line
         elif key in REPEATS:
             raise ConfigError(
-                f"{one.input_line}: a search would choose the luckiest {key}. Type one, and repeat the best afterwards"
+                f"{one.input_line}: a search would select the luckiest {key}. Type one value, and repeat the best afterwards"
             )
         elif is_among(key, (*LENGTHS, *NO_FIGURE, *DATA_PLACE)):
             raise ConfigError(f"{one.input_line}: {key} is the same in all jobs of a search: type one value")
@@ -146,7 +148,7 @@ def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space
 
 
 def points(spaces: Mapping[str, Space], most: int) -> dict[str, list]:
-    """The axes of a grid."""
+    """Return the axes of a grid."""
     return {key: space.points(most) for key, space in spaces.items()}
 
 
@@ -169,7 +171,7 @@ def _space(override: Override) -> Space:
 
 
 def _steps(values: list[float]) -> Space:
-    """Hydra's range: its end is none of its values."""
+    """Create the space of Hydra's range, which excludes its end."""
     numbers = sorted(values)
     if len(numbers) < 2:
         raise ConfigError(f"expected a range of two values or more, got {numbers}")

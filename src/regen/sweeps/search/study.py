@@ -1,4 +1,4 @@
-"""open_study: Optuna's study of a sweep, in the journal of its folder or in a database that many machines share."""
+"""Optuna's study of a sweep, in a journal in its folder or in a shared database."""
 
 import json
 import logging
@@ -30,13 +30,13 @@ from regen.utils.redaction import redact
 from regen.utils.safe_files import write_safely
 
 JOURNAL = "study.journal"
-ATTEMPTS = 6  # to open a database in which another command creates Optuna's tables at the same time
+ATTEMPTS = 6  # to open a database while another command creates Optuna's tables
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 log = logging.getLogger(__name__)
 
 
 class JournalLock:
-    """One process at a time writes the journal; a process that is killed lets go (of Optuna's own locks only after 30 s)."""
+    """Lock of the journal, which a killed process releases at once (Optuna's own locks only after 30 s)."""
 
     def __init__(self, journal: Path) -> None:
         self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
@@ -50,7 +50,7 @@ class JournalLock:
 
 
 def storage(folder: Path, url: str | None) -> BaseStorage:
-    """The journal of a sweep's folder, or the database that has this URL. Raises ConfigError if it cannot be opened."""
+    """Open the journal of a sweep's folder, or the database at a URL. Raises ConfigError if that fails."""
     if url is not None:
         try:
             return _open_database(url)
@@ -64,10 +64,10 @@ def storage(folder: Path, url: str | None) -> BaseStorage:
 
 
 def _open_database(url: str) -> RDBStorage:
-    """Open a database, and create Optuna's tables in it; of two commands that create them at once, one fails and repeats it."""
+    """Open a database and create Optuna's tables; retries if another command creates them at the same time."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # no connection is held between two questions
+            return RDBStorage(url, engine_kwargs={"poolclass": NullPool})  # keeps no connection open between queries
         except DBAPIError as error:
             has_lost = isinstance(error, IntegrityError) or "already exists" in str(error)
             if not has_lost or attempt == ATTEMPTS:
@@ -77,7 +77,7 @@ def _open_database(url: str) -> RDBStorage:
 
 
 def mend(journal: Path) -> None:
-    """Cut off what a machine that stopped has left of a line: nobody could read on behind it."""
+    """Truncate an incomplete last line after a crash, which would make the journal unreadable."""
     content = journal.read_bytes() if journal.exists() else b""
     if content and not content.endswith(b"\n"):
         log.warning("%s ends within a line, which is cut off", journal)
@@ -85,12 +85,12 @@ def mend(journal: Path) -> None:
 
 
 def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Callable[[], bool]) -> optuna.Study:
-    """The study that bears the name of the folder, made if there is none.
+    """Open or create the study with the name of the folder.
 
-    fixed       the overrides that all of its trials share: a study answers one question
-    is_higher   whether more of the monitored figure is better; asked if the study is to be made
+    fixed       overrides that all of its trials share
+    is_higher   whether more of the monitored metric is better; called for a new study
 
-    Raises ConfigError if the study is there and answers another question.
+    Raises ConfigError if the study has other fixed overrides.
     """
     kept, name = storage(folder, url), folder.name
     if name not in optuna.get_all_study_names(kept):
@@ -104,13 +104,13 @@ def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Calla
         listed = [f"was {' '.join(sorted(one))}" for one in [before - now] if one]
         listed += [f"is {' '.join(sorted(one))}" for one in [now - before] if one]
         raise ConfigError(
-            f"{folder} holds a search of another question: it {' and '.join(listed)}. Type another sweep="
+            f"{folder} holds a search with other settings: it {' and '.join(listed)}. Type another sweep="
         )
     return study
 
 
 def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
-    """Raises ConfigError on a space that cannot stand beside that of earlier trials: an interval may be another one."""
+    """Raise ConfigError on a space that is incompatible with earlier trials; the bounds of an interval may change."""
     probe = optuna.create_study(sampler=optuna.samplers.RandomSampler(0)).ask()
     for name, space in spaces.items():
         space.draw(probe, name)
@@ -125,7 +125,7 @@ def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
 
 
 def is_higher_better_in(cfg: DictConfig) -> bool:
-    """Whether more of the figure that a configuration monitors is better. Raises ConfigError if it has no such figure."""
+    """Return whether more of the monitored metric is better. Raises ConfigError if it is unknown."""
     chosen = [build(node, f"metrics.{name}", SampleMetric) for name, node in cfg.metrics.items() if name != "features"]
     data = open_data(cfg, outputs_of(Path(cfg.hydra.sweep.dir)) / "features" if "hydra" in cfg else None)
     metrics = [*chosen, *data_metrics(data).values()]
@@ -134,7 +134,7 @@ def is_higher_better_in(cfg: DictConfig) -> bool:
 
 
 def home(folder: Path) -> str:
-    """A name that machines have in common if they share the folder, and no others have."""
+    """Return an identifier that is equal on machines that share the folder, and unique otherwise."""
     path = folder / ".home"
     if not path.exists():
         write_safely(path, json.dumps(uuid.uuid4().hex).encode())

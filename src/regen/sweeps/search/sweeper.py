@@ -1,4 +1,4 @@
-"""search: draw, train, tell, until the study has the trials that are wanted; what Hydra's sweeper `optuna` does."""
+"""Hydra sweeper `optuna`: draws, trains and reports trials until the study has enough of them."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from regen.utils.randomness import key
 if TYPE_CHECKING:
     from hydra_plugins.regen_optuna.sweeper import Search
 
-WAIT = 1.0  # seconds, while the last trials are trained by other commands
+WAIT = 1.0  # seconds between checks while other commands train the last trials
 log = logging.getLogger(__name__)
 
 
 class Question:
-    """What is searched: overrides that all jobs share, the spaces that were typed, and knobs if none was."""
+    """Definition of a search: constant overrides, and typed or default spaces."""
 
     def __init__(self, sweeper: Search, arguments: Sequence[str]) -> None:
-        """Raises ConfigError if there is nothing to search."""
+        """Raise ConfigError without a search space."""
         self.sweeper = sweeper
         typed = [f"{name}={space}" for name, space in sweeper.params.items()]
         parser = OverridesParser.create(config_loader=sweeper.hydra_context.config_loader)
@@ -48,19 +48,19 @@ class Question:
         self.by_passport = set(self.spaces) <= {"regularizer"}
         self.several = "regularizer" in self.spaces
         first = [f"{name}={space.points(2)[0]}" for name, space in self.spaces.items()]
-        self.config = cfg = self._composed(first)  # a wrong name or type is told before the study is made
+        self.config = cfg = self._composed(first)  # reports a wrong name or type before the study is created
         self.knobs = knobs(cfg, self.fixed) if self.by_passport and not self.several else {}
         if not self.spaces and not self.knobs:
             chosen = ",".join(cfg.regularizer) or "none"
             raise ConfigError(
-                f"there is nothing to search: regularizer={chosen} has no strength whose range is known. "
-                "Type a space, as 'lambda_d=tag(log,interval(0.1,100))'"
+                f"nothing to search: regularizer={chosen} has no strength with a known range. "
+                "Type a space, like 'lambda_d=tag(log,interval(0.1,100))'"
             )
 
     def draw(self, trial: Trial) -> list[str]:
-        """The overrides of a trial's job. Raises ConfigError if its parameters are not of the spaces that are searched."""
+        """Draw the overrides of a trial's job. Raises ConfigError if its parameters are outside the spaces."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Inconsistent parameter values", RuntimeWarning)  # of another interval
+            warnings.filterwarnings("ignore", "Inconsistent parameter values", RuntimeWarning)  # about another interval
             return self._drawn(trial)
 
     def _drawn(self, trial: Trial) -> list[str]:
@@ -75,7 +75,7 @@ class Question:
         return [*self.fixed.values(), *drawn]
 
     def sampler(self, number: int) -> BaseSampler:
-        """What draws the trial of this number: keyed by it, so that processes and restarts draw no trial twice."""
+        """Create the sampler of a trial, keyed by its number, so that processes and restarts draw no trial twice."""
         seed = self.sweeper.seed
         seeds = {"seed": key(seed, number) >> 32, "sequence_seed": key(seed) >> 32}
         node = OmegaConf.create(self.sweeper.sampler)
@@ -83,14 +83,14 @@ class Question:
         return build(node, "hydra.sweeper.sampler", BaseSampler, axes=lambda n: spaces.points(axes, n), **seeds)
 
     def say(self, trials: Trials) -> None:
-        """What is searched, and how."""
+        """Log the search spaces."""
         for name, space in {**self.spaces, **self.knobs}.items():
-            by = ", as its regularizer's passport says" if name in self.knobs else ""
+            by = ", the default range of its regularizer" if name in self.knobs else ""
             log.info("searching %s: %s%s", name, space, by)
         if self.by_passport and self.several:
-            log.info("searching the strengths of each regularizer as its passport says")
+            log.info("searching the strengths of each regularizer over their default ranges")
         done = len(trials.counted())
-        log.info("%d trials are wanted, %s", trials.wanted, f"{done} are there" if done else "none is there")
+        log.info("%d trials requested, %d exist", trials.wanted, done)
 
     def _composed(self, drawn: list[str]) -> DictConfig:
         overrides = [*self.fixed.values(), *drawn]
@@ -98,9 +98,9 @@ class Question:
 
 
 def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
-    """What all jobs returned. Typed again, or by several at once, it does what is missing; best.json is the answer so far.
+    """Run the search and return all jobs' results. Repeated or parallel commands run missing trials; best.json is the result.
 
-    Raises ConfigError on what cannot be searched.
+    Raises ConfigError on an invalid search.
     """
     _check_counts(sweeper)
     folder = Path(sweeper.config.hydra.sweep.dir)
@@ -136,12 +136,12 @@ def _check_counts(sweeper: Search) -> None:
 
 
 def _train(sweeper: Search, trials: Trials, claims: list[Claim], first: int) -> list[JobReturn]:
-    """Launch the jobs of the claims, and tell the study what they were worth."""
+    """Launch the jobs of claimed trials and report their results to the study."""
     jobs = [[*claim.overrides, f"hydra.sweeper.trial={claim.trial.number}"] for claim in claims]
     try:
         done = list(sweeper.launcher.launch(jobs, initial_job_idx=first))
         for claim, job in zip(claims, done, strict=True):
-            _ = job.return_value  # raises what ended a job before it began
+            _ = job.return_value  # raises errors from before the job began
             trials.tell(claim, Folder(Path(job.hydra_cfg.hydra.runtime.output_dir)))
     finally:
         for claim in claims:

@@ -1,7 +1,7 @@
-"""Trials: which of a study's are to be trained now, and what their jobs were worth. Commands in one folder share them.
+"""Trials of a study, shared by the commands in one folder.
 
-A lock for each trial is held by the command that trains it. A trial that runs and whose lock is free was left by a command
-that is no more: another one takes it over, and its job goes on from its checkpoint.
+The command that trains a trial holds its lock. A running trial with a free lock was left by an ended command: another one
+takes it over, and its job continues from its checkpoint.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that this command trains; nobody else does while the lock is held."""
+    """Trial that this command trains while it holds the lock."""
 
     trial: Trial
     lock: FileLock
@@ -34,13 +34,13 @@ class Claim:
 
 
 class Trials:
-    """The trials of a study.
+    """Trials of a study.
 
-    folder    of the sweep
-    wanted    how many there are to be, whoever trained them
-    draw      the overrides of a new trial's job
-    sampler   what draws the trial of a number
-    among     the name of the folder, where commands of other folders have trials in the study as well; None where none can
+    folder    folder of the sweep
+    wanted    number of trials, of all commands
+    draw      returns the overrides of a new trial's job
+    sampler   returns the sampler of a trial's number
+    among     identifier of the folder if the study is shared with other folders, else None
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Trials:
         self.wanted = min(wanted, most(sampler(0)))
 
     def try_failed_again(self) -> None:
-        """Trials whose jobs failed are made anew with the same settings: the cause may have been mended."""
+        """Repeat failed trials with the same settings: the cause may have been fixed."""
         with self.asking:
             for old in self._failed():
                 again = optuna.trial.create_trial(
@@ -72,7 +72,7 @@ class Trials:
                 self.study.add_trial(again)
 
     def claim(self, most_at_once: int) -> list[Claim]:
-        """Trials for this command to train: those that were left, then new ones as long as some are wanted."""
+        """Claim trials for this command: those that were left, then new ones."""
         claims: list[Claim] = []
         with self.asking:
             for left in self._running():
@@ -85,16 +85,16 @@ class Trials:
         return claims
 
     def counted(self) -> list[FrozenTrial]:
-        """All trials but those that were tried again."""
+        """Return all trials except those that were repeated."""
         trials = self.study.get_trials(deepcopy=False)
         again = {one.user_attrs.get("again") for one in trials}
         return [one for one in trials if one.number not in again]
 
     def others_train(self) -> bool:
-        """Whether other commands in this folder still train trials."""
+        """Return whether other commands in this folder still train trials."""
         for running in self._running():
             if running.number not in self.had:
-                return True  # or has just been left: it is to be claimed
+                return True  # or was just left and must be claimed
             if lock := self._locked(running.number):
                 lock.release()
             else:
@@ -102,11 +102,11 @@ class Trials:
         return False
 
     def tell(self, claim: Claim, folder: Folder) -> None:
-        """Tell the study what a job's folder holds: a figure, that it was pruned, or that it failed.
+        """Report a job's result to the study: its metric, pruned, or failed.
 
-        A job that diverged is as bad as can be: the study is told infinity, so that the sampler keeps away from there.
-        Whether its run memorizes is noted, and changes nothing of the figure: such a trial is never the best (see `closing`).
-        One that was interrupted stays as it is, to be gone on with.
+        A diverged job is reported as infinity, so that the sampler avoids its region. Memorization is stored and does not
+        change the metric, but such a trial is never the best (see `search_result`). An interrupted trial is unchanged and
+        can be continued.
         """
         result = read_json(folder.result)
         status = "failed" if (folder.path / "error.txt").exists() else result.get("status")
@@ -128,19 +128,19 @@ class Trials:
         self.study.tell(claim.trial.number, **told)
 
     def _report(self, number: int, folder: Folder, monitor: str) -> None:
-        """The figures of a job that was trained for a trial of before with the same settings."""
+        """Report the metrics of a job that was trained for an earlier trial with the same settings."""
         trial = Trial(self.study, self._of(number)._trial_id)
         if not self._of(number).intermediate_values:
             for step, row in enumerate(read_history(folder.metrics, [monitor]), start=1):
                 trial.report(row[monitor], step)
 
     def _taken_over(self, left: FrozenTrial, lock: FileLock) -> list[Claim]:
-        """The claim of a trial that another command left; none, and the trial fails, if it is not of this search's space."""
+        """Claim a trial that another command left; a trial outside this search's spaces fails instead."""
         self.study.sampler = self.sampler(left.number)
         try:
             claim = self._claimed(Trial(self.study, left._trial_id), lock)
         except (ConfigError, ValueError, LookupError, TypeError) as error:
-            log.warning("trial %d is not of this search and fails: %s", left.number, str(error).splitlines()[0])
+            log.warning("trial %d is outside this search and fails: %s", left.number, str(error).splitlines()[0])
             self.study.tell(left.number, state=TrialState.FAIL)
             lock.release()
             return []
@@ -148,7 +148,7 @@ class Trials:
         return [claim]
 
     def _claimed(self, trial: Trial, lock: FileLock) -> Claim:
-        """A study may be shared with others, so that a trial carries parameters; its overrides are made here of these."""
+        """Create a claim whose overrides come from the trial's parameters, because a study may be shared."""
         self.had.add(trial.number)
         overrides = self.draw(trial)
         if "job" not in trial.user_attrs:
@@ -159,7 +159,7 @@ class Trials:
         return self.study.get_trials(deepcopy=False)[number]
 
     def _running(self) -> list[FrozenTrial]:
-        """Those of commands in this folder: of others nobody here can tell whether they still train."""
+        """Return running trials of commands in this folder; the state of others is unknown."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return [one for one in running if self.home is None or _home(one) == self.home]
 
@@ -167,7 +167,7 @@ class Trials:
         return [one for one in self.counted() if one.state == TrialState.FAIL and "job" in one.user_attrs]
 
     def _locked(self, number: int) -> FileLock | None:
-        """The trial's lock, or None while another command holds it."""
+        """Acquire the trial's lock; None while another command holds it."""
         lock = FileLock(self.locks / f"{number}.lock")
         try:
             lock.acquire(timeout=0)
