@@ -1,4 +1,4 @@
-"""What a user is told: errors that name what was expected, what came and what to type instead."""
+"""Errors for users: the wrong value, what is allowed, and what to type instead."""
 
 
 class ConfigError(ValueError):

@@ -114,7 +114,7 @@ def test_signal_during_an_evaluation_saves_and_the_resumed_run_repeats_that_eval
 
 
 def test_failing_cleanup_of_a_library_does_not_hide_the_signal(capsys) -> None:
-    with pytest.raises(SystemExit) as left, signals.handled(), entry_point.told():
+    with pytest.raises(SystemExit) as left, signals.handled(), entry_point.report_errors():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(5)

@@ -82,13 +82,13 @@ def test_effects_of_runs_are_held_against_the_least_strength(tmp_path):
 
 def test_path_is_ordered_by_strength(tmp_path):
     (path,) = paths(sweep(tmp_path))
-    assert (path.strength, path.beside, path.values) == ("lambda_d", "", [0, 0.1, 1, 10])
+    assert (path.strength, path.shared, path.values) == ("lambda_d", "", [0, 0.1, 1, 10])
     assert [group.of("val/fd").mean for group in path.groups] == [4, 4.1, 5, 14]
 
 
 def test_each_combination_of_other_settings_has_a_separate_path(tmp_path):
     found = paths(sweep(tmp_path, losses=("Hinge", "Minimax")))
-    assert {path.beside for path in found} == {"loss=hinge", "loss=minimax"}
+    assert {path.shared for path in found} == {"loss=hinge", "loss=minimax"}
 
 
 def test_path_needs_two_values_of_a_strength(tmp_path):

@@ -27,7 +27,7 @@ def norm_of(value: torch.Tensor, net: nn.Module) -> float:
 
 
 def pulls_by_hand(regularizer: Regularizer, number: int = 0) -> tuple[float, float]:
-    """The norms of the data term's and of the penalty's gradient in D's first update, of a model made anew."""
+    """The norms of the data term's and of the penalty's gradient in D's first update, of a new model."""
     gan = make_gan()
     step = gan.step("d", 0, images(number=number))
     penalty = norm_of(regularizer.for_d(step), gan.discriminator)

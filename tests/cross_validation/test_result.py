@@ -87,14 +87,14 @@ def test_a_regularizer_without_a_strength_is_on_or_off_and_never_at_1():
 
 
 def test_on_and_off_are_named_in_the_confidence_set():
-    assert "Cannot be told from the best at 95% confidence: off, on." in said(answered(OFF, AUGMENT))
-    assert "Cannot be told from the best at 95% confidence: on." in said(answered(ON, AUGMENT))
+    assert "Not distinguishable from the best at 95% confidence: off, on." in said(answered(OFF, AUGMENT))
+    assert "Not distinguishable from the best at 95% confidence: on." in said(answered(ON, AUGMENT))
 
 
 def test_the_confidence_set_is_stated_and_without_0_exactly_if_regularizing_helps():
     assert answered(HELPING).confidence_set == ((1.0,),)
     assert (0.0,) in answered(FLAT).confidence_set
-    assert "Cannot be told from the best at 95% confidence: 0, 0.1, 1." in said(answered(FLAT))
+    assert "Not distinguishable from the best at 95% confidence: 0, 0.1, 1." in said(answered(FLAT))
 
 
 def test_a_dropped_strength_in_the_confidence_set_is_said_to_be_dropped_without_a_test():

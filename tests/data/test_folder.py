@@ -105,7 +105,7 @@ def test_hidden_files_and_other_files_are_ignored_and_counted_once(tmp_path, cap
     with caplog.at_level(logging.INFO, logger="regen"):
         assert sum(sizes(make(tmp_path))) == 10
     assert sum("ignored" in message for message in caplog.messages) == 1
-    assert caplog.messages[0].endswith("ignored 2 files that are no images")
+    assert caplog.messages[0].endswith("ignored 2 files that are not images")
 
 
 def test_a_link_that_leads_back_up_ends(tmp_path):

@@ -11,7 +11,7 @@ from helpers.wandb_records import inspected
 from regen.comparison.load_runs import gather
 from regen.comparison.run_group import compare_runs
 from regen.tracking.lambda_table import Point, lines, picture, points
-from regen.tracking.wandb_sweep import Told, _summary, tell
+from regen.tracking.wandb_sweep import SweepSummary, _summary, write_summary
 from regen.utils.json_files import read_json
 
 LOGGER = {"project": "regen", "offline": None, "timeout_seconds": 20}
@@ -49,14 +49,16 @@ def test_a_sweep_in_which_all_settings_memorize_has_no_best_in_wandb(tmp_path: P
 
 
 def test_sweep_without_the_logger_reports_nothing(tmp_path: Path) -> None:
-    tell(tmp_path / "sweeps/mine", {}, Told("val/fd"))
+    write_summary(tmp_path / "sweeps/mine", {}, SweepSummary("val/fd"))
     assert not list(tmp_path.iterdir())
 
 
 def test_failure_of_wandb_in_a_sweep_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "sweeps/mine").mkdir(parents=True)
     with caplog.at_level(logging.WARNING, "regen"):
-        tell(tmp_path / "sweeps/mine", LOGGER, Told("val/fd", pictures={"path": tmp_path / "nowhere.png"}))
+        write_summary(
+            tmp_path / "sweeps/mine", LOGGER, SweepSummary("val/fd", pictures={"path": tmp_path / "nowhere.png"})
+        )
     assert "W&B has no summary of" in caplog.text
 
 

@@ -14,7 +14,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="compare")
 def main(cfg: DictConfig) -> float:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_compare(cfg)
         with loading():
             from regen.report.comparison_report import (

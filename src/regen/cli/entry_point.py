@@ -48,7 +48,7 @@ def run(main: Callable[[], None]) -> None:
     # A singleton, which Hydra would copy for each group that --help lists, and for each job that it composes
     ConfigStore.__deepcopy__ = lambda store, _: store  # type: ignore[attr-defined]  # --help takes half of its time with it
     _replace_what_the_terminal_lacks()
-    with signals.handled(), told():
+    with signals.handled(), report_errors():
         check_words(sys.argv[1:])
         options, overrides = prepare(*split_options(sys.argv[1:]))
         sys.argv[1:] = options + overrides
@@ -74,7 +74,7 @@ def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[s
             options = [*options, "--multirun"]  # refused for its strengths: conf/choose.yaml was not read
     if script == "train":
         overrides = settle(options, overrides)
-    continued = going_on(options, overrides)
+    continued = add_resumed_overrides(options, overrides)
     _check_groups(overrides)
     if script == "train":
         override_check.check(options, overrides, yamls("regularizer"))
@@ -82,7 +82,7 @@ def prepare(options: list[str], overrides: list[str]) -> tuple[list[str], list[s
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Report users' errors in one line with an exit status, unless a traceback is requested."""
     try:
         with _unmasked():
@@ -137,13 +137,13 @@ def _replace_what_the_terminal_lacks() -> None:
 
 
 @contextlib.contextmanager
-def told_in_job() -> Iterator[None]:
+def report_job_errors() -> Iterator[None]:
     """Report users' errors inside a job, before Hydra adds its message; the other jobs of a multirun continue."""
-    with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else told():
+    with contextlib.nullcontext() if HydraConfig.get().mode == RunMode.MULTIRUN else report_errors():
         yield
 
 
-def going_on(options: list[str], overrides: list[str]) -> list[str]:
+def add_resumed_overrides(options: list[str], overrides: list[str]) -> list[str]:
     """Return the overrides; with resume=RUN, those of that run, followed by the new ones, which take precedence.
 
     Only plain values of known keys are read from the run's folder (see `regen.runs.stored_config`).
@@ -158,7 +158,7 @@ def going_on(options: list[str], overrides: list[str]) -> list[str]:
         _check_folder(overrides)
         return overrides
     if is_multirun(options):
-        raise ConfigError("resume= goes on with one run: leave out -m")
+        raise ConfigError("resume= continues one run: leave out -m")
     path = unquote(named[-1])
     places = [Path(path).absolute(), ROOT / path]
     folder = next((place for place in places if _overrides_of(place).exists()), None)

@@ -15,7 +15,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="export")
 def main(cfg: DictConfig) -> float:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_export(cfg)
         with loading():
             from regen.export.exported_model import export_all  # here: --help and --cfg job do without torch

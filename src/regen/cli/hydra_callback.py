@@ -92,9 +92,9 @@ def _close(sweep: Path, config: DictConfig) -> bool:
         if page := comparison_report.write(sweep):
             print(f"compare  {page}")
     if config.get("logger"):
-        from regen.tracking.wandb_sweep import tell_sweep
+        from regen.tracking.wandb_sweep import summarize_sweep
 
-        tell_sweep(sweep, config.logger, config.get("group"))
+        summarize_sweep(sweep, config.logger, config.get("group"))
     if (answer := sweep / "best.json").exists():
         from regen.sweeps.search import search_result
 

@@ -15,7 +15,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="judge")
 def main(cfg: DictConfig) -> float:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_judge(cfg)
         with loading():
             from regen.evaluation.image_evaluation import judge  # here: --help does without torch

@@ -1,7 +1,8 @@
 """List of regularizers: regen regularizers [WORD ...]
 
-All of them, or those whose passport has all of the words: formula, source, convention, default, cost. One alone, or one that is
-named exactly, is shown whole. --write makes docs/regularizers.md, the pages in docs/regularizers/ and docs/figures.md.
+Prints all regularizers, or those whose description contains all words: formula, source, convention, default, cost. A single
+match, or an exact name, is shown in full. --write writes docs/regularizers.md, the pages in docs/regularizers/ and
+docs/figures.md.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="report")
 def main(cfg: DictConfig) -> int:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_report(cfg)
         with loading():
             from regen.report.regenerate import (

@@ -15,7 +15,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="sample")
 def main(cfg: DictConfig) -> None:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_sample(cfg)
         found = find_runs(cfg.run)
         with loading():

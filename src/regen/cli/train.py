@@ -23,7 +23,7 @@ from regen.utils.project import CONF
 def main(cfg: DictConfig) -> float:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return job(cfg, load_train)
-    with entry_point.told(), leaving_no_folder():
+    with entry_point.report_errors(), leaving_no_folder():
         validate.check(cfg)
         return load_train()(cfg)
 

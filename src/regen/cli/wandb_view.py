@@ -16,7 +16,7 @@ from regen.utils.project import CONF
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="wandb_view")
 def main(cfg: DictConfig) -> None:
-    with entry_point.told_in_job():
+    with entry_point.report_job_errors():
         validate.check_wandb_view(cfg)
         with loading():
             from regen.tracking.saved_view import view  # here: --help does without wandb, which takes seconds to import

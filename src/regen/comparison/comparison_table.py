@@ -37,7 +37,7 @@ def plus_minus(found: Summary) -> str:
     return f"{found.mean:,.{digits}f} ± {found.error:,.{digits}f}"
 
 
-def told(group: Group, name: str) -> str:
+def format_figure(group: Group, name: str) -> str:
     """Format a metric with its error, or the median of a cost."""
     if not group.of(name).n:
         return "–"
@@ -50,10 +50,10 @@ def cells(comparison: Comparison, group: Group) -> dict[str, str]:
     found = {"n": f"{monitored.n}", comparison.monitor: plus_minus(monitored)}
     if any(one.of(comparison.monitor).n > 2 for one in comparison.groups):
         found["median"] = f"{monitored.median:.4g}" if monitored.n else "–"
-    found |= {name: told(group, name) for name in comparison.figures}
+    found |= {name: format_figure(group, name) for name in comparison.figures}
     for name, title in COST.items():
         if any(one.of(name).n for one in comparison.groups):
-            found[title] = told(group, name)
+            found[title] = format_figure(group, name)
     return found | {"diagnosis": ", ".join(said(group))}
 
 

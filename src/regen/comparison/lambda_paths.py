@@ -11,10 +11,10 @@ from regen.comparison.run_group import Comparison, Group
 
 @dataclass(frozen=True)
 class Path:
-    """Groups sorted by a strength; `beside` are their shared settings, "" if those of all groups."""
+    """Groups sorted by a strength; `shared` are their common settings, "" if those of all groups."""
 
     strength: str
-    beside: str
+    shared: str
     groups: list[Group]
 
     @property
@@ -37,11 +37,11 @@ def paths(comparison: Comparison) -> list[Path]:
     found: dict[str, list[Group]] = {}
     for group in comparison.groups:
         if _is_number(group.settings.get(strengths[0])):
-            beside = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != strengths[0])
-            found.setdefault(beside, []).append(group)
+            shared = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != strengths[0])
+            found.setdefault(shared, []).append(group)
     made = [
-        Path(strengths[0], beside, sorted(groups, key=lambda group: group.settings[strengths[0]]))
-        for beside, groups in found.items()
+        Path(strengths[0], shared, sorted(groups, key=lambda group: group.settings[strengths[0]]))
+        for shared, groups in found.items()
     ]
     made = [replace(path, groups=[*_without(path, comparison), *path.groups]) for path in made]
     long = [path for path in made if len([group for group in path.groups if group.of(comparison.monitor).n]) > 2]

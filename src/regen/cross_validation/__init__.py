@@ -1,1 +1,1 @@
-"""src/choose.py: strengths are cross-validated, and what their scores say is told. Imports nothing heavy."""
+"""Cross-validation of regularization strengths (src/choose.py). Imports nothing heavy."""

@@ -63,7 +63,7 @@ class Candidate:
         return all(axis.grows for axis in self.axes)
 
     def overrides(self, strength: Strength) -> list[str]:
-        """What src/train.py must be told for this strength, folds and seed apart."""
+        """Overrides of src/train.py for this strength, without fold and seed."""
         if self.whole and not any(strength):
             kept = [one for one in self.typed if not _is_of_a_regularizer(one)]
             return [*kept, "regularizer=none"]

@@ -19,7 +19,7 @@ from regen.runs.folder import Folder
 from regen.utils.json_files import read_json
 
 LAUNCHERS = ("hydra._internal.core_plugins.basic_launcher", "hydra_plugins.hydra_joblib_launcher")
-# The figures that have no gap of their own, and what is shown instead.
+# Metrics without a gap, and those shown instead.
 GAPS = {"skill": "gap/copies", "generalization": "gap/copies"}
 
 
@@ -41,7 +41,7 @@ class Trained:
 class FitRunner:
     """Runs lists of overrides of src/train.py through Hydra's launcher, each in its folder of the sweep.
 
-    A job that is done returns what is stored, one that was interrupted goes on (regen.sweeps.job).
+    A finished job returns its stored result, and an interrupted one continues (regen.sweeps.job).
 
     of_hydra  overrides of Hydra's own keys; n_jobs > 1 is joblib's launcher unless they name another
     shared    overrides of every fit that change no figure

@@ -79,7 +79,7 @@ def _shared(runs: Sequence[Run]) -> list[str]:
 
 
 def _name(run: Run, told: dict[str, Value]) -> str:
-    """The regularizers of a run as they are typed, told where runs differ in them."""
+    """Return the regularizers of a run as typed, if runs differ in them."""
     if "regularizer" in told:
         return str(told["regularizer"])
     names = list(run.config.get("regularizer") or {})

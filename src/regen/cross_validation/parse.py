@@ -19,7 +19,7 @@ from regen.cross_validation.sweep_name import OWN
 from regen.errors import ConfigError
 
 INSTEAD = {"seed": "first_seed=", "data.folds": "folds=", "data.fold": "folds="}  # keys that the choice sets itself
-COUNTS = {1: 6}  # strengths beside 0, by the number of axes
+COUNTS = {1: 6}  # strengths besides 0, by the number of axes
 FEW = 3  # of more axes
 Ranges = Mapping[str, Sequence[float]] | None  # by lambda_g, lambda_d or another strength
 
@@ -63,7 +63,7 @@ def candidates(
     cfg       with n_strengths and search
     n_strengths  on an axis, instead of those of cfg
 
-    Raises ConfigError where there is no regularizer, and on strengths that none of them has or that cannot be compared with 0.
+    Raises ConfigError without a regularizer, and on strengths that none of them has or that cannot be compared with 0.
     """
     names = asked.swept.get("regularizer") or [asked.single.get("regularizer", f"={default}").partition("=")[2]]
     names = [name for name in names if name not in ("none", "[none]", "[]")]
@@ -82,7 +82,7 @@ def _candidate(
     members: dict[str, DictConfig] = {}
     for option in re.findall(r"\w+", name):
         if option not in nodes:
-            raise ConfigError(f"there is no regularizer={option}. There are: {', '.join(sorted(nodes))}")
+            raise ConfigError(f"unknown option regularizer={option}. Expected one of {', '.join(sorted(nodes))}")
         members |= nodes[option]
     single = {key: one for key, one in asked.single.items() if key != "regularizer" and _is_of(key, members)}
     axes = [Axis(key, _numbers(key, found)) for key, found in asked.swept.items() if _has(key, members)]
@@ -94,7 +94,7 @@ def _candidate(
     for axis in axes:
         if axis.knob in ALWAYS_ON and not whole:
             raise ConfigError(
-                f"{axis.key}=0 does not turn it off, so nothing stands for 0 within {name}: choose it alone"
+                f"{axis.key}=0 does not turn it off, so 0 is not available within {name}: choose it alone"
             )
     return Candidate(name, tuple(single.values()), tuple(axes), whole)
 

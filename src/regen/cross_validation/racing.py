@@ -121,7 +121,7 @@ class Race:
         self.schedule = schedule(len(self.strengths) - 1, len(self.rounds), level, stop_early)
         self.dropped: dict[Strength, int] = {}  # after how many rounds
         self.done = 0  # rounds that are complete
-        self.ended: str | None = None  # why there are no further rounds
+        self.ended: str | None = None  # reason for the end of the race
         self._scores: dict[Fit, Score] = {}
 
     @property

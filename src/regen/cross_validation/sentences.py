@@ -74,7 +74,9 @@ def _confidence_set(answer: Answer) -> list[str]:
     shown = {one: answer.candidate.axis_label(one) for one in answer.confidence_set}
     whole = [shown[one] for one in answer.confidence_set if answer.point(one).complete]
     early = [shown[one] for one in answer.confidence_set if not answer.point(one).complete]
-    words = f"Cannot be told from the best at {100 * (1 - answer.alpha):.3g}% confidence: {', '.join(whole) or 'none'}"
+    words = (
+        f"Not distinguishable from the best at {100 * (1 - answer.alpha):.3g}% confidence: {', '.join(whole) or 'none'}"
+    )
     return [words + (f"; dropped early on their ranks, without a test: {', '.join(early)}" if early else "") + "."]
 
 

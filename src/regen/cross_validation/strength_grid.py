@@ -1,4 +1,4 @@
-"""Which strengths to try: 0 and a grid on a logarithmic scale, from the range that a regularizer's passport names."""
+"""Grids of strengths: 0 and a logarithmic grid over the regularizer's default range."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ def grids(search: Mapping[str, tuple[float, float]], count: int) -> list[Strengt
     if not search:
         raise ConfigError("expected a strength to search, got none: type the strengths, as lambda_d=0,0.1,1")
     for name in NOT_OFF_AT_ZERO & set(search):
-        raise ConfigError(f"{name}=0 does not turn it off, so nothing stands for λ = 0: compare with regularizer=none")
+        raise ConfigError(f"{name}=0 does not turn it off, so λ = 0 is not available: compare with regularizer=none")
     return list(itertools.product(*(grid(low, high, count) for low, high in search.values())))
 
 

@@ -22,7 +22,7 @@ from regen.utils.randomness import permutation
 def open_images(key: str, path: str) -> ImageInput:
     """The images in a folder or an .npz archive; a relative path is looked for in the current folder, then in the project's.
 
-    Raises ConfigError if there is no such folder or file.
+    Raises ConfigError if the folder or file does not exist.
     """
     for place in places(path):
         if place.is_dir():

@@ -50,7 +50,7 @@ class Scan:
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """(N,) int64, the number of each image's class, -1 outside of the parts; None if there are no classes."""
+        """(N,) int64, the number of each image's class, -1 outside of the parts; None without classes."""
         number = {name: index for index, name in enumerate(self.layout.class_names)}
         return torch.tensor([number.get(name, -1) for name in self.layout.classes]) if number else None
 

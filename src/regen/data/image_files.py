@@ -44,7 +44,7 @@ def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
         found += images
         others += len(files) - len(images)
     if others:
-        log.info("%s: ignored %d files that are no images", home, others)
+        log.info("%s: ignored %d files that are not images", home, others)
     if not found:
         raise ConfigError(
             f"{home} and its subfolders hold no image ({others} other files): type {key}=/path/to/your/images"

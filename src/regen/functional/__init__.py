@@ -8,7 +8,7 @@ regularizers of conf/regularizer compute their penalties by these functions.
 
 scores are D's logits (B,) or (B, 1) of images (B, ...). A `discriminator` is any callable from images to scores. Random
 numbers are drawn from `generator`, torch's own if it is None, unless they are given. Batch norm in D couples the images of a
-batch: the gradient of a score is then not that of its own image alone, and these penalties are wrong.
+batch: the gradient of a score then depends on other images, and these penalties are wrong.
 """
 
 from regen.functional.gradient_penalties import (

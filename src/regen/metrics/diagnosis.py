@@ -83,7 +83,7 @@ def diagnose(
     elif context:
         found = Diagnosis("generalizes", _sentence("Generalizes", rest))
     else:
-        found = Diagnosis("unknown", "Not known: nothing was measured that tells.")
+        found = Diagnosis("unknown", "Unknown: the necessary metrics were not measured.")
     return _with_active(found, last, split, latents)
 
 

@@ -1,4 +1,4 @@
-"""How far each number of a code stands for one known factor of the images, and each factor for one number of the code."""
+"""Disentanglement: how well latent dimensions correspond one-to-one to known factors of the images."""
 
 from __future__ import annotations
 
@@ -109,9 +109,10 @@ def mig(codes: Tensor, factors: Tensor) -> float:
 
         mean over factors v of (I(z_a; v) - I(z_b; v)) / H(v), z_a and z_b the two numbers that know most of v
 
-    1 if each factor is told by one number and by no other. Information is counted with each z in 20 bins of equal width from
-    its least to its largest value, as by Locatello et al. 2019 (Chen et al. integrate over q(z|x)); counting adds up to about
-    19 (K - 1) / 2N nats to each, K the factor's values. A factor that does not vary is left out, here as in `dci` and `sap`.
+    1 if each factor is predicted by exactly one latent dimension. Information is counted with each z in 20 bins of equal width
+    from its least to its largest value, as by Locatello et al. 2019 (Chen et al. integrate over q(z|x)); counting adds up to
+    about 19 (K - 1) / 2N nats to each, K the factor's values. A factor that does not vary is left out, here as in `dci` and
+    `sap`.
     """
     return float(np.mean([_lead(shares.tolist(), none=0.0) for shares in known(codes, factors).T]))
 
@@ -143,9 +144,9 @@ def binned(code: Tensor) -> Tensor:
 def dci(codes: Tensor, factors: Tensor) -> dict[str, float]:
     """Disentanglement, completeness and informativeness of codes (N, Z) and factors (N, F) (Eastwood and Williams 2018).
 
-    With R (Z, F) the importance of each number of the code when a random forest tells a factor from all of them:
-        dci_disentanglement     Σ_z w_z (1 - H(R_z / Σ R_z) / log F), w_z = Σ R_z / Σ R: each number tells one factor only
-        dci_completeness        mean over factors of 1 - H(R_f / Σ R_f) / log Z: each factor is told by one number only
+    With R (Z, F) the importance of each latent dimension in a random forest that predicts a factor from all of them:
+        dci_disentanglement     Σ_z w_z (1 - H(R_z / Σ R_z) / log F), w_z = Σ R_z / Σ R: each dimension predicts one factor only
+        dci_completeness        mean over factors of 1 - H(R_f / Σ R_f) / log Z: each factor is predicted by one dimension only
         dci_informativeness     the share of right answers, mean over factors; by chance 1 / K, K the factor's values
     The forest learns from one half of the images and is asked about the other. (Eastwood and Williams also report errors of a
     lasso; Locatello et al. 2019 take boosted trees and answers, as here, and weigh completeness.)

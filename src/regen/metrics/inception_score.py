@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class InceptionScore(Solo):
     """classifier_score: exp(E KL(p(y|x) || p(y))), p(y) = E p(y|x) (Salimans et al. 2016); classifier_score_se, its error.
 
-    From 1, no class is told or all images are of one, to K, each image is surely of one class and all K are drawn equally
+    From 1 (no confident class, or only one class) to K (each image is clearly of one class, and all K are equally
     often. It sees neither copies nor a lack of variety within a class. Only with Inception as the classifier is it the
     Inception score; otherwise compare it with real/classifier_score, of the same data set.
 

@@ -103,7 +103,7 @@ class KernelDistance(Comparison):
                     comparable between data sets. val/skill_se, its standard error, from those of both distances
 
     kd does not depend on the numbers of images in expectation, so all generated images are used. The skill is left out
-    for points in the plane, and nan where the baseline is not told from real images.
+    for points in the plane, and nan where the baseline is indistinguishable from real images.
     """
 
     figures = (kernel("kd"), SKILL)

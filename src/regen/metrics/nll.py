@@ -75,7 +75,7 @@ class NLL(SampleMetric):
         self.samples, self.images = samples, images
 
     def suits(self, model: Model) -> None:
-        """Raises ConfigError on a model without an encoder, an autoencoder, and a loss that is no likelihood."""
+        """Raise ConfigError on a model without an encoder, an autoencoder, and a loss that is not a likelihood."""
         check_encoder(model, "nll")
         if not model.objective.draws_codes:
             raise ConfigError("nll is of codes that are drawn, and these are the means alone: type regularizer=kl")

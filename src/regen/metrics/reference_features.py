@@ -3,7 +3,7 @@
 The key covers the images, and of the net all that is likely to change: its classes, the files in which they stand, plain
 attributes, every weight and buffer; a few images are then computed again all the same, in case something else did.
 Features are kept exactly as they were, in float32: 256 bytes an image in features of our own, 8 kB in Inception's. A set
-that takes more than 128 MiB (16,384 images in Inception's) is computed anew each time, and of all sets together, those
+that takes more than 128 MiB (16,384 images in Inception's) is computed again each time, and of all sets together, those
 asked for last stay, up to 1 GiB. The folder may be deleted at any time.
 """
 
@@ -63,7 +63,7 @@ def fixed_order(images: ImageSet) -> Tensor:
 class Reference(ImageSet):
     """Images whose features are read from `folder/<name>-<digest>.pt`, or computed and kept there.
 
-    A part taken before any features are known has a file of its own, so that never more is computed than is asked for.
+    A part taken before any features are known has a separate file, so that no unneeded features are computed.
     """
 
     source: Split | Files
@@ -131,7 +131,7 @@ def _parts_of(net: nn.Module) -> Iterator[bytes]:
 
 @functools.cache
 def _code_of(kind: type) -> bytes:
-    """The digest of the file in which the class stands, b"" if it stands in none."""
+    """Return the digest of the class's source file, b"" without one."""
     try:
         return hashlib.blake2b(Path(inspect.getsourcefile(kind) or "").read_bytes()).digest()
     except (TypeError, OSError):

@@ -74,8 +74,8 @@ class DIP(Regularizer):
     def for_g(self, step: VAEStep) -> Tensor:
         covariance = self.covariance(step)
         diagonal = covariance.diagonal()
-        beside = covariance.square().sum() - diagonal.square().sum()
-        return beside + self.diagonal * (diagonal - 1).square().sum()
+        off_diagonal = covariance.square().sum() - diagonal.square().sum()
+        return off_diagonal + self.diagonal * (diagonal - 1).square().sum()
 
 
 class DIPII(DIP):

@@ -16,7 +16,7 @@ from regen.plotting.svg import TEXT, add_hover, plot
 
 COLOURS = {ORANGE: "held-out", BLUE: "train", GREEN: "fake", PURPLE: "purple", INK: "ink"}
 MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"))
-DRAWN = 2 * len(MARKS)  # groups that have a look of their own
+DRAWN = 2 * len(MARKS)  # groups with distinct styles
 
 
 def look(i: int) -> tuple[str, str, str]:

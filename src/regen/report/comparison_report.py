@@ -1,4 +1,4 @@
-"""compare: the whole comparison of runs, and write: the same beside a sweep that has just ended."""
+"""Comparison of runs, on request and at the end of a sweep."""
 
 import logging
 import math
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def compare(cfg: DictConfig) -> float:
-    """Print and write what cfg asks for; the best mean of the monitored figure, nan where there is no best.
+    """Print and write a comparison; returns the best mean of the monitored metric, or nan.
 
-    Raises ConfigError where no run is, or they were judged by different figures.
+    Raises ConfigError without runs, or if they have different monitored metrics.
     """
     runs, failed = gather(cfg.runs)
     if not runs:
@@ -55,13 +55,13 @@ def write(folder: Path) -> Path | None:
             return None
         typed = f"{program.typed('compare')} {shlex.quote(f'runs={folder}')}"
         return _write(compare_runs(runs, None, FIGURES), Path(folder), failed, typed)["page"]
-    except Exception as error:  # noqa: BLE001 a page is no reason to fail a sweep
+    except Exception as error:  # noqa: BLE001 a sweep must not fail because of its page
         log.warning("%s/compare.html could not be made: %s: %s", folder, type(error).__name__, error)
         return None
 
 
 def _write(comparison: Comparison, out: Path, failed: list[Path], typed: str) -> dict[str, Path]:
-    from regen.report.comparison_page import page  # here: the table is told before what plots need is loaded
+    from regen.report.comparison_page import page  # here, so that the table is printed before plotting libraries load
 
     out.mkdir(parents=True, exist_ok=True)
     paths = {"page": out / "compare.html", "table": out / "compare.csv"}

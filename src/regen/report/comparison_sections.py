@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from regen.comparison import effects
-from regen.comparison.comparison_table import told
+from regen.comparison.comparison_table import format_figure
 from regen.comparison.config_diff import text
 from regen.comparison.lambda_paths import front, paths
 from regen.comparison.run_group import Comparison, Group
@@ -95,7 +95,7 @@ def front_of(comparison: Comparison) -> dict:
         for name in axes[1:]
     ]
     groups = {i + 1: comparison.groups[i] for i in known if on[i]}
-    named = [(number, group.label, [told(group, name) for name in axes]) for number, group in groups.items()]
+    named = [(number, group.label, [format_figure(group, name) for name in axes]) for number, group in groups.items()]
     counts = {"of": len(known), "left_out": len(comparison.groups) - len(measured)}
     counts["passed_over"] = len(measured) - len(known)
     titles = [parse(name).axis_label for name in axes[1:]]

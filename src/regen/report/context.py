@@ -44,7 +44,7 @@ class Evidence:
 
     @cached_property
     def figures(self) -> dict[str, float]:
-        """Those of the last evaluation. (What is not finite stands in JSON as a string.)"""
+        """Metrics of the last evaluation. (JSON stores non-finite numbers as strings.)"""
         return {name: float(value) for name, value in (self.result.get("figures") or {}).items()}
 
     @property
@@ -63,7 +63,7 @@ class Evidence:
 
     @property
     def of(self) -> Images:
-        """The data. Raises Absent if they are not at hand."""
+        """The data set. Raises Absent if it is not available."""
         if self.data is None:
             raise Absent("the data are not available.")
         return self.data

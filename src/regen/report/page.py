@@ -78,6 +78,6 @@ def _render(section: Section, subject: object, page: str) -> tuple[str, str]:
         return Markup(templates().get_template(section.template).render(section.make(subject))), ""
     except Absent as reason:
         return "", str(reason)
-    except Exception as error:  # noqa: BLE001 a section is no reason to lose the page
+    except Exception as error:  # noqa: BLE001 the page is written without a failed section
         log.warning("%s: section %r: %s: %s", page, section.title, type(error).__name__, error)
         return "", f"it could not be made ({type(error).__name__}: {error})."

@@ -29,7 +29,7 @@ def make(evidence: Evidence) -> dict:
 
 
 def _commands(evidence: Evidence, run: str) -> dict[str, str]:
-    """What goes on from a checkpoint; without one, there is only training it again."""
+    """Commands that continue from a checkpoint, or train again without one."""
     if not any(evidence.folder.checkpoints.glob("*.ckpt")):
         again = "judge the images again" if "inputs" in evidence.result else "train it again"
         command = evidence.result.get("command")

@@ -1,4 +1,4 @@
-"""The catalogue of regularizers: a passport for each conf/regularizer/*.yaml, from its class, its docstring and its yaml."""
+"""Descriptions of regularizers, from the class, docstring and yaml of each conf/regularizer/*.yaml."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +34,7 @@ class Passport:
 
     @cached_property
     def places(self) -> list[str]:
-        """On which of the five places it leans; keeping a state of its own is none."""
+        """Places of the model that it acts on, of five."""
         over = [place for place in PLACES if getattr(self.kind, place) is not getattr(Regularizer, place)]
         if self.kind.attach_order > 0 and "attach" in over:
             over.remove("attach")
@@ -72,7 +72,7 @@ class Passport:
         return "; ".join(f"{player.upper()}'s update: {cost}" for player, cost in self.kind.cost.items())
 
     def says(self, wanted: str) -> bool:
-        """Whether the word stands anywhere in the passport."""
+        """Return whether the description contains a word."""
         return wanted.casefold() in " ".join([self.name, self.where, *vars(self.words).values()]).casefold()
 
 
@@ -87,7 +87,7 @@ def passports() -> list[Passport]:
 
 
 def facts(one: Passport) -> str:
-    """A list in Markdown of what the passport holds next to formula and text."""
+    """List the facts besides formula and text in Markdown."""
     rows = {
         "Acts on": one.where,
         "Source": one.words.source,

@@ -72,7 +72,7 @@ def write(
     It never fails: a section that cannot be made is left out, and the page gives the reason at its end.
 
     look     what the last evaluation saw; None if there was none
-    result   the content of result.json; None: what stands in the folder
+    result   the content of result.json; None: that in the folder
     data     the data set; None: sections that need it are left out
     """
 
@@ -100,7 +100,7 @@ def write_curves(folder: Folder) -> Path | None:
 def _made(path: Path, make: Callable[[], None]) -> Path | None:
     try:
         make()
-    except Exception as error:  # noqa: BLE001 a page is no reason to lose a run
+    except Exception as error:  # noqa: BLE001 a run must not fail because of its page
         log.warning("%s could not be made: %s: %s", path, type(error).__name__, error)
         return None
     return path

@@ -70,5 +70,5 @@ def picture(monitor: str, known: Sequence[Point]) -> Tensor:
 
 
 def _line(name: str, group: Group) -> str:
-    beside = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != name)
-    return f"{beside}: {name}" if beside else name
+    shared = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != name)
+    return f"{shared}: {name}" if shared else name

@@ -24,7 +24,7 @@ Picture = Path | Tensor  # a file, or (3, H, W) uint8
 
 
 @dataclass(frozen=True)
-class Told:
+class SweepSummary:
     """Content of a sweep's summary run.
 
     monitor   the metric of the points (line, λ, mean, standard error); a line needs two or more
@@ -44,7 +44,9 @@ class Told:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str | None = None) -> None:
+def write_summary(
+    sweep: Path, logger: Mapping[str, Any] | None, content: SweepSummary, group: str | None = None
+) -> None:
     """Write a run of type "summary" with the sweep's name in its group; repeated calls update it.
 
     It never fails and never prompts; without a logger it does nothing. Its id is kept in the sweep's wandb.json.
@@ -53,25 +55,25 @@ def tell(sweep: Path, logger: Mapping[str, Any] | None, told: Told, group: str |
         return
     try:
         about = {"name": sweep.name, "group": group or sweep.name, "job_type": "summary", "tags": ["summary"]}
-        run = started(logger, outputs_of(sweep), sweep / "wandb.json", config={"monitor": told.monitor}, **about)
+        run = started(logger, outputs_of(sweep), sweep / "wandb.json", config={"monitor": content.monitor}, **about)
         if run is None:
             return
         try:
-            run.log(_logged(told))
-            run.summary.update(dict(told.summary))
+            run.log(_logged(content))
+            run.summary.update(dict(content.summary))
         finally:
             run.finish()
     except Exception as error:  # noqa: BLE001 - a remote service may raise anything, and a sweep must not fail because of it
         log.warning("W&B has no summary of %s: %s: %s", sweep, type(error).__name__, str(error).partition("\n")[0])
 
 
-def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None = None) -> None:
+def summarize_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None = None) -> None:
     """Write the summary run of a sweep's folder; does nothing if its runs cannot be compared."""
     try:
         runs, _ = gather(sweep)
         known = {name for run in runs for name in run.result.get("figures", {})}
         found = compare_runs(runs, None, [name for name in FIGURES if name in known])
-        told = Told(
+        content = SweepSummary(
             found.monitor,
             points(found),
             tables={"comparison": sweep / "compare.csv"},
@@ -82,7 +84,7 @@ def tell_sweep(sweep: Path, logger: Mapping[str, Any] | None, group: str | None 
     except Exception as error:  # noqa: BLE001 - a sweep must not fail because of its summary
         log.info("W&B has no summary of %s: %s", sweep, error)
         return
-    tell(sweep, logger, told, group)
+    write_summary(sweep, logger, content, group)
 
 
 def _samples(comparison: Comparison) -> dict[str, Path]:
@@ -101,7 +103,7 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
     return found
 
 
-def _logged(told: Told) -> dict[str, Any]:
+def _logged(content: SweepSummary) -> dict[str, Any]:
     import wandb
 
     found: dict[str, Any] = {name: _image(one) for name, one in told.pictures.items()}
@@ -112,14 +114,14 @@ def _logged(told: Told) -> dict[str, Any]:
             xs=[[point.strength for point in line] for line in known.values()],
             ys=[[point.mean for point in line] for line in known.values()],
             keys=list(known),
-            title=f"{told.monitor} against strength",
+            title=f"{content.monitor} against strength",
             xname="strength",
         )
-        found.setdefault("path", _image(picture(told.monitor, told.points)))
-    found |= {name: _table(path) for name, path in told.tables.items() if path.exists()}
-    found |= {name: wandb.Html(path.read_text(), inject=False) for name, path in told.pages.items() if path.exists()}
-    if told.samples:
-        found["samples"] = [_image(one, caption) for caption, one in told.samples.items()]
+        found.setdefault("path", _image(picture(content.monitor, content.points)))
+    found |= {name: _table(path) for name, path in content.tables.items() if path.exists()}
+    found |= {name: wandb.Html(path.read_text(), inject=False) for name, path in content.pages.items() if path.exists()}
+    if content.samples:
+        found["samples"] = [_image(one, caption) for caption, one in content.samples.items()]
     return found
 
 

@@ -82,7 +82,7 @@ def test_feature_source_accepts_a_net_or_a_file(tmp_path):
         Module(net=small_net(), path="net.pt2")
     with pytest.raises(ConfigError, match=r"net is a dict: expected a torch.nn.Module"):
         Module(net={})
-    with pytest.raises(ConfigError, match=r"path=nowhere.pt2: there is no file .*nowhere.pt2"):
+    with pytest.raises(ConfigError, match=r"path=nowhere.pt2: no file .*nowhere.pt2"):
         Module(path="nowhere.pt2").load(noise(), tmp_path, "cpu")
     (tmp_path / "text.pt2").write_text("no program")
     with pytest.raises(ConfigError, match=r"text\.pt2 is not a torch\.export program"):

@@ -87,9 +87,7 @@ def test_names_and_files_that_do_not_exist_are_answered(hub):
         load("ResNet-18")
     with pytest.raises(ConfigError, match="squeezenet1_1 does not end in a linear layer"):
         _cut_off_head(_untrained("squeezenet1_1"), "squeezenet1_1")
-    with pytest.raises(
-        ConfigError, match=r"there is no file .*resnet18-f37072fd.pth. Nothing is downloaded here: fetch https"
-    ):
+    with pytest.raises(ConfigError, match=r"no file .*resnet18-f37072fd.pth. Nothing is downloaded here: fetch https"):
         load("resnet18")
     with pytest.raises(ConfigError, match=r"no file .*mine.pth"):
         load(NAME, "mine.pth")

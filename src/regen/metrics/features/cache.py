@@ -42,7 +42,7 @@ def kept_or_made(
         if kept is not None:
             if is_right(kept):
                 return kept
-            log.warning("%s is of something else: making it anew", path)
+            log.warning("%s belongs to something else: computing it again", path)
         made = make()
         _keep(path, made, most_bytes)
         return made
@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     kept, checksum = whole[:-CHECKSUM], whole[-CHECKSUM:]
     if checksum != _checksum(kept):  # a zip archive's own would miss some flipped bytes
-        log.warning("%s is damaged: making it anew", path)
+        log.warning("%s is damaged: computing it again", path)
         return None
     return torch.load(io.BytesIO(kept), map_location="cpu", weights_only=True)
 
@@ -109,4 +109,4 @@ def _checksum(written: memoryview) -> bytes:
 
 @functools.cache
 def _warn_once(folder: Path, reason: str) -> None:
-    log.warning("%s keeps nothing (%s): it will be made anew every time", folder, reason)
+    log.warning("%s cannot be written (%s): features are computed again each time", folder, reason)

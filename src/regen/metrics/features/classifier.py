@@ -27,7 +27,7 @@ from regen.utils.randomness import seeded
 if TYPE_CHECKING:
     from regen.data.images import Images
 
-VERSION = 1  # raise it with any change, here or in learning.py, that changes the features: they are then learnt anew
+VERSION = 1  # raise it with any change, here or in learning.py, that changes the features: they are then learnt again
 FEATURES = 64
 LARGEST = 32  # pixels a side of what the three blocks see; larger images are halved before, a convolution a time
 TRUSTED = 0.5  # of the way from chance to 1, where the accuracy's lower bound should lie: see warn_if_weak
@@ -96,7 +96,7 @@ class FeatureNet(nn.Module):
     where in the image something is, and they do not saturate on images unlike any real one. Their unit variance gives
     the distance a scale: a generator that always draws the same image, of average features, is about 64 away.
 
-    accuracy: the share of held-out validation images that it tells right, in 0..1.
+    accuracy: accuracy on held-out validation images, in 0..1.
     """
 
     accuracy: float

@@ -48,7 +48,7 @@ class DINOv2(TorchFidelity):
         weights: the file of published weights of this model. None: where torch.hub leaves it.
 
     Raises:
-        ConfigError: there is no such model.
+        ConfigError: unknown model.
     """
 
     option = "dinov2"

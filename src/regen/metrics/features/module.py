@@ -52,7 +52,7 @@ def _exported(path: str) -> nn.Module:
     looked = places(path)
     place = next((place for place in looked if place.is_file()), None)
     if place is None:
-        raise ConfigError(f"metrics.features.path={path}: there is no file {' or '.join(map(str, looked))}")
+        raise ConfigError(f"metrics.features.path={path}: no file {' or '.join(map(str, looked))}")
     try:
         if not zipfile.is_zipfile(place):
             raise ValueError("not a zip archive")

@@ -67,7 +67,7 @@ def weights_file(given: str | None, address: str, name: str | None = None) -> Pa
         if path.is_file():
             return path
     raise ConfigError(
-        f"the weights were not found: there is no file {' or '.join(map(str, looked))}. Nothing is downloaded here: fetch "
+        f"the weights were not found: no file {' or '.join(map(str, looked))}. Nothing is downloaded here: fetch "
         f"{address} and leave it as {hub}, or type metrics.features.weights=FILE, or metrics/features=imagenet, whose "
         "weights are installed"
     )
