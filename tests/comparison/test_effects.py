@@ -54,7 +54,7 @@ def test_intervals_equal_least_squares():
 @pytest.mark.parametrize(
     "cells, words",
     [
-        ([{"a": "x"}, {"a": "y"}], "one setting alone differs"),
+        ([{"a": "x"}, {"a": "y"}], "only one setting differs"),
         ([{"a": "x", "b": "p"}, {"a": "y", "b": "q"}] * 3, "settings are confounded"),
         ([{"a": "x", "b": "p"}, {"a": "y", "b": "q"}, {"a": "y", "b": "p"}], "3 finished runs are too few"),
     ],
@@ -94,7 +94,7 @@ def test_each_combination_of_other_settings_has_a_separate_path(tmp_path):
 def test_path_needs_two_values_of_a_strength(tmp_path):
     with pytest.raises(ValueError, match="all have the same strengths"):
         paths(sweep(tmp_path / "a", strengths=(1,), losses=("Hinge", "Minimax")))
-    with pytest.raises(ValueError, match="three values of lambda_d"):
+    with pytest.raises(ValueError, match="three or more values of lambda_d"):
         paths(sweep(tmp_path / "b", strengths=(0, 1)))
 
 

@@ -92,9 +92,9 @@ def test_inapplicable_game_is_reported_without_a_picture(stability, capsys):
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ("lrr=1", "no lrr (did you mean lr?)"),
-        ("regularizer=r11", "no regularizer=r11 (did you mean r1"),
-        ("data=mnist", "there is no data"),
+        ("lrr=1", "key lrr (did you mean lr?)"),
+        ("regularizer=r11", "option regularizer=r11 (did you mean r1"),
+        ("data=mnist", "unknown key data"),
         ("lambda_d=1", "no chosen regularizer"),
         ("regularizer=r1 lambda_d=-1", "must be a finite number >= 0"),
         ("lr=0", "lr must be a finite number > 0"),
