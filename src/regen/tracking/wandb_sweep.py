@@ -106,10 +106,10 @@ def _summary(comparison: Comparison) -> dict[str, Any]:
 def _logged(content: SweepSummary) -> dict[str, Any]:
     import wandb
 
-    found: dict[str, Any] = {name: _image(one) for name, one in told.pictures.items()}
-    if known := lines(told.points):
-        columns: list[str | int] = ["line", "strength", told.monitor, "standard error"]
-        found["path_table"] = wandb.Table(columns, [list(point) for point in told.points])
+    found: dict[str, Any] = {name: _image(one) for name, one in content.pictures.items()}
+    if known := lines(content.points):
+        columns: list[str | int] = ["line", "strength", content.monitor, "standard error"]
+        found["path_table"] = wandb.Table(columns, [list(point) for point in content.points])
         found["path_plot"] = wandb.plot.line_series(
             xs=[[point.strength for point in line] for line in known.values()],
             ys=[[point.mean for point in line] for line in known.values()],
