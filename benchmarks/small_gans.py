@@ -36,7 +36,7 @@ class Setup:
 
     hidden          widths of the hidden layers of G and D
     batch           points in an update
-    z_size          latent dimensions
+    latent_dim          latent dimensions
     lr              learning rate of both players (Adam with betas 0.5 and 0.999)
     ema_decay       of the moving average of G, updated in every iteration
     samples         points by which a GAN is scored
@@ -44,7 +44,7 @@ class Setup:
 
     hidden: tuple[int, ...] = (32, 32)
     batch: int = 64
-    z_size: int = 2
+    latent_dim: int = 2
     lr: float = 2e-3
     ema_decay: float = 0.999
     samples: int = 4000
@@ -52,7 +52,7 @@ class Setup:
     def networks(self, shape: Sequence[int], seed: int) -> tuple[nn.Module, nn.Module]:
         """The generator and the discriminator with the initial weights of a run with this seed."""
         with seeded(seed, "weights"):
-            generator = mlp.Generator(shape, z_size=self.z_size, hidden=self.hidden)
+            generator = mlp.Generator(shape, latent_dim=self.latent_dim, hidden=self.hidden)
             return generator, mlp.Discriminator(shape, hidden=self.hidden)
 
 
@@ -132,7 +132,7 @@ class Batch:
 
     def _latents(self, player: str) -> Tensor:
         """(N, B, Z) the z that a run with each seed draws for this update; the same for all strengths."""
-        z = [Draws(s, self.iteration, player, 0, "z").normal(self.setup.batch, self.setup.z_size) for s in self.seeds]
+        z = [Draws(s, self.iteration, player, 0, "z").normal(self.setup.batch, self.setup.latent_dim) for s in self.seeds]
         return torch.stack(z).repeat(self.copies, 1, 1)
 
     def _real(self) -> Tensor:
@@ -143,7 +143,7 @@ class Batch:
     @torch.no_grad()
     def samples(self, n: int) -> Tensor:
         """(N, n, 2, 1, 1) points of the averaged generators from fresh latents, the same for all strengths of a round."""
-        z = torch.stack([Draws(seed, "bank", "samples").normal(n, self.setup.z_size) for seed in self.seeds])
+        z = torch.stack([Draws(seed, "bank", "samples").normal(n, self.setup.latent_dim) for seed in self.seeds])
         return self.ema(z.repeat(self.copies, 1, 1))
 
 

@@ -26,6 +26,7 @@ def test_written_project_trains_at_once(tmp_path: Path, monkeypatch, capsys) -> 
     assert init.main([str(tmp_path / "mine")]) == 0
     assert "regen train --config-dir . experiment=first" in capsys.readouterr().out
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "stripes", raising=False)  # of another test
     words = ["experiment=first", "trainer=smoke", "trainer.progress_bar=false", "max_iterations=3", "report=false"]
     words += [
         "metrics=[memorization]",

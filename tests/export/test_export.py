@@ -144,10 +144,7 @@ def test_raw_weights_of_the_best_checkpoint_are_said_to_be_so(train, typed, caps
     run = train("data=ring", "network=mlp", "report=false", "metrics=[]", *small, smoke=False)
     typed(f"run={run}", "weights=raw", "checkpoint=best", "formats=[safetensors]", "out=there")
     text = Path("there/README.md").read_text()
-    assert (
-        "the generator's own weights" in text
-        and "Of the moving average of the weights, which the files do not hold" in text
-    )
+    assert "the generator's own weights" in text and "moving average of the weights, which is not exported" in text
     assert "points = 1.1 * images" in text and "The licence of the weights is not stated" in text
     opened = open_run(run, "best")
     with safe_open("there/model.safetensors", "pt") as file:

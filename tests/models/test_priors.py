@@ -260,7 +260,7 @@ def test_every_output_of_sample_works_with_a_mixture(train, monkeypatch):
 
 def test_mixture_needs_a_vae(train, capsys):
     train("prior=mixture", status=78)
-    assert "prior is of model=vae" in capsys.readouterr().err
+    assert "model=vae" in capsys.readouterr().err
 
 
 def test_mixture_improves_samples_of_an_autoencoder_over_standard_normal(train):

@@ -42,7 +42,7 @@ def test_a_trial_of_another_space_fails_and_is_not_trained(tmp_path, params, dis
     trials = trials_in(tmp_path / "sweep", wanted=1)
     plant(trials, params=params, distributions=distributions, job={"home": None, "overrides": HOSTILE})
     assert trials.claim(1) == [] and trials.study.trials[0].state == TrialState.FAIL
-    assert "not of this search" in caplog.text
+    assert "trial 0 is outside" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore:Inconsistent parameter values:RuntimeWarning")

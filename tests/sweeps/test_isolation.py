@@ -21,7 +21,7 @@ def test_worker_of_a_killed_joblib_ends_even_before_the_first_job(tmp_path: Path
     ids = [tmp_path / name for name in "ab"]
 
     def import_and_sleep(path: Path) -> None:
-        from regen.sweeps import hydra_callback  # noqa: F401 - the first module of the package that a worker imports
+        from regen.cli import hydra_callback  # noqa: F401 - the first module of the package that a worker imports
 
         path.write_text(str(os.getpid()))
         time.sleep(100)

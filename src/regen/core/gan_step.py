@@ -30,7 +30,7 @@ class GANStep(Update):
 
     lacks = "a GAN has no encoder"
     discriminator: nn.Module
-    z_size: int
+    latent_dim: int
 
     def __init__(
         self,

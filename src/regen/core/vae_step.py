@@ -30,7 +30,7 @@ class VAEStep(Update):
 
     lacks = "a VAE has no discriminator"
     encoder: nn.Module
-    z_size: int
+    latent_dim: int
     draws: bool
     population: int
 

@@ -61,7 +61,7 @@ def test_invalid_cached_file_is_computed_again(tmp_path, caplog):
     kept_or_made(tmp_path / "x.pt", make)
     kept_or_made(tmp_path / "x.pt", make, is_right=lambda kept: kept["x"].sum() < 0)
     assert make.times == 2
-    assert "is of something else" in caplog.text
+    assert "something else: computing" in caplog.text
 
 
 def test_too_large_result_is_not_cached(tmp_path):
@@ -77,7 +77,7 @@ def test_unwritable_folder_is_a_single_warning(tmp_path, caplog):
         for name in ("x.pt", "y.pt"):
             assert kept_or_made(tmp_path / "file" / name, Made())["x"].equal(VALUE["x"])
     assert len(caplog.records) == 1
-    assert "keeps nothing (Not a directory)" in caplog.text
+    assert "cannot be written (Not a directory)" in caplog.text
 
 
 @pytest.fixture
@@ -92,5 +92,5 @@ def _full_disk():
 @pytest.mark.usefixtures("_full_disk")
 def test_a_full_disk_is_worth_a_warning_and_nothing_half_written_stays(tmp_path, caplog):
     assert kept_or_made(tmp_path / "x.pt", Made())["x"].equal(VALUE["x"])
-    assert "keeps nothing" in caplog.text and "File too large" in caplog.text
+    assert "cannot be written" in caplog.text and "File too large" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == ["x.lock"]
