@@ -265,7 +265,7 @@ def test_after_a_multirun_nothing_fails(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert comparison_report.write(tmp_path / "two") is None
         assert comparison_report.write(tmp_path / "nothing") is None
-    assert "different figures" in caplog.text
+    assert "different monitored metrics" in caplog.text
     assert "no run there" in caplog.text
 
 
