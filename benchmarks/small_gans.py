@@ -132,7 +132,9 @@ class Batch:
 
     def _latents(self, player: str) -> Tensor:
         """(N, B, Z) the z that a run with each seed draws for this update; the same for all strengths."""
-        z = [Draws(s, self.iteration, player, 0, "z").normal(self.setup.batch, self.setup.latent_dim) for s in self.seeds]
+        z = [
+            Draws(s, self.iteration, player, 0, "z").normal(self.setup.batch, self.setup.latent_dim) for s in self.seeds
+        ]
         return torch.stack(z).repeat(self.copies, 1, 1)
 
     def _real(self) -> Tensor:
