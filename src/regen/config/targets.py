@@ -106,7 +106,9 @@ def resolve(target: Any, where: str) -> Any:
 def _refusal(target: str, where: str, group: TargetGroup) -> str:
     listed = sorted(group.listed)
     if len(listed) > SEVERAL:
-        listed = difflib.get_close_matches(target, listed, 3) or [*listed[:3], "…"]
+        by_name = {name.rpartition(".")[2]: name for name in listed}
+        near = difflib.get_close_matches(target.rpartition(".")[2], by_name, 3)
+        listed = [by_name[name] for name in near] or [*listed[:3], "…"]
     admitted = [", ".join(listed)] if listed else []
     admitted += [f"a class of {group.library}"] if group.library else []
     admitted += ["a class from the folder that --config-dir names (as FOLDER/module.py)"]
