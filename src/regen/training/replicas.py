@@ -77,8 +77,6 @@ class Group:
             return None
         if isinstance(error, ProcessLost):
             return str(error)
-        if isinstance(error, SystemExit) and signals.received():  # the orderly end after a signal is not a failure
-            return None
         if not _is_of_transport(error):
             self.heartbeat.send_failure(f"{type(error).__name__}: {error}")
             return None

@@ -50,6 +50,8 @@ def train(cfg: DictConfig, write_report: finish.WriteReport | None = None) -> fl
             folder = replace_folder(shared)
         with _written_by_one(folder):
             return _train(cfg, group, write_report)
+    except SystemExit:  # a status that every process ends with: not a failure to be sent to the others
+        raise
     except BaseException as error:
         group.explain(error)
         raise
