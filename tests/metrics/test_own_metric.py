@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from helpers.commands import RING, type_in
 
+from regen.errors import ConfigError
+from regen.metrics.base import Solo
+from regen.metrics.figure import Figure
+from regen.metrics.registry import find_figure, is_higher_better
 from regen.utils.json_files import read_json
 from regen.utils.project import ROOT
 
@@ -112,3 +116,12 @@ def test_model_card_shows_title_and_meaning(runs, tmp_path, monkeypatch, folder)
     type_in(monkeypatch, export, "--config-dir", str(folder), f"run={runs[0]}", f"out={tmp_path / 'model'}")
     card = (tmp_path / "model/README.md").read_text()
     assert TITLE in card and MEANING in card
+
+
+def test_figure_of_the_package_cannot_be_declared_differently():
+    fd = find_figure("fd")
+    with pytest.raises(ConfigError, match="fd.* differently"):
+        type("Reversed", (Solo,), {"figures": (Figure("fd", "reversed", better="higher"),), "__module__": "elsewhere"})
+    assert not is_higher_better("val/fd")
+    type("Equal", (Solo,), {"figures": (fd,), "__module__": "elsewhere"})
+    assert find_figure("fd") is fd

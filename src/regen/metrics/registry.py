@@ -22,8 +22,23 @@ _declared: dict[str, tuple[Figure, str]] = {}  # name -> the figure and the modu
 
 
 def declare(figures: Iterable[Figure], module: str) -> None:
-    """Add figures of a class in this module; a later declaration of a name replaces an earlier one."""
-    _declared.update({figure.name: (figure, module) for figure in figures})
+    """Add figures of a class in this module; a later declaration of a name replaces an earlier one of its kind.
+
+    Raises ConfigError if a class outside of the package declares a figure of the package differently: the tables and choices
+    of the package's own metric would show its title and direction.
+    """
+    figures, outside = list(figures), not module.startswith(f"{PACKAGE}.")
+    if outside:
+        _load()
+    for figure in figures:
+        earlier, home = _declared.get(figure.name, (figure, module))
+        if not outside or not home.startswith(f"{PACKAGE}."):
+            _declared[figure.name] = (figure, module)
+        elif earlier != figure:
+            raise ConfigError(
+                f"{module} declares the figure {figure.name}, which {home} declares differently ({earlier.title}): give it "
+                "another name"
+            )
 
 
 def find_figure(name: str) -> Figure:
