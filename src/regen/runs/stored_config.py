@@ -73,12 +73,17 @@ def read_config(path: Path) -> DictConfig:
     content = _parsed(path, OmegaConf.create)
     if not isinstance(content, DictConfig):
         raise ConfigError(f"{path} cannot be read: expected keys and values, got {type(content).__name__}")
-    if former := sorted(FORMER_KEYS & content.keys()):
+    check_version(path, content)
+    return content
+
+
+def check_version(path: Path, content: Collection[Any]) -> None:
+    """Raise ConfigError if the keys of a run's config.yaml are those of an earlier version of regen."""
+    if former := sorted(FORMER_KEYS & set(content)):
         raise ConfigError(
             f"{path} has the key {former[0]}: the run was made by an earlier version of regen, whose keys and classes had "
             "other names. Train it again with this version, or open it with that one"
         )
-    return content
 
 
 def read_overrides(path: Path, typed: Collection[str] = ()) -> list[str]:
