@@ -37,7 +37,7 @@ SUMMARIES = (
     Figure(
         "gap",
         "relative gap",
-        "The gap of the first distance divided by the distance to held-out images: 0 is no nearer to training images.",
+        "The gap of the first distance divided by the distance to held-out images; 0: not closer to training images.",
         better="lower",
         uncertainty="standard error",
         priority=5,

@@ -16,7 +16,7 @@ EACH_ITS_OWN = (
         "discriminator",
         BATCH_NORM,
         "batch norm in D",
-        "it couples the images of a batch, so that a logit's gradient is not that of its own image alone",
+        "it couples the images of a batch, so that the gradient of a logit depends on the other images",
         "Type network.discriminator.batch_norm=false, or leave the penalty out",
     ),
     regularizer_named("Packing", "the logit of a pack of images has no gradient of a single image"),
