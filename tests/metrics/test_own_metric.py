@@ -120,7 +120,7 @@ def test_model_card_shows_title_and_meaning(runs, tmp_path, monkeypatch, folder)
 
 def test_figure_of_the_package_cannot_be_declared_differently():
     fd = find_figure("fd")
-    with pytest.raises(ConfigError, match="fd.* differently"):
+    with pytest.raises(ConfigError, match=r"fd.* differently"):
         type("Reversed", (Solo,), {"figures": (Figure("fd", "reversed", better="higher"),), "__module__": "elsewhere"})
     assert not is_higher_better("val/fd")
     type("Equal", (Solo,), {"figures": (fd,), "__module__": "elsewhere"})
