@@ -6,27 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.cross_validation_runs import FIT
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 import regen
 from regen.utils.project import ROOT
 
-SMALL = (
-    "data=ring",
-    "data.train=160",
-    "data.validation=80",
-    "data.test=40",
-    "data.batch_size=16",
-    "network=mlp",
-    "metrics=[frechet]",
-    "monitor=val/fd",
-    "trainer=smoke",
-    "trainer.progress_bar=false",
-    "logger=csv",
-    "report=false",
-    "max_iterations=4",
-)
+SMALL = (*FIT, "logger=csv", "report=false")
 
 
 @pytest.fixture(scope="module")

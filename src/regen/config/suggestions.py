@@ -125,10 +125,6 @@ def _flat(node: DictConfig, prefix: str) -> list[str]:
     return names
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    return _question(_near(name, names))
-
-
 def _near(name: str, names: list[str]) -> list[str]:
     by_lower_case = {known.lower(): known for known in names}
     if name.lower() in by_lower_case:
