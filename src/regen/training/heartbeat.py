@@ -17,8 +17,9 @@ from collections.abc import Callable
 from regen.errors import ProcessLost
 from regen.training.launcher import Rank
 from regen.training.rank_store import agent_hosts, connect
+from regen.training.silence_timer import SilenceTimer
 from regen.utils import signals
-from regen.utils.process_state import has_ended, is_stopped
+from regen.utils.process_state import describe_end, has_ended, is_stopped
 
 EVERY = 1.0  # seconds between two heartbeats
 SLOW_START = 6  # multiple of the patience for a started process, which imports torch on a busy machine
@@ -40,40 +41,51 @@ class Heartbeat:
         self.store = connect(rank, patience, is_host=rank.rank == 0 and not agent_hosts())
         self._own = connect(rank, patience, is_host=False)  # calls on one connection wait for each other
         self._own.set(f"who/{rank.rank}", f"{socket.gethostname()} {os.getpid()}")
-        self._seen: dict[int, tuple[int, float]] = {}
-        self._told_signal, self._answered = False, time.monotonic()
+        self._silences = SilenceTimer()
+        self._forwarded, self._answered = 0, time.monotonic()  # signal that all processes know, last answer
+        self._silent = False  # the lost process gives no sign of life, and cannot end by itself
         for work in (self._beat, self._watch):
             threading.Thread(target=work, daemon=True, name="heartbeat").start()
 
     def wait_for_all(self) -> None:
         """Wait for a heartbeat of every process. Raises ProcessLost without one within the patience."""
-        names = [f"beat/{number}" for number in range(self.rank.world)]
-        while not self.store.check(names):
-            if self._found.is_set():
-                raise ProcessLost(self.cause)
-            time.sleep(0.05)
+        self._wait_for([f"beat/{number}" for number in range(self.rank.world)])
 
     def share(self, name: str, value: str) -> str:
         """Return process 0's value on every process. Raises ProcessLost without it within the patience."""
         if self.rank.rank == 0:
             self.store.set(name, value)
             return value
-        while not self.store.check([name]):
+        self._wait_for([name])
+        return self.store.get(name).decode()
+
+    def _wait_for(self, names: list[str]) -> None:
+        while not self.store.check(names):
             if self._found.is_set():
                 raise ProcessLost(self.cause)
             time.sleep(0.05)
-        return self.store.get(name).decode()
 
     def send_failure(self, reason: str) -> None:
         """Send the reason why this process ends to the others."""
         with contextlib.suppress(RuntimeError):
             self.store.compare_set("failed", "", f"process {self.rank.rank}: {reason}")
 
-    def send_signal(self, number: int) -> None:
-        """Forward a received signal to the others."""
-        self._told_signal = True
+    def find_signal(self) -> int:
+        """Return the signal that ends the run, 0 without one."""
+        if number := self._forwarded or signals.received():
+            return number
+        with contextlib.suppress(RuntimeError):  # the host has ended
+            if self.store.check(["signal"]):
+                return int(self.store.get("signal"))
+        return 0
+
+    def leave(self, number: int) -> None:
+        """Forward the signal that ends this process, and announce that its end is orderly."""
+        self._forwarded = int(number)
         with contextlib.suppress(RuntimeError):
             self.store.compare_set("signal", "", str(int(number)))
+            self.store.set(f"done/{self.rank.rank}", "1")
+        self.stop()
 
     def find_cause(self, seconds: float = 4.0) -> str | None:
         """Return why another process ended, after this process's transport failed; None if unknown in time."""
@@ -115,10 +127,10 @@ class Heartbeat:
         while not self._stopped.wait(EVERY):
             now = time.monotonic()
             if now - before > 5 * EVERY:  # this process was stopped itself
-                self._answered, self._seen = now, {}
+                self._answered, self._silences = now, SilenceTimer()
             before = now
             if now - self._answered > self.patience:
-                self._lose(f"process 0 has given no sign of life for {self.patience:.0f} seconds")
+                self._lose(self._silent_for(0, "has given no sign of life"))
             if self._found.is_set():
                 if not self._stopped.wait(GRACE):
                     self._end()
@@ -140,23 +152,25 @@ class Heartbeat:
         return None
 
     def _exchange_signals(self) -> None:
-        if self._told_signal:
+        if self._forwarded:
             return
         if number := signals.received():
-            self._told_signal = True
+            self._forwarded = number
             self._own.compare_set("signal", "", str(int(number)))
         elif self._own.check(["signal"]):
-            self._told_signal = True
-            os.kill(os.getpid(), int(self._own.get("signal")))
+            self._signal_self(int(self._own.get("signal")))
+
+    def _signal_self(self, number: int) -> None:
+        self._forwarded = number
+        os.kill(os.getpid(), number)
 
     def _fate(self, number: int, count: int) -> str | None:
         """Describe how a process ended that this one started, or that runs on the same machine."""
         if self.children:
             code = self.children[number - 1].poll()
-            if code is None:
-                return None
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-            return f"process {number} {how}"
+            if code and not self._forwarded and signals.signal_of(code):  # hit before it could forward the signal
+                self._signal_self(signals.signal_of(code))
+            return None if code is None else f"process {number} {describe_end(code)}"
         if count:
             host, _, pid = self._own.get(f"who/{number}").decode().rpartition(" ")
             if host == socket.gethostname() and has_ended(int(pid)):
@@ -164,13 +178,13 @@ class Heartbeat:
         return None
 
     def _silence(self, number: int, count: int) -> str | None:
-        now = time.monotonic()
-        before, since = self._seen.get(number, (-1, now))
-        self._seen[number] = (count, since if count == before else now)
         starting = not count and self.children and not is_stopped(self.children[number - 1].pid)
-        if now - self._seen[number][1] <= self.patience * (SLOW_START if starting else 1):
+        if self._silences.seconds(number, count) <= self.patience * (SLOW_START if starting else 1):
             return None
-        what = "has given no sign of life" if count else "has not started"
+        return self._silent_for(number, "has given no sign of life" if count else "has not started")
+
+    def _silent_for(self, number: int, what: str) -> str:
+        self._silent = True
         return f"process {number} {what} for {self.patience:.0f} seconds"
 
     def _lose(self, reason: str) -> None:
@@ -188,6 +202,6 @@ class Heartbeat:
         """End processes that this one started, or the process that started it, which may be stopped."""
         for child in self.children:
             child.kill()
-        if self.rank.launcher == "regen" and "process 0" in str(self.cause):
+        if self.rank.launcher == "regen" and self._silent and "process 0" in str(self.cause):
             with contextlib.suppress(OSError):
                 os.kill(os.getppid(), signal.SIGKILL)

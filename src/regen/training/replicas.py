@@ -82,10 +82,21 @@ class Group:
             return None
         return self.heartbeat.find_cause() or f"the connection to another process broke: {error}"
 
-    def send_signal(self, number: int) -> None:
-        """Forward a signal to the other processes."""
+    def find_signal(self, error: BaseException) -> int:
+        """Return the signal that ended the run if it caused the error, else 0.
+
+        A signal ends all processes. One that leaves first breaks the connections of the others.
+        """
+        if isinstance(error, signals.Interrupted):
+            return error.number
+        if self.heartbeat is None or not (isinstance(error, ProcessLost) or _is_of_transport(error)):
+            return 0
+        return self.heartbeat.find_signal()
+
+    def leave(self, number: int) -> None:
+        """Forward the signal that ends this process to the others, whose end is then no loss to this one."""
         if self.heartbeat:
-            self.heartbeat.send_signal(number)
+            self.heartbeat.leave(number)
 
     def close(self) -> None:
         """Announce that this process has finished."""
@@ -99,7 +110,8 @@ class Group:
         self.heartbeat.stop()
         if self.heartbeat.cause:
             self.heartbeat.kill_others()
-        launcher.end(self.heartbeat.children, seconds=1.0 if signals.received() or self.heartbeat.cause else 10.0)
+        is_cut_short = self.heartbeat.find_signal() or self.heartbeat.cause
+        launcher.end(self.heartbeat.children, seconds=1.0 if is_cut_short else 10.0)
         if dist.is_initialized() and not self.heartbeat.cause:  # could wait forever for a lost process
             dist.destroy_process_group()
         self.heartbeat = None

@@ -21,6 +21,7 @@ from regen.training.launcher import find_rank
 from regen.training.replicas import Group
 from regen.training.trainer import tune
 from regen.training.training_run import TrainingRun, note_loss
+from regen.utils import signals
 from regen.utils.json_files import read_json
 from regen.utils.locks import FolderLock
 
@@ -53,6 +54,9 @@ def train(cfg: DictConfig, write_report: finish.WriteReport | None = None) -> fl
     except SystemExit:  # a status that every process ends with: not a failure to be sent to the others
         raise
     except BaseException as error:
+        if number := group.find_signal(error):
+            group.leave(number)
+            raise signals.Interrupted(number) from error
         group.explain(error)
         raise
     finally:

@@ -89,23 +89,31 @@ class TrainingRun:
         began, loggers = time.perf_counter(), self._open() if is_first() else []
         try:
             self._fit(loggers)
-        except signals.Interrupted as error:
-            self.group.send_signal(error.number)
-            self.signal = error.number
-            self.outcome.status, self.outcome.reason = "interrupted", str(error)
         except BaseException as error:
-            lost = self.group.explain(error)
-            self.outcome.status, self.outcome.reason = "failed", lost or f"{type(error).__name__}: {error}"
-            if lost and not is_first():
-                note_loss(self.folder, lost)
-            if lost:
-                raise ProcessLost(lost) from error
-            raise
+            if number := self.group.find_signal(error):
+                self._interrupt(number)
+            else:
+                self._fail(error)
+                raise
         finally:
             signals.release()
             if is_first():
                 about = (self.data, self.goal, loggers, self._cost(time.perf_counter() - began), self.write_report)
                 finish.close(self.folder, self.outcome, self.model, *about)
+
+    def _interrupt(self, number: int) -> None:
+        self.group.leave(number)
+        self.signal = number
+        self.outcome.status, self.outcome.reason = "interrupted", str(signals.Interrupted(number))
+
+    def _fail(self, error: BaseException) -> None:
+        """Set the outcome. Raises ProcessLost if the error is a consequence of another process's failure."""
+        lost = self.group.explain(error)
+        self.outcome.status, self.outcome.reason = "failed", lost or f"{type(error).__name__}: {error}"
+        if lost and not is_first():
+            note_loss(self.folder, lost)
+        if lost:
+            raise ProcessLost(lost) from error
 
     def _cost(self, seconds: float) -> dict[str, float | None]:
         """What the run took, for result.json."""

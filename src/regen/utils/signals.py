@@ -72,6 +72,11 @@ def received() -> int:
     return _state.received
 
 
+def signal_of(status: int) -> int:
+    """Return the signal that ended a process with this exit status (negative: before it was handled), 0 for other ends."""
+    return next((int(number) for number in ENDING if status in (-number, 128 + number)), 0)
+
+
 def defer() -> None:
     """Store signals from now on; training checks for them between two iterations."""
     _state.deferring = True
