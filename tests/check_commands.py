@@ -62,3 +62,13 @@ def find_marked(mark: str) -> list[int]:
             if is_marked and (path / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
                 found.append(int(path.name))
     return found
+
+
+def commands_of_children(process: int) -> list[str]:
+    """The command lines of the processes that this one has started and that live; Linux only."""
+    commands = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (path / "stat").read_text().rpartition(")")[2].split()[1] == str(process):
+                commands.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return commands

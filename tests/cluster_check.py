@@ -3,7 +3,8 @@
     python tests/cluster_check.py                 # Slurm: whichever answers sinfo
     python tests/cluster_check.py --only torchrun orphans   # some of the checks: these need neither
 
-The checks: sweep, nodes, limit, cancel and choice need Slurm, database PostgreSQL, torchrun and orphans this machine alone.
+The checks: sweep, nodes, limit, cancel, choice and budget need Slurm, database needs PostgreSQL, torchrun and orphans
+this machine alone.
 
 Each check prints "passed", "FAILED" with what was found, or "skipped" with the reason. Exit status 1 if one has failed.
 """
@@ -20,7 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from check_commands import ROOT, RUN, SHORT, Skipped, read_statuses, start_command, start_sweep, wait_until
+from check_commands import (
+    ROOT,
+    RUN,
+    SHORT,
+    Skipped,
+    commands_of_children,
+    read_statuses,
+    start_command,
+    start_sweep,
+    wait_until,
+)
 from process_checks import check_orphans, check_torchrun
 
 SLURM = "hydra/launcher=slurm hydra.launcher.gpus_per_node=0 hydra.launcher.cpus_per_task=1 hydra.launcher.mem_gb=2"
@@ -103,6 +114,21 @@ def check_choice(folder: Path) -> None:
     assert (folder / "choice.json").exists()
 
 
+def check_budget(folder: Path) -> None:
+    """A choice with a budget measures the time of fits on the cluster, and trains nothing here."""
+    lengths = "max_iterations=2000 budget=4min folds=2 regularizer=l2 lambda_g=0,0.1 lambda_d=0"
+    command = [sys.executable, str(ROOT / "src/choose.py"), *RUN.split(), *lengths.split(), f"hydra.sweep.dir={folder}"]
+    command += [*SLURM.split(), f"hydra.launcher.partition={need_slurm()}"]
+    started, local = start_command(folder.with_suffix(".log"), command), []
+    while started.poll() is None:
+        local += [child for child in commands_of_children(started.pid) if "train.py" in child]
+        time.sleep(0.1)
+    assert (started.returncode, local) == (0, [])
+    assert set(read_statuses(folder)) == {"finished"}
+    assert (folder / "choice.json").exists()
+    assert not (folder / ".probe").exists()
+
+
 def check_database(folder: Path) -> None:
     """Two commands share a study in PostgreSQL; one is killed, and all trials are done."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -141,6 +167,7 @@ CHECKS = {
     "limit": check_limit,
     "cancel": check_cancel,
     "choice": check_choice,
+    "budget": check_budget,
     "database": check_database,
     "torchrun": check_torchrun,
     "orphans": check_orphans,

@@ -29,7 +29,10 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
 
 
 def check_torchrun(folder: Path) -> None:
-    """Two processes of torchrun are one run in one folder, also where its name has a time in it."""
+    """Two processes of torchrun are one run in one folder, also where its name has a time in it.
+
+    A trainer of one process is refused.
+    """
     program = Path(sys.executable).with_name("torchrun")
     if not program.exists():
         raise Skipped(f"no {program}")
@@ -40,6 +43,9 @@ def check_torchrun(folder: Path) -> None:
     (run,) = folder.iterdir()
     result = json.loads((run / "result.json").read_text())
     assert (result["status"], result["images_seen"]) == ("finished", 2 * 64 * 20)
+    log = folder.with_suffix(".log")
+    assert start_command(log, [*command, "trainer=cpu", "regularizer=r1", place]).wait(300) != 0
+    assert "torchrun started 2 processes and the trainer asks for 1" in log.read_text()
 
 
 def check_orphans(folder: Path) -> str:
@@ -50,9 +56,11 @@ def check_orphans(folder: Path) -> str:
     sweeps = [_check_joblib(folder / f"joblib_{delay:.0f}", delay) for delay in (0.0, 2.0, 6.0)]
     sweeps += [_check_sweep(folder / f"basic_{delay:.0f}", delay, 2, "seed=0,1") for delay in (0.0, 2.0)]
     sweeps.append(_check_trained(folder / "joblib_trained"))
+    choice = _check_choice(folder / "choice")
     several = [_check_run(folder / f"run_{delay:.0f}", delay) for delay in (0.0, 1.0, 2.0, 4.0)]
     job = _check_sweep(folder / "two_processes", 0.0, 3, "trainer=ddp_cpu", "seed=0,1", patience=PATIENCE_OF_SEVERAL)
-    return f"the last process of a sweep ended after {max(sweeps):.1f} s, of two processes after {max(*several, job):.1f} s"
+    longest = (max(*sweeps, choice), max(*several, job))
+    return "the last process of a sweep ended after {:.1f} s, of two processes after {:.1f} s".format(*longest)
 
 
 def _check_sweep(sweep: Path, delay: float, processes: int, *overrides: str, patience: float = PATIENCE) -> float:
@@ -69,6 +77,15 @@ def _check_joblib(sweep: Path, delay: float) -> float:
     started = start_sweep(sweep, *ENDLESS.split(), *JOBLIB, mark=mark)
     wait_until(lambda: sum(map(_imports_its_job, find_marked(mark))) == 2, 120)
     time.sleep(delay)
+    return _kill(started, mark, sweep.name, PATIENCE)
+
+
+def _check_choice(sweep: Path) -> float:
+    """Kill src/choose.py while short trainings measure the time of its fits."""
+    mark, strengths = make_mark(), "regularizer=l2 lambda_g=0,0.1 lambda_d=0 max_iterations=100000000 budget=60min"
+    command = [sys.executable, str(ROOT / "src/choose.py"), *RUN.split(), *strengths.split()]
+    started = start_command(sweep.with_suffix(".log"), [*command, f"hydra.sweep.dir={sweep}"], mark)
+    _wait_for(started, mark, 2, 3.0)
     return _kill(started, mark, sweep.name, PATIENCE)
 
 

@@ -1,6 +1,8 @@
 """The rank of a process comes from the launcher that started it, and from no variable that another one has left."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from helpers.commands import RING
@@ -62,6 +64,15 @@ def test_process_of_a_launcher_has_the_rank_of_the_launcher(
 def test_launcher_of_another_number_of_processes_is_ignored(monkeypatch, variables: dict[str, str], world: int) -> None:
     set_all(monkeypatch, variables)
     assert find_rank(world).rank == 0
+
+
+@pytest.mark.parametrize(("world", "error"), [(1, "started 4 processes and the trainer asks for 1"), (4, "")])
+def test_trainer_with_another_number_of_processes_than_torchrun_is_refused(world: int, error: str) -> None:
+    code = f"from regen.training.launcher import find_rank; find_rank({world})"
+    call = ["bash", "-c", '"$1" -c "$2"; exit $?', "torchrun", sys.executable, code]  # $0 is the name of the parent
+    done = subprocess.run(call, env=os.environ | TORCHRUN, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0) == bool(error)
+    assert error in done.stderr
 
 
 def test_process_started_by_regen_has_a_rank_and_passes_none_on(monkeypatch) -> None:

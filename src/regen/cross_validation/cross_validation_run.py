@@ -144,13 +144,13 @@ class CrossValidation:
         cfg, whole = self.cfg, sum(one.whole for one in self.candidates)
         zeros = len(self.candidates) - whole + (whole > 0)
         asked = Plan(self._counts(self.candidates), None, cfg.rounds, iterations, 0, 0.0, zeros, evaluations)
-        # Without a budget, the login node of a cluster trains nothing
+        # Without a budget, no jobs of a cluster are spent on measuring time
         if self.deadline is None and (iterations < MEASURED or self.fits.is_remote):
             return make_plan(asked, Cost(0.0, 0.0, evaluations or 1), None, self.n_jobs, self.level, cfg.stop_early)
-        jobs = [[*one.overrides(one.strengths[-1]), *self.fits.shared[1:]] for one in self.candidates]
+        jobs = [one.overrides(one.strengths[-1]) for one in self.candidates]
         jobs = [jobs[place % len(jobs)] for place in range(-(-len(jobs) // self.n_jobs) * self.n_jobs)]
         evaluated = evaluations or DEFAULT_EVALUATIONS
-        cost = measure_cost(jobs, self.n_jobs, evaluated, iterations, self.sweep / ".probe")
+        cost = measure_cost(self.fits, jobs, self.n_jobs, evaluated, iterations, self.sweep / ".probe")
         if self.deadline is None:
             return make_plan(asked, cost, None, self.n_jobs, self.level, cfg.stop_early)
         tried = [] if cfg.n_strengths else [4, 3]

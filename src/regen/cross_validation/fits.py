@@ -12,6 +12,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig
 
 from regen.comparison.load_runs import why
+from regen.config.quoting import quote
 from regen.cross_validation.score_table import Fit, Score
 from regen.metrics.registry import parse
 from regen.runs.eligibility import memorizes
@@ -51,6 +52,7 @@ class FitRunner:
         self, context: HydraContext, task: TaskFunction, of_hydra: Sequence[str], n_jobs: int, shared: Sequence[str]
     ) -> None:
         self.context, self.shared, self.done = context, list(shared), 0
+        self._task, self._of_hydra, self._n_jobs = task, list(of_hydra), n_jobs
         options = [*of_hydra, "hydra.mode=MULTIRUN"]
         if n_jobs > 1 and not any(one.startswith("hydra/launcher=") for one in of_hydra):
             options += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}"]
@@ -63,6 +65,11 @@ class FitRunner:
 
         for name in LAUNCHERS:  # they print a line for each fit; progress.py shows all of them
             logging.getLogger(name).setLevel(logging.WARNING)
+
+    def with_folder(self, folder: Path) -> "FitRunner":
+        """Return a runner with the same launcher whose jobs write into this folder."""
+        of_hydra = [*self._of_hydra, f"hydra.sweep.dir={quote(str(folder))}"]
+        return FitRunner(self.context, self._task, of_hydra, self._n_jobs, self.shared)
 
     def composed(self, overrides: Sequence[str], mode: RunMode = RunMode.RUN) -> DictConfig:
         """The configuration of src/train.py with these overrides."""

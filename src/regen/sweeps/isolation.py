@@ -55,6 +55,12 @@ def run_apart(work: Callable[[], object], on_failure: Callable[[Exception], None
     return code == 0
 
 
+def kill_with_parent() -> None:
+    """Have this process killed when its parent ends; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+
+
 def _fork() -> int:
     import warnings
 
@@ -66,7 +72,7 @@ def _fork() -> int:
 def _run_and_exit(work: Callable[[], object], on_failure: Callable[[Exception], None], parent: int) -> None:
     status = 1
     try:
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+        kill_with_parent()
         if os.getppid() != parent:  # the parent was killed before the line above
             os._exit(1)
         FolderLock.forget()

@@ -17,7 +17,7 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 
 from regen.config.quoting import quote
 from regen.errors import ConfigError, ProcessLost
-from regen.utils import program
+from regen.utils import process_state, program
 
 OWN = ("REGEN_RANK", "REGEN_WORLD", "REGEN_PORT", "REGEN_PARENT")
 
@@ -42,8 +42,10 @@ class Rank:
 def find_rank(world: int, nodes: int = 1) -> Rank:
     """Return the rank of this process in a run of `world` processes.
 
-    Raises ConfigError if several nodes are requested and no launcher started this process, or their names do not resolve.
+    Raises ConfigError if several nodes are requested and no launcher started this process, if their names do not resolve, and
+    if torchrun started another number of processes.
     """
+    _check_torchrun(world)
     if world == 1:
         return Rank()
     rank = _from_regen(world) or _from_submitit(world) or _from_torchrun(world, nodes) or _from_srun(world)
@@ -101,6 +103,22 @@ def _from_torchrun(world: int, nodes: int) -> Rank | None:
         return None
     node = _number(environment.get("GROUP_RANK", environment.get("NODE_RANK", "0")))
     return Rank(rank, world, local, node, environment["MASTER_ADDR"], port, launcher="torchrun")
+
+
+def _check_torchrun(world: int) -> None:
+    """Raise ConfigError if torchrun started another number of processes than the trainer's, each of which would train alone.
+
+    Processes below those of torchrun inherit its variables as well, and are not meant.
+    """
+    started = _number(os.environ.get("WORLD_SIZE", ""))
+    if "TORCHELASTIC_RUN_ID" not in os.environ or started in (world, -1):
+        return
+    names = {Path(word).name for word in process_state.command_of(os.getppid())}
+    if names & {"torchrun", "torch.distributed.run", "torch.distributed.launch"}:
+        raise ConfigError(
+            f"torchrun started {started} processes and the trainer asks for {world}: type trainer=ddp (on CPUs "
+            f"trainer=ddp_cpu) with trainer.num_nodes times trainer.devices = {started}"
+        )
 
 
 def _from_srun(world: int) -> Rank | None:

@@ -14,6 +14,13 @@ def is_stopped(pid: int) -> bool:
     return False
 
 
+def command_of(pid: int) -> list[str]:
+    """Return the command line of the process; empty where that is unknown."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    return []
+
+
 def describe_end(status: int) -> str:
     """Describe how a process ended, from the status that `Popen.poll` returns (negative: the signal that killed it)."""
     return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
