@@ -21,7 +21,9 @@ LOSS = RuntimeError("gloo: connection closed by peer")
 def pair() -> Iterator[tuple[Heartbeat, Heartbeat]]:
     """Heartbeats of two processes, both in this one."""
     port = _free_port()
-    both = [Heartbeat(Rank(number, 2, port=port), patience=30.0, on_loss=lambda _: None) for number in (0, 1)]
+    both = [
+        Heartbeat(Rank(number, 2, port=port), patience=30.0, on_stuck=lambda reason, number: 71) for number in (0, 1)
+    ]
     for heartbeat in both:
         heartbeat.wait_for_all()
     yield both[0], both[1]
@@ -30,19 +32,43 @@ def pair() -> Iterator[tuple[Heartbeat, Heartbeat]]:
 
 
 def group_of(heartbeat: Heartbeat) -> Group:
-    group = Group(Rank(), 30.0, lambda _: None)
+    group = Group(Rank(), 30.0, lambda reason, number: 71)
     group.heartbeat = heartbeat
     return group
 
 
-def test_process_that_a_signal_ends_forwards_it_and_is_not_lost_to_the_others(pair) -> None:
+def test_process_that_a_signal_ends_forwards_it_to_the_others(pair) -> None:
     first, second = pair
     with signals.handled(), pytest.raises(signals.Interrupted) as received:
         second.leave(signal.SIGTERM)
         time.sleep(10)
     assert received.value.number == signal.SIGTERM
-    time.sleep(2.5)  # two more heartbeats, without those of the process that has left
-    assert first.cause is None
+    assert group_of(first).find_signal(LOSS) == signal.SIGTERM
+
+
+STUCK = """
+import ctypes, signal
+from regen.training import heartbeat
+from regen.training.heartbeat import Heartbeat
+from regen.training.launcher import Rank, _free_port
+from regen.utils import signals
+
+heartbeat.GRACE = 0.5
+port = _free_port()
+ends = lambda reason, number: 75 if number else 71
+first, second = [Heartbeat(Rank(rank, 2, port=port), 30.0, ends) for rank in (0, 1)]
+with signals.handled():
+    first.wait_for_all()
+    second.leave(signal.SIGINT)
+    ctypes.PyDLL(None).signal(int(signal.SIGINT), 1)  # ignored, so that it does not end the sleep
+    while True:
+        ctypes.CDLL(None).sleep(60)  # like a collective operation: Python's handlers wait for its end
+"""
+
+
+def test_process_stuck_in_a_collective_operation_ends_after_a_signal_to_another() -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.strip()) == (75, "SIGINT received")
 
 
 def test_broken_connection_after_a_signal_to_another_process_is_an_interruption(pair) -> None:

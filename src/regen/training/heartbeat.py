@@ -30,11 +30,12 @@ class Heartbeat:
     """Heartbeats of this process and of the others.
 
     patience   seconds without a heartbeat after which a process is lost
-    on_loss    called with the reason if the main thread does not end in time: it may wait in a collective operation
+    on_stuck   called with the reason and the signal (0: none) if the main thread does not end in time, because it waits in a
+               collective operation; returns the exit status
     """
 
-    def __init__(self, rank: Rank, patience: float, on_loss: Callable[[str], None]) -> None:
-        self.rank, self.patience, self.on_loss = rank, patience, on_loss
+    def __init__(self, rank: Rank, patience: float, on_stuck: Callable[[str, int], int]) -> None:
+        self.rank, self.patience, self.on_stuck = rank, patience, on_stuck
         self.cause: str | None = None
         self.children: list[subprocess.Popen] = []
         self._found, self._stopped = threading.Event(), threading.Event()
@@ -80,11 +81,11 @@ class Heartbeat:
         return 0
 
     def leave(self, number: int) -> None:
-        """Forward the signal that ends this process, and announce that its end is orderly."""
+        """Forward the signal that ends this process, and announce that it leaves."""
         self._forwarded = int(number)
         with contextlib.suppress(RuntimeError):
             self.store.compare_set("signal", "", str(int(number)))
-            self.store.set(f"done/{self.rank.rank}", "1")
+            self.store.set(f"left/{self.rank.rank}", "1")
         self.stop()
 
     def find_cause(self, seconds: float = 4.0) -> str | None:
@@ -146,6 +147,8 @@ class Heartbeat:
         for number in range(self.rank.world):
             if number == self.rank.rank or own.check([f"done/{number}"]):
                 continue
+            if own.check([f"left/{number}"]):
+                return f"process {number} has left after a signal"
             count = int(own.get(f"beat/{number}")) if own.check([f"beat/{number}"]) else 0
             if reason := self._fate(number, count) or self._silence(number, count):
                 return None if own.check([f"done/{number}"]) else reason
@@ -192,11 +195,13 @@ class Heartbeat:
         self._found.set()
 
     def _end(self) -> None:
-        print(f"error: {self.cause}", file=sys.stderr, flush=True)
+        number = self.find_signal()
+        print(signals.Interrupted(number) if number else f"error: {self.cause}", file=sys.stderr, flush=True)
         self.kill_others()
+        status = ProcessLost.STATUS
         with contextlib.suppress(Exception):
-            self.on_loss(str(self.cause))
-        os._exit(ProcessLost.STATUS)
+            status = self.on_stuck(str(self.cause), number)
+        os._exit(status)
 
     def kill_others(self) -> None:
         """End processes that this one started, or the process that started it, which may be stopped."""

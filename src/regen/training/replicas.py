@@ -43,18 +43,18 @@ class Group:
     """Processes of a run, including this one; a group of one does nothing.
 
     patience   seconds without a heartbeat after which a process is lost
-    on_loss    called with the reason in a process whose main thread cannot end by itself
+    on_stuck   called in a process whose main thread cannot end by itself; see Heartbeat
     """
 
-    def __init__(self, rank: Rank, patience: float, on_loss: Callable[[str], None]) -> None:
-        self.rank, self._patience, self._on_loss = rank, patience, on_loss
+    def __init__(self, rank: Rank, patience: float, on_stuck: Callable[[str, int], int]) -> None:
+        self.rank, self._patience, self._on_stuck = rank, patience, on_stuck
         self.heartbeat: Heartbeat | None = None
         rank_zero_only.rank = rank.rank  # Lightning guesses from the environment
         if rank.world > 1 and not rank.starts_others:
             self._begin()
 
     def _begin(self) -> None:
-        self.heartbeat = Heartbeat(self.rank, self._patience, self._on_loss)
+        self.heartbeat = Heartbeat(self.rank, self._patience, self._on_stuck)
 
     def share_folder(self, folder: Path) -> Path:
         """Return process 0's folder on every process: torchrun and srun start each one separately."""
@@ -94,7 +94,7 @@ class Group:
         return self.heartbeat.find_signal()
 
     def leave(self, number: int) -> None:
-        """Forward the signal that ends this process to the others, whose end is then no loss to this one."""
+        """Forward the signal that ends this process to the others, which then end as well."""
         if self.heartbeat:
             self.heartbeat.leave(number)
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from regen.core.distributed import choose_accelerator, is_first, processes
 from regen.data.duplicates import warn_of_near_duplicates
+from regen.errors import ProcessLost
 from regen.models.build_model import check_typed, make_model
 from regen.runs import data_identity
 from regen.runs.folder import Folder, is_alone
@@ -22,7 +23,7 @@ from regen.training.replicas import Group
 from regen.training.trainer import tune
 from regen.training.training_run import TrainingRun, note_loss
 from regen.utils import signals
-from regen.utils.json_files import read_json
+from regen.utils.json_files import read_json, write_json
 from regen.utils.locks import FolderLock
 
 DIVERGED = 70  # exit status
@@ -40,7 +41,7 @@ def train(cfg: DictConfig, write_report: finish.WriteReport | None = None) -> fl
     """
     choose_accelerator(cfg.trainer)
     folder, rank = Folder.of_hydra(), find_rank(processes(cfg.trainer), cfg.trainer.num_nodes)
-    group = Group(rank, cfg.trainer.timeout_seconds, lambda reason: note_loss(Folder.of_hydra(), reason))
+    group = Group(rank, cfg.trainer.timeout_seconds, _note_end)
     tune(cfg.trainer.accelerator)
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
@@ -61,6 +62,18 @@ def train(cfg: DictConfig, write_report: finish.WriteReport | None = None) -> fl
         raise
     finally:
         group.end()
+
+
+def _note_end(reason: str, number: int) -> int:
+    """Write why a process whose main thread is stuck ends, and return its exit status."""
+    folder = Folder.of_hydra()
+    if not number:
+        note_loss(folder, reason)
+        return ProcessLost.STATUS
+    if is_first():
+        change = {"status": "interrupted", "reason": str(signals.Interrupted(number))}
+        write_json(folder.result, read_json(folder.result) | change)
+    return folder.status_of(number)
 
 
 def _train(cfg: DictConfig, group: Group, write_report: finish.WriteReport | None = None) -> float:
