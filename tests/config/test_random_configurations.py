@@ -30,6 +30,7 @@ DATA = (["data=ring"], ["data=grid"], ["data.image_size=8", "data.subset=60"], [
 LOSSES = {
     "gan": "article cross_entropy hinge least_squares logistic minimax nonsaturating relativistic wasserstein".split(),  # noqa: SIM905
     "vae": ["bernoulli", "gaussian", "gaussian_learned", "iwae"],
+    "flow": ["velocity", "epsilon"],
 }
 LOSSES["rae"] = LOSSES["vae"]
 NUMBERS = {
@@ -46,10 +47,13 @@ NUMBERS = {
 @st.composite
 def commands(draw: st.DrawFn) -> list[str]:
     """The overrides of a run."""
-    model = draw(st.sampled_from(("gan", "gan", "gan", "vae", "rae")))
+    model = draw(st.sampled_from(("gan", "gan", "gan", "vae", "rae", "flow")))
     chosen = draw(st.lists(st.sampled_from(REGULARIZERS), min_size=1, max_size=3, unique=True))
     typed = [f"model={model}", f"regularizer=[{','.join(chosen)}]", "logger=csv", "report=false"]
-    typed += [f"network={draw(st.sampled_from(('mlp', 'mlp', 'dcgan', 'resnet')))}", *draw(st.sampled_from(DATA))]
+    typed += [
+        f"network={draw(st.sampled_from(('mlp', 'mlp', 'dcgan', 'resnet', 'unet')))}",
+        *draw(st.sampled_from(DATA)),
+    ]
     if draw(st.booleans()):
         every = sorted({loss for losses in LOSSES.values() for loss in losses})
         typed.append(f"loss={draw(st.sampled_from(LOSSES[model] * 3 + every))}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from regen.config.instantiate import build, resolve
+from regen.core.constraints import is_of_flows
 from regen.core.regularizer import Regularizer
 from regen.regularizers.latent_codes import A_CODE
 from regen.utils.project import ROOT
@@ -15,13 +16,21 @@ def _needs_encoder(path: Path) -> bool:
     return any(A_CODE in kind.incompatible for kind in kinds)
 
 
+def _needs_flow(path: Path) -> bool:
+    return any(
+        is_of_flows(resolve(node._target_, f"regularizer.{name}")) for name, node in OmegaConf.load(path).items()
+    )
+
+
 CONF = ROOT / "conf"
 OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
 OF_CODES = {name for name, path in OPTIONS.items() if _needs_encoder(path)}  # regularizers/test_every_vae_option.py
+OF_FLOWS = {name for name, path in OPTIONS.items() if _needs_flow(path)}  # regularizers/test_every_flow_option.py
 
 # A neutral setting of those without a strength
 NEUTRAL = {
     "diffaugment": dict.fromkeys(("brightness", "saturation", "contrast", "translation", "cutout"), 0.0),
+    "input_perturbation": {"gamma": 0.0},
     "instance_noise": {"std": 0.0},
     "weight_clipping": {"limit": 1e9},
     "weight_decay": {"decay_g": 0.0, "decay_d": 0.0},

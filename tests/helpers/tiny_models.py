@@ -6,10 +6,12 @@ from regen.core.gan_step import GANStep
 from regen.core.objective import Objective
 from regen.core.regularizer import Regularizer
 from regen.losses.adversarial import Nonsaturating
+from regen.losses.flow_matching import Velocity
 from regen.losses.likelihoods import Gaussian
+from regen.models.flow import Flow
 from regen.models.gan import GAN
 from regen.models.vae import VAE
-from regen.networks import mlp
+from regen.networks import mlp, velocity_mlp
 from regen.utils.randomness import Draws, generator, seeded
 
 SHAPE = (1, 4, 4)
@@ -55,6 +57,21 @@ def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
     vae.population = 100
     vae.prepare(vae.configure_optimizers())
     return vae
+
+
+def make_flow(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> Flow:
+    """A small fully connected flow on 4x4 images, prepared to be stepped by hand."""
+    with seeded(seed, "weights"):
+        flow = Flow(
+            velocity=velocity_mlp.Velocity(SHAPE, hidden=(16,), time_width=4),
+            objective=Objective(loss or Velocity(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
+            shape=SHAPE,
+            seed=seed,
+            **options,
+        )
+    flow.prepare(flow.configure_optimizers())
+    return flow
 
 
 def images(batch: int = 16, number: int = 0) -> torch.Tensor:

@@ -243,6 +243,24 @@ def test_bounds_of_validation_images_alone_are_compared_as_far_as_the_checkpoint
     )
 
 
+def denoised(images_seen: int, loss: float, gap: float) -> dict[str, float]:
+    """A flow's figures, with errors of 0.003 of its loss and of 0.002 of the gap."""
+    losses = {"val/denoising_loss": loss, "val/denoising_loss_se": 0.003, "train/denoising_loss": loss - gap}
+    gaps = {"gap/denoising_loss": gap, "gap/denoising_loss_se": 0.002}
+    return GOOD | NO_COPIES | UNATTRACTED | losses | gaps | {"images_seen": images_seen}
+
+
+@pytest.mark.parametrize(
+    ("last", "gap", "kind"),
+    [(0.25, 0.05, "overfits"), (0.203, 0.05, "generalizes"), (0.25, 0.004, "generalizes"), (0.19, 0.05, "generalizes")],
+    ids=["rises for held-out images", "by little", "for all images", "falls"],
+)
+def test_rising_denoising_loss_of_held_out_images_is_overfitting(last, gap, kind):
+    found = diagnose([denoised(1000, 0.3, 0.0), denoised(2000, 0.2, 0.01), denoised(3000, last, gap)])
+    assert found.kind == kind and found.since == (2000 if kind == "overfits" else None)
+    assert f"the denoising loss of training images is {gap / last:.1%}" in found.sentence
+
+
 def test_why_a_run_diverged_is_found():
     assert diagnose([], reason="d/data was not finite at iteration 7").sentence == (
         "Diverged: d/data was not finite at iteration 7."

@@ -8,7 +8,7 @@ from regen.core.objective import Objective
 from regen.errors import ConfigError
 from regen.losses.likelihoods import Gaussian
 from regen.models.vae import VAE
-from regen.networks import dcgan, mlp, resnet
+from regen.networks import dcgan, mlp, resnet, unet, velocity_mlp
 from regen.networks.sizes import sizes
 from regen.regularizers.form import WeightNorm
 from regen.regularizers.latent_codes import KL
@@ -239,3 +239,33 @@ def test_generator_and_encoder_learn_together_as_a_vae(nets):
     assert losses[-1] < losses[0] / 2
     mean, _ = vae.encode(bars)
     assert mean.std(dim=0).max() > 0.1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 9), (14, 14), (28, 28), (32, 16), (64, 64), (15, 33)])
+def test_unet_keeps_the_shape_of_images_of_8_to_64_pixels_and_depends_on_the_time(size):
+    net, images = unet.UNet((3, *size), width=8), torch.zeros(2, 3, *size)
+    made = net(images, torch.tensor([0.1, 0.9]))
+    assert made.shape == images.shape and not torch.equal(made[0], made[1])
+    assert sum(isinstance(module, unet.Attention) for module in net.modules()) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((1, 7, 8), {}, "images of 8 to 64 pixels a side"),
+        ((1, 65, 65), {}, "images of 8 to 64"),
+        ((1, 8, 8), {"width": 12}, "a width that is a multiple of 8"),
+        ((1, 8, 8), {"blocks": 0}, "blocks >= 1, got 32 and 0"),
+    ],
+)
+def test_unet_refuses_other_sizes_widths_and_blocks(shape, options, message):
+    with pytest.raises(ConfigError, match=message):
+        unet.UNet(shape, **options)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1), (1, 7, 5)])
+def test_fully_connected_network_of_a_flow_takes_any_shape(shape):
+    made = velocity_mlp.Velocity(shape, hidden=(9, 8))(torch.zeros(3, *shape), torch.rand(3))
+    assert made.shape == (3, *shape)
+    with pytest.raises(ConfigError, match="hidden must list whole numbers"):
+        velocity_mlp.Velocity(shape, hidden=[0])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 WITHOUT_ENCODER = "a model without an encoder"
+WITHOUT_FLOW = "a model that is not a flow"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ def without_encoder(why: str) -> Incompatible:
         return "none" if setting.encoder is None else None
 
     return Incompatible(WITHOUT_ENCODER, why, "Type model=vae", found)
+
+
+def without_flow(why: str) -> Incompatible:
+    """Refuse models that are not flows."""
+
+    def found(setting: Setting) -> str | None:
+        return None if hasattr(setting.loss, "path") else f"loss {type(setting.loss).__name__}"
+
+    return Incompatible(WITHOUT_FLOW, why, "Type model=flow", found)
+
+
+def is_of_flows(regularizer: "Regularizer | type[Regularizer]") -> bool:
+    """Return whether a regularizer is only for flows."""
+    return any(clash.what == WITHOUT_FLOW for clash in regularizer.incompatible)
 
 
 def without_discriminator(why: str) -> Incompatible:

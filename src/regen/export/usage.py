@@ -10,6 +10,7 @@ from torch import nn
 from regen.config.instantiate import resolve
 from regen.data.window import FULL_8, window_of
 from regen.export.dataset_facts import source_of
+from regen.models.ode import ODESampler
 from regen.runs.load import Opened
 from regen.utils.containers import to_dict
 
@@ -100,6 +101,9 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
 def _made(opened: Opened) -> tuple[dict[str, str], str]:
     """Return the classes of the exported model by module, and Python code that builds it."""
     prior, net = opened.model.prior, opened.model.decoder_network()
+    if isinstance(net, ODESampler):
+        named, made = _call(opened, "network.velocity")
+        return named | {ODESampler.__module__: ODESampler.__name__}, net.constructor(made)
     named, made = _call(opened, "network.generator")
     if prior.before(net) is net:
         return named, made
@@ -114,6 +118,6 @@ def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
     module, _, name = node._target_.rpartition(".")
     taken = inspect.signature(resolve(node._target_, where)).parameters
     given = {key: value for key, value in to_dict(node).items() if not key.startswith("_")}
-    known = {"shape": opened.shape, "latent_dim": opened.cfg.model.latent_dim}
+    known = {"shape": opened.shape, "latent_dim": opened.model.latent_dim}
     values = {key: value for key, value in (known | given).items() if key in taken}
     return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"

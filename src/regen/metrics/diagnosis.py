@@ -146,6 +146,12 @@ def _context(last: Figures, split: str, modes: int | None) -> list[tuple[str, st
         gap, error = last["gap/elbo_nats"], last["gap/elbo_nats_se"]
         apart = f"{abs(gap):,.1f} ± {error:,.1f} nats {'higher' if gap > 0 else 'lower'}"
         parts.append(("bound", f"the bound of training images is {apart} than of held-out ones"))
+    if "gap/denoising_loss" in last:
+        gap, error, loss = (
+            last[name] for name in ("gap/denoising_loss", "gap/denoising_loss_se", "train/denoising_loss")
+        )
+        apart = f"{abs(gap) / (loss + gap):.1%} ± {error / (loss + gap):.1%} {'lower' if gap > 0 else 'higher'}"
+        parts.append(("bound", f"the denoising loss of training images is {apart} than of held-out ones"))
     return parts
 
 

@@ -40,7 +40,7 @@ class NLL(SampleMetric):
     Raises ConfigError unless samples >= 1 and images >= 2.
     """
 
-    figures = (
+    figures: tuple[Figure, ...] = (
         Figure(
             "nll_nats",
             "-log p(x)",
@@ -64,7 +64,7 @@ class NLL(SampleMetric):
             priority=DETAIL,
         ),
     )
-    outputs = ("nll_nats", "nll_nats_se", "nll_bpd", "nll_ess")
+    outputs: tuple[str, ...] = ("nll_nats", "nll_nats_se", "nll_bpd", "nll_ess")
     parts = ("rows",)
     fewest = 2
 

@@ -1,4 +1,4 @@
-"""The question whether a run overfits: D knows the training images, and G or the bound of a VAE is harmed."""
+"""The question whether a run overfits: D knows the training images and G is harmed, or a VAE's bound or a flow's loss is."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from regen.metrics.registry import parse
 SEPARATED = 0.6  # overfits: D tells training from held-out images with at least this AUC
 WORSE = 1.2  # overfits: the held-out distance has grown by this factor since it was best
 FALLEN = 1.0  # nats; overfits: a VAE's bound has fallen by more since its best: a held-out image is e times less likely
+RISEN = 0.02  # overfits: a flow's denoising loss of held-out images has risen by more than this part since its best
 
 
 def check_overfitting(history: Sequence[Figures], split: str) -> Answer:
@@ -23,7 +24,8 @@ def check_overfitting(history: Sequence[Figures], split: str) -> Answer:
     elif told[-1] is not False and has_grown:
         first = best
     else:
-        return _coded_worse(history, split)
+        coded = _coded_worse(history, split)
+        return coded if coded.is_so else _denoised_worse(history)
     evidence = []
     if "gap/auc" in last:
         evidence.append(f"D tells training from held-out images with an AUC of {last['gap/auc']:.2f}")
@@ -53,6 +55,22 @@ def _coded_worse(history: Sequence[Figures], split: str) -> Answer:
         return Answer(False)
     fallen = f"{name} has fallen from {best[name]:,.1f} to {now[name]:,.1f}"
     return Answer(True, f"{fallen}; the bound of training images is {gap:,.1f} nats higher", int(best["images_seen"]))
+
+
+def _denoised_worse(history: Sequence[Figures]) -> Answer:
+    """A flow's loss of held-out images has risen since its best, beyond chance, and training images have a lower one."""
+    last, name, gap = history[-1], "val/denoising_loss", "gap/denoising_loss"
+    until = [row for row in history if name in row and row["images_seen"] <= last["images_seen"]]
+    if gap not in last or not until:
+        return Answer(False)
+    best, now = min(until, key=lambda row: row[name]), until[-1]
+    risen = now[name] - best[name]  # of the same images and noise, so that the errors of the two are mostly shared
+    if risen <= max(RISEN * best[name], 0.0) or last[gap] <= CHANCE * last[f"{gap}_se"]:
+        return Answer(False)
+    text = (
+        f"{name} has risen from {best[name]:.3g} to {now[name]:.3g}; that of training images is {last[gap]:.2g} lower"
+    )
+    return Answer(True, text, int(best["images_seen"]))
 
 
 def separates_training(row: Figures) -> bool | None:

@@ -19,7 +19,8 @@ from regen.errors import ConfigError
 from regen.models.base import Model
 from regen.utils.randomness import seeded
 
-NETS = ("generator", "discriminator", "encoder")
+Size = int | tuple[int, ...]  # of a network's input or output
+NETS = ("generator", "discriminator", "encoder", "velocity")
 
 
 def make_model(cfg: DictConfig, data: Images) -> Model:
@@ -41,9 +42,8 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.grad_ratio_every)
         gradient_method = build(cfg.gradient_method, "gradient_method", GradientMethod)
-        model = build(
-            cfg.model, "model", Model, **nets, objective=objective, gradient_method=gradient_method, seed=cfg.seed
-        )
+        others = {"objective": objective, "gradient_method": gradient_method, "shape": shape, "seed": cfg.seed}
+        model = build(cfg.model, "model", Model, **nets, **others)
     if cfg.lambda_d and "d" not in model.players:
         raise ConfigError(
             f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
@@ -67,23 +67,29 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
 
 
 def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
-    """Build the generator, discriminator or encoder. Raises ConfigError if its output has a wrong shape."""
-    where, latent_dim = f"network.{name}", cfg.model.latent_dim
+    """Build one of the networks NETS. Raises ConfigError if its output has a wrong shape."""
+    where, latent_dim = (
+        f"network.{name}",
+        cfg.model.get("latent_dim") or math.prod(shape),
+    )  # a flow's has an image's size
     if name not in cfg.network:
         raise ConfigError(
             f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
         )
     net = build(cfg.network[name], where, nn.Module, shape=shape, latent_dim=latent_dim)
-    given, wanted = {
+    sizes: dict[str, tuple[Size, Size]] = {
         "generator": (latent_dim, shape),
         "discriminator": (shape, ()),
         "encoder": (shape, 2 * latent_dim),
-    }[name]
-    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)))
+        "velocity": (shape, shape),
+    }
+    given, wanted = sizes[name]
+    times = (torch.zeros(2),) if name == "velocity" else ()
+    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)), *times)
     return net
 
 
-def _shape(size: int | tuple[int, ...]) -> tuple[int, ...]:
+def _shape(size: Size) -> tuple[int, ...]:
     return (size,) if isinstance(size, int) else size
 
 
@@ -116,11 +122,13 @@ def _gradient_method(model: Model) -> str:
     return f" and gradient_method={type(model.gradient_method).__name__}" if hasattr(model, "gradient_method") else ""
 
 
-def check_net(where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Raise ConfigError unless the network maps the shape `given` to the shape `wanted`."""
+def check_net(
+    where: str, net: nn.Module, given: tuple[int, ...], wanted: tuple[int, ...], *others: torch.Tensor
+) -> None:
+    """Raise ConfigError unless the network maps the shape `given`, and other arguments, to the shape `wanted`."""
     try:
         with torch.no_grad():
-            made: object = tuple(net.eval()(torch.zeros(given)).shape)
+            made: object = tuple(net.eval()(torch.zeros(given), *others).shape)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         made = str(error).splitlines()[0]
     if made != wanted:

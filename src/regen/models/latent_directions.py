@@ -32,8 +32,13 @@ def sefa(generator: nn.Module, latent_dim: int) -> Directions:
     """Return the eigenvectors of AᵀA by descending eigenvalue, A z + b the output of the generator's first layer.
 
     Source: Shen and Zhou 2021 (SeFa). Strengths are the eigenvalues divided by their sum. The largest entry of a direction
-    is positive. Later layers are ignored; batch norm may scale a strong direction down. Raises ConfigError as `first_map`.
+    is positive. Later layers are ignored; batch norm may scale a strong direction down. Raises ConfigError as `first_map`, and
+    on a network that takes several passes to an image.
     """
+    if getattr(generator, "passes", 1) > 1:
+        raise ConfigError(
+            f"{type(generator).__name__} takes several passes to an image, so that no layer gives directions"
+        )
     matrix = first_map(generator, latent_dim)
     values, vectors = torch.linalg.eigh(matrix.T @ matrix)
     values, vectors = values.flip(0).clamp_min(0), vectors.flip(1).T

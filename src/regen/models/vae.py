@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import distributed
+from regen.core.constraints import is_of_flows
 from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.vae_step import VAEStep
@@ -117,10 +118,12 @@ class VAE(Model[VAEStep]):
 def _check(objective: Objective) -> None:
     if not isinstance(objective.loss, Likelihood):
         name = type(objective.loss).__name__.lower()
-        raise ConfigError(f"loss={name} is for a GAN: with model=vae type loss=gaussian_learned, bernoulli or logistic")
+        raise ConfigError(
+            f"loss={name} is for another model: with model=vae type loss=gaussian_learned, bernoulli or logistic"
+        )
     for name, regularizer in objective.regularizers.items():
         alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
-        if alone or regularizer.overrides("augment"):
+        if alone or (regularizer.overrides("augment") and not is_of_flows(regularizer)):
             raise ConfigError(
                 f"regularizer {name} acts only on a discriminator, and a VAE has none: type model=gan, or leave it out"
             )

@@ -42,11 +42,14 @@ class WeightDecay(Regularizer):
 
     Source: Loshchilov and Hutter 2019 (AdamW), algorithm 2. Convention: biases and normalization gains do not decay.
 
-    Decoupled: unlike the gradient of `weight_l2` it does not pass through Adam's scaling. Raises ConfigError on a decay that is
-    negative or not finite.
+    Decoupled: unlike the gradient of `weight_l2` it does not pass through Adam's scaling. In a model without a discriminator,
+    decay_d is the decay of its networks unless decay_g is above 0.
+
+    Raises ConfigError on a decay that is negative or not finite.
     """
 
     search = {"decay_g": (1e-4, 1e1), "decay_d": (1e-4, 1e1)}
+    attach_order = 1
 
     def __init__(self, decay_g: float = 0.0, decay_d: float = 0.01) -> None:
         super().__init__()
@@ -54,6 +57,10 @@ class WeightDecay(Regularizer):
         for player, decay in self.decay.items():
             if not (math.isfinite(decay) and decay >= 0):
                 raise ConfigError(f"{self.name}: decay_{player} must be a finite number >= 0, got {decay}")
+
+    def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        if not any(True for _ in discriminator.parameters()):
+            self.decay["g"] = self.decay["g"] or self.decay["d"]
 
     @torch.no_grad()
     def after_update(self, step: GANStep) -> None:

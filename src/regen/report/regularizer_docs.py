@@ -6,7 +6,7 @@ from functools import cached_property
 from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import resolve
-from regen.core.constraints import WITHOUT_ENCODER, Words, words
+from regen.core.constraints import WITHOUT_ENCODER, Words, is_of_flows, words
 from regen.core.regularizer import Regularizer
 from regen.utils.project import CONF
 
@@ -50,6 +50,8 @@ class Passport:
         """The places, in words."""
         if self.is_of_codes:
             return "the code of a VAE"
+        if is_of_flows(self.kind):
+            return "what a flow's network sees"
         return ", ".join(PLACES[place] for place in self.places).replace("D's loss, G's loss", "both losses")
 
     @property

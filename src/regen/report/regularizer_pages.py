@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from regen.core.constraints import is_of_flows
 from regen.core.regularizer import Regularizer
 from regen.report.regularizer_docs import Passport, facts, passports
 from regen.utils.project import ROOT
@@ -61,7 +62,8 @@ def index(chosen: list[Passport], papers: Mapping[str, str]) -> str:
 
 def page(one: Passport, papers: Mapping[str, str], use: str) -> str:
     """The page of a regularizer in Markdown: formula, use, facts, commands, and the docstring's text."""
-    options = ("model=vae " if one.is_of_codes else "") + f"regularizer={one.name}"
+    model = "model=vae " if one.is_of_codes else "model=flow " if is_of_flows(one.kind) else ""
+    options = f"{model}regularizer={one.name}"
     commands = [f"python src/train.py {options}"] + [f"python src/choose.py {options}"] * bool(one.searched)
     parts = [
         f"# `{one.name}`",

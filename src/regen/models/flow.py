@@ -1,0 +1,125 @@
+"""Flows: a network that predicts velocities or noise, whose samples are solutions of an ODE."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.core.constraints import is_of_flows
+from regen.core.flow_step import FlowStep
+from regen.core.objective import Objective
+from regen.errors import ConfigError
+from regen.losses.flow_matching import FlowMatching
+from regen.models.base import Model
+from regen.models.ode import ODESampler, check_sampler, log_density
+from regen.models.vae import NoDiscriminator
+
+log = logging.getLogger(__name__)
+
+
+class Flow(Model[FlowStep]):
+    """Flow matching or diffusion model whose iteration is one update of its network, the only player G.
+
+    velocity               noisy images (B, C, H, W) and times (B,) -> (B, C, H, W): the prediction that the loss names
+    objective              a FlowMatching loss and the regularizers
+    optimizer_g            function from parameters to an optimizer
+    shape                  (C, H, W); a latent has as many numbers as an image
+    sampler                method ("euler" or "heun") and number of steps of samples
+    ema_decay, ema_interval   of the moving average of the network: decay per iteration, and interval of its updates
+    ema_decays             decays of further averages, see `Model.averaged_by`
+    seed                   key of all draws
+
+    Raises ConfigError on a loss of another family, and on a regularizer that only acts on D.
+    """
+
+    kind = "flow"
+
+    def __init__(
+        self,
+        velocity: nn.Module,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        shape: Sequence[int],
+        sampler: Mapping[str, Any] | None = None,
+        ema_decay: float = 0.999,
+        ema_interval: int = 1,
+        ema_decays: Sequence[float] = (),
+        seed: int = 0,
+    ) -> None:
+        _check(objective)
+        settings = dict(sampler or {"method": "heun", "steps": 10})
+        if set(settings) != {"method", "steps"}:
+            raise ConfigError(f"model.sampler takes method and steps, got {', '.join(settings)}")
+        check_sampler(**settings)
+        nobody = NoDiscriminator()
+        objective.attach(velocity, nobody)
+        super().__init__(objective, {"g": [velocity]}, {"g": optimizer_g}, math.prod(shape), seed)
+        self.generator, self.discriminator = velocity, nobody
+        self.shape, self.sampler = tuple(shape), settings
+        self.make_averages({"ema": velocity}, ema_decay, ema_interval, ema_decays)
+
+    @property
+    def matching(self) -> FlowMatching:
+        """The data term."""
+        return cast(FlowMatching, self.objective.loss)
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"Velocity network (averaged)": self.ema.net}
+
+    def decoder_network(self) -> ODESampler:
+        """The averaged network with the sampler's fixed steps, as one network from latents (B, Z) to images."""
+        path = self.matching.path
+        return ODESampler(self.ema.net, self.shape, path.name, path.prediction, **self.sampler)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return self.decoder_network()(codes.to(self.device)).float()
+
+    def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
+        return [self.update(self.step(real[0], labels[0]))]
+
+    def step(self, real: Tensor, labels: Tensor | None = None) -> FlowStep:
+        """Create the step of this iteration."""
+        return FlowStep(
+            index=self.count.iteration,
+            generator=self.generator,
+            real=real,
+            matching=self.matching,
+            rng=self.rng("g", 0, real.device),
+            augment=self.objective.augment,
+            **self.progress("g", labels),
+        )
+
+    def denoising_errors(self, images: Tensor, noise: Tensor, t: float) -> Tensor:
+        """Return the mean squared errors (B,) of the averaged network's predictions at time t, without regularizers.
+
+        images and noise are (B, C, H, W).
+        """
+        times, path = images.new_full((len(images),), t), self.matching.path
+        with torch.inference_mode():
+            prediction = self.ema.net(path.noisy(images, noise, times), times).float()
+            return (prediction - path.target(images, noise, times)).square().flatten(1).mean(1)
+
+    def log_density(self, images: Tensor, steps: int, probes: Tensor | None) -> Tensor:
+        """Return log p(x) (B,) in nats of images (B, C, H, W) as densities, see `ode.log_density`."""
+        return log_density(self.decoder_network().velocity, images, steps, probes)
+
+
+def _check(objective: Objective) -> None:
+    if not isinstance(objective.loss, FlowMatching):
+        name = type(objective.loss).__name__.lower()
+        raise ConfigError(f"loss={name} is for another model: with model=flow type loss=velocity or loss=epsilon")
+    for name, regularizer in objective.regularizers.items():
+        alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
+        if alone or (regularizer.overrides("augment") and not is_of_flows(regularizer)):
+            raise ConfigError(
+                f"regularizer {name} acts only on a discriminator, and a flow has none: type model=gan, or leave it out"
+            )
+        if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
+            log.info(
+                "%s: lambda_g is 0, and a flow has no discriminator: the penalty is inactive. Type lambda_g=…", name
+            )
