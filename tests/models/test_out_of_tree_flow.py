@@ -101,7 +101,7 @@ model:
   optimizer_g: {_target_: torch.optim.Adam, _partial_: true, lr: 1e-2}
 """
 NETWORK = "generator: {_target_: flow.Velocity, width: 32}\n"
-OPTIONS = ("model=flow", "network=velocity", "data.image_size=8", "data.batch_size=8", "evaluate_every=3")
+OPTIONS = ("model=own_flow", "network=velocity", "data.image_size=8", "data.batch_size=8", "evaluate_every=3")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def write_flow(tmp_path):
     def write(method: str) -> Path:
         folder = tmp_path / "own"
         for name, text in {
-            "model/flow.yaml": MODEL,
+            "model/own_flow.yaml": MODEL,
             "network/velocity.yaml": NETWORK,
             "flow.py": FLOW + method,
         }.items():
