@@ -265,7 +265,7 @@ def test_unet_refuses_other_sizes_widths_and_blocks(shape, options, message):
 
 @pytest.mark.parametrize("shape", [(2, 1, 1), (1, 7, 5)])
 def test_fully_connected_network_of_a_flow_takes_any_shape(shape):
-    made = velocity_mlp.Velocity(shape, hidden=(9, 8))(torch.zeros(3, *shape), torch.rand(3))
+    made = velocity_mlp.Velocity(shape, hidden=(9, 8), octaves=2)(torch.zeros(3, *shape), torch.rand(3))
     assert made.shape == (3, *shape)
     with pytest.raises(ConfigError, match="hidden must list whole numbers"):
         velocity_mlp.Velocity(shape, hidden=[0])
