@@ -30,6 +30,7 @@ OF_FLOWS = {name for name, path in OPTIONS.items() if _needs_flow(path)}  # regu
 # A neutral setting of those without a strength
 NEUTRAL = {
     "diffaugment": dict.fromkeys(("brightness", "saturation", "contrast", "translation", "cutout"), 0.0),
+    "dropout": {"p_g": 0.0, "p_d": 0.0},
     "input_perturbation": {"gamma": 0.0},
     "instance_noise": {"std": 0.0},
     "weight_clipping": {"limit": 1e9},

@@ -16,7 +16,7 @@ SUITING = sorted(
     OF_FLOWS
     | {"l1", "l2", "l2_literal", "total_variation"}
     | {"weight_l1", "weight_l2", "orthogonal", "orthonormal", "spectral_penalty", "historical_averaging"}
-    | {"weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm"}
+    | {"weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm", "dropout"}
 )
 
 # What lets it act on the flow's network where its defaults act on D

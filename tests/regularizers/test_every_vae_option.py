@@ -17,13 +17,12 @@ from regen.regularizers.weights import sparsity
 OF_G = {
     *("l1", "l2", "l2_literal", "total_variation", "zcr"),
     *("weight_l1", "weight_l2", "orthogonal", "orthonormal", "spectral_penalty", "historical_averaging"),
-    *("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm"),
+    *("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm", "dropout"),
     *("path_length", "generator_slope", "jacobian_clamping", "mode_seeking", "hessian_penalty"),
 }
 SUITING = sorted(OF_CODES | OF_G)
-PENALTIES = [
-    name for name in SUITING if name not in ("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm")
-]
+WITHOUT_PENALTY = ("weight_decay", "weight_l1_proximal", "spectral_norm", "weight_norm", "dropout")
+PENALTIES = [name for name in SUITING if name not in WITHOUT_PENALTY]
 
 # What lets it act on G where its defaults act on D
 ON_G = {

@@ -15,6 +15,7 @@ from regen.core.regularizer import Regularizer
 from regen.core.schedules import LogController
 from regen.models.gan import GAN
 from regen.regularizers.adaptive import ADA, APA
+from regen.regularizers.dropout import Dropout
 from regen.regularizers.features import FeatureMatching
 from regen.regularizers.game import Consensus
 from regen.regularizers.generator import GeneratorSlope, HessianPenalty, JacobianClamping, ModeSeeking, PathLength
@@ -39,6 +40,7 @@ FORGETFUL: dict[str, Callable[[], Regularizer]] = {
     "feature_matching": lambda: FeatureMatching(lambda_g=1.0),
     "mode_seeking": lambda: ModeSeeking(lambda_g=1.0),
     "consensus": lambda: Consensus(lambda_g=1.0, lambda_d=1.0),
+    "dropout": lambda: Dropout(p_g=0.2, p_d=0.2),
     "dragan": lambda: Dragan(lambda_d=10.0),
     "jacobian_clamping": lambda: JacobianClamping(least=0.0, most=0.01, lambda_g=1.0),
     "generator_slope": lambda: GeneratorSlope(lambda_g=0.1),

@@ -53,6 +53,7 @@ class Objective(nn.Module):
         self._penalties = {p: [(n, r) for n, r in in_order_of_passes if r.overrides(f"for_{p}")] for p in "gd"}
         in_order = sorted(regularizers.items(), key=lambda item: item[1].augment_order)
         self._augmenting = [(n, r) for n, r in in_order if r.overrides("augment")]
+        self._preparing = [r for r in regularizers.values() if r.overrides("before_update")]
         self._projecting = [r for r in regularizers.values() if r.overrides("after_update")]
         self.draws_codes = loss.reads_variance or any(r.draws_codes for r in regularizers.values())
         self.second_order = any(cost.second_order for r in regularizers.values() for cost in r.cost.values())
@@ -73,6 +74,11 @@ class Objective(nn.Module):
                     )
         for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):
             regularizer.attach(generator, discriminator)
+
+    def before_update(self, step: Update) -> None:
+        """Let regularizers prepare the networks for this update, before its first forward pass."""
+        for regularizer in self._preparing:
+            regularizer.before_update(step)
 
     def augment(self, images: Tensor, rng: Rng, step: Update) -> Tensor:
         """Return D's augmented input (B, C, H, W)."""

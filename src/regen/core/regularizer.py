@@ -89,6 +89,9 @@ class Regularizer(nn.Module, Generic[StepT]):
     def attach(self, generator: nn.Module, discriminator: nn.Module) -> None:
         """Change the networks' form; called once, before the optimizers exist. Raises ConfigError if it cannot."""
 
+    def before_update(self, step: StepT) -> None:
+        """Prepare the networks for this update: called before its first forward pass. For layers that draw random numbers."""
+
     def augment(self, images: Tensor, rng: Draws, step: StepT) -> Tensor:
         """Return D's input for real or generated images (B, C, H, W), of the same shape."""
         return images

@@ -197,6 +197,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         """Take one optimizer step of step.player; returns the loss ()."""
         player = step.player
         parameters = self.parameters_of[player]
+        self.objective.before_update(step)
         total, values = self.objective(step)
         for parameter in parameters:  # as zero_grad, in a tenth of its time
             parameter.grad = None

@@ -103,6 +103,7 @@ class GAN(Model[GANStep]):
     def _share(self, step: GANStep, shared: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """Let D's step make z and the fakes with their graph, of which it sees a detached copy, and G's step use them."""
         if shared is None:
+            self.objective.before_update(step)
             fake = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
             step.fake = fake.detach()
             return step.z, fake
