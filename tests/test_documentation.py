@@ -89,7 +89,7 @@ def test_train_command_composes_and_passes_checks(command, conf):
 
 
 @pytest.mark.parametrize(
-    "name", ["compare", "evaluate", "export", "judge", "report", "sample", "stability", "wandb_view"]
+    "name", ["compare", "downstream", "evaluate", "export", "judge", "report", "sample", "stability", "wandb_view"]
 )
 def test_commands_of_other_programs_compose(name, conf):
     typed = of_script(name)

@@ -164,7 +164,9 @@ def test_page_is_a_single_file_that_loads_nothing_and_describes_every_picture(ru
 
 def test_page_holds_every_section_every_figure_and_the_diagnosis(run):
     read = run.page()
-    assert {section.name for section in SECTIONS} - {"reconstructions"} <= set(read.ids) and "left_out" not in read.ids
+    assert {section.name for section in SECTIONS} - {"reconstructions", "downstream"} <= set(
+        read.ids
+    ) and "left_out" not in read.ids
     assert "a <b>bold</b> run" in read.text  # as it is written, not as HTML
     assert "Overfits from image 640 on: it is <nearer>." in read.text
     for shown in (

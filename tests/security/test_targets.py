@@ -24,6 +24,7 @@ KEYS = (  # one for each group
     "regularizer.x",
     "metrics.features",
     "metrics.features.net",
+    "task.x",
     "metrics.x",
     "model",
     "model.prior",

@@ -12,6 +12,7 @@ COMMANDS = {
     "choose": "choose the strength of a regularizer by cross-validation: regen choose regularizer=r1",
     "compare": "compare runs: regen compare runs=outputs/sweeps/NAME",
     "evaluate": "measure runs on held-out images: regen evaluate run=outputs/RUN",
+    "downstream": "measure what runs are worth to classifiers: regen downstream run=outputs/RUN task=augment",
     "sample": "generate images: regen sample run=outputs/RUN n=1000",
     "export": "write the generator as safetensors, torch.export and ONNX: regen export run=outputs/RUN",
     "judge": "judge images from any tool: regen judge samples=FOLDER train=FOLDER held_out=FOLDER",

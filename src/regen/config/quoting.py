@@ -15,6 +15,7 @@ PATHS_OF = {  # additional keys by command
     "train": {"resume"},
     "choose": {"from", "out"},
     "evaluate": {"run"},
+    "downstream": {"run"},
     "export": {"run", "out"},
     "sample": {"run", "out"},
     "report": {"run", "features_path"},

@@ -95,6 +95,7 @@ class Train:
     gradient_method: Any = MISSING
     recipe: Any = None
     metrics: Any = MISSING
+    task: Any = None
     trainer: Trainer = MISSING
     logger: Any = MISSING
     seed: int = MISSING
@@ -143,6 +144,23 @@ class Evaluate:
     data: MovedData = field(default_factory=MovedData)
     split: str = MISSING
     samples: int = MISSING
+    weights: str = MISSING
+    checkpoint: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+    tracker: bool = MISSING
+
+
+@dataclass
+class Downstream:
+    """conf/downstream.yaml"""
+
+    task: Any = MISSING
+    run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
+    split: str = MISSING
+    seeds: int = MISSING
+    seed: int = MISSING
     weights: str = MISSING
     checkpoint: str = MISSING
     device: str = MISSING

@@ -57,6 +57,7 @@ GROUPS = (  # the first match is used
     TargetGroup(r"regularizer\.[^.]+", ("regularizer",), ("regen.core.regularizer.Regularizer",)),
     TargetGroup(r"metrics\.features", ("metrics/features",), ("regen.metrics.features.base.Source",)),
     TargetGroup(r"metrics\.features\..+", (), (MODULE,)),
+    TargetGroup(r"task\.[^.]+", ("task",), ("regen.downstream.task.Task",)),
     TargetGroup(r"metrics\.[^.]+", ("metrics",), ("regen.metrics.base.SampleMetric",)),
     TargetGroup(r"model", ("model",), ("regen.models.base.Model",)),
     TargetGroup(r"model\.prior", ("prior",), ("regen.models.priors.Normal",), partial=True),

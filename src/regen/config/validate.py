@@ -10,6 +10,7 @@ from regen.config.resolvers import slug
 from regen.config.schemas import (
     Choose,
     Compare,
+    Downstream,
     Evaluate,
     Export,
     Judge,
@@ -71,6 +72,16 @@ def check_evaluate(cfg: DictConfig) -> None:
     conform(cfg, Evaluate)
     check_run(cfg)
     check_at_least_one(cfg, "samples threads")
+    check_choices(cfg, "split weights checkpoint device")
+
+
+def check_downstream(cfg: DictConfig) -> None:
+    """The same for conf/downstream.yaml."""
+    conform(cfg, Downstream)
+    check_run(cfg)
+    if not cfg.task:
+        raise ConfigError("which task? Type task=augment, or a list like 'task=[cas,augment,features,front,shared]'")
+    check_at_least_one(cfg, "seeds threads")
     check_choices(cfg, "split weights checkpoint device")
 
 

@@ -13,7 +13,15 @@ from regen.metrics.registry import find_figure, is_error, parse
 
 COLUMNS = ("held out", "training", "gap", "real", "generated")
 WIDE = 130  # characters: room for titles
-KINDS = {"val": "held out", "test": "held out", "train": "training", "gap": "gap", "real": "real", "fake": "generated"}
+KINDS = {
+    "val": "held out",
+    "test": "held out",
+    "downstream": "held out",
+    "train": "training",
+    "gap": "gap",
+    "real": "real",
+    "fake": "generated",
+}
 
 
 @dataclass(frozen=True)

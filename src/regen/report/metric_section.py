@@ -12,6 +12,7 @@ from regen.report.page import Absent
 COLUMNS = {
     "val": "held-out",
     "test": "test",
+    "downstream": "downstream task",
     "train": "training",
     "gap": "gap",
     "fake": "generated",

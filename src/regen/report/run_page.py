@@ -11,6 +11,7 @@ from regen.plotting import plots
 from regen.report import (
     classes,
     curves,
+    downstream_section,
     interpolations,
     layers,
     logits,
@@ -51,6 +52,7 @@ SECTIONS = (
     Section("samples", "Samples", sample_section.make, "samples.html"),
     Section("over_time", "Samples during training", _of_runs(sample_section.over_time), "over_time.html"),
     Section("metric_table", "Metric table", metric_section.make, "metric_table.html"),
+    Section("downstream", "Downstream tasks", _of_runs(downstream_section.make), "downstream.html"),
     Section("logits", "Discriminator logits", _of_runs(logits.make), "logits.html"),
     Section("neighbours", "Nearest training images", neighbours.make, "neighbours.html"),
     Section("interpolations", "Interpolations", _of_runs(interpolations.make), "interpolations.html"),

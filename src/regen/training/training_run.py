@@ -15,6 +15,7 @@ from regen.config.instantiate import build
 from regen.core import checkpoint
 from regen.core.distributed import is_first
 from regen.data.images import Images
+from regen.downstream.downstream_metric import make_downstream_metrics
 from regen.errors import ConfigError, ProcessLost
 from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
@@ -52,7 +53,7 @@ class TrainingRun:
         iterations = None if cfg.max_images is None else math.ceil(cfg.max_images / self.images_per_iteration)
         self.last = cfg.max_iterations if iterations is None else iterations
         self.folder, self.outcome = Folder.of_hydra(), callbacks.Outcome()
-        self.metrics = make_metrics(cfg, data, model)
+        self.metrics = make_metrics(cfg, data, model) | make_downstream_metrics(cfg, data, model)
         self.source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
         cfg.monitor = monitored(cfg.monitor, self.metrics.values(), self.source)
         self.goal = callbacks.Goal(cfg.monitor, is_higher_better(cfg.monitor), cfg.patience)

@@ -1,0 +1,133 @@
+"""Downstream tasks of saved runs, whose scores are added to their folders."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from regen.config.instantiate import build
+from regen.downstream.labelled_images import prepare
+from regen.downstream.task import Score, Task, as_rows
+from regen.errors import ConfigError
+from regen.metrics.number_format import measurement
+from regen.runs.load import Opened, find_runs, open_run
+from regen.tracking.wandb_run import add_to_wandb
+from regen.utils.json_files import read_json, write_json
+
+RECORD = "downstream"  # the key of result.json
+log = logging.getLogger(__name__)
+
+
+def evaluate_downstream(cfg: DictConfig) -> float:
+    """Measure the tasks of each run; a run that fails is logged, and the others continue.
+
+    Returns the accuracy of the last run's first task. Raises ConfigError if none of the runs can be measured.
+    """
+    if cfg.threads:
+        torch.set_num_threads(cfg.threads)
+    paths, refused, measured = find_runs(cfg.run), [], []
+    for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
+        try:
+            measured.append(_measure(open_run(path, cfg.checkpoint, cfg.device, cfg.data.root), cfg))
+        except ConfigError as error:
+            refused.append(error)
+            log.error("%s", error)
+    if not measured:
+        raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
+    if len(measured) > 1:
+        _print_summary(measured)
+    return next(iter(measured[-1].values()))[0].accuracy
+
+
+def _measure(run: Opened, cfg: DictConfig) -> dict[str, list[Score]]:
+    """Measure a run's tasks, and write and print their scores, by task."""
+    run = run.with_weights(cfg.weights)
+    if cfg.weights == "raw":
+        run.model.settle(run.data.train)
+    setup = prepare(run.model, run.data, cfg.split)
+    tasks = {name: build(node, f"task.{name}", Task) for name, node in cfg.task.items()}
+    found: dict[str, list[Score]] = {}
+    refused: list[ConfigError] = []
+    for name, task in tasks.items():
+        try:
+            task.check(setup)
+        except ConfigError as error:
+            refused.append(error)
+            continue
+        began = time.perf_counter()
+        found[name] = task.scores(setup, [cfg.seed + i for i in range(cfg.seeds)])
+        _keep(run, cfg, name, task, found[name], time.perf_counter() - began)
+    if not found:
+        raise refused[0]
+    for reason in refused:
+        log.warning("left out: %s", reason)
+    return found
+
+
+def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[Score], seconds: float) -> None:
+    """Print the scores of a task, and write them into result.json and W&B, in place of earlier ones of the same part."""
+    figures = task.figures(scores)
+    record = {
+        "task": name,
+        "split": cfg.split,
+        "seeds": cfg.seeds,
+        "weights": cfg.weights,
+        "iteration": run.model.iteration,
+        "images_seen": run.model.images_seen,
+        "generator_labels": len(run.data.train),
+        "seconds": round(seconds, 1),
+        "figures": figures,
+        "scores": as_rows(scores),
+    }
+    result = read_json(run.folder.result) or {"status": "running"}
+    earlier = [one for one in result.get(RECORD, []) if (one["task"], one["split"]) != (name, cfg.split)]
+    write_json(run.folder.result, result | {RECORD: [*earlier, record]})
+    title = (
+        f"{run.folder.path.name}: {name}, {cfg.seeds} seeds, {len(run.data.train):,} training images of the generator"
+    )
+    Console().print(score_table(title, scores))
+    if cfg.tracker:
+        add_to_wandb(run.folder, run.cfg, figures, run.model.images_seen)
+
+
+def score_table(title: str, scores: Sequence[Score]) -> Table:
+    """Return a table of accuracies and gains over the best baseline, in percent."""
+    table = Table("labels", "method", "accuracy (%)", "gain over best baseline", title=title)
+    for score in scores:
+        gain = "baseline" if score.is_baseline else percent(score.gain, score.gain_se)
+        table.add_row(f"{score.labels:,}", score.method, percent(score.accuracy, score.accuracy_se), gain)
+    return table
+
+
+def percent(value: float, error: float) -> str:
+    """Return a fraction and its standard error in percent, or an empty text for nan."""
+    return "" if math.isnan(value) else measurement(100 * value, 100 * error)
+
+
+def _print_summary(measured: Sequence[Mapping[str, Sequence[Score]]]) -> None:
+    """Print the means over runs, with the standard errors of these means."""
+    for name in measured[0]:
+        by_method: dict[tuple[str, int], list[Score]] = {}
+        for scores in (tasks[name] for tasks in measured if name in tasks):
+            for score in scores:
+                by_method.setdefault((score.method, score.labels), []).append(score)
+        rows = [_mean_score(scores) for scores in by_method.values() if len(scores) > 1]
+        Console().print(score_table(f"{name}: mean of {len(measured)} runs, standard errors over runs", rows))
+
+
+def _mean_score(scores: Sequence[Score]) -> Score:
+    """Return the mean over runs with its standard error."""
+
+    def mean(values: Sequence[float]) -> tuple[float, float]:
+        of_runs = torch.tensor(values, dtype=torch.float64)
+        return float(of_runs.mean()), float(of_runs.std()) / len(values) ** 0.5
+
+    accuracy = mean([score.accuracy for score in scores])
+    gain = mean([score.gain for score in scores])
+    return Score(scores[0].method, scores[0].labels, *accuracy, *gain, is_baseline=scores[0].is_baseline)

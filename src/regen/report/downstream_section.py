@@ -1,0 +1,62 @@
+"""The scores of downstream tasks: accuracies next to their baselines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from regen.metrics.number_format import measurement
+from regen.metrics.registry import find_figure
+from regen.report.context import Evidence
+from regen.report.page import Absent
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with a number of labels, its accuracy and its gain over the best baseline, as they are read."""
+
+    method: str
+    labels: int
+    accuracy: str
+    gain: str
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """The scores of a task, with its meaning."""
+
+    title: str
+    meaning: str
+    caption: str
+    rows: list[Row]
+
+
+def make(evidence: Evidence) -> dict:
+    """Return a table for each task that `regen downstream` has measured."""
+    records = evidence.result.get("downstream") or []
+    if not records:
+        raise Absent
+    return {"tables": [_table(record) for record in records]}
+
+
+def _table(record: dict) -> TaskTable:
+    caption = (
+        f"On the {record['split']} part, {record['seeds']} seeds; the model was trained on "
+        f"{record['generator_labels']:,} images, {record['iteration']:,} iterations"
+    )
+    rows = [
+        Row(
+            score["method"],
+            score["labels"],
+            _percent(score["accuracy"], score["accuracy_se"]),
+            "baseline" if score["is_baseline"] else _percent(score["gain"], score["gain_se"]),
+        )
+        for score in record["scores"]
+    ]
+    return TaskTable(record["task"], find_figure(record["task"]).meaning, caption, rows)
+
+
+def _percent(value: float | str, error: float | str) -> str:
+    """Return a fraction with its standard error in percent; "" if it is not a number."""
+    number = float(value)
+    return "" if math.isnan(number) else measurement(100 * number, 100 * float(error))

@@ -1,0 +1,64 @@
+"""regen downstream, and tasks that a training monitors."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.commands import type_in
+
+from regen.utils.json_files import read_json
+
+FEW = ("threads=1", "seeds=1", "task.features.labels=[50]")
+
+
+@pytest.fixture
+def downstream(monkeypatch: pytest.MonkeyPatch):
+    """downstream(*overrides, status=0) types the command."""
+    from regen.cli import downstream as script
+
+    return lambda *words, status=None: type_in(monkeypatch, script, *words, status=status)
+
+
+@pytest.fixture(scope="module")
+def trained(train_once) -> Path:
+    return train_once("max_iterations=4", "metrics=[kernel]", "monitor=downstream/features", "evaluate_every=2")
+
+
+def test_monitored_task_is_measured_at_each_evaluation(trained):
+    result = read_json(trained / "result.json")
+    assert result["monitor"] == "downstream/features"
+    assert 0 <= result["figures"]["downstream/features"] <= 1
+    assert {"downstream/features_baseline", "downstream/features_gain_se"} <= result["figures"].keys()
+    rows = (trained / "metrics.csv").read_text().splitlines()
+    assert "downstream/features" in rows[0].split(",")
+
+
+def test_scores_go_to_the_result_and_to_the_page(trained, tmp_path, downstream, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    for _ in range(2):  # the second time in place of the first
+        downstream(f"run={run}", "task=features", *FEW)
+    (record,) = json.loads((run / "result.json").read_text())["downstream"]
+    assert (record["task"], record["split"], record["seeds"]) == ("features", "test", 1)
+    assert {score["method"] for score in record["scores"]} >= {"features, linear", "random network, kNN", "pixels, kNN"}
+    assert "baseline" in capsys.readouterr().out
+    from regen.report import run_page
+    from regen.runs.folder import Folder
+
+    page = run_page.write(Folder(run), None)
+    assert page and "random network, linear" in page.read_text()
+
+
+def test_unconditional_run_is_refused_with_the_key_to_type(trained, downstream, capsys):
+    downstream(f"run={trained}", "task=cas", "threads=1", status=78)
+    assert "model.conditional=true" in "".join(capsys.readouterr())
+
+
+def test_unknown_task_of_a_monitor_names_the_tasks(train, capsys):
+    train("max_iterations=2", "monitor=downstream/other", status=78)
+    assert "downstream/augment, downstream/cas" in " ".join(capsys.readouterr().err.split())
+
+
+def test_task_that_does_not_suit_the_model_is_refused_before_training(train, capsys):
+    train("max_iterations=2", "task=augment", status=78)
+    assert "model.conditional=true" in capsys.readouterr().err
