@@ -2,15 +2,21 @@
 
 import pytest
 import torch
-from helpers.tiny_models import images, make_gan
-from torch import Tensor
+from helpers.tiny_models import images, make_gan, small_nets
+from torch import Tensor, nn
 
+from regen.core.forward import squares
+from regen.core.input_gradients import Autograd, FiniteDifferences, ForwardMode, Functional
+from regen.regularizers import adaptive
 from regen.regularizers.adaptive import ADA, APA
 from regen.regularizers.augment import InstanceNoise
-from regen.regularizers.gradients import R1
+from regen.regularizers.gradients import R1, R1R2, JSReg
 from regen.utils.randomness import Draws
 
 BATCH = 20_000
+
+
+HUE = torch.tensor([[1.0, -1, 0]]).double()  # a colour whose mean is 0
 
 
 def near(share: Tensor, expected: float, batch: int = BATCH) -> bool:
@@ -33,9 +39,40 @@ def test_each_move_of_pixels_happens_with_probability_p(p):
     assert near(determinant < 0, p / 2)  # a reflection is one of two
     assert near((determinant.abs() - 1).abs() > 1e-9, p)  # scaled
     assert near(first.min(1).values > 1e-9, p)  # rotated by no quarter turn
+    whole = (shift == shift.round()).all(1)  # a fractional shift has no whole pixels
+    assert near(whole, 1 - p)
+
+
+def test_whole_shifts_are_uniform_up_to_an_eighth_of_a_side():
+    _, shift = ADA(start=0.3)._moves(torch.zeros(BATCH, 1, 16, 16).double(), Draws("ada"))
+    plain = shift[(shift == shift.round()).all(1)]  # without a fractional shift
     for axis in range(2):
-        assert near(shift[:, axis] != 0, 0.75 * p)  # by up to 2 pixels, of which 0 is a quarter
-        assert torch.equal(shift[:, axis].unique(), torch.arange(-2.0, 3).double())
+        assert near(plain[:, axis] != 0, 0.75 * 0.3, len(plain))  # by up to 2 pixels, of which 0 is a quarter
+        assert torch.equal(plain[:, axis].unique(), torch.arange(-2.0, 3).double())
+
+
+def test_fractional_shifts_are_normal_with_an_eighth_of_a_side():
+    matrix, shift = ADA(start=1.0)._moves(torch.zeros(BATCH, 1, 3, 3).double(), Draws("ada"))  # whole shifts round to 0
+    fraction = torch.linalg.solve(matrix, shift) / 3
+    assert fraction.std(0).tolist() == pytest.approx([0.125] * 2, rel=0.03)
+    assert (fraction.pow(4).mean() / fraction.square().mean().square()).item() == pytest.approx(3, rel=0.1)
+
+
+def test_anisotropic_scaling_stretches_one_axis_and_shrinks_the_other_by_the_same_factor():
+    matrix, _ = ADA(start=1.0)._moves(torch.zeros(BATCH, 1, 16, 16).double(), Draws("ada"))
+    values = torch.linalg.svdvals(matrix)  # s / size and 1 / (s size)
+    size, stretch = values.prod(1).log2() / -2, (values[:, 0] / values[:, 1]).log2() / 2
+    assert size.std().item() == pytest.approx(0.2, rel=0.03)
+    assert stretch.square().mean().sqrt().item() == pytest.approx(0.2, rel=0.03)  # |log s|, s lognormal
+
+
+def test_hue_turns_colours_about_the_grey_axis_by_the_angle():
+    axis, angle = torch.full((3,), 3**-0.5).double(), torch.tensor(0.7).double()
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]).double() / 3**0.5
+    expected = torch.linalg.matrix_exp(angle * cross)
+    colours = torch.eye(3).double().view(3, 3, 1, 1)
+    turned = adaptive._hue_rotated(colours, angle.view(1, 1, 1, 1)).view(3, 3)
+    assert torch.allclose(turned.T, expected, atol=1e-12) and torch.allclose(expected @ axis, axis)
 
 
 def test_quarter_turn_has_four_outcomes():
@@ -56,7 +93,7 @@ def test_an_image_that_is_not_square_is_turned_by_halves_alone():
 
 def coloured(p: float) -> tuple[Tensor, Tensor, Tensor]:
     """(N, 3) what becomes of black, of white and of a colour whose mean is 0."""
-    pixels = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, -1, 0]]).T.reshape(3, 1, 3).double()
+    pixels = torch.tensor([[0.0, 0, 0], [1, 1, 1], HUE[0].tolist()]).T.reshape(3, 1, 3).double()
     return ADA(start=p)._coloured(pixels.expand(BATCH, -1, -1, -1), Draws("ada"))[:, :, 0].unbind(2)
 
 
@@ -67,14 +104,16 @@ def test_each_change_of_colour_happens_with_probability_p(p):
     assert near(factor < 0, p / 2)  # inverted
     assert near((factor.abs() - 1).abs() > 1e-9, p)  # contrast
     assert near(black.mean(1) != 0, p)  # brightness
-    saturation = (colour - black)[:, 0] / factor.abs()
-    assert near((saturation - 1).abs() > 1e-9, p)
+    chroma = (colour - black) / factor.abs()[:, None]
+    assert near((chroma.norm(dim=1) - 2**0.5).abs() > 1e-9, p)  # saturation
+    assert near((nn.functional.cosine_similarity(chroma, HUE) - 1).abs() > 1e-9, p)
 
 
 def test_the_inversion_is_of_luma_and_leaves_the_colour():
     black, white, colour = coloured(0.5)
     inverted = (white - black).mean(1) < 0
-    assert inverted.any() and ((colour - black)[:, 0] > 0).all()
+    kept = torch.isclose(nn.functional.cosine_similarity(colour - black, HUE), torch.ones(()).double())
+    assert near(kept[inverted], 0.5, int(inverted.sum())) and near(kept[~inverted], 0.5, int((~inverted).sum()))
     assert torch.allclose((colour - black).sum(1), torch.zeros(()).double(), atol=1e-12)
 
 
@@ -135,6 +174,35 @@ def test_apa_replaces_a_fraction_of_real_images_of_d_by_generated_images():
     assert near(replaced, 0.3, 4000)
     assert torch.equal(seen[0][~replaced], step.real[~replaced])
     assert torch.equal(seen[1], step.fake)
+
+
+class Quadratic(nn.Module):
+    """D(x) = ½ ‖x‖², whose gradient is x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x.square().flatten(1).sum(1) / 2
+
+
+@pytest.mark.parametrize("method", [Autograd(), Functional(), ForwardMode(), FiniteDifferences()], ids=str)
+@pytest.mark.parametrize("penalty", [R1, R1R2, JSReg])
+def test_r1_beside_apa_is_taken_at_what_d_is_shown(method, penalty):
+    chosen = {"apa": APA(start=0.5), "penalty": penalty(lambda_d=1.0)}
+    nets = {**small_nets(), "discriminator": Quadratic()}
+    gan = make_gan(regularizers=chosen, nets=nets, gradient_method=method)
+    step = gan.step("d", 0, images())
+    replaced = (step.rng("real/apa").uniform(16) < 0.5).view(-1, 1, 1, 1)
+    assert 0 < replaced.sum() < 16
+    real, fake = (squares(shown) / 2 for shown in (torch.where(replaced, step.fake, images()), step.fake))
+    expected = {
+        R1: real.mean(),
+        R1R2: real.mean() + fake.mean(),
+        JSReg: ((1 - real.sigmoid()).square() * real + fake.sigmoid().square() * fake).mean(),
+    }[penalty]
+    assert gan.objective.regularizers["penalty"].for_d(step).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_apa_leaves_gs_updates_and_passes_for_other_purposes_alone():

@@ -7,7 +7,7 @@ import torch
 from helpers.tiny_models import images, make_gan
 
 from regen.errors import ConfigError
-from regen.regularizers.augment import DiffAugment, InstanceNoise
+from regen.regularizers.augment import DiffAugment, InstanceNoise, shifted
 from regen.utils.randomness import Draws
 
 NAMES = ("brightness", "saturation", "contrast", "translation", "cutout")
@@ -159,3 +159,10 @@ def test_real_and_generated_images_are_changed_by_the_same_law():
 def test_a_share_outside_0_to_1_is_refused(name, share):
     with pytest.raises(ConfigError, match=rf"DiffAugment: {name} must be a number in \[0, 1\], got {share}"):
         only(**{name: share})
+
+
+@pytest.mark.parametrize(("side", "most"), [(4, 1), (8, 1), (20, 3), (28, 4), (36, 5), (52, 7)])
+def test_translation_is_by_up_to_an_eighth_rounded_half_up_as_in_the_published_code(side, most):
+    bright = torch.ones(2000, 1, side, 1)
+    rows = shifted(bright, 0.125, Draws("shift"))[:, 0, :, 0]
+    assert (side - rows.sum(1)).unique().tolist() == list(range(most + 1))

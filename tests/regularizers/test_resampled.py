@@ -1,5 +1,6 @@
 """ADA's bilinear resampling against turns, reflections and shifts of whole pixels, and against torch's grid_sample."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -38,8 +39,8 @@ def test_reflections_are_exact(sides):
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 1), (-2, 3), (5, 0), (9, -9)])
-def test_shifts_by_whole_pixels_are_exact_and_filled_with_0(down, right):
-    padded = F.pad(given(5, 7), [9] * 4)
+def test_shifts_by_whole_pixels_are_exact_and_reflected_at_borders(down, right):
+    padded = torch.from_numpy(np.pad(given(5, 7).numpy(), ((0, 0), (0, 0), (9, 9), (9, 9)), mode="reflect"))
     expected = padded[:, :, 9 + down : 14 + down, 9 + right : 16 + right]
     assert torch.equal(moved(given(5, 7), torch.eye(2), (float(down), float(right))), expected)
 
@@ -59,7 +60,7 @@ def sampled(batch: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
     theta = torch.cat([matrix * half / half[:, None], (shift / half)[:, :, None]], dim=2)  # of (down, right)
     theta = theta[:, [1, 0]][:, :, [1, 0, 2]]
     grid = F.affine_grid(theta, list(batch.shape), align_corners=True)
-    return F.grid_sample(batch, grid, padding_mode="zeros", align_corners=True)
+    return F.grid_sample(batch, grid, padding_mode="reflection", align_corners=True)
 
 
 @pytest.mark.parametrize("sides", [(8, 8), (9, 6)])

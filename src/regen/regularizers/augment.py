@@ -105,7 +105,7 @@ def flipped(images: Tensor, probability: float, rng: Draws) -> Tensor:
 def shifted(images: Tensor, share: float, rng: Draws) -> Tensor:
     """Shift each image (B, C, H, W) by up to this fraction of each side; the border is filled with 0."""
     batch, _, *sides = images.shape
-    pads = [round(side * share) for side in sides]
+    pads = [int(side * share + 0.5) for side in sides]
     rows, columns = (
         rng.integers(2 * pad + 1, batch)[:, None] + torch.arange(side, device=images.device)
         for pad, side in zip(pads, sides, strict=True)

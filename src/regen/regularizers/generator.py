@@ -134,7 +134,8 @@ class HessianPenalty(Regularizer):
     """λ_G max over pixels of E Var_v[vᵀ H v], H the Hessian of a pixel in z, v with values ±1.
 
     Source: Peebles et al. 2020. Convention: vᵀHv by second differences of width epsilon; the unbiased variance
-    over `directions` draws of v; the mean over latents, then the maximum over the batch's image values.
+    over `directions` draws of v; the mean over the batch, then the maximum over an image's values. The published code takes the
+    maximum over the batch, too, so that its penalty is larger.
 
     Zero if the latents do not interact, which favours disentangled latents. Batch norm in G uses its running statistics.
     Raises ConfigError unless epsilon > 0 and directions >= 2.

@@ -36,6 +36,7 @@ class R1(GradientPenalty):
     """λ_D ½ E‖∇D(x)‖² on real images.
 
     Source: Mescheder, Geiger and Nowozin 2018, eq. 9; λ_D is its γ. Convention: ½; ‖·‖² is summed over an image's values.
+    GAN_stability's reg_param has no ½: its 10 is λ_D = 20. StyleGAN2's and R3GAN's gamma is λ_D.
     """
 
     def for_d(self, step: GANStep) -> Tensor:

@@ -51,7 +51,8 @@ class LabelSmoothing(Regularizer):
 class LeCam(Regularizer):
     """λ_D (E max(0, D(x) - α_F)² + E max(0, α_R - D(G(z)))²), α_R and α_F moving averages of D's mean scores.
 
-    Source: Tseng et al. 2021, eq. 4, with the max(0, ·) of its code. Convention: no ½; no max(0, ·) in the paper.
+    Source: Tseng et al. 2021, eq. 4, with the max(0, ·) of its code. Convention: no ½; no max(0, ·) in the paper. The
+    averages include the last update's logits, not this one's as in the code, whose start is 1000: runs here are shorter.
 
     start   updates of D before the penalty acts; until then the averages are the logits of the last update
     decay   of the averages

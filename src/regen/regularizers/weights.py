@@ -90,7 +90,8 @@ class WeightL1(KernelPenalty):
 class Orthogonal(KernelPenalty):
     """λ Σ‖WWᵀ ⊙ (1 - I)‖² over kernels, of each player.
 
-    Source: Brock et al. 2019 (BigGAN), eq. 3. Convention: no ½; rows may have any length.
+    Source: Brock et al. 2019 (BigGAN), eq. 3. Convention: no ½; rows may have any length. The gradient is twice that
+    of BigGAN-PyTorch at the same λ, which adds 2λ(WWᵀ ⊙ (1 - I))W.
     """
 
     search = {"lambda_g": (1e-6, 1e-2), "lambda_d": (1e-6, 1e-2)}
