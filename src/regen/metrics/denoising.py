@@ -103,7 +103,8 @@ class Denoising(SampleMetric):
         return found
 
     def _show(self, model: Flow, seen: ImageSet, part: str) -> None:
-        for number, images in enumerate(seen.batches()):
+        for number, batch in enumerate(seen.batches()):
+            images = model.represent(batch)
             losses = []
             for level in range(self.levels):
                 noise = Draws("denoising", number, level, device=images.device).normal(*images.shape)

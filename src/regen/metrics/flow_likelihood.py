@@ -53,6 +53,8 @@ class FlowLikelihood(NLL):
 
     def suits(self, model: Model) -> None:
         check_flow(model, "flow_likelihood")
+        if cast(type[Flow], type(model)).represent is not Flow.represent:
+            raise ConfigError("flow_likelihood is of images, and this flow models latent codes: type model=flow")
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()

@@ -70,14 +70,18 @@ class Flow(Model[FlowStep]):
     def networks(self) -> dict[str, nn.Module]:
         return {"Velocity network (averaged)": self.ema.net}
 
-    def decoder_network(self) -> ODESampler:
+    def decoder_network(self) -> nn.Module | None:
         """The averaged network with the sampler's fixed steps, as one network from latents (B, Z) to images."""
+        return self.ode_sampler()
+
+    def ode_sampler(self) -> ODESampler:
+        """The sampler with the averaged network."""
         path = self.matching.path
         return ODESampler(self.ema.net, self.shape, path.name, path.prediction, **self.sampler)
 
     def decode(self, codes: Tensor) -> Tensor:
         with torch.inference_mode():
-            return self.decoder_network()(codes.to(self.device)).float()
+            return self.ode_sampler()(codes.to(self.device)).float()
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]
@@ -94,10 +98,14 @@ class Flow(Model[FlowStep]):
             **self.progress("g", labels),
         )
 
+    def represent(self, images: Tensor) -> Tensor:
+        """Return what the flow models of images (B, C, H, W): the images themselves, or codes."""
+        return images
+
     def denoising_errors(self, images: Tensor, noise: Tensor, t: float) -> Tensor:
         """Return the mean squared errors (B,) of the averaged network's predictions at time t, without regularizers.
 
-        images and noise are (B, C, H, W).
+        images, as `represent` returns them, and noise are (B, C, H, W).
         """
         times, path = images.new_full((len(images),), t), self.matching.path
         with torch.inference_mode():
@@ -106,7 +114,7 @@ class Flow(Model[FlowStep]):
 
     def log_density(self, images: Tensor, steps: int, probes: Tensor | None) -> Tensor:
         """Return log p(x) (B,) in nats of images (B, C, H, W) as densities, see `ode.log_density`."""
-        return log_density(self.decoder_network().velocity, images, steps, probes)
+        return log_density(self.ode_sampler().velocity, images, steps, probes)
 
 
 def _check(objective: Objective) -> None:

@@ -1,0 +1,111 @@
+"""A flow of the latent codes of a trained autoencoder, whose samples are decoded to images."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from regen.core.flow_step import FlowStep
+from regen.core.objective import Objective
+from regen.data.split import as_float
+from regen.errors import ConfigError
+from regen.models.flow import Flow
+from regen.models.vae import VAE
+from regen.networks.velocity_mlp import Velocity
+from regen.runs.load import open_run
+from regen.utils.randomness import permutation
+
+SAMPLE = 2000  # training images whose codes give the scale
+WIDTH = 4.0  # standard deviations of a latent dimension at which codes are clipped
+
+
+class LatentFlow(Flow):
+    """Flow of the codes (Z,) of a VAE or RAE: the means of q(z|x), each dimension scaled to a standard deviation of 1/4.
+
+    Source: Rombach et al. 2022 (latent diffusion).
+
+    The autoencoder's averaged networks are frozen and part of the checkpoint; its folder is needed to open the run. It must
+    have been trained on the same training images, since otherwise it may have seen the held-out ones.
+
+    autoencoder          folder of the run of a VAE or RAE
+    hidden, time_width   of the flow's network, see networks.velocity_mlp
+    Other arguments are those of Flow.
+
+    Raises ConfigError on a run without an encoder, and on one of other images.
+    """
+
+    kind = "latent flow"
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer_g: Callable[..., Optimizer],
+        shape: Sequence[int],
+        autoencoder: str,
+        hidden: Sequence[int] = (256, 256, 256),
+        time_width: int = 64,
+        sampler: Mapping[str, Any] | None = None,
+        ema_decay: float = 0.999,
+        ema_interval: int = 1,
+        ema_decays: Sequence[float] = (),
+        seed: int = 0,
+    ) -> None:
+        opened = open_run(autoencoder)
+        if not isinstance(opened.model, VAE):
+            kind = type(opened.model).__name__
+            raise ConfigError(
+                f"model.autoencoder={autoencoder}: a {kind} has no encoder. Train model=vae or model=rae first"
+            )
+        if tuple(opened.shape) != tuple(shape):
+            raise ConfigError(
+                f"model.autoencoder={autoencoder} makes images of {opened.shape} (channels, height, width), and the data have "
+                f"{tuple(shape)}: type the data= that it was trained on"
+            )
+        size = opened.model.latent_dim
+        velocity = Velocity((size, 1, 1), hidden, time_width)
+        averages = (ema_decay, ema_interval, ema_decays)
+        super().__init__(velocity, objective, optimizer_g, (size, 1, 1), sampler, *averages, seed)
+        self.encoder: nn.Module = opened.model.ema_encoder.net.requires_grad_(False).eval()
+        self.decoder: nn.Module = opened.model.ema.net.requires_grad_(False).eval()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        with contextlib.suppress(ConfigError):  # the data may have moved since: then the checkpoint has both
+            some = permutation(len(opened.data.train), "latent_flow")[:SAMPLE]
+            codes = self._encode(as_float(opened.data.train.take(some)[torch.arange(len(some))][0]))
+            self.mean, self.scale = codes.mean(0), WIDTH * codes.std(0).clamp_min(1e-6)
+
+    def train(self, mode: bool = True) -> "LatentFlow":
+        super().train(mode)
+        if hasattr(self, "decoder"):  # both are frozen
+            self.encoder.eval()
+            self.decoder.eval()
+        return self
+
+    def decoder_network(self) -> None:
+        """None: a sample takes many passes of one network and one of another."""
+        return
+
+    def represent(self, images: Tensor) -> Tensor:
+        """Return the scaled codes (B, Z, 1, 1) of images (B, C, H, W)."""
+        return ((self._encode(images) - self.mean) / self.scale)[:, :, None, None]
+
+    def decode(self, codes: Tensor) -> Tensor:
+        with torch.inference_mode():
+            scaled = self.ode_sampler()(codes.to(self.device)).flatten(1)
+            return self.decoder(self.mean + self.scale * scaled).float()
+
+    def networks(self) -> dict[str, nn.Module]:
+        return super().networks() | {"Decoder (frozen)": self.decoder}
+
+    def step(self, real: Tensor, labels: Tensor | None = None) -> FlowStep:
+        """Create the step of this iteration, whose images are codes."""
+        return super().step(self.represent(real), labels)
+
+    def _encode(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.encoder(images).float().chunk(2, dim=1)[0]
