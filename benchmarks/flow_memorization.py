@@ -72,7 +72,7 @@ def draw(runs: np.ndarray, path: Path) -> None:
 
 
 def main() -> None:
-    folders = sorted(path.parent for path in Path(sys.argv[1]).glob("*/result.json"))
+    folders = sorted(path.parent for path in Path(sys.argv[1]).glob("*/metrics.csv"))
     runs = np.array(sorted(map(read_run, folders)), dtype=float)
     print("images  seed  good samples  copies")
     for size, seed, good, copied in runs:
