@@ -6,6 +6,8 @@ from helpers.tiny_models import make_gan
 
 from regen.downstream.generated_images import CAS, Augment, leave_out_copies
 from regen.downstream.labelled_images import check_conditional, generate, labels_of, make_imbalanced, oversample
+from regen.downstream.probes import Features, Front
+from regen.downstream.shared_trunk import Shared
 from regen.downstream.task import Score
 from regen.errors import ConfigError
 
@@ -58,6 +60,13 @@ def test_imbalance_has_the_ratio_and_oversampling_balances():
 def test_unconditional_model_is_refused_with_the_key_to_type():
     with pytest.raises(ConfigError, match=r"model\.conditional"):
         check_conditional(make_gan(), "cas")
+
+
+def test_conditional_model_is_refused_where_few_labels_are_compared():
+    setup = setup_of_copies()
+    for task in (Features(), Front(), Shared()):
+        with pytest.raises(ConfigError, match=r"model\.conditional=false"):
+            task.check(setup)
 
 
 def test_imbalance_below_one_is_refused():

@@ -131,6 +131,15 @@ def check_conditional(model: Model, task: str) -> None:
         )
 
 
+def check_unconditional(model: Model, task: str) -> None:
+    """Raise ConfigError if the model has learned from labels: with few labels it would know those that are left out."""
+    if getattr(model, "n_classes", None):
+        raise ConfigError(
+            f"task={task} compares at few labels, and this model was trained with the labels of all images: train one with "
+            "model.conditional=false"
+        )
+
+
 def generate(setup: Setup, labels: Tensor, seed: int) -> Split:
     """Generate an image of each label (n,), 8-bit where the data are; other seeds give other images."""
     first = seed * 1_000_000  # samples of different seeds do not overlap

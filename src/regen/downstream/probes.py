@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from regen.downstream.labelled_images import Setup, balanced_order, labels_of, sizes
+from regen.downstream.labelled_images import Setup, balanced_order, check_unconditional, labels_of, sizes
 from regen.downstream.representations import (
     invert,
     network_features,
@@ -71,6 +71,7 @@ class Features(ProbeTask):
         self.labels = list(labels)
 
     def check(self, setup: Setup) -> None:
+        check_unconditional(setup.model, self.name)
         trunk_of(setup.model, self.name)
 
     def vectors(self, setup: Setup, seed: int) -> dict[str, Vectors]:
@@ -102,6 +103,7 @@ class Front(ProbeTask):
         self.labels, self.steps, self.lr, self.weight = list(labels), steps, lr, weight
 
     def check(self, setup: Setup) -> None:
+        check_unconditional(setup.model, self.name)
         invert(setup.model, setup.held_out.take(torch.arange(1)), 0, 1, self.lr, self.weight)
 
     def vectors(self, setup: Setup, seed: int) -> dict[str, Vectors]:

@@ -112,9 +112,11 @@ def invert(model: Model, split: Split, seed: int, steps: int, lr: float, weight:
     if isinstance(model, Encodes):
         return torch.cat([model.encode(images)[0].cpu() for images in batches_of(split, model.device)])
     network = model.decoder_network() if has_latents(model) else None
-    if network is None or getattr(model, "n_classes", None):
-        reason = "needs labels, which are sought" if network is not None else "takes more than one pass to images"
-        raise ConfigError(f"task=front: {type(model).__name__} has no encoder and {reason}. Type another run=")
+    if network is None:
+        name = type(model).__name__
+        raise ConfigError(
+            f"task=front: {name} has no encoder and takes more than one pass to images. Type another run="
+        )
     tried = Draws(seed, "downstream", "inversion").normal(TRIED, model.latent_size).to(model.device)
     images = model.decode(model.codes(tried)).flatten(1)
     parts = []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regen.data.batches import Stream
 from regen.data.split import as_float
 from regen.downstream.image_classifier import ImageClassifier, LabelledBatches, Recipe, fit, is_correct
-from regen.downstream.labelled_images import Setup, labelled_subset, labels_of, sizes
+from regen.downstream.labelled_images import Setup, check_unconditional, labelled_subset, labels_of, sizes
 from regen.downstream.representations import last_features, reinitialized, trunk_of
 from regen.downstream.task import Answers, Results, Task
 from regen.models.base import Model
@@ -59,6 +59,7 @@ class Shared(Task):
         self.labels, self.recipe = list(labels), Recipe(steps, batch, lr)
 
     def check(self, setup: Setup) -> None:
+        check_unconditional(setup.model, self.name)
         trunk_of(setup.model, self.name)
 
     def measure(self, setup: Setup, seed: int) -> Results:
