@@ -159,6 +159,7 @@ class Downstream:
     run: Any = MISSING
     data: MovedData = field(default_factory=MovedData)
     split: str = MISSING
+    held_out: int | None = None
     seeds: int = MISSING
     seed: int = MISSING
     weights: str = MISSING

@@ -81,7 +81,7 @@ def check_downstream(cfg: DictConfig) -> None:
     check_run(cfg)
     if not cfg.task:
         raise ConfigError("which task? Type task=augment, or a list like 'task=[cas,augment,features,front,shared]'")
-    check_at_least_one(cfg, "seeds threads")
+    check_at_least_one(cfg, "seeds threads held_out")
     check_choices(cfg, "split weights checkpoint device")
 
 

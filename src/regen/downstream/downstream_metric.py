@@ -34,7 +34,7 @@ class DownstreamMetric(SampleMetric):
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.task = task
-        self.task.labels = self.task.labels[-1:]
+        self.task.labels, self.task.is_brief = self.task.labels[-1:], True
         self._data: Images | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:

@@ -74,6 +74,8 @@ class Shared(Task):
                 "fine-tuned": (own, None),
                 "alone": (reinitialized(trunk, seed), None),
             }
+            if self.is_brief:
+                del methods["fine-tuned"]
             for name, (net, before_step) in methods.items():
                 found[name, n] = self._answers(net, before_step, batches, setup, seed)
         return found

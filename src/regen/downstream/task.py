@@ -59,6 +59,8 @@ class Task:
     treatment: str
     baselines: tuple[str, ...]
     labels: Sequence[int | str] = ("all",)
+    is_by_class: ClassVar[bool] = False  # whether tables show the accuracy of each class, too
+    is_brief = False  # whether only the treatment and the baselines are measured, as for a figure
 
     def check(self, setup: Setup) -> None:
         """Raise ConfigError if the task makes no sense for the model."""

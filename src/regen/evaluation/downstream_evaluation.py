@@ -50,7 +50,7 @@ def _measure(run: Opened, cfg: DictConfig) -> dict[str, list[Score]]:
     run = run.with_weights(cfg.weights)
     if cfg.weights == "raw":
         run.model.settle(run.data.train)
-    setup = prepare(run.model, run.data, cfg.split)
+    setup = prepare(run.model, run.data, cfg.split, cfg.held_out)
     tasks = {name: build(node, f"task.{name}", Task) for name, node in cfg.task.items()}
     found: dict[str, list[Score]] = {}
     refused: list[ConfigError] = []
@@ -76,6 +76,7 @@ def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[
     record = {
         "task": name,
         "split": cfg.split,
+        "held_out": cfg.held_out,
         "seeds": cfg.seeds,
         "weights": cfg.weights,
         "iteration": run.model.iteration,
@@ -83,6 +84,7 @@ def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[
         "generator_labels": len(run.data.train),
         "seconds": round(seconds, 1),
         "figures": figures,
+        "is_by_class": task.is_by_class,
         "scores": as_rows(scores),
     }
     result = read_json(run.folder.result) or {"status": "running"}
@@ -92,6 +94,8 @@ def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[
         f"{run.folder.path.name}: {name}, {cfg.seeds} seeds, {len(run.data.train):,} training images of the generator"
     )
     Console().print(score_table(title, scores))
+    if task.is_by_class:
+        Console().print(class_table(scores))
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.model.images_seen)
 
@@ -102,6 +106,18 @@ def score_table(title: str, scores: Sequence[Score]) -> Table:
     for score in scores:
         gain = "baseline" if score.is_baseline else percent(score.gain, score.gain_se)
         table.add_row(f"{score.labels:,}", score.method, percent(score.accuracy, score.accuracy_se), gain)
+    return table
+
+
+def class_table(scores: Sequence[Score]) -> Table:
+    """Return a table of the accuracies of each class at the largest number of labels, in percent."""
+    most = max(score.labels for score in scores)
+    table = Table(
+        "class", *(score.method for score in scores if score.labels == most), title="accuracy of each class (%)"
+    )
+    for label in scores[0].by_class:
+        values = [score.by_class.get(label, math.nan) for score in scores if score.labels == most]
+        table.add_row(str(label), *(f"{100 * value:.1f}" for value in values))
     return table
 
 

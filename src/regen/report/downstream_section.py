@@ -23,12 +23,17 @@ class Row:
 
 @dataclass(frozen=True)
 class TaskTable:
-    """The scores of a task, with its meaning."""
+    """The scores of a task, with its meaning.
+
+    methods, classes   the accuracy of each class by method, in percent; of no class where the task has none
+    """
 
     title: str
     meaning: str
     caption: str
     rows: list[Row]
+    methods: list[str]
+    classes: dict[str, list[str]]
 
 
 def make(evidence: Evidence) -> dict:
@@ -53,7 +58,14 @@ def _table(record: dict) -> TaskTable:
         )
         for score in record["scores"]
     ]
-    return TaskTable(record["task"], find_figure(record["task"]).meaning, caption, rows)
+    most = max(score["labels"] for score in record["scores"])
+    by_class = [score for score in record["scores"] if record.get("is_by_class") and score["labels"] == most]
+    classes = {
+        label: [f"{100 * float(score['by_class'].get(label, 'nan')):.1f}" for score in by_class]
+        for label in (by_class[0]["by_class"] if by_class else ())
+    }
+    methods = [score["method"] for score in by_class]
+    return TaskTable(record["task"], find_figure(record["task"]).meaning, caption, rows, methods, classes)
 
 
 def _percent(value: float | str, error: float | str) -> str:
