@@ -44,7 +44,7 @@ class NLL(SampleMetric):
         Figure(
             "nll_nats",
             "-log p(x)",
-            "The negative log likelihood of images, estimated from many draws of the latent code: at most that of the bound.",
+            "The negative log likelihood of images: of a VAE from many draws of its latent code, of a flow by its ODE.",
             unit="nats per image",
             better="lower",
             uncertainty="standard error",
