@@ -2,6 +2,7 @@
 
 import logging
 import math
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 
@@ -133,17 +134,21 @@ def _print_summary(measured: Sequence[Mapping[str, Sequence[Score]]]) -> None:
         for scores in (tasks[name] for tasks in measured if name in tasks):
             for score in scores:
                 by_method.setdefault((score.method, score.labels), []).append(score)
-        rows = [_mean_score(scores) for scores in by_method.values() if len(scores) > 1]
-        Console().print(score_table(f"{name}: mean of {len(measured)} runs, standard errors over runs", rows))
+        rows = [mean_score(scores) for scores in by_method.values() if len(scores) > 1]
+        Console().print(
+            score_table(f"{name}: mean of {len(measured)} runs, standard errors over runs, seeds and images", rows)
+        )
 
 
-def _mean_score(scores: Sequence[Score]) -> Score:
-    """Return the mean over runs with its standard error."""
+def mean_score(scores: Sequence[Score]) -> Score:
+    """Return the mean over runs. Its error adds that over runs to that of a run, whose images and seeds the others share."""
 
-    def mean(values: Sequence[float]) -> tuple[float, float]:
-        of_runs = torch.tensor(values, dtype=torch.float64)
-        return float(of_runs.mean()), float(of_runs.std()) / len(values) ** 0.5
+    def mean(values: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+        if not all(map(math.isfinite, values)):  # a baseline has no gain
+            return math.nan, math.nan
+        over_runs = statistics.stdev(values) / math.sqrt(len(values))
+        return statistics.fmean(values), math.hypot(over_runs, statistics.fmean(errors))
 
-    accuracy = mean([score.accuracy for score in scores])
-    gain = mean([score.gain for score in scores])
+    accuracy = mean([score.accuracy for score in scores], [score.accuracy_se for score in scores])
+    gain = mean([score.gain for score in scores], [score.gain_se for score in scores])
     return Score(scores[0].method, scores[0].labels, *accuracy, *gain, is_baseline=scores[0].is_baseline)
