@@ -69,6 +69,7 @@ class Victim:
     def start(self) -> int:
         """The id of a copy of this process, the leader of a group, which runs the command."""
         sys.stdout.flush()
+        self.log.touch()  # here: the copy may be killed before it opens the file
         child = os.fork()
         if child:
             return child

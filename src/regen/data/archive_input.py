@@ -52,7 +52,8 @@ class ImageArchive(ImageInput):
     @property
     def size(self) -> tuple[int, int]:
         """(H, W)"""
-        return tuple(self.images.shape[2:])
+        height, width = self.images.shape[2:]
+        return height, width
 
     @property
     def channels(self) -> int:
@@ -99,10 +100,10 @@ class ImageArchive(ImageInput):
         return Split(convert_array(self.images, self.size, conversion.window, conversion.exact))
 
     @cached_property
-    def _arrays(self) -> dict[str, np.ndarray | None]:
+    def _arrays(self) -> dict[str, np.ndarray]:
         try:
             with np.load(self.path) as archive:
-                return {name: archive[name] if name in (ARRAY, LABELS) else None for name in archive.files}
+                return {name: archive[name] if name in (ARRAY, LABELS) else np.empty(0) for name in archive.files}
         except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ConfigError(
                 f"{self.key}={self.path} cannot be read as an .npz archive ({error}): save it again with numpy.savez"

@@ -48,7 +48,7 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(own, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         os.replace(own, path)
     except OSError as error:
         log.warning("%s keeps nothing (%s)", path.parent, error.strerror or error)

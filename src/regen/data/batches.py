@@ -116,7 +116,8 @@ class Chunks:
         self.split, self.stream, self.first, self.last, self.stops = split, stream, first, last, tuple(stops)
         on_accelerator = isinstance(split, Split) and split.images.device.type != "cpu"
         self.workers = 0 if on_accelerator else workers
-        self.k, self._most = 1, None  # iterations in a chunk, and how many of them fit into shared memory
+        self.k = 1  # iterations in a chunk
+        self._most: int | None = None  # of them, those that fit into shared memory
 
     def __iter__(self) -> Iterator[Chunk]:
         gather = _Gather(self.split)
@@ -149,7 +150,7 @@ class Chunks:
         try:
             yield from chunks
         finally:
-            chunks._shutdown_workers()  # at once: the collector of garbage would wait five seconds for them
+            chunks._shutdown_workers()  # type: ignore[attr-defined]  # at once: the collector of garbage would wait five seconds for them
 
     def _fit_into_shared_memory(self, gather: _Gather) -> int:
         """Limit the chunks to what /dev/shm holds, through which workers hand them over; how many each prepares ahead.

@@ -4,9 +4,10 @@ import io
 import sys
 from os import PathLike
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_BITS = 24  # the byte of a PNG that holds the bits of a channel
@@ -28,7 +29,7 @@ def dtype_of_file(path: str | PathLike[str]) -> str:
         return dtype_of(image)
 
 
-def dtype_of(image: Image.Image) -> str:
+def dtype_of(image: ImageFile.ImageFile) -> str:
     """The same of an opened image that is not loaded yet."""
     if image.mode.startswith("I;16"):
         return "uint16"
@@ -37,7 +38,7 @@ def dtype_of(image: Image.Image) -> str:
     return "uint16" if _has_hidden_bits(image) else "uint8"
 
 
-def wide_values(image: Image.Image, source: str | PathLike[str] | io.BytesIO) -> np.ndarray:
+def wide_values(image: ImageFile.ImageFile, source: str | PathLike[str] | io.BytesIO) -> np.ndarray:
     """(H, W, C) the values of an image that `dtype_of` says are not uint8; C is 1 to 4, the last of 2 and 4 opacity.
 
     Raises ValueError if Pillow reads 8 of its bits only, or if a value is not finite.
@@ -55,7 +56,7 @@ def wide_values(image: Image.Image, source: str | PathLike[str] | io.BytesIO) ->
     return values
 
 
-def _both_bytes(image: Image.Image, source: str | PathLike[str] | io.BytesIO) -> np.ndarray:
+def _both_bytes(image: ImageFile.ImageFile, source: str | PathLike[str] | io.BytesIO) -> np.ndarray:
     """(H, W, C) uint16 of colours of 16 bits, of which Pillow keeps the byte that its raw mode says is the higher one."""
     raw_mode = _raw_mode(image)
     if raw_mode == "LA;16B" and image.mode == "RGBA":  # as many bytes a pixel as of RGBA
@@ -72,7 +73,7 @@ def _both_bytes(image: Image.Image, source: str | PathLike[str] | io.BytesIO) ->
         return (high << 8) + np.asarray(again)
 
 
-def _raw_mode(image: Image.Image) -> str:
+def _raw_mode(image: ImageFile.ImageFile) -> str:
     """How Pillow unpacks the pixels of an image that is not loaded yet; "" if it does not say."""
     arguments = image.tile[0].args
     return next(
@@ -80,13 +81,13 @@ def _raw_mode(image: Image.Image) -> str:
     )
 
 
-def _replace_raw_mode(image: Image.Image, old: str, new: str) -> None:
+def _replace_raw_mode(image: ImageFile.ImageFile, old: str, new: str) -> None:
     for place, tile in enumerate(image.tile):
-        arguments = new if isinstance(tile.args, str) else tuple(new if one == old else one for one in tile.args)
+        arguments = new if isinstance(tile.args, str) else tuple(new if one == old else one for one in tile.args or ())
         image.tile[place] = tile._replace(args=arguments)
 
 
-def _has_hidden_bits(image: Image.Image) -> bool:
+def _has_hidden_bits(image: ImageFile.ImageFile) -> bool:
     """True if Pillow would read the higher 8 bits of a channel only."""
     if image.mode.startswith(("I", "F")) or not image.tile:
         return False
@@ -101,10 +102,11 @@ def _has_hidden_bits(image: Image.Image) -> bool:
     return False
 
 
-def _bits_of_jpeg2000(image: Image.Image) -> int:
-    place = image.fp.tell()
-    image.fp.seek(0)
-    head = image.fp.read(4096)
-    image.fp.seek(place)
+def _bits_of_jpeg2000(image: ImageFile.ImageFile) -> int:
+    file = cast(IO[bytes], image.fp)  # it is open
+    place = file.tell()
+    file.seek(0)
+    head = file.read(4096)
+    file.seek(place)
     start = head.find(COLOUR_SIZE)
     return (head[start + 42] & 0x7F) + 1 if 0 <= start < len(head) - 42 else 8

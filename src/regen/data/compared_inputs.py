@@ -83,8 +83,8 @@ class Classes:
 
 def number_classes(inputs: Sequence[ImageInput]) -> Classes | None:
     """The classes of the inputs; None unless all have the same two or more."""
-    columns = [images.classes for images in inputs]
-    if any(column is None for column in columns) or len({frozenset(column) for column in columns}) > 1:
+    columns = [images.classes or () for images in inputs]
+    if not all(columns) or len({frozenset(column) for column in columns}) > 1:
         return None
     names = sorted(set(columns[0]))
     if len(names) < 2:

@@ -1,7 +1,7 @@
 """The 1,797 handwritten digits that come with scikit-learn: real images with no download."""
 
 import functools
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 
@@ -30,7 +30,7 @@ def digits(
     everything = Split(resize(grey, size), labels)
     validation_part, test_part, train_part = hold_out(len(everything), "digits", validation=validation, test=test)
     held_out = everything.take(test_part)
-    fields = {"identity": combine(tensor_digests(grey)), "mirror": mirror}
+    fields: dict[str, Any] = {"identity": combine(tensor_digests(grey)), "mirror": mirror}
     return Images.select("digits", everything, train_part, validation_part, test=held_out, **fields, **use)
 
 

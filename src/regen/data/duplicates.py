@@ -89,7 +89,8 @@ class TwinSearch:
     def __init__(self, train: Split | Files, deadline: float) -> None:
         self.train = train
         most = MOST_IN_FILES if isinstance(train, Files) else len(train)
-        coarse, total, averaged = [], 0, 0
+        coarse: list[Tensor] = []
+        total, averaged = torch.zeros(()), 0
         for batch in _batches(train, min(most, len(train))):
             if coarse and time.monotonic() > deadline - SECONDS / 2:
                 break
@@ -145,7 +146,8 @@ def _reduced(images: Tensor) -> Tensor:
     images = as_float(images.cpu())
     factor = SIDE / max(images.shape[2:])
     if factor < 1:
-        images = F.adaptive_avg_pool2d(images, [max(SMALLEST, round(side * factor)) for side in images.shape[2:]])
+        smaller = [max(SMALLEST, round(side * factor)) for side in images.shape[2:]]
+        images = F.adaptive_avg_pool2d(images, (smaller[0], smaller[1]))
     return images
 
 

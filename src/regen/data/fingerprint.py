@@ -52,15 +52,16 @@ def file_digests(home: Path, names: Sequence[str], cache: Path | None) -> list[b
     path = cache and cache / "fingerprints" / f"{digest(os.path.realpath(home).encode()).hex()}.npz"
     stats = np.array([_stat(home / name) for name in names], dtype=np.int64).reshape(-1, 3)
     known = _read(path) if path else {}
-    found = [known.get((name, *stat)) for name, stat in zip(names, stats.tolist(), strict=True)]
-    missing = [row for row, content in enumerate(found) if content is None]
+    found = {row: known.get((name, *stat)) for row, (name, stat) in enumerate(zip(names, stats.tolist(), strict=True))}
+    contents = {row: content for row, content in found.items() if content is not None}
+    missing = [row for row in found if row not in contents]
     began = time.time_ns()
     for row, content in zip(missing, _hashed([home / names[row] for row in missing]), strict=True):
-        found[row] = content
-    if path and (missing or len(known) > len(found)):
-        settled = np.flatnonzero((stats[:, 0] >= 0) & (stats[:, 1:].max(1) < began - SETTLED))
-        _write(path, [names[row] for row in settled], stats[settled], [found[row] for row in settled])
-    return found
+        contents[row] = content
+    if path and (missing or len(known) > len(contents)):
+        settled = np.flatnonzero((stats[:, 0] >= 0) & (stats[:, 1:].max(1) < began - SETTLED)).tolist()
+        _write(path, [names[row] for row in settled], stats[settled], [contents[row] for row in settled])
+    return [contents[row] for row in range(len(names))]
 
 
 def _stat(path: Path) -> tuple[int, int, int]:

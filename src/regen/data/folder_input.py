@@ -29,9 +29,8 @@ class ImageFolder(ImageInput):
         tops = {path.parts[0] for path in files if len(path.parts) > 1}
         parts = sorted(top for top in tops if part_name(top))
         if len(parts) > 1:
-            part = next(
-                (part for part in parts if (part_name(part).part == "train") == (self.key == "train")), parts[0]
-            )
+            named = {top: name.part for top in parts if (name := part_name(top))}
+            part = next((top for top in parts if (named[top] == "train") == (self.key == "train")), parts[0])
             raise ConfigError(
                 f"{self.key}={self.path} holds the parts {' and '.join(parts)} of a data set: type one of them, like "
                 f"{self.key}={self.path / part}"

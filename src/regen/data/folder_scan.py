@@ -52,12 +52,12 @@ class Scan:
     def labels(self) -> Tensor | None:
         """(N,) int64, the number of each image's class, -1 outside of the parts; None without classes."""
         number = {name: index for index, name in enumerate(self.layout.class_names)}
-        return torch.tensor([number.get(name, -1) for name in self.layout.classes]) if number else None
+        return torch.tensor([number.get(name or "", -1) for name in self.layout.classes]) if number else None
 
     @cached_property
     def fingerprint(self) -> str:
         """That of the images in parts, with their official parts, groups and classes."""
-        groups = self.units.groups or [None] * len(self.names)
+        groups: Sequence[str | None] = self.units.groups or [None] * len(self.names)
         rows = [row for row, part in enumerate(self.layout.parts) if part]
         marks = [(self.layout.parts[row], groups[row]) for row in rows]
         labels = None if self.labels is None else self.labels[rows].tolist()

@@ -56,9 +56,9 @@ def _by_expression(text: str, names: Sequence[str]) -> list[str]:
     except re.error as error:
         raise ConfigError(f"data.group={text} is not a regular expression ({error}). {HOW}") from error
     matches = [pattern.search(name) for name in names]
-    found = [match and (match[1] if pattern.groups else match[0]) for match in matches]
-    _refuse_missing(text, names, [bool(one) for one in found], "do not match")
-    return found
+    groups = [(match[1 if pattern.groups else 0] or "") if match else "" for match in matches]
+    _refuse_missing(text, names, [bool(group) for group in groups], "do not match")
+    return groups
 
 
 def _by_table(text: str, table: str, column: str, home: Path, names: Sequence[str]) -> list[str]:
@@ -70,8 +70,9 @@ def _by_table(text: str, table: str, column: str, home: Path, names: Sequence[st
     if key == column:
         raise ConfigError(f"data.group={text}: {path} needs a column that names the image, like path, before {column}")
     groups = {PurePath(row[key].strip().replace("\\", "/")).as_posix(): row[column] for row in rows if row[key]}
-    lookups = (groups, _unique({PurePath(name).name: group for name, group in groups.items()}, groups, "name"))
-    lookups += (_unique({PurePath(name).stem: group for name, group in groups.items()}, groups, "stem"),)
+    by_name = _unique({PurePath(name).name: group for name, group in groups.items()}, groups, "name")
+    by_stem = _unique({PurePath(name).stem: group for name, group in groups.items()}, groups, "stem")
+    lookups = (groups, by_name, by_stem)
     keys = [(name, PurePath(name).name, PurePath(name).stem) for name in names]
     found = [next((known[key] for known, key in zip(lookups, one, strict=True) if known.get(key)), "") for one in keys]
     _refuse_missing(text, names, [bool(one) for one in found], f"have no row with a {column} in {path}")

@@ -116,4 +116,5 @@ def _in_memory(images: Images, files: Files) -> Images:
         raise error_of(files.unreadable(), len(files)) from error
     full_train, size = decoded["full_train"], len(images.train)
     train = full_train if size == len(full_train) else full_train.take(torch.arange(size))
-    return replace(images, train=train, **decoded)
+    validation, test = decoded["validation"], decoded["test"]
+    return replace(images, train=train, full_train=full_train, validation=validation, test=test)

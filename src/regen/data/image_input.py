@@ -55,7 +55,7 @@ class ImageInput:
     def is_sorted(self) -> bool:
         """Whether the images are sorted by class."""
         classes = self.classes
-        return classes is not None and classes[0] != classes[-1] and all(a <= b for a, b in pairwise(classes))
+        return classes is not None and classes[0] != classes[-1] and all(a <= b for a, b in pairwise(classes))  # type: ignore[operator]  # all str or all int
 
     def load(self, size: tuple[int, int], channels: int, conversion: Conversion = EXACT) -> Split | Files:
         """The images as (N, channels, *size), without labels. Raises ConfigError if they have another shape."""

@@ -91,7 +91,8 @@ class Images:
             everything = torch.cat([validation, train])
             if units:
                 check_fold(len(everything), folds, fold)
-                train, validation = map(as_tensor, units.hold_out_fold(everything.tolist(), folds, fold))
+                indices = units.hold_out_fold(everything.tolist(), int(folds or 0), int(fold or 0))
+                train, validation = map(as_tensor, indices)
             else:
                 train, validation = hold_out_fold(everything, name, folds, fold)
         if units:
@@ -156,7 +157,7 @@ class Images:
     def classes(self) -> int | None:
         """The number of classes, None without labels."""
         labels = [part.labels for part in (self.full_train, self.validation, self.test)]
-        return None if labels[0] is None else max(int(part.max()) for part in labels) + 1
+        return None if labels[0] is None else max(int(part.max()) for part in labels if part is not None) + 1
 
     def check_varied(self) -> None:
         """Raise ConfigError if the first training images are all the same: there is nothing to learn from them.

@@ -44,8 +44,8 @@ class Layout:
     def class_names(self) -> list[str]:
         """The names of two or more classes if every image of a part is in one, sorted; otherwise []."""
         inside = [name for name, part in zip(self.classes, self.parts, strict=True) if part]
-        names = sorted(set(inside) - {None})
-        return names if len(names) > 1 and None not in inside else []
+        names = {name for name in inside if name is not None}
+        return sorted(names) if len(names) > 1 and None not in inside else []
 
 
 @functools.cache

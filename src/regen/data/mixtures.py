@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -58,10 +58,13 @@ def _mixture(name: str, means: Tensor, std: float, counts: dict[str, int], use: 
             raise ConfigError(f"data.{part}={count!r}: expected a whole number of points, like data.{part}=5000")
     scale = float(means.abs().max()) + MARGIN * std
     pool = [_points(name, part, counts[part], means, std, scale) for part in ("train", "validation")]
-    everything = Split(torch.cat([part.images for part in pool]), torch.cat([part.labels for part in pool]))
+    everything = Split(
+        torch.cat([part.images for part in pool]), torch.cat([part.labels for part in pool if part.labels is not None])
+    )
     train, validation = torch.arange(len(everything)).split([counts["train"], counts["validation"]])
     test = _points(name, "test", counts["test"], means, std, scale)
-    fields = {"means": means.float(), "std": std, "scale": scale, "identity": combine([repr((name, counts)).encode()])}
+    fields: dict[str, Any] = {"means": means.float(), "std": std, "scale": scale}
+    fields["identity"] = combine([repr((name, counts)).encode()])
     return Mixture.select(name, everything, train, validation, test=test, **fields, **use)
 
 

@@ -40,7 +40,7 @@ def hold_out_fold(pool: Tensor, name: str, folds: int | None, fold: int | None) 
     """
     partition, place = check_fold(len(pool), folds, fold)
     pool = pool[permutation(len(pool), f"{name}, partition {partition}" if partition else name)]
-    held_out = torch.arange(len(pool)) % folds == place
+    held_out = torch.arange(len(pool)) % int(folds or 0) == place
     return pool[~held_out], pool[held_out]
 
 
@@ -66,7 +66,7 @@ def subset_size(subset: float | None, available: int) -> int:
         return available
     if isinstance(subset, float) and 0 < subset <= 1:
         return round(subset * available)
-    if is_count(subset) and FEWEST <= subset <= available:
+    if isinstance(subset, int) and is_count(subset) and FEWEST <= subset <= available:
         return subset
     raise ConfigError(
         f"data.subset={subset!r}: expected a fraction above 0.0 and up to 1.0, or a whole number of training images "
@@ -86,8 +86,9 @@ def _is_number(value: object) -> bool:
 def check_size(image_size: object, key: str = "data.image_size") -> tuple[int, int]:
     """(H, W) of a typed size: pixels a side of squares, or [height, width]. Raises ConfigError on anything else."""
     sides = list(image_size) if isinstance(image_size, list | tuple) else [image_size] * 2
-    if len(sides) != 2 or not all(is_count(side) and side >= 1 for side in sides):
+    counts = [side for side in sides if isinstance(side, int) and is_count(side) and side >= 1]
+    if len(sides) != 2 or len(counts) != 2:
         raise ConfigError(
             f"{key}={image_size!r}: expected a whole number of pixels, like {key}=32, or height and width, like {key}=[64,48]"
         )
-    return sides[0], sides[1]
+    return counts[0], counts[1]

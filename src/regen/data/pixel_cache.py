@@ -55,7 +55,7 @@ def _key(parts: Mapping[str, split.Files]) -> str:
 
 @functools.cache
 def _code() -> bytes:
-    return b"".join(digest(Path(module.__file__).read_bytes()) for module in MODULES)
+    return b"".join(digest(Path(str(module.__file__)).read_bytes()) for module in MODULES)
 
 
 def _read(path: Path, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray] | None:
@@ -87,7 +87,7 @@ def _read_rows(file: BinaryIO, parts: Mapping[str, split.Files]) -> dict[str, np
     for start in range(0, stored, ROWS):
         count = min(ROWS, stored - start)
         block = np.fromfile(file, dtype, count * values)
-        checksum.update(block)
+        checksum.update(block.data)
         block = block.reshape(count, *shape)
         for part, order in orders.items():
             first, last = np.searchsorted(rows[part], [start, start + count], sorter=order)
@@ -108,7 +108,7 @@ def _write(path: Path, parts: Mapping[str, split.Files], arrays: Mapping[str, np
         with open(own, "wb") as file:
             file.write((len(digests) // SIZE).to_bytes(8, "little") + digests)
             for pixels_of_part in arrays.values():
-                checksum.update(pixels_of_part)
+                checksum.update(pixels_of_part.data)
                 pixels_of_part.tofile(file)
             file.write(checksum.digest())
         os.replace(own, path)

@@ -74,7 +74,7 @@ def interpolate(images: Tensor, size: Size) -> Tensor:
 
 def as_size(size: int | Size) -> Size:
     """(H, W) of a size or of the side of a square."""
-    return (size, size) if isinstance(size, int) else tuple(size)
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def read(path: str | PathLike[str], size: int | Size, channels: int, conversion: Conversion = EXACT) -> np.ndarray:

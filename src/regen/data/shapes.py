@@ -57,8 +57,9 @@ def shapes(*, image_size: int, channels: int, train: int, validation: int, test:
     of_validation, of_train = torch.arange(len(pool)).split([validation, train])
     names = (*[*VALUES][:5], "colour" if channels == 3 else "brightness")
     identity = combine(tensor_digests(torch.cat(factors)))
-    fields = {"factors": names, "identity": identity}
-    return Images.select("shapes", pool, of_train, of_validation, test=held_out, **fields, **use)
+    return Images.select(
+        "shapes", pool, of_train, of_validation, test=held_out, factors=names, identity=identity, **use
+    )
 
 
 def _drawn(factors: Tensor, size: int, channels: int) -> Split:

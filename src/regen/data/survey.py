@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
@@ -162,7 +161,7 @@ def _some(paths: Sequence[Path], most: int) -> Sequence[Path]:
     return paths[:: -(-len(paths) // most)] if paths else paths
 
 
-def _each(look: Callable[[Path | PathLike[str]], T], paths: Sequence[Path]) -> list[T | None]:
+def _each(look: Callable[[Path], T], paths: Sequence[Path]) -> list[T | None]:
     """What is found in each file; None where it cannot be read."""
 
     def attempt(path: Path) -> T | None:

@@ -6,9 +6,9 @@ import threading
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ def mnist(*, root: str, image_size: int | Size, validation: float, mirror: bool 
         mirror: each image is mirrored with probability 1/2 whenever training shows it.
     """
     source = _Source("mnist", datasets.MNIST, datasets.MNIST.mirrors, "MNIST/raw/*.gz")
-    return _images(source, root, image_size, validation, use | {"mirror": mirror})
+    return _images(source, root, image_size, validation, {**use, "mirror": mirror})
 
 
 def fashion_mnist(
@@ -46,7 +46,7 @@ def fashion_mnist(
 ) -> Images:
     """70,000 articles of clothing, 28x28 grey (Xiao et al. 2017), in FashionMNIST/raw; otherwise as `mnist`."""
     source = _Source("fashion_mnist", datasets.FashionMNIST, datasets.FashionMNIST.mirrors, "FashionMNIST/raw/*.gz")
-    return _images(source, root, image_size, validation, use | {"mirror": mirror})
+    return _images(source, root, image_size, validation, {**use, "mirror": mirror})
 
 
 def cifar10(
@@ -54,10 +54,10 @@ def cifar10(
 ) -> Images:
     """60,000 photographs of ten classes, 32x32 colour (Krizhevsky 2009), in cifar-10-batches-py; else as `mnist`."""
     source = _Source("cifar10", datasets.CIFAR10, [datasets.CIFAR10.url], datasets.CIFAR10.filename)
-    return _images(source, root, image_size, validation, use | {"mirror": mirror})
+    return _images(source, root, image_size, validation, {**use, "mirror": mirror})
 
 
-def _images(source: "_Source", root: str, image_size: int | Size, validation: float, use: Use) -> Images:
+def _images(source: "_Source", root: str, image_size: int | Size, validation: float, use: Mapping[str, Any]) -> Images:
     size = check_size(image_size)
     home = source.find_or_download(places(root))
     (pool, digests), (test, test_digests) = (source.part(home, train, size) for train in (True, False))
@@ -91,7 +91,7 @@ class _Source:
 
     def part(self, home: Path, train: bool, size: Size) -> tuple[Split, list[bytes]]:
         """The images at their size, and the digest of each as it is stored."""
-        dataset = self._load(home, train)
+        dataset: Any = self._load(home, train)  # its classes declare neither data nor targets
         pixels = torch.as_tensor(np.asarray(dataset.data))  # (N, H, W) grey or (N, H, W, 3)
         pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
         labels = torch.as_tensor(dataset.targets, dtype=torch.int64)

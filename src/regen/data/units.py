@@ -36,7 +36,7 @@ class Units:
     @cached_property
     def keys(self) -> list[object]:
         """The key of each image's unit."""
-        return _merged(self.digests, self.groups) if self.groups else list(self.digests)
+        return [*_merged(self.digests, self.groups)] if self.groups else [*self.digests]
 
     @property
     def duplicates(self) -> int:
@@ -47,10 +47,12 @@ class Units:
         """The indices as parts: about a fraction of them for each name, and "train", the rest."""
         numbers, members = self._numbers(indices, "part")
         waiting = sorted(members, key=lambda unit: (numbers[unit], repr(unit)))
-        parts, bound = {}, 0.0
+        parts: dict[str, list[int]] = {}
+        bound = 0.0
         for part, fraction in fractions.items():
             bound += fraction
-            parts[part] = taken = []
+            taken: list[int] = []
+            parts[part] = taken
             while waiting and (numbers[waiting[0]] < bound or len(taken) < FEWEST):
                 taken += members[waiting.pop(0)]
         return {**parts, "train": [index for unit in waiting for index in members[unit]]}

@@ -38,8 +38,8 @@ def window_of(cfg: Mapping) -> Window:
 def to_unit(values: np.ndarray, window: Window) -> np.ndarray:
     """Values of any dtype -> float32 in [-1, 1]; those outside of the window are clipped."""
     low, high = window
-    exact = np.float64 if values.dtype.itemsize > 2 and values.dtype != np.float32 else np.float32
-    scaled = (values.astype(exact) - exact(low)) * exact(2 / (high - low)) - 1
+    exact = np.dtype(np.float64 if values.dtype.itemsize > 2 and values.dtype != np.float32 else np.float32)
+    scaled = (values.astype(exact) - exact.type(low)) * exact.type(2 / (high - low)) - 1
     return scaled.clip(-1, 1).astype(np.float32, copy=False)
 
 

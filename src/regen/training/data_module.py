@@ -1,6 +1,8 @@
 """Lightning data module of the training stream."""
 
-from lightning.pytorch import LightningDataModule
+from typing import cast
+
+from lightning.pytorch import LightningDataModule, Trainer
 
 from regen.data.batches import Chunks, Stream
 from regen.data.images import Images
@@ -15,10 +17,15 @@ class StreamModule(LightningDataModule):
         self.data, self.model, self.last, self.stops = data, model, last, stops
 
     def train_dataloader(self) -> Chunks:
-        data, trainer = self.data, self.trainer
-        ranks = {"rank": trainer.global_rank, "world": trainer.world_size}
+        data, trainer = self.data, cast(Trainer, self.trainer)  # which calls this method
         stream = Stream(
-            len(data.train), data.batch_size, self.model.n_critic, self.model.seed, mirror=data.mirror, **ranks
+            len(data.train),
+            data.batch_size,
+            self.model.n_critic,
+            self.model.seed,
+            mirror=data.mirror,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
         )
         split = data.train if data.workers else data.train.to(trainer.strategy.root_device)
         return Chunks(split, stream, self.model.iteration, self.last, self.stops, data.workers)

@@ -36,7 +36,7 @@ def close(
     data: Images,
     goal: Goal,
     loggers: list[Logger],
-    cost: dict[str, float],
+    cost: dict[str, float | None],
     write_report: WriteReport | None,
 ) -> None:
     """Write result.json, finish W&B's run, and print the metrics and the diagnosis.

@@ -49,12 +49,13 @@ class Group:
     def __init__(self, rank: Rank, patience: float, on_stuck: Callable[[str, int], int]) -> None:
         self.rank, self._patience, self._on_stuck = rank, patience, on_stuck
         self.heartbeat: Heartbeat | None = None
-        rank_zero_only.rank = rank.rank  # Lightning guesses from the environment
+        rank_zero_only.rank = rank.rank  # type: ignore[attr-defined]  # Lightning guesses from the environment
         if rank.world > 1 and not rank.starts_others:
             self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self) -> Heartbeat:
         self.heartbeat = Heartbeat(self.rank, self._patience, self._on_stuck)
+        return self.heartbeat
 
     def share_folder(self, folder: Path) -> Path:
         """Return process 0's folder on every process: torchrun and srun start each one separately."""
@@ -66,10 +67,10 @@ class Group:
         """Start processes that no launcher started, and wait for a heartbeat of all."""
         if self.rank.world == 1:
             return
+        heartbeat = self.heartbeat or self._begin()
         if self.rank.starts_others:
-            self._begin()
-            self.heartbeat.children = launcher.start_others(self.rank, folder)
-        self.heartbeat.wait_for_all()
+            heartbeat.children = launcher.start_others(self.rank, folder)
+        heartbeat.wait_for_all()
 
     def explain(self, error: BaseException) -> str | None:
         """Return the failure of another process that caused an error of this one; None if the error is its own."""

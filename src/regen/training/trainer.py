@@ -23,7 +23,7 @@ def make_trainer(
         accelerator=choice.accelerator,
         devices=world // choice.num_nodes,
         num_nodes=choice.num_nodes,
-        strategy=choice.strategy if world == 1 else Replicas(group.heartbeat),
+        strategy=Replicas(group.heartbeat) if group.heartbeat else choice.strategy,
         plugins=[RankEnvironment(group.rank)] if world == 1 else None,  # else the strategy has it
         precision=choice.precision,
         logger=loggers,
@@ -37,7 +37,7 @@ def make_trainer(
         default_root_dir=folder,
     )
     # Lightning's handlers broadcast SIGTERM inside the handler, which hangs several processes
-    trainer._signal_connector.register_signal_handlers = lambda: None
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return trainer
 
 

@@ -99,8 +99,9 @@ class TrainingRun:
         finally:
             signals.release()
             if is_first():
-                about = (self.data, self.goal, loggers, self._cost(time.perf_counter() - began), self.write_report)
-                finish.close(self.folder, self.outcome, self.model, *about)
+                cost = self._cost(time.perf_counter() - began)
+                result = (self.folder, self.outcome, self.model, self.data, self.goal)
+                finish.close(*result, loggers, cost, self.write_report)
 
     def _interrupt(self, number: int) -> None:
         self.group.leave(number)
@@ -148,6 +149,7 @@ class TrainingRun:
         cfg, folder, outcome = self.cfg, self.folder, self.outcome
         pace = callbacks.Pace(cfg.iterations_per_call, outcome)
         others = rivals(self.cfg.evaluate_every, self.last)
+        rows = next((logger for logger in written if isinstance(logger, CSVLog)), None)
         return [
             pace,
             callbacks.Log(cfg.log_every, pace, outcome),
@@ -155,7 +157,7 @@ class TrainingRun:
                 self.cfg.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others
             ),
             callbacks.Signals(outcome),
-            callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, written, outcome),
+            callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, rows, outcome),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
 
@@ -163,8 +165,13 @@ class TrainingRun:
         """Create the evaluator of the model, on its device and with its processes."""
         cache = self.folder.outputs / "features"
         samples = self.cfg.evaluation_samples or self.source.evaluation_samples
-        place = {"device": model.device, "rank": model.rank, "world": model.world}
-        evaluator = Evaluator(self.data, self.metrics, self.source, cache, samples=samples, **place)
+        evaluator = Evaluator(
+            *(self.data, self.metrics, self.source, cache),
+            device=model.device,
+            samples=samples,
+            rank=model.rank,
+            world=model.world,
+        )
         if self.cfg.monitor not in evaluator.names:  # metrics that do not apply to these data are left out
             raise ConfigError(f"monitor={self.cfg.monitor}: expected one of {', '.join(evaluator.names)}")
         return evaluator

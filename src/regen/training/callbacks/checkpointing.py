@@ -1,13 +1,13 @@
 """Checkpoints and signals."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers.logger import Logger
 
 from regen.core import checkpoint, distributed
 from regen.models.base import Model
+from regen.runs.csv_log import CSVLog
 from regen.training.callbacks.metric_log import Outcome
 from regen.utils import signals
 
@@ -15,14 +15,14 @@ from regen.utils import signals
 class Checkpoints(Callback):
     """Resume from a checkpoint; save at an interval, at the end, on a signal, and at the best evaluation."""
 
-    def __init__(self, every: int, last: int, folder: Path, written: Sequence[Logger], outcome: Outcome) -> None:
-        self.every, self.last, self.folder, self.written, self.outcome = every, last, folder, written, outcome
+    def __init__(self, every: int, last: int, folder: Path, rows: CSVLog | None, outcome: Outcome) -> None:
+        self.every, self.last, self.folder, self.rows, self.outcome = every, last, folder, rows, outcome
 
-    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+    def on_train_start(self, trainer: Trainer, model: Any) -> None:
         if self.outcome.evaluated_at == model.iteration:  # an evaluation that a signal interrupted
             self._save(trainer, model, due=True)
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.outcome.status == "running" and model.iteration >= self.last:
             self.outcome.status = "finished"
         stops = self.outcome.status in ("finished", "pruned", "interrupted")
@@ -30,7 +30,7 @@ class Checkpoints(Callback):
         if due or self._is_best(model):
             self._save(trainer, model, due)
 
-    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+    def on_train_end(self, trainer: Trainer, model: Any) -> None:
         if self.outcome.status == "finished" and self._is_best(model):
             self._save(trainer, model, due=False)
 
@@ -41,9 +41,9 @@ class Checkpoints(Callback):
     def _save(self, trainer: Trainer, model: Model, due: bool) -> None:
         """Save due and best checkpoints in process 0; all processes detect non-finite weights that no loss showed."""
         refused, records = None, distributed.gather(model.record.state())
-        if trainer.is_global_zero:
+        if self.rows:  # of process 0
             more = {
-                "rows": self.written[0].rows,
+                "rows": self.rows.rows,
                 "best": dict(self.outcome.best),
                 "figures": dict(self.outcome.figures),
                 "evaluation_due": self.outcome.evaluation_due,
@@ -67,10 +67,10 @@ class Signals(Callback):
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
 
-    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+    def on_train_start(self, trainer: Trainer, model: Any) -> None:
         signals.defer()
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         received = signals.received()
         if trainer.world_size > 1:
             received = int(distributed.most(received, model.device))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from tqdm import tqdm
@@ -64,14 +65,14 @@ class Evaluation(Callback):
             outcome,
         )
 
-    def on_train_start(self, trainer: Trainer, model: Model) -> None:
+    def on_train_start(self, trainer: Trainer, model: Any) -> None:
         self.evaluator = self.make(model)
         if model.start:
             self.outcome.best, self.outcome.figures = model.start["best"], model.start["figures"]
         if model.start and model.start.get("evaluation_due"):  # a signal interrupted this evaluation
             self.evaluate(trainer, model)
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.outcome.status == "running" and model.iteration % self.every == 0:
             try:
                 self.evaluate(trainer, model)
@@ -81,7 +82,7 @@ class Evaluation(Callback):
                 self.outcome.status, self.outcome.reason = "interrupted", str(error)
                 self.outcome.evaluation_due = trainer.should_stop = True
 
-    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+    def on_train_end(self, trainer: Trainer, model: Any) -> None:
         if self.outcome.status == "finished" and self.outcome.evaluated_at != model.iteration:
             self.evaluate(trainer, model)
 

@@ -3,12 +3,14 @@
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Callback, Trainer
 
 from regen.core import distributed
 from regen.core.divergence import bad_moment, find_reason
+from regen.data.batches import Chunks
 from regen.metrics.base import EvaluationBatch
 from regen.models.base import Model
 
@@ -36,17 +38,18 @@ class Pace(Callback):
     """Set the number of iterations per call and measure images per second."""
 
     def __init__(self, fixed: int | None, outcome: Outcome) -> None:
-        self.fixed, self.outcome, self.seconds, self.measured = fixed, outcome, 0.0, []
+        self.fixed, self.outcome, self.seconds = fixed, outcome, 0.0
+        self.measured: list[float] = []
 
-    def on_train_start(self, trainer: Trainer, model: Model) -> None:
-        trainer.train_dataloader.k = self.fixed or 1
+    def on_train_start(self, trainer: Trainer, model: Any) -> None:
+        _chunks(trainer).k = self.fixed or 1
 
-    def on_train_batch_start(self, trainer: Trainer, model: Model, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, model: Any, batch: Any, batch_idx: int) -> None:
         self.started = time.perf_counter()
         if batch_idx == 0:
             self.seen = model.images_seen
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.fixed is None and len(self.measured) < 10:
             self._measure(trainer, model)
         self.seconds += time.perf_counter() - self.started
@@ -64,7 +67,11 @@ class Pace(Callback):
         self.measured.append(time.perf_counter() - self.started)
         if len(self.measured) == 10:
             k = round(TARGET_SECONDS / sorted(self.measured)[5])
-            trainer.train_dataloader.k = distributed.from_first(min(max(k, 1), MOST_ITERATIONS))
+            _chunks(trainer).k = distributed.from_first(min(max(k, 1), MOST_ITERATIONS))
+
+
+def _chunks(trainer: Trainer) -> Chunks:
+    return cast(Chunks, trainer.train_dataloader)  # of StreamModule
 
 
 class Log(Callback):
@@ -73,13 +80,13 @@ class Log(Callback):
     def __init__(self, every: int, pace: Pace, outcome: Outcome) -> None:
         self.every, self.pace, self.outcome = every, pace, outcome
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.world_size == 1 and model.alarm:  # several processes detect it together at the next row
             self._diverged(trainer, model)
         elif model.iteration % self.every == 0:
             self.write(trainer, model)
 
-    def on_train_end(self, trainer: Trainer, model: Model) -> None:
+    def on_train_end(self, trainer: Trainer, model: Any) -> None:
         if self.outcome.status == "finished" and model.record.updates:
             self.write(trainer, model)
 

@@ -1,9 +1,9 @@
 """The progress bar."""
 
+from typing import Any
+
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
-
-from regen.models.base import Model
 
 
 class Bar(TQDMProgressBar):
@@ -13,12 +13,12 @@ class Bar(TQDMProgressBar):
         super().__init__(refresh_rate)
         self.last, self.shown = last, 0
 
-    def on_train_epoch_start(self, trainer: Trainer, model: Model) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, model: Any) -> None:
         self.train_progress_bar.reset(total=self.last)
         self.train_progress_bar.initial = self.train_progress_bar.n = self.shown = model.iteration
         self.train_progress_bar.set_description("training")
 
-    def on_train_batch_end(self, trainer: Trainer, model: Model, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, model: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if model.iteration - self.shown >= self.refresh_rate or model.iteration >= self.last:
             self.train_progress_bar.update(model.iteration - self.shown)
             self.shown = model.iteration
