@@ -189,7 +189,7 @@ class Quadratic(nn.Module):
 
 @pytest.mark.parametrize("method", [Autograd(), Functional(), ForwardMode(), FiniteDifferences()], ids=str)
 @pytest.mark.parametrize("penalty", [R1, R1R2, JSReg])
-def test_r1_beside_apa_is_taken_at_what_d_is_shown(method, penalty):
+def test_r1_with_apa_is_taken_at_the_images_shown_to_d(method, penalty):
     chosen = {"apa": APA(start=0.5), "penalty": penalty(lambda_d=1.0)}
     nets = {**small_nets(), "discriminator": Quadratic()}
     gan = make_gan(regularizers=chosen, nets=nets, gradient_method=method)

@@ -97,9 +97,9 @@ def test_translation_is_a_shift_with_a_border_of_0():
     batch = colour(64)  # 8 pixels a side: a share of 1/4 is 2 pixels
     padded = torch.nn.functional.pad(batch, (2, 2, 2, 2))
     seen = set()
-    for shifted, image in zip(only(translation=0.25).augment(batch, draws(), None), padded, strict=True):
+    for moved, image in zip(only(translation=0.25).augment(batch, draws(), None), padded, strict=True):
         windows = {(y, x): image[:, y : y + 8, x : x + 8] for y in range(5) for x in range(5)}
-        (place,) = [place for place, window in windows.items() if torch.equal(window, shifted)]
+        (place,) = [place for place, window in windows.items() if torch.equal(window, moved)]
         seen.add(place)
     assert len(seen) > 20  # of 25 places
 

@@ -37,7 +37,7 @@ def group_of(heartbeat: Heartbeat) -> Group:
     return group
 
 
-def test_process_that_a_signal_ends_forwards_it_to_the_others(pair) -> None:
+def test_process_ended_by_a_signal_forwards_the_signal(pair) -> None:
     first, second = pair
     with signals.handled(), pytest.raises(signals.Interrupted) as received:
         second.leave(signal.SIGTERM)
@@ -81,7 +81,7 @@ def test_broken_connection_after_a_signal_to_another_process_is_an_interruption(
     assert group_of(first).find_signal(ValueError("an own error")) == 0
 
 
-def test_signal_that_killed_a_started_process_before_its_first_heartbeat_ends_the_run(pair) -> None:
+def test_signal_that_killed_a_started_process_before_a_heartbeat_ends_the_run(pair) -> None:
     first, _ = pair
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with signals.handled(), pytest.raises(signals.Interrupted) as received:
