@@ -62,13 +62,6 @@ def network(name: str, *nets: str, **encoder) -> dict:
     return {"network": made | ({"encoder": made["encoder"] | encoder} if encoder else {})}
 
 
-def test_run_from_before_encoders_has_the_same_network_as_a_run_with_encoder():
-    pair, trio = ("Generator", "Discriminator"), ("Generator", "Discriminator", "Encoder")
-    assert settings([config(**network("mlp", *nets)) for nets in (pair, trio)]) == [{}, {}]
-    runs = [config(**network(name, *nets)) for name, nets in (("mlp", pair), ("mlp", trio), ("dcgan", pair))]
-    assert [one["network"] for one in settings(runs)] == ["mlp", "mlp", "dcgan"]
-
-
 def test_encoders_of_two_sizes_are_distinguished():
     runs = [config(**network("mlp", "Generator", "Encoder", hidden=hidden)) for hidden in ([64], [128, 128])]
     assert settings(runs)[0] == {"network.encoder.hidden": "[64]"}

@@ -51,7 +51,7 @@ def nets(vae) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in weights(vae).items() if not name.startswith("objective.")}
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none")])
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none", "input_perturbation")])
 def test_option_that_acts_on_d_is_refused_with_the_reason(name):
     with pytest.raises(ConfigError, match="discriminator"):
         check_step(make_vae(regularizers=regularizers(name)), images())
