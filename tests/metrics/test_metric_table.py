@@ -90,6 +90,19 @@ def test_large_numbers_are_written_whole(monkeypatch) -> None:
     assert any(cells(line) == ["elbo_nats", "−2,571 ± 113", "460"] for line in lines)
 
 
+def test_table_without_figures_prints_title_on_one_line_and_says_so(monkeypatch) -> None:
+    assert shown({}, monkeypatch) == ["a run", "", "no figures"]
+
+
+def test_title_longer_than_columns_stays_on_one_line(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    console = Console(width=80)
+    title = "diverged after 2,000 iterations of training"
+    with console.capture() as capture:
+        console.print(metric_table(title, {"val/kd": 1.0}))
+    assert capture.get().splitlines()[0].rstrip() == title
+
+
 @pytest.mark.parametrize(("width", "has_titles"), [(150, True), (90, False)])
 def test_a_wide_terminal_has_room_for_titles(monkeypatch, width: int, has_titles: bool) -> None:
     assert any("kernel distance" in line for line in shown({"val/kd": 1.0}, monkeypatch, width)) == has_titles

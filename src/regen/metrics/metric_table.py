@@ -49,11 +49,12 @@ def metric_table(title: str, figures: Mapping[str, float]) -> Table:
     """A table of {"val/fd": …, "gap/copies_low": …}, with standard errors and intervals next to their figures.
 
     The figures' priorities give the order; the caption names the details, which are left out. In a terminal that is too
-    narrow, errors are below their figures.
+    narrow, errors are below their figures. Without figures, the table says so.
     """
     width, unlimited = Console().width, Console(width=1000)
     for layout in LAYOUTS:
         table = _table(title, figures, layout, with_titles=width >= WIDE)
+        table.min_width = min(len(title), width)  # rich folds a title to the width of the columns
         if Measurement.get(unlimited, unlimited.options, table).maximum <= width:
             break
     return table
@@ -82,6 +83,8 @@ def _table(title: str, figures: Mapping[str, float], layout: Layout, with_titles
     for name, cells in rows.items():
         row = [name, *(cells.get(column, "") for column in columns), find_figure(name).title]
         table.add_row(*row[: len(table.columns)])
+    if not rows:
+        table.add_row("no figures")
     return table
 
 
