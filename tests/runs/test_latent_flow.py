@@ -9,6 +9,8 @@ from helpers.run_equality import assert_same_run
 
 import regen
 from regen.cli import export
+from regen.errors import ConfigError
+from regen.runs.load import open_run
 
 SMALL = ("data.subset=100", "data.batch_size=16", "metrics=[denoising,frechet]", "monitor=val/fd")
 FLOW = (*SMALL, "model=latent_flow", "model.hidden=[16]", "model.sampler.steps=2", "evaluate_every=4")
@@ -44,6 +46,16 @@ def test_latent_flow_refuses_runs_without_encoder_and_other_images(train, autoen
     assert "a GAN has no encoder. Train model=vae" in capsys.readouterr().err
     train(*FLOW, f"model.autoencoder={autoencoder}", "data.image_size=9", status=78)
     assert "type the data= that it was trained on" in capsys.readouterr().err
+    train(*FLOW, f"model.autoencoder={autoencoder}", "data.folds=5", "data.fold=0", status=78)
+    assert "of the held-out images of digits" in capsys.readouterr().err
     shutil.copytree(autoencoder, tmp_path / "empty", ignore=lambda *_: ["checkpoints"])
     train(*FLOW, f"model.autoencoder={tmp_path}/empty", status=78)
     assert "has no checkpoint" in capsys.readouterr().err
+
+
+def test_latent_flow_refuses_a_run_that_names_itself_as_its_autoencoder(train, autoencoder, capsys):
+    flow = train(*FLOW, f"model.autoencoder={autoencoder}", "max_iterations=1", folder="flow")
+    config = flow / "config.yaml"
+    config.write_text(config.read_text().replace(f"autoencoder: {autoencoder}", f"autoencoder: {flow}"))
+    with pytest.raises(ConfigError, match="a LatentFlow has no encoder"):
+        open_run(flow)

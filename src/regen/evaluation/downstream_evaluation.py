@@ -5,6 +5,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import torch
 from omegaconf import DictConfig
@@ -42,7 +43,7 @@ def evaluate_downstream(cfg: DictConfig) -> float:
     if not measured:
         raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
     if len(measured) > 1:
-        _print_summary(measured)
+        print_summary(measured)
     return next(iter(measured[-1].values()))[0].accuracy
 
 
@@ -127,17 +128,17 @@ def percent(value: float, error: float) -> str:
     return "" if math.isnan(value) else measurement(100 * value, 100 * error)
 
 
-def _print_summary(measured: Sequence[Mapping[str, Sequence[Score]]]) -> None:
+def print_summary(measured: Sequence[Mapping[str, Sequence[Score]]]) -> None:
     """Print the means over runs, with the standard errors of these means."""
-    for name in measured[0]:
+    for name in dict.fromkeys(task for tasks in measured for task in tasks):
+        runs = [tasks[name] for tasks in measured if name in tasks]
         by_method: dict[tuple[str, int], list[Score]] = {}
-        for scores in (tasks[name] for tasks in measured if name in tasks):
-            for score in scores:
-                by_method.setdefault((score.method, score.labels), []).append(score)
+        for score in chain.from_iterable(runs):
+            by_method.setdefault((score.method, score.labels), []).append(score)
         rows = [mean_score(scores) for scores in by_method.values() if len(scores) > 1]
-        Console().print(
-            score_table(f"{name}: mean of {len(measured)} runs, standard errors over runs, seeds and images", rows)
-        )
+        if rows:
+            title = f"{name}: mean of {len(runs)} runs, standard errors over runs, seeds and images"
+            Console().print(score_table(title, rows))
 
 
 def mean_score(scores: Sequence[Score]) -> Score:

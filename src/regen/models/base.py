@@ -16,6 +16,7 @@ from regen.core.metric_buffer import Count, Record, Watch
 from regen.core.objective import Objective
 from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
+from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
 from regen.models.latents import Latents
 from regen.models.priors import Normal
@@ -113,6 +114,10 @@ class Model(Averaging, LightningModule, Generic[StepT]):
     def networks(self) -> dict[str, nn.Module]:
         """{"Generator (averaged)": module}: the networks whose weights a report shows, by their titles."""
         return {"Generator (averaged)": self.ema.net}
+
+    def initialize_from(self, data: Images) -> None:
+        """Set what a new model takes from its data; a model that is loaded from a checkpoint has it from there."""
+        self.population = len(data.train)
 
     def settle(self, train: Split | Files) -> None:
         """Update from training images what samples depend on besides the weights."""

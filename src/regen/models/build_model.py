@@ -26,7 +26,7 @@ NETS = ("generator", "discriminator", "encoder", "velocity")
 def make_model(cfg: DictConfig, data: Images) -> Model:
     """Build a configuration's model with initial weights keyed by the seed. Raises ConfigError if it does not fit the data."""
     model = assemble(cfg, data.shape)
-    model.population = len(data.train)
+    model.initialize_from(data)
     for player in model.players:
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
     check_step(model, torch.zeros(data.batch_size, *data.shape))

@@ -1,6 +1,5 @@
 """A flow of the latent codes of a trained autoencoder, whose samples are decoded to images."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,14 +7,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from regen.config.instantiate import resolve
 from regen.core.flow_step import FlowStep
 from regen.core.objective import Objective
+from regen.data.images import Images, part_digests
 from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.models.flow import Flow
 from regen.models.vae import VAE
 from regen.networks.velocity_mlp import Velocity
-from regen.runs.load import open_run
+from regen.runs.find import find_runs
+from regen.runs.folder import Folder
+from regen.runs.load import Opened, open_run
+from regen.runs.stored_config import read_config
 from regen.utils.randomness import permutation
 
 SAMPLE = 2000  # training images whose codes give the scale
@@ -34,7 +38,7 @@ class LatentFlow(Flow):
     hidden, time_width   of the flow's network, see networks.velocity_mlp
     Other arguments are those of Flow.
 
-    Raises ConfigError on a run without an encoder, and on one of other images.
+    Raises ConfigError on a run without an encoder, and on one of other image sizes.
     """
 
     kind = "latent flow"
@@ -55,29 +59,32 @@ class LatentFlow(Flow):
         ema_decays: Sequence[float] = (),
         seed: int = 0,
     ) -> None:
-        opened = open_run(autoencoder)
-        if not isinstance(opened.model, VAE):
-            kind = type(opened.model).__name__
-            raise ConfigError(
-                f"model.autoencoder={autoencoder}: a {kind} has no encoder. Train model=vae or model=rae first"
-            )
+        opened, model = _open(autoencoder)
         if tuple(opened.shape) != tuple(shape):
             raise ConfigError(
                 f"model.autoencoder={autoencoder} makes images of {opened.shape} (channels, height, width), and the data have "
                 f"{tuple(shape)}: type the data= that it was trained on"
             )
-        size = opened.model.latent_dim
+        size = model.latent_dim
         velocity = Velocity((size, 1, 1), hidden, time_width)
         averages = (ema_decay, ema_interval, ema_decays)
         super().__init__(velocity, objective, optimizer_g, (size, 1, 1), sampler, *averages, seed)
-        self.encoder: nn.Module = opened.model.ema_encoder.net.requires_grad_(False).eval()
-        self.decoder: nn.Module = opened.model.ema.net.requires_grad_(False).eval()
+        self.encoder: nn.Module = model.ema_encoder.net.requires_grad_(False).eval()
+        self.decoder: nn.Module = model.ema.net.requires_grad_(False).eval()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
-        with contextlib.suppress(ConfigError):  # the data may have moved since: then the checkpoint has both
-            some = permutation(len(opened.data.train), "latent_flow")[:SAMPLE]
-            codes = self._encode(as_float(opened.data.train.take(some)[torch.arange(len(some))][0]))
-            self.mean, self.scale = codes.mean(0), WIDTH * codes.std(0).clamp_min(1e-6)
+        self.autoencoder = opened.folder.path
+
+    def initialize_from(self, data: Images) -> None:
+        """Compute the mean and the scale of the codes of training images.
+
+        Raises ConfigError if the autoencoder was trained on held-out images, or its data set cannot be loaded.
+        """
+        super().initialize_from(data)
+        _check_parts(open_run(self.autoencoder), data)
+        selected = permutation(len(data.train), "latent_flow")[:SAMPLE]
+        codes = self._encode(as_float(data.train.take(selected)[torch.arange(len(selected))][0]))
+        self.mean, self.scale = codes.mean(0), WIDTH * codes.std(0).clamp_min(1e-6)
 
     def train(self, mode: bool = True) -> "LatentFlow":
         super().train(mode)
@@ -109,3 +116,27 @@ class LatentFlow(Flow):
     def _encode(self, images: Tensor) -> Tensor:
         with torch.no_grad():
             return self.encoder(images).float().chunk(2, dim=1)[0]
+
+
+def _open(autoencoder: str) -> tuple[Opened, VAE]:
+    """Load the autoencoder's run and its model. Its kind is checked first: a latent flow could name itself."""
+    folder = Folder(find_runs([autoencoder])[0])
+    kind = resolve(read_config(folder.config).get("model", {}).get("_target_"), "model")
+    opened = open_run(folder.path) if issubclass(kind, VAE) else None
+    if opened is None or not isinstance(opened.model, VAE):
+        raise ConfigError(
+            f"model.autoencoder={autoencoder}: a {kind.__name__} has no encoder. Train model=vae or model=rae first"
+        )
+    return opened, opened.model
+
+
+def _check_parts(autoencoder: Opened, data: Images) -> None:
+    """Raise ConfigError if the autoencoder was trained on held-out images of the data."""
+    # An image that both parts of the data contain is no sign of another split.
+    trained = set(part_digests(autoencoder.data.train)) - set(part_digests(data.full_train))
+    leaked = sum(digest in trained for part in (data.validation, data.test) for digest in part_digests(part))
+    if leaked:
+        raise ConfigError(
+            f"model.autoencoder={autoencoder.folder.path} was trained on {leaked:,} of the held-out images of {data.name}: "
+            "type the data settings that it was trained with, or train one with these"
+        )
