@@ -28,10 +28,11 @@ EXAMPLES = int(os.environ.get("REGEN_EXAMPLES", "30"))
 REGULARIZERS = sorted(path.stem for path in CONF.glob("regularizer/*.yaml"))
 DATA = (["data=ring"], ["data=grid"], ["data.image_size=8", "data.subset=60"], ["data.image_size=8", "data.subset=60"])
 LOSSES = {
-    "gan": "article cross_entropy hinge least_squares logistic minimax nonsaturating relativistic wasserstein".split(),  # noqa: SIM905
+    "gan": ["article", "cross_entropy", "hinge", "least_squares", "logistic", "minimax", "nonsaturating"],
     "vae": ["bernoulli", "gaussian", "gaussian_learned", "iwae"],
     "flow": ["velocity", "epsilon"],
 }
+LOSSES["gan"] += ["relativistic", "relativistic_average", "wasserstein"]
 LOSSES["rae"] = LOSSES["vae"]
 NUMBERS = {
     "data.batch_size": (1, 2, 3, 16),

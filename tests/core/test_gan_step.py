@@ -36,6 +36,7 @@ def passes(gan, player: str) -> tuple[int, int]:
         (adversarial.Nonsaturating(), 1),
         (adversarial.Hinge(), 1),
         (adversarial.Relativistic(), 2),
+        (adversarial.RelativisticAverage(), 2),
         (adversarial.Article(), 0),
     ],
     ids=lambda value: type(value).__name__,

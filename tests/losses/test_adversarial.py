@@ -69,6 +69,10 @@ BY_HAND = {
         mean(-math.log(sigmoid(r - f)) for r, f in PAIRS),
         mean(-math.log(sigmoid(f - r)) for r, f in PAIRS),
     ),
+    adversarial.RelativisticAverage: (
+        -log_d(r - mean(FAKE) for r in REAL) - log_not_d(f - mean(REAL) for f in FAKE),
+        -log_d(f - mean(REAL) for f in FAKE) - log_not_d(r - mean(FAKE) for r in REAL),
+    ),
     adversarial.Article: (-log_d(REAL) - log_not_d(FAKE), mean((f - r) ** 2 for r, f in PAIRS)),
 }
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from regen.config import validate
 from regen.core.schedules import Controller, Linear
 from regen.errors import ConfigError
-from regen.losses.adversarial import Article, Hinge, Relativistic
+from regen.losses.adversarial import Article, Hinge, Relativistic, RelativisticAverage
 from regen.regularizers.augment import InstanceNoise
 from regen.regularizers.features import PullingAway
 from regen.utils.project import ROOT
@@ -75,9 +75,10 @@ def test_a_penalty_on_features_is_of_all_fakes():
     ("loss", "words"),
     [
         (Relativistic(), r"loss=relativistic .* type another loss, or model.top_k=1"),
+        (RelativisticAverage(), r"loss=relativistic_average .* type another loss, or model.top_k=1"),
         (Article(), r"loss=article .* type another loss, or model.top_k=1"),
     ],
-    ids=["relativistic", "article"],
+    ids=["relativistic", "relativistic_average", "article"],
 )
 def test_top_k_is_refused_with_a_loss_of_g_without_scores(loss, words):
     with pytest.raises(ConfigError, match=words):

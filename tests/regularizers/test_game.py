@@ -23,7 +23,7 @@ LOSSES = [
     adversarial.Wasserstein,
     adversarial.LeastSquares,
 ]
-LOSSES += [adversarial.Relativistic, adversarial.Article]
+LOSSES += [adversarial.Relativistic, adversarial.RelativisticAverage, adversarial.Article]
 
 
 def consensus(player: str, step) -> Tensor:

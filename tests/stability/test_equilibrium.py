@@ -54,6 +54,7 @@ def same(found, expected, within: float = 1e-4) -> bool:
         (adversarial.Nonsaturating, 0.5),
         (adversarial.Minimax, 0.5),
         (adversarial.Relativistic, 0.5),
+        (adversarial.RelativisticAverage, 1.0),
         (adversarial.Wasserstein, 1.0),
         (adversarial.Hinge, 1.0),
     ],

@@ -17,7 +17,7 @@ from helpers.tiny_models import images, make_gan, weights
 from regen.cli import entry_point
 from regen.cli import train as script
 from regen.core import checkpoint
-from regen.losses.adversarial import Relativistic
+from regen.losses.adversarial import Relativistic, RelativisticAverage
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
@@ -27,21 +27,21 @@ from regen.utils.project import ROOT
 ITERATIONS, BATCH = 10, 16
 
 
-def gan():
+def gan(loss=Relativistic):
     regularizers = {
         "l2": L2(lambda_g=0.1, lambda_d=0.1),
         "r1": R1(lambda_d=1.0),
         "noise": InstanceNoise(),
         "diffaugment": DiffAugment(),
     }
-    return make_gan(regularizers=regularizers, loss=Relativistic(), n_critic=2)
+    return make_gan(regularizers=regularizers, loss=loss(), n_critic=2)
 
 
-def one_of_two(rank: int, folder: Path) -> None:
+def one_of_two(rank: int, folder: Path, loss=Relativistic) -> None:
     """Train on this rank's half of each batch and write down the weights and the first latents."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2)
-    model = gan()
+    model = gan(loss)
     model.prepare(model.configure_optimizers(), rank, 2)
     half = slice(rank * BATCH // 2, (rank + 1) * BATCH // 2)
     z = model.step("d", 0, images(BATCH)[half]).z
@@ -51,12 +51,11 @@ def one_of_two(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_hold_the_same_weights_see_different_z_and_equal_the_doubled_batch(
-    tmp_path: Path,
-) -> None:
-    mp.start_processes(one_of_two, (tmp_path,), nprocs=2, start_method="fork")
+@pytest.mark.parametrize("loss", [Relativistic, RelativisticAverage], ids=lambda loss: loss.__name__)
+def test_two_processes_hold_the_same_weights_see_different_z_and_equal_the_doubled_batch(loss, tmp_path: Path) -> None:
+    mp.start_processes(one_of_two, (tmp_path, loss), nprocs=2, start_method="fork")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    model = gan()
+    model = gan(loss)
     z = model.step("d", 0, images(BATCH)).z
     for i in range(ITERATIONS):
         model.iterate(torch.stack([images(BATCH, 2 * i), images(BATCH, 2 * i + 1)]))

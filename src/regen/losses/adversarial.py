@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from regen.core.distributed import everyone
 from regen.core.gan_step import GANStep
 from regen.core.objective import Loss
 
@@ -62,6 +63,26 @@ class Relativistic(Loss):
 
     def for_g(self, step: GANStep) -> Tensor:
         return F.softplus(step.real_scores - step.fake_scores).mean()
+
+
+class RelativisticAverage(Loss):
+    """D: E softplus(m_f - D(x)) + E softplus(D(G(z)) - m_r), G with the opposite signs.
+
+    m_f and m_r are the mean logits of the generated and of the real images of the batch, over all processes. The paper's
+    RaSGAN (Jolicoeur-Martineau 2018); its code halves both losses.
+    """
+
+    def for_d(self, step: GANStep) -> Tensor:
+        return _above_average(step.real_scores, step.fake_scores)
+
+    def for_g(self, step: GANStep) -> Tensor:
+        return _above_average(step.fake_scores, step.real_scores)
+
+
+def _above_average(high: Tensor, low: Tensor) -> Tensor:
+    """Return the loss () that is small if logits `high` (B,) are above the mean of `low` (B,), and `low` below theirs."""
+    high, low = (everyone(scores[:, None])[:, 0] for scores in (high, low))
+    return F.softplus(low.mean() - high).mean() + F.softplus(low - high.mean()).mean()
 
 
 class Article(Minimax):

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from regen.core.objective import Objective
 from regen.core.schedules import Schedule
 from regen.errors import ConfigError
-from regen.losses.adversarial import Article, Relativistic
+from regen.losses.adversarial import Article, Relativistic, RelativisticAverage
 
-NO_BEST = {Relativistic: "pairs each of them with a real image", Article: "does not use D's logits"}
+NO_BEST = {
+    Relativistic: ("relativistic", "pairs each of them with a real image"),
+    RelativisticAverage: ("relativistic_average", "compares real images with the mean of all of them"),
+    Article: ("article", "does not use D's logits"),
+}
 
 
 def check(n_critic: int, order: Sequence[str], reuse_fake: bool) -> None:
@@ -32,9 +36,9 @@ def check_top_k(top_k: float | Schedule, objective: Objective) -> None:
         raise ConfigError(
             f"model.top_k must be a number in (0, 1] or a schedule of them, got {', '.join(map(str, shares))}"
         )
-    for loss, why in NO_BEST.items():
+    for loss, (name, why) in NO_BEST.items():
         if shares != (1.0,) and isinstance(objective.loss, loss):
             raise ConfigError(
-                f"with model.top_k G learns only from fakes with the highest logits, and loss={loss.__name__.lower()} {why}: "
+                f"with model.top_k G learns only from fakes with the highest logits, and loss={name} {why}: "
                 "type another loss, or model.top_k=1"
             )
