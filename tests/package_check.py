@@ -22,7 +22,7 @@ SMALL += " monitor=val/fd trainer=smoke logger=csv report=false trainer.progress
 CHOICE = "regularizer=r1 lambda_d=0,0.1 folds=2 rounds=2 n_jobs=1 evaluate_every=9999 sweep=chosen"
 PROGRAM = f"""
 import regen
-from regen.config.suggestions import yamls
+from regen.config.yaml_files import yamls
 assert len(yamls("regularizer")) > 50
 run = regen.train("{SMALL} name=second seed=1".split())
 assert regen.load("outputs/second").sample(3).shape == (3, 2, 1, 1) and run.status == "finished"

@@ -17,7 +17,7 @@ from regen.cli import regularizers
 from regen.config import validate
 from regen.config.command_line import split_options
 from regen.config.resolvers import register_resolvers
-from regen.config.suggestions import yamls
+from regen.config.yaml_files import yamls
 from regen.errors import ConfigError
 from regen.sweeps import override_check
 from regen.utils.project import ROOT

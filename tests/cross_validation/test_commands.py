@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from regen.config import validate
 from regen.config.resolvers import register_resolvers
+from regen.config.yaml_files import read_options
 from regen.cross_validation import parse
 from regen.cross_validation.sweep_name import OWN, with_name
 from regen.utils.project import ROOT
@@ -17,7 +18,7 @@ CONF = ROOT / "conf"
 PLACES = ("README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")), "conf/choose.yaml")
 TEXTS = {place: (ROOT / place).read_text() for place in PLACES}
 TYPED = sorted({line for text in TEXTS.values() for line in re.findall(r"python src/choose\.py (\S[^#`\n]*)", text)})
-NODES = parse.options(sorted((CONF / "regularizer").glob("*.yaml")))
+NODES = read_options("regularizer")
 
 
 @pytest.mark.parametrize("command", [one.strip() for one in TYPED if "runs=" not in one and "--" not in one])

@@ -3,12 +3,12 @@
 import pytest
 from omegaconf import OmegaConf
 
+from regen.config.yaml_files import read_options
 from regen.cross_validation import parse
 from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError
-from regen.utils.project import ROOT
 
-NODES = parse.options(sorted((ROOT / "conf/regularizer").glob("*.yaml")))
+NODES = read_options("regularizer")
 
 
 def asked(*overrides: str, default: str = "none", **own: object):

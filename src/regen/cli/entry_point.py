@@ -23,8 +23,9 @@ from regen.cli.hydra_callback import summarize_multirun
 from regen.config.command_line import is_multirun, split_options
 from regen.config.quoting import quote, quote_paths, unquote
 from regen.config.resolvers import register_resolvers
-from regen.config.suggestions import CONF, config_of_script, explain, yamls
+from regen.config.suggestions import CONF, config_of_script, explain
 from regen.config.syntax_errors import check_words
+from regen.config.yaml_files import yamls
 from regen.cross_validation.sweep_name import with_name
 from regen.errors import ConfigError, ProcessLost
 from regen.runs.folder import Folder

@@ -21,7 +21,7 @@ CHOICES = {
 def conform(cfg: DictConfig, schema: type) -> None:
     """Raise ConfigError on a value of the wrong type, after 1e4 became a whole number and x a list where one is expected."""
     settle(cfg, schema)
-    own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    own = OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key != "hydra"])
     _merge(schema, own, cfg)
     for key, hint in typing.get_type_hints(schema).items():
         if isinstance(hint, type) and issubclass(hint, dict) and isinstance(own.get(key), DictConfig):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from regen.config.suggestions import CONF, config_of_script, yamls
+from regen.config.suggestions import CONF, config_of_script
+from regen.config.yaml_files import yamls
 
 LINE = re.compile(r"^( *)([\w/@]+):(?: .*?)??(?:\s+#\s*(.*))?$")
 KEY = re.compile(r"^( *)([\w/@]+):")

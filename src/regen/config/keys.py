@@ -59,3 +59,8 @@ def is_strength(key: str) -> bool:
 def owners(cfg: Mapping[str, Any], strength: str) -> list[str]:
     """Return the names of the chosen regularizers that have the strength lambda_g or lambda_d."""
     return [name for name, node in cfg["regularizer"].items() if isinstance(node, Mapping) and strength in node]
+
+
+def entries(node: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the values of a node of the configuration by key, a text: YAML also reads numbers as keys."""
+    return {str(key): value for key, value in node.items()}

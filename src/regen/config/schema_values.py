@@ -17,7 +17,7 @@ def settle(cfg: DictConfig, schema: type) -> None:
         if key not in cfg or OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key):
             continue
         value = cfg[key]
-        if dataclasses.is_dataclass(hint) and isinstance(value, DictConfig):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, DictConfig):
             settle(value, hint)
         elif int in _kinds(hint) and float not in _kinds(hint) and isinstance(value, float) and value.is_integer():
             cfg[key] = int(value)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config.key_aliases import instead
 from regen.config.quoting import is_parsed, quote
+from regen.config.yaml_files import read_yaml, yamls
 from regen.utils import program
 from regen.utils.project import CONF
 
@@ -36,7 +37,7 @@ def _of_key(key: str) -> str:
     names = keys()
     if key in names:
         group = key.split(".")[0]
-        having = [path.stem for path in yamls(group) if key in _flat(OmegaConf.load(path), f"{group}.")]
+        having = [path.stem for path in yamls(group) if key in _flat(read_yaml(path), f"{group}.")]
         if below := [name for name in names if name.startswith(f"{key}.") and not having]:
             return f"unknown key {key}: expected one of {', '.join(below)}"
         options = " or ".join(f"{group}={option}" for option in having)
@@ -96,18 +97,18 @@ def keys() -> list[str]:
     """Return every key that this command accepts."""
     configs = _configs()
     entries = [entry for config in configs for entry in config.defaults if isinstance(entry, DictConfig)]
-    groups = {group for entry in entries for group in entry if not group.startswith("override ")}
+    groups = {group for entry in entries for group in map(str, entry) if not group.startswith("override ")}
     names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
     for path in CONF.glob("*/*.yaml"):
         if path.parent.name in groups and not path.read_text().startswith("# @package"):  # otherwise they add no keys
-            names += _flat(OmegaConf.load(path), f"{path.parent.name}.")
+            names += _flat(read_yaml(path), f"{path.parent.name}.")
     return names
 
 
 def _configs() -> list[DictConfig]:
     """Return the configuration of this command and, if it is built on it, that of train."""
-    configs = [OmegaConf.load(config_of_script())]
-    return [*configs, OmegaConf.load(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
+    configs = [read_yaml(config_of_script())]
+    return [*configs, read_yaml(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
 
 
 def config_of_script() -> Path:
@@ -117,7 +118,7 @@ def config_of_script() -> Path:
 
 def _flat(node: DictConfig, prefix: str) -> list[str]:
     names = []
-    for key in node:
+    for key in map(str, node):
         if key not in ("defaults", "hydra"):
             names.append(f"{prefix}{key}")
             value = node._get_node(key)
@@ -134,9 +135,3 @@ def _near(name: str, names: list[str]) -> list[str]:
 
 def _question(near: list[str]) -> str:
     return f" (did you mean {' or '.join(near)}?)" if near else ""
-
-
-def yamls(group: str) -> list[Path]:
-    """List the options of a group, including those of --config-dir."""
-    folders = [CONF, *(Path(sys.argv[i + 1]) for i, a in enumerate(sys.argv[:-1]) if a in ("--config-dir", "-cd"))]
-    return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))

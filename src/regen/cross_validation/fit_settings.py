@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from regen.config.instantiate import build
 from regen.config.keys import STRENGTHS
-from regen.config.suggestions import yamls
+from regen.config.yaml_files import read_options
 from regen.cross_validation import parse
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.fits import FitRunner
@@ -58,7 +58,7 @@ def candidates_of(
         shared = [one for key, one in asked.single.items() if "regularizer." not in key and key not in STRENGTHS]
         names = list(fits.composed(shared).regularizer)
         default = names[0] if len(names) == 1 else f"[{','.join(names)}]"
-    return parse.candidates(asked, parse.options(yamls("regularizer")), default, cfg, n_strengths)
+    return parse.candidates(asked, read_options("regularizer"), default, cfg, n_strengths)
 
 
 def monitored_figure(cfg: DictConfig) -> tuple[str, bool]:

@@ -4,12 +4,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.instantiate import resolve
 from regen.config.keys import STRENGTHS, is_strength, owners
@@ -182,8 +181,3 @@ def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
     if key not in STRENGTHS:
         return _is_of(key, members) and key != "regularizer"
     return bool(owners({"regularizer": members}, key))
-
-
-def options(paths: Sequence[Path]) -> dict[str, DictConfig]:
-    """What the yamls of the group regularizer hold, by option."""
-    return {path.stem: cast(DictConfig, OmegaConf.load(path)) for path in paths}

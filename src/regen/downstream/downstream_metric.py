@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from regen.config.instantiate import build
+from regen.config.yaml_files import read_yaml
 from regen.downstream.labelled_images import prepare
 from regen.downstream.task import Task
 from regen.errors import ConfigError
@@ -62,7 +63,7 @@ def make_downstream_metrics(cfg: DictConfig, data: Images, model: Model) -> dict
     """
     nodes = dict((cfg.get("task") or {}).items())
     if cfg.monitor.startswith(PREFIX) and (name := _task_of(cfg.monitor)) not in nodes:
-        nodes |= cast(DictConfig, OmegaConf.load(CONF / f"task/{name}.yaml")).items()
+        nodes |= read_yaml(CONF / f"task/{name}.yaml").items()
     tasks = {name: build(node, f"task.{name}", Task) for name, node in nodes.items()}
     for task in tasks.values():
         task.check(prepare(model, data, "val"))

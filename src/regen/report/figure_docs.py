@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from regen.config.targets import resolve
+from regen.config.yaml_files import read_yaml
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.registry import declared_figures
 from regen.utils.project import ROOT
@@ -26,7 +25,7 @@ def page() -> str:
     """Return the page: a table for each option of metrics=, and one of the figures that no option measures alone."""
     parts, described = [INTRODUCTION], set[str]()
     for path in sorted((ROOT / "conf/metrics").glob("*.yaml")):
-        for node in OmegaConf.load(path).values():
+        for node in read_yaml(path).values():
             figures = resolve(node._target_, f"metrics.{path.stem}").figures
             described |= {figure.name for figure in figures}
             parts.append(f"## `metrics={path.stem}`\n\n{_table(figures)}\n")

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.instantiate import resolve
+from regen.config.keys import entries
+from regen.config.yaml_files import read_yaml
 from regen.core.constraints import WITHOUT_ENCODER, Words, is_of_flows, words
 from regen.core.regularizer import Regularizer
 from regen.utils.project import CONF
@@ -82,7 +84,7 @@ def passports() -> list[Passport]:
     """All of them, by the place that they lean on and then by name."""
     found = []
     for path in sorted((CONF / "regularizer").glob("*.yaml")):
-        for name, node in OmegaConf.load(path).items():
+        for name, node in entries(read_yaml(path)).items():
             found.append(Passport(name, node, resolve(node._target_, f"regularizer.{name}")))
     order = list(PLACES)
     return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))

@@ -78,7 +78,8 @@ class Dirac:
             self.generator, self.discriminator, self.objective = Point(), Line(), Objective(loss, regularizers)
             _attach(self.objective, self.generator, self.discriminator)
         self.gradient_method = gradient_method.fit(self.discriminator) if gradient_method else None
-        self.parameters = {"g": list(self.generator.parameters()), "d": list(self.discriminator.parameters())}
+        nets: dict[str, nn.Module] = {"g": self.generator, "d": self.discriminator}
+        self.parameters: dict[str, list[Tensor]] = {player: list(net.parameters()) for player, net in nets.items()}
         buffers = [*self.generator.buffers(), *self.discriminator.buffers(), *self.objective.buffers()]
         self.state = [(buffer, buffer.clone()) for buffer in buffers]
         self.equilibrium = torch.cat([_at_rest(self.generator), _at_rest(self.discriminator)])
@@ -158,7 +159,7 @@ def _telling() -> Iterator[None]:
         ) from error
 
 
-def _attach(objective: Objective, *nets: nn.Module) -> None:
+def _attach(objective: Objective, *nets: Point | Line) -> None:
     for net in nets:
         nn.init.constant_(net.double().layer.weight, NEAR)
     with _telling(), warnings.catch_warnings():

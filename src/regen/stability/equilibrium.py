@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from regen.core.regularizer import Regularizer
+from regen.core.regularizer import Regularizer, is_number
 from regen.stability.dirac_gan import Dirac, NoGame
 
 H = 1e-5  # step of the finite differences
@@ -160,12 +160,13 @@ def best_strength(game: Dirac, name: str) -> Best:
     The field and its Jacobian are linear in them. Raises Singular and NoGame as `jacobian`.
     """
     regularizer = game.objective.regularizers[name]
-    now, most = dict(regularizer.strengths), max(regularizer.strengths.values())
+    now = {player: strength for player, strength in regularizer.strengths.items() if is_number(strength)}
+    most = max(now.values())
     matrices = []
     for factor in (0.0, 1 / most):
         regularizer.strengths = {player: factor * strength for player, strength in now.items()}
         matrices.append(jacobian(game))
-    regularizer.strengths = now
+    regularizer.strengths = dict(now)
     plain, change = matrices[0], matrices[1] - matrices[0]
     change[change.abs() < SLIGHT] = 0
     basis, _ = _directions([plain, change], game.n_g)

@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regen.config.instantiate import build
-from regen.config.suggestions import yamls
+from regen.config.keys import entries
+from regen.config.yaml_files import read_options
 from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss
-from regen.core.regularizer import Regularizer
+from regen.core.regularizer import Regularizer, is_number
 from regen.stability.dirac_gan import Dirac, NoGame
 from regen.stability.equilibrium import LocalStability, examine, spelt
 from regen.stability.phase_plots import Portrait, save_one, save_page
@@ -32,7 +33,7 @@ def look(cfg: DictConfig, folder: Path) -> float:
             f"spectral radius {analysis.simultaneous:.5g} simultaneous, {analysis.alternating:.5g} alternating"
         )
     if portrait.game:
-        save_one(portrait, folder / "portrait.png", cfg.lr, cfg.iterations, _loss(cfg))
+        save_one(portrait, portrait.game, folder / "portrait.png", cfg.lr, cfg.iterations, _loss(cfg))
         rows["portrait"] = str(folder / "portrait.png")
     print("\n".join(f"{name:24} {value}" for name, value in rows.items()))
     return analysis.abscissa
@@ -40,8 +41,8 @@ def look(cfg: DictConfig, folder: Path) -> float:
 
 def look_at_all(cfg: DictConfig, folder: Path, names: Iterable[str] | None = None) -> float:
     """Analyse each regularizer (or those named) next to the chosen ones; returns the least largest real part."""
-    nodes = {path.stem: OmegaConf.load(path) for path in yamls("regularizer")}
-    portraits = [portray(cfg, OmegaConf.merge(nodes[name], cfg.regularizer)) for name in names or nodes]
+    nodes = read_options("regularizer")
+    portraits = [portray(cfg, _merged(nodes[name], cfg.regularizer)) for name in names or nodes]
     print("\n".join(_table([COLUMNS, *map(_row, portraits)])))
     heading = f"Dirac-GAN, {_loss(cfg)}: θ to the right, ψ upwards, {cfg.iterations} iterations of lr {cfg.lr:g}"
     save_page(portraits, folder / "stability.png", cfg.lr, cfg.iterations, heading)
@@ -61,17 +62,23 @@ def portray(cfg: DictConfig, chosen: DictConfig) -> Portrait:
 
 def make_game(cfg: DictConfig, chosen: DictConfig) -> Dirac:
     """Build the game of a configuration's loss and the chosen regularizers. Raises ConfigError, and NoGame as Dirac."""
-    regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in chosen.items()}
+    regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in entries(chosen).items()}
     loss = build(cfg.loss, "loss", Loss)
     gradient_method = build(cfg.gradient_method, "gradient_method", GradientMethod)
     return Dirac(loss, regularizers, gradient_method, cfg.batch, cfg.iteration)
 
 
+def _merged(option: DictConfig, chosen: DictConfig) -> DictConfig:
+    merged = option.copy()
+    merged.merge_with(chosen)
+    return merged
+
+
 def _name(chosen: DictConfig) -> str:
-    """Name each regularizer with its strengths, or with its settings if they are one or two."""
+    """Name each regularizer with its constant strengths, or with its settings if they are one or two."""
     named = []
-    for name, node in chosen.items():
-        numbers = {key: value for key, value in node.items() if isinstance(value, int | float) and key != "every"}
+    for name, node in entries(chosen).items():
+        numbers = {key: value for key, value in entries(node).items() if is_number(value) and key != "every"}
         strengths = {key: value for key, value in numbers.items() if key.startswith("lambda_")}
         shown = strengths or (numbers if len(numbers) <= 2 else {})
         named.append(" ".join([name, *(f"{key}={value:g}" for key, value in shown.items() if value)]))

@@ -32,12 +32,12 @@ class Portrait:
     game: Dirac | None = None
 
 
-def save_one(portrait: Portrait, path: Path, lr: float, iterations: int, loss: str) -> None:
+def save_one(portrait: Portrait, game: Dirac, path: Path, lr: float, iterations: int, loss: str) -> None:
     """Draw the phase portrait of one game."""
     figure = _figure(6, 6.5)
     figure.subplots_adjust(left=0.11, right=0.97, bottom=0.09, top=0.84)
     axes = figure.add_subplot()
-    _draw(axes, portrait.game, lr, iterations, arrows=17)
+    _draw(axes, game, lr, iterations, arrows=17)
     axes.set_xlabel("θ: G draws this point", fontsize=9, color=INK)
     axes.set_ylabel("ψ: D(x) = ψ x", fontsize=9, color=INK)
     axes.tick_params(labelsize=8, colors=INK)
@@ -77,7 +77,8 @@ def save_page(portraits: Sequence[Portrait], path: Path, lr: float, iterations: 
 
 def trajectory(game: Dirac, lr: float, iterations: int, alternating: bool) -> Tensor:
     """Return theta and psi after each iteration from START, (T, 2), until they are far away or not finite."""
-    point, places = game.at(*START), []
+    point = game.at(*START)
+    places: list[Tensor] = []
     while len(places) <= iterations and point.isfinite().all() and point.abs().max() < 10 * REACH:
         places.append(point[[0, game.n_g]])
         point = game.updated(point, lr, alternating)
