@@ -134,7 +134,7 @@ def make_run(path: Path, model=None, labels: bool = True, net: nn.Module | None 
     folder = Folder(path)
     folder.checkpoints.mkdir(parents=True)
     (folder.checkpoints / "best.ckpt").touch()
-    node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 0.5, "every": 1}
+    node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 0.5, "interval": 1}
     folder.config.write_text(OmegaConf.to_yaml({"name": "a <b>bold</b> run", "regularizer": {"r1": node}}))
     folder.metrics.write_text(
         "iteration,images_seen,d/loss,g/loss,d/r1,d/r1/grad_ratio,val/fd,gap/copies,gap/copies_low,gap/copies_high\n"
@@ -189,6 +189,7 @@ def test_page_holds_every_section_every_figure_and_the_diagnosis(run):
     ):
         assert shown in read.text
     assert "λ D ½ E‖∇D(x)‖² on real images" in read.text
+    assert "Settings: lambda_d: 0.5 " in read.text  # without interval=1, which every update has
     assert "inactive, too small to have an effect" in read.text and "0.000100" in read.text
     assert "max_iterations=40" in read.text
 

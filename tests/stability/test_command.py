@@ -54,6 +54,13 @@ def test_page_holds_a_phase_plot_of_each_and_the_table_the_diagnosis(tmp_path, c
     assert size_of(tmp_path / "stability.png") == (552, 266)
 
 
+def test_name_of_scheduled_regularizer_holds_no_interval(configuration):
+    schedule = {"_target_": "regen.core.schedules.Constant", "end": 10.0, "iterations": 10}
+    node = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": schedule, "interval": 16}
+    portrait = inspection.portray(configuration, OmegaConf.create({"r1": node}))
+    assert portrait.name == "r1"
+
+
 @pytest.fixture
 def stability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """stability(*overrides, status=None) types the command and returns the folder that it writes into."""

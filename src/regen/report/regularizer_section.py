@@ -70,7 +70,7 @@ def _settings(node) -> str:
     shown = {
         key: value
         for key, value in node.items()
-        if key != "_target_" and value is not None and (key, value) != ("every", 1)
+        if key != "_target_" and value is not None and (key, value) != ("interval", 1)
     }
     return ", ".join(f"{key}: {_setting(value)}" for key, value in shown.items())
 

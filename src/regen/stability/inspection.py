@@ -78,7 +78,7 @@ def _name(chosen: DictConfig) -> str:
     """Name each regularizer with its constant strengths, or with its settings if they are one or two."""
     named = []
     for name, node in entries(chosen).items():
-        numbers = {key: value for key, value in entries(node).items() if is_number(value) and key != "every"}
+        numbers = {key: value for key, value in entries(node).items() if is_number(value) and key != "interval"}
         strengths = {key: value for key, value in numbers.items() if key.startswith("lambda_")}
         shown = strengths or (numbers if len(numbers) <= 2 else {})
         named.append(" ".join([name, *(f"{key}={value:g}" for key, value in shown.items() if value)]))
