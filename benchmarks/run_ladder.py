@@ -1,7 +1,7 @@
 """The ladder of known truths: python benchmarks/run_ladder.py [--mnist FOLDER] [--photos FOLDER] [--write]
 
 Evaluates sets of images of which the truth is known (unseen real images, copies, blur, missing classes and more) on several
-data sets, and prints how often the diagnosis is right. --write puts the table into docs/analyses.md.
+data sets, and prints how often the diagnosis is right. --write puts the table into docs/verdicts.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def main(given: list[str] | None = None) -> int:
         "--draws", type=int, metavar="N", help="only 0 and 15 %% copies of digits, N times: how often each is said"
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="of torch (default: 2)")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/analyses.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/verdicts.md")
     asked = parser.parse_args(given)
     with loading():
         import torch
@@ -49,7 +49,7 @@ def main(given: list[str] | None = None) -> int:
         cells.append(cell)
     print(table.summary(cells))
     if asked.write:
-        print(f"wrote {table.write(cells, Path(ROOT) / 'docs/analyses.md')}")
+        print(f"wrote {table.write(cells, Path(ROOT) / table.PAGE)}")
     return int(not table.is_passed(cells))
 
 

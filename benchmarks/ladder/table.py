@@ -1,4 +1,4 @@
-"""The results of the ladder as text: a line for each set, a summary, and the table of docs/analyses.md."""
+"""The results of the ladder as text: a line for each set, a summary, and the table of docs/verdicts.md."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ladder.climb import Cell
 from ladder.rungs import Rung, rungs
 
 BEGIN, END = "<!-- the ladder: written by benchmarks/run_ladder.py --write -->", "<!-- end of the ladder -->"
+PAGE = "docs/verdicts.md"  # holds the table, between BEGIN and END
 PASSED = 0.95  # share of diagnoses that must be right
 CONFIDENT = 2  # standard errors
 MONITORS = {"generalization": 1, "skill": 1, "kd": -1, "fld": -1}  # 1: higher is better

@@ -6,6 +6,8 @@ from ladder import table
 from ladder.climb import Cell, climb
 from ladder.rungs import rungs
 
+from regen.utils.project import ROOT
+
 
 @pytest.fixture(scope="module")
 def cells(features) -> list[Cell]:
@@ -33,6 +35,11 @@ def test_table_lists_every_set_and_marks_wrong_diagnoses(cells, tmp_path):
     assert text.startswith("before") and text.rstrip().endswith("after")
     assert all(f"| {cell.truth.name} |" in text for cell in cells)
     assert text.count("**") == 2 * sum(not cell.is_right for cell in cells)
+
+
+def test_page_of_the_documentation_has_a_place_for_the_table():
+    text = (ROOT / table.PAGE).read_text()
+    assert text.count(table.BEGIN) == text.count(table.END) == 1
 
 
 def test_data_sets_that_are_not_given_are_left_out():
