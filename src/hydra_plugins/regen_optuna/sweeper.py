@@ -1,4 +1,4 @@
-"""Hydra's sweeper `optuna`: with hydra/sweeper=optuna a multirun searches, where it would go through a grid otherwise.
+"""Hydra's sweeper `optuna`: with hydra/sweeper=optuna a multirun is a search instead of a grid.
 
 Hydra imports this module at every start: it imports nothing heavy, and Optuna only when a search begins.
 """
@@ -6,13 +6,18 @@ Hydra imports this module at every start: it imports nothing heavy, and Optuna o
 from collections.abc import Mapping
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 
 class Search(Sweeper):
-    """conf/hydra/sweeper/optuna.yaml says what each setting is; src/regen/searching does the work."""
+    """Sweeper whose settings conf/hydra/sweeper/optuna.yaml explains; regen.sweeps.search searches."""
+
+    hydra_context: HydraContext  # this and what follows: from `setup`
+    config: DictConfig
+    launcher: Launcher
 
     def __init__(
         self,
@@ -32,12 +37,13 @@ class Search(Sweeper):
         from hydra.core.plugins import Plugins
 
         self.hydra_context, self.config = hydra_context, config
-        about = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
-        self.launcher = Plugins.instance().instantiate_launcher(**about)
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
         HydraConfig.instance().set_config(config)
 
     def sweep(self, arguments: list[str]) -> object:
-        """What each job returned. Raises ConfigError on what cannot be searched."""
+        """Return what each job returned. Raises ConfigError on what cannot be searched."""
         from regen.errors import ConfigError
         from regen.utils.lazy_imports import loading
 

@@ -1,4 +1,4 @@
-"""Hydra's door to src/choose.py: a sweeper whose jobs are the fits of a race. Imports nothing heavy."""
+"""Hydra's sweeper of src/choose.py, whose jobs are the fits of a race. Imports nothing heavy."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,13 +23,16 @@ ConfigStore.instance().store(group="hydra/sweeper", name="race", node=RaceConf, 
 
 
 class RaceSweeper(Sweeper):
-    """Chooses a strength; what is asked stands in conf/choose.yaml and on the command line."""
+    """Sweeper that chooses a strength, as conf/choose.yaml and the command line say."""
+
+    hydra_context: HydraContext  # this and `config`: from `setup`
+    config: DictConfig
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> float:
-        """The best mean held-out score."""
+        """Return the best mean held-out score."""
         from regen.cli.hydra_callback import MultirunCallback
         from regen.utils.lazy_imports import loading
 
@@ -37,13 +40,13 @@ class RaceSweeper(Sweeper):
             from regen.cross_validation.cross_validate import choose
 
         MultirunCallback.quiet = True  # the path is the table
-        if self.config is not None and self.config.runs:
+        if self.config.runs:
             MultirunCallback.folder = None  # nothing is swept
         return choose(self.config, arguments, self.hydra_context, self.task_function, write_pages)
 
 
 def write_pages(choice: "Choice", with_samples: bool) -> None:
-    """Write path.png and choose.html of a choice."""
+    """Draw the path of a choice and write its page."""
     from regen.report.cross_validation_page import write  # here: tables are printed before plotting loads
 
     write(choice, with_samples)

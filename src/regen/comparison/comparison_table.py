@@ -19,7 +19,7 @@ from regen.runs.eligibility import MEMORIZES
 def shown(comparison: Comparison, width: int | None = None, rows: int = 40) -> Lines:
     """Return a table for rich's console, or a list on a narrow terminal; more than `rows` groups are left out with a note."""
     chosen = comparison.groups[:rows]
-    drawn = _table(comparison, chosen)
+    drawn: Table | Lines = _table(comparison, chosen)
     width = width or Console().width
     if Console(width=10_000).measure(drawn).minimum > width:
         drawn = _list(comparison, chosen, width)

@@ -34,7 +34,7 @@ def settings(configs: Sequence[Mapping]) -> list[dict[str, Value]]:
                 one |= {group: name} if name else {}  # a GAN has no prior
     for one, config, values in zip(found, configs, flat, strict=True):
         for key in differing:
-            if key in values and _is_told(key, values[key], one, flat):
+            if key in values and _is_informative(key, values[key], one, flat):
                 one[_name(key, config)] = values[key]
     return [{key: one[key] for key in sorted(one, key=_place)} for one in found]
 
@@ -106,7 +106,7 @@ def _plain(value: object) -> Value:
     if isinstance(value, bool) or value is None:
         return value
     try:
-        return float(value)
+        return float(value) if isinstance(value, str | int | float) else str(value)
     except ValueError:
         return str(value)
 
@@ -136,17 +136,17 @@ def _classes(node: Mapping, above: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if not key.startswith(f"{above}optimizer_")}
 
 
-def _is_told(key: str, value: Value, told: Mapping, flat: Sequence[Mapping]) -> bool:
+def _is_informative(key: str, value: Value, options: Mapping, flat: Sequence[Mapping]) -> bool:
     """Return whether a key adds information to the options: not a default, or different in runs of one option."""
     group = key.partition(".")[0]
-    if group not in told:
+    if group not in options:
         return True
     if group in LISTED:
-        beside = {repr(one[key]) for one in flat if key in one}
+        values = {repr(one[key]) for one in flat if key in one}
         return key.rpartition(".")[2] != "_target_" and (
-            len(beside) > 1 or value != _default(group, key, key.split(".")[1])
+            len(values) > 1 or value != _default(group, key, key.split(".")[1])
         )
-    return key.rpartition(".")[2] != "_target_" and value != _default(group, key, str(told[group]))
+    return key.rpartition(".")[2] != "_target_" and value != _default(group, key, str(options[group]))
 
 
 def _default(group: str, key: str, option: str) -> Value | object:
@@ -165,7 +165,7 @@ def _read(path: Path) -> dict:
 def _name(key: str, config: Mapping) -> str:
     """Return the short name: lambda_d for regularizer.r1.lambda_d unless another regularizer has that strength."""
     group, _, name = key.partition(".")
-    knob = name.partition(".")[2]
-    if group != "regularizer" or knob not in STRENGTHS:
+    strength = name.partition(".")[2]
+    if group != "regularizer" or strength not in STRENGTHS:
         return key
-    return knob if len(owners(config, knob)) == 1 else key
+    return strength if len(owners(config, strength)) == 1 else key

@@ -69,18 +69,19 @@ def effects(
 def of(comparison: Comparison) -> list[Effect]:
     """Estimate effects on the monitored metric; the reference level of a factor is its least, or "none"."""
     known = [(group, value) for group in comparison.groups for value in group.by_seed(comparison.monitor).values()]
-    told = [{name: group.settings.get(name, "–") for name in comparison.factors} for group, _ in known]
-    levels = {name: sorted({row[name] for row in told}, key=_order) for name in comparison.factors}
+    rows = [{name: group.settings.get(name, "–") for name in comparison.factors} for group, _ in known]
+    levels = {name: sorted({row[name] for row in rows}, key=_order) for name in comparison.factors}
     return effects(
-        [{name: text(level) for name, level in row.items()} for row in told],
+        [{name: text(level) for name, level in row.items()} for row in rows],
         [value for _, value in known],
         {name: list(map(text, ordered)) for name, ordered in levels.items()},
     )
 
 
 def _order(level: object) -> tuple[bool, float, str]:
-    number = isinstance(level, int | float)
-    return (not number, float(level) if number else -float(level == "none"), str(level))
+    if isinstance(level, int | float):
+        return False, float(level), str(level)
+    return True, -float(level == "none"), str(level)
 
 
 def _ends(middle: float, half: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from regen.comparison.config_diff import Value, text
+from regen.comparison.config_diff import text
 from regen.comparison.run_group import Comparison, Group
 
 
@@ -20,7 +20,7 @@ class Path:
     @property
     def values(self) -> list[float]:
         """Return the strengths; 0 for a group without the regularizer."""
-        return [float(group.settings.get(self.strength, 0.0)) for group in self.groups]
+        return [_strength_of(group, self.strength) or 0.0 for group in self.groups]
 
 
 def paths(comparison: Comparison) -> list[Path]:
@@ -36,11 +36,11 @@ def paths(comparison: Comparison) -> list[Path]:
         raise ValueError(f"a path needs exactly one varying strength ({named}): for example, -m lambda_d=0,0.1,1,10.")
     found: dict[str, list[Group]] = {}
     for group in comparison.groups:
-        if _is_number(group.settings.get(strengths[0])):
+        if _strength_of(group, strengths[0]) is not None:
             shared = " ".join(f"{key}={text(value)}" for key, value in group.settings.items() if key != strengths[0])
             found.setdefault(shared, []).append(group)
     made = [
-        Path(strengths[0], shared, sorted(groups, key=lambda group: group.settings[strengths[0]]))
+        Path(strengths[0], shared, sorted(groups, key=lambda group: _strength_of(group, strengths[0]) or 0.0))
         for shared, groups in found.items()
     ]
     made = [replace(path, groups=[*_without(path, comparison), *path.groups]) for path in made]
@@ -77,5 +77,7 @@ def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _strength_of(group: Group, name: str) -> float | None:
+    """Return a strength of a group, None unless it is a number: it can be a schedule, or that of another regularizer."""
+    value = group.settings.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

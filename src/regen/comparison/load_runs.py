@@ -11,7 +11,7 @@ from pathlib import Path
 from regen.errors import ConfigError
 from regen.metrics.registry import read_stored
 from regen.plotting.curve_panels import Points, series
-from regen.runs.find import find_runs
+from regen.runs.find import find_runs, pattern_texts
 from regen.runs.folder import Folder
 from regen.runs.stored_config import check_version, read_yaml
 from regen.utils.json_files import read_json
@@ -78,8 +78,7 @@ def gather(patterns: str | Path | Sequence[str | Path]) -> tuple[list[Run], list
 
     Raises ConfigError without any run.
     """
-    listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
-    found = [_meant(str(pattern)) for pattern in (patterns if listed else [patterns])]
+    found = [_meant(pattern) for pattern in pattern_texts(patterns)]
     paths = list(dict.fromkeys(path for runs, _ in found for path in runs))
     failed = list(dict.fromkeys(path for _, jobs in found for path in jobs))
     return [read for path in paths if (read := _read(Folder(path)))], failed

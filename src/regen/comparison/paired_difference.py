@@ -4,6 +4,9 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+Draw = TypeVar("Draw")  # a seed, or a seed and fold
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Difference:
         return abs(self.mean) <= self.half
 
 
-def difference(one: Mapping[object, float], other: Mapping[object, float]) -> Difference:
+def difference(one: Mapping[Draw, float], other: Mapping[Draw, float]) -> Difference:
     """Estimate one - other from values by seed (and fold).
 
     With two or more common seeds: the paired t interval mean d ± t s_d / √n of d = one - other. A seed gives two

@@ -8,7 +8,7 @@ import importlib.util
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class Format(Protocol):
     def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]: ...
 
 
-class Weights:
+class Weights(Format):
     """Tensors under the generator's names, with the facts as metadata (Hugging Face's safetensors)."""
 
     file, packages, what = "model.safetensors", ("safetensors",), "the weights of the generator, by name"
@@ -53,7 +53,7 @@ class Weights:
         return twin
 
 
-class Program:
+class Program(Format):
     """torch.export's archive: runs in PyTorch without the generator's code; the facts are extra files in it."""
 
     file, packages, what = "sampler.pt2", (), "the sampler as a program of `torch.export`, for any batch"
@@ -67,7 +67,7 @@ class Program:
         return torch.export.load(path).module()
 
 
-class Onnx:
+class Onnx(Format):
     """ONNX with the input `z` and the output `images`, with the facts as metadata; opset None is torch's default."""
 
     file, packages = "sampler.onnx", ("onnx", "onnxscript", "onnxruntime")
@@ -77,13 +77,20 @@ class Onnx:
         self.opset = opset
 
     def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
-        names = {"input_names": ["z"], "output_names": ["images"], "dynamic_shapes": taken.dynamic}
-        made = torch.onnx.export(
-            taken.program, taken.example, dynamo=True, verbose=False, opset_version=self.opset, **names
-        ).model_proto
+        exported = torch.onnx.export(
+            taken.program,
+            taken.example,
+            input_names=["z"],
+            output_names=["images"],
+            dynamic_shapes=taken.dynamic,
+            dynamo=True,
+            verbose=False,
+            opset_version=self.opset,
+        )
+        model = cast("torch.onnx.ONNXProgram", exported).model_proto  # None without dynamo only
         for key, value in facts.items():
-            made.metadata_props.add(key=key, value=value)
-        return made.SerializeToString()
+            model.metadata_props.add(key=key, value=value)
+        return model.SerializeToString()
 
     def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]:
         from onnxruntime import InferenceSession

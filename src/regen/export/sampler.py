@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def plain(net: nn.Module) -> nn.Module:
     """
     twin = copy.deepcopy(net).cpu().eval()
     for layer in [layer for layer in twin.modules() if parametrize.is_parametrized(layer)]:
-        weights = {name: getattr(layer, name).detach().clone() for name in layer.parametrizations}
+        weights = {name: getattr(layer, name).detach().clone() for name in cast(nn.ModuleDict, layer.parametrizations)}
         layer.__class__ = parametrize.type_before_parametrizations(layer)
         del layer.parametrizations
         for name, weight in weights.items():

@@ -105,7 +105,7 @@ def _made(opened: Opened) -> tuple[dict[str, str], str]:
         named, made = _call(opened, "network.velocity")
         return named | {ODESampler.__module__: ODESampler.__name__}, net.constructor(made)
     named, made = _call(opened, "network.generator")
-    if prior.before(net) is net:
+    if net is None or prior.before(net) is net:
         return named, made
     before, drawn = _call(opened, "model.prior")
     module, name = next(iter(before.items()))

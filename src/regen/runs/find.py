@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
@@ -16,14 +15,20 @@ def find_runs(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
 
     Raises ConfigError with the places searched if a pattern matches no run, and on a run with a link that leads out.
     """
-    listed = isinstance(patterns, Sequence) and not isinstance(patterns, str)
-    texts = [str(pattern) for pattern in (cast(Sequence[str | Path], patterns) if listed else [patterns])]
+    texts = pattern_texts(patterns)
     if not all(texts) or not texts:
         raise ConfigError("which run? Type run=outputs/RUN, a list run=[outputs/A,outputs/B] or a glob run='outputs/*'")
     found = list(dict.fromkeys(path for pattern in texts for path in _meant(pattern)))
     for path in found:
         check_links(path)
     return found
+
+
+def pattern_texts(patterns: str | Path | Sequence[str | Path]) -> list[str]:
+    """Return one pattern or several as a list of texts."""
+    if isinstance(patterns, str | Path) or not isinstance(patterns, Sequence):
+        return [str(patterns)]
+    return [str(pattern) for pattern in patterns]
 
 
 def _meant(pattern: str) -> list[Path]:
