@@ -37,5 +37,5 @@ def done(
     )
     if status == "failed":
         (job.path / "error.txt").write_text("RuntimeError")
-    trials.tell(claim, job)
+    trials.report(claim, job)
     claim.lock.release()

@@ -17,6 +17,7 @@ from regen.cross_validation.score_table import Fit, Score
 from regen.metrics.registry import parse
 from regen.runs.eligibility import memorizes
 from regen.runs.folder import Folder
+from regen.sweeps.job_config import output_folder
 from regen.utils.json_files import read_json
 
 LAUNCHERS = ("hydra._internal.core_plugins.basic_launcher", "hydra_plugins.hydra_joblib_launcher")
@@ -81,7 +82,7 @@ class FitRunner:
         self.done += len(jobs)
         for one in made:
             _ = one.return_value  # raises what a job has raised
-        return [Path(cast(DictConfig, one.hydra_cfg).hydra.runtime.output_dir) for one in made]
+        return [output_folder(one) for one in made]
 
 
 def scored(fit: Fit, folder: Path) -> Trained:

@@ -16,7 +16,7 @@ FIXED = "REGEN_SWEEP_FIXED"
 def note(typed: Sequence[str]) -> None:
     """Store the overrides of a multirun with one value; a sweeper may add further axes."""
     parsed = OverridesParser.create().parse_overrides(list(typed))
-    os.environ[FIXED] = ",".join(override_key(one.input_line) for one in parsed if not one.is_sweep_override())
+    os.environ[FIXED] = ",".join(override_key(str(one.input_line)) for one in parsed if not one.is_sweep_override())
 
 
 def axes(cfg: DictConfig) -> dict[str, str | int | float]:
@@ -28,7 +28,7 @@ def axes(cfg: DictConfig) -> dict[str, str | int | float]:
         return {}
     fixed = os.environ.get(FIXED, "").split(",")
     typed = dict(one.lstrip("+~").partition("=")[::2] for one in HydraConfig.get().overrides.task)
-    without = (*NO_FIGURE, "trainer", *(knob for knob in STRENGTHS if not owners(cfg, knob)))
+    without = (*NO_FIGURE, "trainer", *(strength for strength in STRENGTHS if not owners(cfg, strength)))
     return {key: _number(value) for key, value in typed.items() if key not in fixed and not is_among(key, without)}
 
 

@@ -127,9 +127,10 @@ def end_with_parent() -> None:
 
     Called when a worker imports this package, so that the parent is watched before the first job.
     """
-    if _watching or type(multiprocessing.current_process()).__name__ != "LokyProcess":
+    starter = multiprocessing.parent_process()
+    if _watching or starter is None or type(multiprocessing.current_process()).__name__ != "LokyProcess":
         return
-    parent = multiprocessing.parent_process().pid
+    parent = starter.pid
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -6,6 +6,7 @@ import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
@@ -123,12 +124,12 @@ def _figure(result: dict) -> str:
 
 def _leave_out_what_is_nowhere(cfg: DictConfig) -> list[str]:
     """Remove strengths of no regularizer of this job: in a grid, `none` with lambda_g=0.1 is the same job as `none`."""
-    without = [knob for knob in STRENGTHS if cfg[knob] is not None and not owners(cfg, knob)]
-    for knob in without:
+    without = [strength for strength in STRENGTHS if cfg[strength] is not None and not owners(cfg, strength)]
+    for strength in without:
         log.info(
-            "%s=%s has no meaning for regularizer=%s: left out", knob, cfg[knob], ",".join(cfg.regularizer) or "none"
+            "%s=%s has no meaning for regularizer=%s: left out", strength, cfg[strength], ",".join(cfg.regularizer) or "none"
         )
-        cfg[knob] = None
+        cfg[strength] = None
     return without
 
 
@@ -155,7 +156,7 @@ def _alone(folder: Folder) -> Iterator[None]:
 @contextlib.contextmanager
 def _as_a_single_run(cfg: DictConfig, folder: Folder, without: list[str]) -> Iterator[None]:
     """Set sys.argv to the command of this job, which is recorded and which starts its further processes."""
-    hydra, before = HydraConfig.get(), sys.argv
+    hydra, before = cast(DictConfig, HydraConfig.get()), sys.argv  # typed as the schema of its content
     options = options_of_single_run(sys.argv[1:])
     overrides = [one for one in hydra.overrides.task if one.partition("=")[0] not in ("sweep", *without)]
     resumed = [f"resume={quote(str(folder.path))}"] if _has_begun(folder) else []

@@ -3,7 +3,9 @@
 import json
 import math
 from pathlib import Path
+from typing import cast
 
+from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from regen.config.keys import SAME_JOB, is_among
@@ -85,7 +87,12 @@ class Asked:
 
 
 def _flat(config: dict, prefix: str = "") -> dict:
-    flat = {}
+    flat: dict[str, object] = {}
     for key, value in config.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def output_folder(job: JobReturn) -> Path:
+    """Return the folder into which a job has written."""
+    return Path(cast(DictConfig, job.hydra_cfg).hydra.runtime.output_dir)  # None before it begins only

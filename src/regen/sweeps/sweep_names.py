@@ -32,7 +32,7 @@ def job_name(overrides: str, *, _root_: DictConfig) -> str:
     keys that change no metric, and the length, because a longer job continues a shorter one. data.root is replaced by the
     fingerprint of the images, so that a folder may be moved, and other images are another job.
     """
-    without = [knob for knob in STRENGTHS if not owners(_root_, knob)]
+    without = [strength for strength in STRENGTHS if not owners(_root_, strength)]
     without += [*LENGTHS, *NO_FIGURE] if _root_.sweep else []
     kept = [one for one in re.split(r",(?=[^,=]+=)", overrides) if not is_among(override_key(one), without)]
     if _root_.sweep:

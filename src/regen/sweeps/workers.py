@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
@@ -62,7 +63,7 @@ def _requeue_signal() -> int:
     return 0
 
 
-def _requeue_handler() -> tuple[int, Callable[[int, object], None]]:
+def _requeue_handler() -> tuple[int, Callable[[int, FrameType | None], object]]:
     """Return the signal that Slurm sends before a job's time limit, and submitit's handler; 0 elsewhere."""
     number = _requeue_signal()
     if number and callable(handler := signal.getsignal(number)):

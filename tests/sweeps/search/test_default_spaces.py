@@ -1,17 +1,17 @@
-"""What is searched where no space is typed: what the passports of the chosen regularizers say."""
+"""Default search spaces: the ranges of the chosen regularizers' classes."""
 
 from omegaconf import OmegaConf
 
 from regen.regularizers.gradients import R1
 from regen.regularizers.outputs import L2
-from regen.sweeps.search.default_spaces import knobs
+from regen.sweeps.search.default_spaces import default_spaces
 
 R1_NODE = {"_target_": "regen.regularizers.gradients.R1", "lambda_d": 10.0}
 L2_NODE = {"_target_": "regen.regularizers.outputs.L2", "lambda_g": 0.1, "lambda_d": 0.1}
 
 
 def found(*typed: str, several: bool = False, **nodes: dict) -> dict[str, tuple[float, float]]:
-    spaces = knobs(OmegaConf.create({"regularizer": nodes}), typed, several)
+    spaces = default_spaces(OmegaConf.create({"regularizer": nodes}), typed, several)
     assert all(space.log for space in spaces.values())
     return {key: (space.low, space.high) for key, space in spaces.items()}
 

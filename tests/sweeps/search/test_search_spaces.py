@@ -2,10 +2,13 @@
 
 import optuna
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from regen.errors import ConfigError
 from regen.sweeps.search.search_spaces import Choice, Real, Whole, points, read
+from regen.utils.project import CONF
 
 
 def parsed(*overrides: str):
@@ -30,6 +33,13 @@ def test_space_follows_the_grammar_of_hydra(typed, kind, said) -> None:
     fixed, spaces = parsed("seed=0", f"x={typed}")
     assert fixed == {"seed": "seed=0"}
     assert isinstance(spaces["x"], kind) and str(spaces["x"]) == said
+
+
+def test_glob_is_the_choice_of_matching_options() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        _, spaces = read(parser.parse_overrides(["regularizer=glob(r1*)"]))
+    assert str(spaces["regularizer"]) == "one of r1, r1_r2"
 
 
 @pytest.mark.parametrize(

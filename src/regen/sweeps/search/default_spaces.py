@@ -9,16 +9,16 @@ from regen.config.keys import STRENGTHS, owners
 from regen.sweeps.search.search_spaces import Real
 
 
-def knobs(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dict[str, Real]:
+def default_spaces(cfg: DictConfig, typed: Collection[str], several: bool = False) -> dict[str, Real]:
     """Return {"lambda_d": 0.1 to 100 on a logarithmic scale} for strengths that are not typed, from classes' `search`.
 
     several   jobs have different regularizers, so that each strength has its long name, regularizer.r1.lambda_d
     """
     found = {}
     for name, node in cfg.regularizer.items():
-        for knob, (low, high) in resolve(node._target_, f"regularizer.{name}").search.items():
-            long = f"regularizer.{name}.{knob}"
-            short = knob if knob in STRENGTHS and owners(cfg, knob) == [name] else long
-            if not {long, short} & set(typed) and not isinstance(node.get(knob), DictConfig):  # a schedule is typed
+        for key, (low, high) in resolve(node._target_, f"regularizer.{name}").search.items():
+            long = f"regularizer.{name}.{key}"
+            short = key if key in STRENGTHS and owners(cfg, key) == [name] else long
+            if not {long, short} & set(typed) and not isinstance(node.get(key), DictConfig):  # a schedule is typed
                 found[long if several else short] = Real(low, high, log=True)
     return found

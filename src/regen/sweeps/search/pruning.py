@@ -2,9 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hydra.core.hydra_config import HydraConfig
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ class OtherTrials:
 
     def __init__(self, number: int, every: int, last: int) -> None:
         """Create from the trial's number, iterations per evaluation and the last iteration."""
-        self.number, self.every, self.last, self.trial = number, every, last, None
+        self.number, self.every, self.last = number, every, last
+        self.trial: Trial | None = None
 
     def rule_out(self, iteration: int, value: float) -> bool:
         try:
@@ -48,12 +52,11 @@ class OtherTrials:
             log.warning("the study could not be reached (%s): trial %d continues", error, self.number)
             return False
 
-    def _open(self):
+    def _open(self) -> "Trial":
         if self.trial is None:
             import optuna
 
-            from regen.config.instantiate import build
-            from regen.sweeps.search.study import storage
+            from regen.sweeps.search.study import build_pruner, storage
 
             hydra = HydraConfig.get()
             folder = Path(hydra.sweep.dir)
@@ -61,7 +64,7 @@ class OtherTrials:
                 study_name=folder.name,
                 storage=storage(folder, hydra.sweeper.storage),
                 sampler=optuna.samplers.RandomSampler(),  # unused
-                pruner=build(hydra.sweeper.pruner, "hydra.sweeper.pruner", optuna.pruners.BasePruner),
+                pruner=build_pruner(hydra.sweeper.pruner),
             )
             self.trial = optuna.Trial(study, study.get_trials(deepcopy=False)[self.number]._trial_id)
         return self.trial
@@ -69,5 +72,5 @@ class OtherTrials:
 
 def rivals(every: int, last: int) -> Rivals:
     """Return the comparison of the running job."""
-    asked = number()
-    return NoRivals() if asked is None else OtherTrials(asked, every, last)
+    trial = number()
+    return NoRivals() if trial is None else OtherTrials(trial, every, last)

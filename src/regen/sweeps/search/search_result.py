@@ -31,7 +31,7 @@ def write(trials: Trials) -> None:
 
 def _answer(trials: Trials) -> dict:
     known = trials.counted()
-    finite = [one for one in known if one.state == TrialState.COMPLETE and math.isfinite(one.value)]
+    finite = [one for one in known if one.state == TrialState.COMPLETE and math.isfinite(_value(one))]
     higher = trials.study.direction == optuna.study.StudyDirection.MAXIMIZE
     counts = Counter(one.user_attrs.get("status", one.state.name.lower()) for one in known)
     answer = {"trials": dict(counts), "wanted": trials.wanted, "higher_is_better": higher}
@@ -39,9 +39,13 @@ def _answer(trials: Trials) -> dict:
     answer["passed_over"] = [_passed_over(trials.folder, one) for one in passed_over.values()]
     eligible = [one for one in finite if one.number not in passed_over]
     if eligible:
-        best = (max if higher else min)(eligible, key=lambda one: one.value)
+        best = (max if higher else min)(eligible, key=_value)
         answer |= _best(trials, best) | {"importance": _importance(trials.study, finite)}
     return answer
+
+
+def _value(trial: FrozenTrial) -> float:
+    return math.nan if trial.value is None else trial.value
 
 
 def _memorizes(folder: Path, trial: FrozenTrial) -> bool:

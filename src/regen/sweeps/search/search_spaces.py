@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
 
 from regen.config.keys import DATA_PLACE, LENGTHS, NO_FIGURE, REPEATS, is_among
 from regen.errors import ConfigError
@@ -130,12 +130,13 @@ def read(overrides: Sequence[Override]) -> tuple[dict[str, str], dict[str, Space
 
     Raises ConfigError on keys that cannot be searched: seeds, lengths, and keys that change no metric.
     """
-    fixed, spaces = {}, {}
+    fixed: dict[str, str] = {}
+    spaces: dict[str, Space] = {}
     for one in overrides:
         key = one.get_key_element()
         fixed.pop(key, None), spaces.pop(key, None)
         if not one.is_sweep_override():
-            fixed[key] = one.input_line
+            fixed[key] = str(one.input_line)
         elif key in REPEATS:
             raise ConfigError(
                 f"{one.input_line}: a search would select the luckiest {key}. Type one value, and repeat the best afterwards"
@@ -154,20 +155,28 @@ def points(spaces: Mapping[str, Space], most: int) -> dict[str, list]:
 
 def _space(override: Override) -> Space:
     sweep = override.value()
-    log = "log" in sweep.tags
-    if unknown := set(sweep.tags) - {"log"}:
+    tags = sweep.tags if isinstance(sweep, Sweep) else set()  # glob(…) takes no tags
+    log = "log" in tags
+    if unknown := tags - {"log"}:
         raise ConfigError(f"{override.input_line}: expected the tag log or none, got {', '.join(sorted(unknown))}")
     try:
         if isinstance(sweep, IntervalSweep):
-            whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
-            return (Whole if whole else Real)(sweep.start, sweep.end, log=log)
+            return _interval(sweep.start, sweep.end, log)
         if log:
             raise ConfigError("only an interval has a logarithmic scale: type tag(log,interval(0.1,100))")
         if isinstance(sweep, RangeSweep):
-            return _steps(list(override.sweep_iterator()))
+            return _steps([value for value in override.sweep_iterator() if isinstance(value, int | float)])
     except ConfigError as error:
         raise ConfigError(f"{override.input_line}: {error}") from error
     return Choice(list(override.sweep_string_iterator()))
+
+
+def _interval(low: float | None, high: float | None, log: bool) -> Space:
+    if isinstance(low, int) and isinstance(high, int):
+        return Whole(low, high, log)
+    if low is None or high is None:
+        raise ConfigError("an interval has two ends: type interval(0.1,1)")
+    return Real(low, high, log)
 
 
 def _steps(values: list[float]) -> Space:
@@ -175,5 +184,7 @@ def _steps(values: list[float]) -> Space:
     numbers = sorted(values)
     if len(numbers) < 2:
         raise ConfigError(f"expected a range of two values or more, got {numbers}")
-    kind = Whole if all(isinstance(value, int) for value in numbers) else Real
-    return kind(numbers[0], numbers[-1], step=numbers[1] - numbers[0])
+    whole = [value for value in numbers if isinstance(value, int)]
+    if len(whole) == len(numbers):
+        return Whole(whole[0], whole[-1], step=whole[1] - whole[0])
+    return Real(numbers[0], numbers[-1], step=numbers[1] - numbers[0])

@@ -11,8 +11,11 @@ import optuna
 from filelock import FileLock
 from omegaconf import DictConfig
 from optuna.distributions import check_distribution_compatibility
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.study import StudyDirection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -35,7 +38,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 log = logging.getLogger(__name__)
 
 
-class JournalLock:
+class JournalLock(BaseJournalFileLock):
     """Lock of the journal, which a killed process releases at once (Optuna's own locks only after 30 s)."""
 
     def __init__(self, journal: Path) -> None:
@@ -94,7 +97,7 @@ def open_study(folder: Path, url: str | None, fixed: list[str], is_higher: Calla
     """
     kept, name = storage(folder, url), folder.name
     if name not in optuna.get_all_study_names(kept):
-        direction = "maximize" if is_higher() else "minimize"
+        direction = StudyDirection.MAXIMIZE if is_higher() else StudyDirection.MINIMIZE
         study = optuna.create_study(storage=kept, study_name=name, direction=direction, load_if_exists=True)
         study.set_user_attr("fixed", sorted(fixed))
         return study
@@ -122,6 +125,11 @@ def check_spaces(study: optuna.Study, spaces: Mapping[str, Space]) -> None:
                     f"{name} is searched over {space}, and earlier trials of this sweep over {old}: only an interval may "
                     "be changed for another. Type another sweep="
                 ) from error
+
+
+def build_pruner(node: DictConfig) -> BasePruner:
+    """Create the pruner of a search. Raises ConfigError as `build`."""
+    return build(node, "hydra.sweeper.pruner", BasePruner)  # type: ignore[type-abstract]  # of which it checks instances
 
 
 def is_higher_better_in(cfg: DictConfig) -> bool:

@@ -14,17 +14,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 from optuna import Trial
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from regen.config.instantiate import build
 from regen.config.keys import NO_FIGURE, is_among
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
+from regen.sweeps.job_config import output_folder
 from regen.sweeps.search import search_result
 from regen.sweeps.search import search_spaces as spaces
-from regen.sweeps.search.default_spaces import knobs
-from regen.sweeps.search.study import check_spaces, home, is_higher_better_in, open_study
+from regen.sweeps.search.default_spaces import default_spaces
+from regen.sweeps.search.study import build_pruner, check_spaces, home, is_higher_better_in, open_study
 from regen.sweeps.search.trials import Claim, Trials
 from regen.sweeps.sweep_names import identify_data
 from regen.utils.randomness import key
@@ -45,12 +45,13 @@ class Question:
         typed = [f"{name}={space}" for name, space in sweeper.params.items()]
         parser = OverridesParser.create(config_loader=sweeper.hydra_context.config_loader)
         self.fixed, self.spaces = spaces.read(parser.parse_overrides([*typed, *arguments]))
-        self.by_passport = set(self.spaces) <= {"regularizer"}
+        self.uses_defaults = set(self.spaces) <= {"regularizer"}
         self.several = "regularizer" in self.spaces
         first = [f"{name}={space.points(2)[0]}" for name, space in self.spaces.items()]
         self.config = cfg = self._composed(first)  # reports a wrong name or type before the study is created
-        self.knobs = knobs(cfg, self.fixed) if self.by_passport and not self.several else {}
-        if not self.spaces and not self.knobs:
+        is_single = self.uses_defaults and not self.several
+        self.defaults: dict[str, spaces.Space] = {**default_spaces(cfg, self.fixed)} if is_single else {}
+        if not self.spaces and not self.defaults:
             chosen = ",".join(cfg.regularizer) or "none"
             raise ConfigError(
                 f"nothing to search: regularizer={chosen} has no strength with a known range. "
@@ -64,10 +65,10 @@ class Question:
             return self._drawn(trial)
 
     def _drawn(self, trial: Trial) -> list[str]:
-        spaces = {**self.spaces, **self.knobs}
+        spaces = {**self.spaces, **self.defaults}
         drawn = [f"{name}={space.draw(trial, name)}" for name, space in spaces.items()]
-        if self.by_passport and self.several:
-            own = knobs(self._composed(drawn), {**self.fixed, **self.spaces}, several=True)
+        if self.uses_defaults and self.several:
+            own = default_spaces(self._composed(drawn), {**self.fixed, **self.spaces}, several=True)
             drawn += [f"{name}={space.draw(trial, name)}" for name, space in own.items()]
             spaces |= own
         if others := trial.params.keys() - spaces.keys():
@@ -79,15 +80,16 @@ class Question:
         seed = self.sweeper.seed
         seeds = {"seed": key(seed, number) >> 32, "sequence_seed": key(seed) >> 32}
         node = OmegaConf.create(self.sweeper.sampler)
-        axes = {**self.spaces, **self.knobs}
-        return build(node, "hydra.sweeper.sampler", BaseSampler, axes=lambda n: spaces.points(axes, n), **seeds)
+        axes = {**self.spaces, **self.defaults}
+        arguments = {"axes": lambda n: spaces.points(axes, n), **seeds}
+        return build(node, "hydra.sweeper.sampler", BaseSampler, **arguments)  # type: ignore[type-abstract]  # of which it checks instances
 
     def say(self, trials: Trials) -> None:
         """Log the search spaces."""
-        for name, space in {**self.spaces, **self.knobs}.items():
-            by = ", the default range of its regularizer" if name in self.knobs else ""
+        for name, space in {**self.spaces, **self.defaults}.items():
+            by = ", the default range of its regularizer" if name in self.defaults else ""
             log.info("searching %s: %s%s", name, space, by)
-        if self.by_passport and self.several:
+        if self.uses_defaults and self.several:
             log.info("searching the strengths of each regularizer over their default ranges")
         done = len(trials.counted())
         log.info("%d trials requested, %d exist", trials.wanted, done)
@@ -106,12 +108,11 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
     folder = Path(sweeper.config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     question = Question(sweeper, arguments)
-    pruner = build(OmegaConf.create(sweeper.pruner), "hydra.sweeper.pruner", BasePruner)
     fixed = [typed for name, typed in question.fixed.items() if not is_among(name, NO_FIGURE)]
     fixed = identify_data(fixed, question.config)
     study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
-    check_spaces(study, {**question.spaces, **question.knobs})
-    study.pruner = pruner
+    check_spaces(study, {**question.spaces, **question.defaults})
+    study.pruner = build_pruner(OmegaConf.create(sweeper.pruner))
     among = home(folder) if sweeper.storage else None
     trials = Trials(study, folder, sweeper.n_trials, question.draw, question.sampler, among)
     trials.try_failed_again()
@@ -142,7 +143,7 @@ def _train(sweeper: Search, trials: Trials, claims: list[Claim], first: int) -> 
         done = list(sweeper.launcher.launch(jobs, initial_job_idx=first))
         for claim, job in zip(claims, done, strict=True):
             _ = job.return_value  # raises errors from before the job began
-            trials.tell(claim, Folder(Path(job.hydra_cfg.hydra.runtime.output_dir)))
+            trials.report(claim, Folder(output_folder(job)))
     finally:
         for claim in claims:
             claim.lock.release()

@@ -53,7 +53,8 @@ class Trials:
         among: str | None = None,
     ) -> None:
         self.study, self.folder, self.draw, self.sampler = study, folder, draw, sampler
-        self.locks, self.had = folder / ".trials", set()
+        self.locks = folder / ".trials"
+        self.had: set[int] = set()
         self.locks.mkdir(exist_ok=True)
         self.asking = FileLock(self.locks / "asking.lock")
         self.home = among
@@ -81,7 +82,8 @@ class Trials:
             while len(claims) < most_at_once and len(self.counted()) < self.wanted:
                 self.study.sampler = self.sampler(len(self.study.get_trials(deepcopy=False)))
                 trial = self.study.ask()
-                claims.append(self._claimed(trial, self._locked(trial.number)))
+                if lock := self._locked(trial.number):
+                    claims.append(self._claimed(trial, lock))
         return claims
 
     def counted(self) -> list[FrozenTrial]:
@@ -101,7 +103,7 @@ class Trials:
                 return True
         return False
 
-    def tell(self, claim: Claim, folder: Folder) -> None:
+    def report(self, claim: Claim, folder: Folder) -> None:
         """Report a job's result to the study: its metric, pruned, or failed.
 
         A diverged job is reported as infinity, so that the sampler avoids its region. Memorization is stored and does not
@@ -112,22 +114,18 @@ class Trials:
         status = "failed" if (folder.path / "error.txt").exists() else result.get("status")
         value = float(result.get(result.get("monitor"), math.nan))
         worst = math.inf if self.study.direction == optuna.study.StudyDirection.MINIMIZE else -math.inf
-        told = {
-            "finished": {"values": value if math.isfinite(value) else worst},
-            "diverged": {"values": worst},
-            "pruned": {"state": TrialState.PRUNED},
-            "failed": {"state": TrialState.FAIL},
-        }.get(status)
-        if told is None:
+        values = {"finished": value if math.isfinite(value) else worst, "diverged": worst}
+        states = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+        if status not in {**values, **states}:
             return
         claim.trial.set_user_attr("status", status)
         claim.trial.set_user_attr("folder", folder.path.name)
         claim.trial.set_user_attr("memorizes", memorizes(result))
         if status in ("finished", "pruned"):
-            self._report(claim.trial.number, folder, result["monitor"])
-        self.study.tell(claim.trial.number, **told)
+            self._report_history(claim.trial.number, folder, result["monitor"])
+        self.study.tell(claim.trial.number, values.get(status), states.get(status))
 
-    def _report(self, number: int, folder: Folder, monitor: str) -> None:
+    def _report_history(self, number: int, folder: Folder, monitor: str) -> None:
         """Report the metrics of a job that was trained for an earlier trial with the same settings."""
         trial = Trial(self.study, self._of(number)._trial_id)
         if not self._of(number).intermediate_values:
