@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from regen.data.mixtures import Mixture
 from regen.metrics.missing_modes import MissingModes
 from regen.metrics.mixture_modes import NEAR
 from regen.report.context import Evidence
@@ -25,11 +26,12 @@ class Share:
 def make(evidence: Evidence) -> dict:
     """Shares by class; of a mixture, by mode. Missing classes and modes are those of val/missing_modes and val/modes."""
     look, data = evidence.drawing, evidence.of
-    if data.classes is None:
+    if data.classes is None or (labels := data.train.labels) is None:
         raise Absent("the data have no labels.")
-    drawn = _of_modes(evidence) if evidence.in_plane else _of_classes(evidence)
-    missing, share = _missing_modes(evidence) if evidence.in_plane else _missing_classes(evidence)
-    train = data.train.labels.cpu().bincount(minlength=data.classes)
+    mixture = evidence.mixture
+    drawn = _of_classes(evidence) if mixture is None else _of_modes(evidence, mixture)
+    missing, share = _missing_classes(evidence) if mixture is None else _missing_modes(evidence, mixture)
+    train = labels.cpu().bincount(minlength=data.classes)
     shares = [Share(i, *pair) for i, pair in enumerate(zip(_shares(drawn), _shares(train), strict=True))]
     kept = sorted(sorted(shares, key=lambda one: -abs(one.drawn - one.train))[:MOST], key=lambda one: one.label)
     accuracy = getattr(look.fake.net, "accuracy", None)
@@ -39,8 +41,8 @@ def make(evidence: Evidence) -> dict:
         "of": len(shares),
         "missing": missing,
         "missing_share": share,
-        "accuracy": None if accuracy is None or evidence.in_plane else f"{accuracy:.0%}",
-        "what": "mode" if evidence.in_plane else "class",
+        "accuracy": None if accuracy is None or mixture is not None else f"{accuracy:.0%}",
+        "what": "class" if mixture is None else "mode",
         "n": len(look.fake),
     }
 
@@ -66,24 +68,22 @@ def _missing_classes(evidence: Evidence) -> tuple[list[str], float]:
     return metric.missing, share
 
 
-def _of_modes(evidence: Evidence) -> Tensor:
-    """(M,) the number of points nearest to each mode."""
-    data = evidence.of
-    return _to_modes(evidence).argmin(1).bincount(minlength=len(data.means))
+def _of_modes(evidence: Evidence, mixture: Mixture) -> Tensor:
+    """Return the number of generated points nearest to each mode (M,)."""
+    return _to_modes(evidence, mixture).argmin(1).bincount(minlength=len(mixture.means))
 
 
-def _missing_modes(evidence: Evidence) -> tuple[list[str], float]:
-    """The names of the modes without a point within 3 standard deviations, and their share of the mixture."""
-    data = evidence.of
-    distances, nearest = _to_modes(evidence).min(1)
-    found = nearest[distances < NEAR * data.std].bincount(minlength=len(data.means)) > 0
+def _missing_modes(evidence: Evidence, mixture: Mixture) -> tuple[list[str], float]:
+    """Return the names of the modes without a point within 3 standard deviations, and their share of the mixture."""
+    distances, nearest = _to_modes(evidence, mixture).min(1)
+    found = nearest[distances < NEAR * mixture.std].bincount(minlength=len(mixture.means)) > 0
     return [f"mode {i}" for i in (~found).nonzero()[:, 0].tolist()], float((~found).double().mean())
 
 
-def _to_modes(evidence: Evidence) -> Tensor:
-    """(N, M) distances of the generated points from the modes."""
-    data, points = evidence.of, evidence.of.to_plane(evidence.look.fake.images)
-    return (points[:, None] - data.means).square().sum(2).sqrt()  # as ModeCoverage: cdist is too coarse
+def _to_modes(evidence: Evidence, mixture: Mixture) -> Tensor:
+    """Return the distances (N, M) of the generated points from the modes."""
+    points = mixture.to_plane(evidence.look.fake.images)
+    return (points[:, None] - mixture.means).square().sum(2).sqrt()  # as ModeCoverage: cdist is too coarse
 
 
 def _shares(counts: Tensor) -> list[float]:

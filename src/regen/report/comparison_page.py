@@ -57,8 +57,6 @@ def _shared(runs: list[Run]) -> list[str]:
 def _table(comparison: Comparison, out: Path) -> dict:
     rows = []
     for i, group in enumerate(comparison.groups):
-        told = cells(comparison, group)
-        told.pop("diagnosis")
         kinds = [(kind, n if n < len(group.runs) else None) for kind, n in kinds_of(group)]
         mark = "★" if group is comparison.best else "≈" if comparison.is_level(group) else ""
         links = [(_named(run, group), _link(run, out)) for run in group.runs]
@@ -66,7 +64,7 @@ def _table(comparison: Comparison, out: Path) -> dict:
             {
                 "i": i + 1,
                 "group": group,
-                "cells": told,
+                "cells": _numbers(comparison, group),
                 "kinds": kinds,
                 "mark": mark,
                 "links": links,
@@ -77,12 +75,16 @@ def _table(comparison: Comparison, out: Path) -> dict:
     return {
         "comparison": comparison,
         "rows": rows,
-        "columns": list(rows[0]["cells"]),
+        "columns": list(_numbers(comparison, comparison.groups[0])),
         "has_folds": any(fold is not None for run in comparison.runs for fold in [run.draw[1]]),
         "passed_over": any(group.passed_over for group in comparison.groups),
         "meaning": parse(comparison.monitor).figure.meaning,
         "unfinished": [run for run in comparison.runs if run.status != "finished"],
     }
+
+
+def _numbers(comparison: Comparison, group: Group) -> dict[str, str]:
+    return {name: cell for name, cell in cells(comparison, group).items() if name != "diagnosis"}
 
 
 def _from_best(comparison: Comparison, group: Group) -> str:

@@ -30,7 +30,7 @@ def curves_of(comparison: Comparison) -> dict:
         for i, (n, group) in enumerate(zip(numbers, chosen, strict=True))
     ]
     return {
-        "panels": [_panel(name, made[name]) for name in made if made[name]],
+        "panels": [_panel(name, plot) for name, plot in made.items() if plot],
         "key": key,
         "left_out": [group.label for group in comparison.groups if group not in chosen],
     }

@@ -17,6 +17,7 @@ from regen.runs.stored_config import read_config
 
 if TYPE_CHECKING:
     from regen.data.images import Images
+    from regen.data.mixtures import Mixture
     from regen.metrics.base import EvaluationBatch
 
 
@@ -69,9 +70,11 @@ class Evidence:
         return self.data
 
     @property
-    def in_plane(self) -> bool:
-        """Whether the data are points rather than images."""
-        return hasattr(self.of, "to_plane")
+    def mixture(self) -> Mixture | None:
+        """The data if they are points in the plane, None if they are images. Raises Absent if they are not available."""
+        from regen.data.mixtures import Mixture  # loads torch
+
+        return self.of if isinstance(self.of, Mixture) else None
 
     def figure(self, name: str) -> float:
         """A figure; nan if it was not measured."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+from regen.data.split import Split
 from regen.metrics.disentanglement import codes_of, known, varies
+from regen.models.protocols import Encodes
 from regen.report.context import Evidence
 
 MOST_IMAGES = 5000  # held-out images that are encoded
@@ -29,15 +31,17 @@ class Known:
     images: int
 
 
-def make(evidence: Evidence) -> Known | None:
-    """What a model that encodes knows of the factors; None where these are not known."""
+def make(evidence: Evidence, encoder: Encodes) -> Known | None:
+    """Measure what the codes know of the factors; None if the data have no factors."""
     if evidence.data is None or not evidence.data.factors:
         return None
     look = evidence.look
     some = look.held_out.take(torch.arange(min(MOST_IMAGES, len(look.held_out))))
+    if not isinstance(some.source, Split) or some.source.factors is None:
+        return None
     factors = some.source.factors.cpu()
     names = [name for name, column in zip(evidence.data.factors, factors.T, strict=True) if varies(column)]
-    shares = known(codes_of(look.model, some).cpu(), factors)
+    shares = known(codes_of(encoder, some).cpu(), factors)
     best, place = shares.max(dim=1)
     order = sorted(range(len(shares)), key=lambda axis: (int(place[axis]), -float(best[axis])))
     rows = [Row(f"axis {axis}", shares[axis].tolist()) for axis in order if best[axis] >= LEAST]

@@ -19,8 +19,8 @@ def make(evidence: Evidence) -> dict:
     look = evidence.drawing
     if not has_latents(look.model):
         raise Absent("the model has its own way from latents to samples.")
-    if evidence.in_plane:
-        return {"plot": plane_plots.paths(evidence.of, _drawn(look.model, look.model.seed, FINE)), "rows": ROWS}
+    if (mixture := evidence.mixture) is not None:
+        return {"plot": plane_plots.paths(mixture, _drawn(look.model, look.model.seed, FINE)), "rows": ROWS}
     return {
         "picture": png.grid(_drawn(look.model, look.model.seed, STEPS).flatten(0, 1), STEPS),
         "rows": ROWS,

@@ -35,8 +35,8 @@ def make(evidence: Evidence) -> dict:
 
 def matrices(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The weights of a net's layers as matrices, by the names of the layers; of a net of other layers its own parameters."""
-    found = [(name, getattr(layer, "weight", None)) for name, layer in net.named_modules()]
-    found = [(name, weight) for name, weight in found if isinstance(weight, Tensor) and weight.ndim >= 2]
+    weights = [(name, getattr(layer, "weight", None)) for name, layer in net.named_modules()]
+    found = [(name, weight) for name, weight in weights if isinstance(weight, Tensor) and weight.ndim >= 2]
     for name, weight in found or [(name, one) for name, one in net.named_parameters() if one.ndim >= 2]:
         yield name, weight.detach().flatten(1)
 

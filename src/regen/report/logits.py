@@ -32,11 +32,11 @@ def make(evidence: Evidence) -> dict:
         raise Absent(f"D does not score single images ({str(error).splitlines()[0]}).") from error
     if not all(values.isfinite().all() for values, _ in logits.values()):
         raise Absent("D's logits are not finite.")
-    auc, error = evidence.figure("gap/auc"), evidence.figure("gap/auc_se")
+    auc, deviation = evidence.figure("gap/auc"), evidence.figure("gap/auc_se")
     return {
         "histogram": _histogram(logits),
-        "auc": None if math.isnan(auc) else number(auc) if math.isnan(error) else measurement(auc, error),
-        "guesses": abs(auc - 0.5) <= 2 * error,
+        "auc": None if math.isnan(auc) else number(auc) if math.isnan(deviation) else measurement(auc, deviation),
+        "guesses": abs(auc - 0.5) <= 2 * deviation,
         "means": {name: number(float(values.mean())) for name, (values, _) in logits.items()},
         "augmented": [name for name, one in look.model.objective.regularizers.items() if one.overrides("augment")],
     }

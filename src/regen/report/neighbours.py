@@ -26,7 +26,7 @@ class Pair:
 def make(evidence: Evidence) -> dict:
     """The closest pairs of generated and training images, and for comparison those of held-out and training images."""
     look = evidence.drawing
-    if evidence.in_plane:
+    if evidence.mixture is not None:
         raise Absent("points in the plane have no pictures to compare; the metric table has the share of copies.")
     metric = look.memorization or Memorization(mirror=look.training_set.shape[0] == 3)
     sets = {"generated": look.fake, "held_out": look.held_out_set}

@@ -54,8 +54,13 @@ def templates() -> Environment:
     """Return the environment of the templates of all pages; they are compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), **options)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
     environment.filters["number"] = number
     return environment
 

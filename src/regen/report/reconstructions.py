@@ -13,10 +13,12 @@ SHOWN = 12
 def make(evidence: Evidence) -> dict:
     """Two rows: images, and below each the mean of p(x|z) at the mean of q(z|x), of the averaged nets."""
     look = evidence.drawing
-    if not (isinstance(look.model, Encodes) and has_latents(look.model)):
+    encoder: object = look.model
+    decoder: object = look.model
+    if not isinstance(encoder, Encodes) or not has_latents(decoder):
         raise Absent  # a GAN's page does not miss it
-    if evidence.in_plane:
+    if evidence.mixture is not None:
         raise Absent("its data are points, not images.")
     real = next(look.held_out.batches())[:SHOWN]
-    reconstructions = look.model.decode(look.model.encode(real)[0])
+    reconstructions = decoder.decode(encoder.encode(real)[0])
     return {"picture": png.grid(torch.cat([real, reconstructions]).cpu(), len(real)), "shown": len(real)}

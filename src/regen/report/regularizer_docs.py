@@ -61,7 +61,9 @@ class Passport:
         """The settings of the yaml, but for those that every penalty has at their usual value."""
         usual = {"interval": 1, "relative": None}
         shown = {
-            key: value for key, value in self.node.items() if key != "_target_" and (key, value) not in usual.items()
+            key: value
+            for key, value in entries(self.node).items()
+            if key != "_target_" and (key, value) not in usual.items()
         }
         return ", ".join(f"{key}: {_short(value)}" for key, value in shown.items())
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -77,7 +78,7 @@ def _settings(node) -> str:
 
 def _setting(value: object) -> str:
     """A number, or a schedule by its name and its numbers."""
-    if hasattr(value, "items"):
+    if isinstance(value, Mapping):
         kind = str(value.get("_target_", "")).rpartition(".")[2]
         return f"{kind}({', '.join(f'{key}={one}' for key, one in value.items() if key != '_target_' and one is not None)})"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -98,6 +99,6 @@ def _pulls(evidence: Evidence, name: str) -> list[Pull]:
     for player, net in PLAYERS.items():
         shares = [y for _, y in evidence.series.get(f"{player}/{name}/{GRADIENT_RATIO.name}", []) if math.isfinite(y)]
         if shares:
-            numbers = [number(share) for share in (shares[-1], min(shares), max(shares))]
-            found.append(Pull(net, *numbers, f"{player}/{name}" in inert))
+            last, low, high = (number(share) for share in (shares[-1], min(shares), max(shares)))
+            found.append(Pull(net, last, low, high, f"{player}/{name}" in inert))
     return found

@@ -14,8 +14,8 @@ COLUMNS = 8
 def make(evidence: Evidence) -> dict:
     """Two pictures of equally many samples and held-out images."""
     look = evidence.drawing
-    if evidence.in_plane:
-        return {"plots": plane_plots.samples(evidence.of, look)}
+    if (mixture := evidence.mixture) is not None:
+        return {"plots": plane_plots.samples(mixture, look)}
     rows = {"generated": look.fake, "held-out": look.held_out}
     n = min(SHOWN, *map(len, rows.values()))
     taken = {name: images.take(torch.arange(n)).images for name, images in rows.items()}

@@ -76,9 +76,10 @@ def _best(evidence: Evidence) -> str:
 
 
 def _modes(evidence: Evidence) -> list[Tile]:
-    if math.isnan(found := evidence.figure("val/modes")) or evidence.data is None:
+    found = evidence.figure("val/modes")
+    if math.isnan(found) or evidence.data is None or evidence.mixture is None:
         return []
-    of = len(evidence.data.means)
+    of = len(evidence.mixture.means)
     quality = f"{evidence.figure('val/high_quality'):.0%} of the points lie within 3 standard deviations of a mode."
     return [Tile(f"{found:.0f} of {of}", "", "modes found", quality, 1 - found / of, ("all", "none"))]
 

@@ -49,9 +49,10 @@ def make(evidence: Evidence) -> dict:
     if not has_latents(evidence.drawing.model):
         raise Absent("the model has its own way from latents to samples.")
     kinds, reason, known = [], "", None
-    if isinstance(evidence.drawing.model, Encodes):
-        kinds.append(_axes(evidence))
-        known = factors.make(evidence)
+    encoder: object = evidence.drawing.model
+    if isinstance(encoder, Encodes):
+        kinds.append(_axes(evidence, encoder))
+        known = factors.make(evidence, encoder)
     try:
         kinds.append(_sefa(evidence))
     except ConfigError as error:
@@ -63,10 +64,10 @@ def make(evidence: Evidence) -> dict:
     return {"kinds": kinds, "known": known, **about}
 
 
-def _axes(evidence: Evidence) -> Kind:
+def _axes(evidence: Evidence, encoder: Encodes) -> Kind:
     look = evidence.drawing
     some = look.held_out.take(torch.arange(min(ENCODED, len(look.held_out))))
-    found = used(look.model, some.batches())
+    found = used(encoder, some.batches())
     names = [f"axis {place}" for place in found.vectors.argmax(1).tolist()]
     return _kind(evidence, "axes", found, names, [number(value) for value in found.strengths.tolist()])
 
@@ -83,18 +84,18 @@ def _sefa(evidence: Evidence) -> Kind:
 
 
 def _kind(evidence: Evidence, name: str, found: Directions, names: list[str], strengths: list[str]) -> Kind:
-    model = evidence.drawing.model
-    few = found.first(len(plane_plots.PATHS) if evidence.in_plane else SHOWN).vectors.cpu()
+    model, mixture = evidence.drawing.model, evidence.mixture
+    few = found.first(SHOWN if mixture is None else len(plane_plots.PATHS)).vectors.cpu()
     z = model.codes(Latents(model.latent_size, model.seed, "samples")(0, STARTS)).cpu()  # the first samples'
 
     def sample(z: Tensor) -> Tensor:
         return model.decode(z).cpu()
 
-    steps = FINE if evidence.in_plane else STEPS
+    steps = STEPS if mixture is None else FINE
     drawn = sample(traversals(z[0], few, steps)).unflatten(0, (len(few), steps))
-    strips = [""] * len(few) if evidence.in_plane else [png.grid(row, steps) for row in drawn]
+    strips = [png.grid(row, steps) for row in drawn] if mixture is None else [""] * len(few)
     changes = [number(value) for value in change(sample, z, few).tolist()]
     rows = [Row(*row) for row in zip(names, strengths, changes, strips, strict=False)]
     where = f"along {len(few)} directions"
-    plot = plane_plots.paths(evidence.of, drawn, f"paths-{name}", where) if evidence.in_plane else None
+    plot = None if mixture is None else plane_plots.paths(mixture, drawn, f"paths-{name}", where)
     return Kind(name, rows, len(found.strengths), plot)

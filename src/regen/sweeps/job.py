@@ -127,7 +127,10 @@ def _leave_out_what_is_nowhere(cfg: DictConfig) -> list[str]:
     without = [strength for strength in STRENGTHS if cfg[strength] is not None and not owners(cfg, strength)]
     for strength in without:
         log.info(
-            "%s=%s has no meaning for regularizer=%s: left out", strength, cfg[strength], ",".join(cfg.regularizer) or "none"
+            "%s=%s has no meaning for regularizer=%s: left out",
+            strength,
+            cfg[strength],
+            ",".join(cfg.regularizer) or "none",
         )
         cfg[strength] = None
     return without
