@@ -6,8 +6,8 @@ PYTHON ?=
 ARGS ?=
 
 CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
-SUITS := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-TELL := import sys; print("%d.%d.%d, %s" % (sys.version_info[:3] + (sys.executable,)))
+IS_SUPPORTED := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+VERSION := import sys; print("%d.%d.%d, %s" % (sys.version_info[:3] + (sys.executable,)))
 RUN := .venv/bin/python
 INSTALL := -c constraints.txt -e ".[dev]"
 # uv is faster, but does not read where pip was told to look for packages: then pip it is.
@@ -93,13 +93,13 @@ distclean: clean  ## remove .venv as well
 
 .venv/bin/python:
 	@for python in $(CANDIDATES); do \
-		if "$$python" -c '$(SUITS)' 2>/dev/null; then \
+		if "$$python" -c '$(IS_SUPPORTED)' 2>/dev/null; then \
 			echo "Making .venv with $$("$$python" -V)."; exec "$$python" -m venv --clear .venv; \
 		fi; \
 	done; \
 	{ echo "regen needs Python 3.11, 3.12 or 3.13 with its venv module. Found:"; \
 	for python in $(CANDIDATES); do \
-		echo "  $$python: $$("$$python" -c '$(TELL)' 2>/dev/null || echo 'no such program, or it does not run')"; \
+		echo "  $$python: $$("$$python" -c '$(VERSION)' 2>/dev/null || echo 'no such program, or it does not run')"; \
 	done; \
 	echo "Install one (Debian, Ubuntu: apt install python3.12-venv; macOS: brew install python@3.12),"; \
 	echo "or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; } >&2; exit 1

@@ -1,4 +1,4 @@
-"""Make the page of a run anew: `python src/report.py` in a clone is `regen report`."""
+"""Regenerate the page of a run: `python src/report.py` in a clone is `regen report`."""
 
 from regen.cli.commands import start
 

@@ -12,7 +12,7 @@ from helpers.forked_processes import killed_when
 
 from regen.utils.project import ROOT
 
-FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html", "summary.csv", "compare.html")
+FILES = ("choice.json", "path.csv", "path.png", "samples.png", "report.html", "summary.csv", "compare.html")
 TWO = ("n_jobs=1", "folds=2", "rounds=2")
 R1 = ("regularizer=r1", "lambda_d=0,1")
 
@@ -150,4 +150,4 @@ def test_models_of_another_kind_are_chosen_alike(tmp_path, monkeypatch) -> None:
     typed(monkeypatch, *small, *short, *vae)
     assert chosen(folder)["higher_is_better"]
     assert [one["strength"]["lambda_g"] for one in chosen(folder)["answers"][0]["points"]] == [0, 1]
-    assert (folder / "strip.png").exists()
+    assert (folder / "samples.png").exists()

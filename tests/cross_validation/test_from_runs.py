@@ -68,7 +68,7 @@ def test_without_evidence_terminal_page_and_files_recommend_0(analysed, tmp_path
     files = chosen(tmp_path / "runs")
     assert files["recommended"] == {"lambda_d": 0} and "regularizer=none" in files["command"]
     shown = " ".join(capsys.readouterr().out.split())
-    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    page = Read((tmp_path / "runs/report.html").read_text()).text
     for text in (shown, page):
         assert "No evidence that regularizing helps" in text and "Recommended: lambda_d=0, no regularization" in text
         assert "The final model, without regularization" in text and "regularizer=none" in text
@@ -82,7 +82,7 @@ def test_of_a_regularizer_that_is_on_or_off_terminal_and_page_say_on_and_off(tmp
         by_hand.run(tmp_path / f"on_{seed}", 2.0 + 1.1 * seed, seed, regularizer=node)
     typed(monkeypatch, f"runs={tmp_path}")
     shown = " ".join(capsys.readouterr().out.split())
-    page = Read((tmp_path / "choose.html").read_text()).text
+    page = Read((tmp_path / "report.html").read_text()).text
     for text in (shown, page):
         assert "Recommended: off" in text or "Recommended: on" in text
         assert "at 1 " not in text and "at 0 " not in text and "λ = 0" not in text
@@ -99,7 +99,7 @@ def test_two_strengths_make_a_map_with_the_best_pair(tmp_path, monkeypatch):
     assert told["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
     assert told["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
     assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.06, 4.06, 4.53, 5.03])
-    assert "3.06★" in (tmp_path / "choose.html").read_text()
+    assert "3.06★" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "path.png").stat().st_size > 1000
 
 
@@ -137,7 +137,7 @@ def test_generalization_is_compared_together_with_copies(analysed, tmp_path, cap
     assert told["claim"]["helps"] and told["claim"]["effect"] == pytest.approx(1.0, abs=0.05)
     assert [one["gap"] for one in told["points"]] == pytest.approx([0, 0.001, 0.01, 0.1, 1])
     assert "val/generalization, higher is better" in " ".join(capsys.readouterr().out.split())
-    page = (tmp_path / "runs/choose.html").read_text()
+    page = (tmp_path / "runs/report.html").read_text()
     assert "higher is better" in page and "gap/copies" in page
     assert (tmp_path / "runs/path.png").stat().st_size > 1000
 
@@ -154,7 +154,7 @@ def test_strengths_with_half_of_the_runs_memorizing_are_skipped_regardless_of_sc
     assert words in shown
     assert "λ = 0 memorizes" in shown
     assert "The final model, r1 at lambda_d=1:" in shown and "regularizer=r1 lambda_d=1 " in shown
-    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    page = Read((tmp_path / "runs/report.html").read_text()).text
     assert words in page and "Grey points" in page
     with open(tmp_path / "runs/path.csv", newline="") as file:
         rows = {row["lambda_d"]: row for row in csv.DictReader(file)}
@@ -177,7 +177,7 @@ def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, 
     assert words in told["sentences"]
     shown = " ".join(capsys.readouterr().out.split())
     assert words in shown and "No final model is recommended." in shown and "python src/train.py" not in shown
-    page = Read((tmp_path / "runs/choose.html").read_text()).text
+    page = Read((tmp_path / "runs/report.html").read_text()).text
     assert "r1 memorizes at lambda_d=0 (6 of 6" in page
     assert "The final model" not in page
 
@@ -196,7 +196,7 @@ def test_memorizing_regularizer_among_several_is_not_the_best(tmp_path, monkeypa
             by_hand.run(tmp_path / f"{name}_{seed}", fd + seed, seed, regularizer=node, kind=kind)
     typed(monkeypatch, f"runs={tmp_path}")
     assert chosen(tmp_path)["regularizer"] == "r2"
-    assert "Best: <strong>r2</strong>" in (tmp_path / "choose.html").read_text()
+    assert "Best: <strong>r2</strong>" in (tmp_path / "report.html").read_text()
 
 
 def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, monkeypatch):
@@ -209,7 +209,7 @@ def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, 
     typed(monkeypatch, f"runs={tmp_path}")
     (told,) = chosen(tmp_path)["answers"]
     assert told["best"] == {"lambda_g": 0, "lambda_d": 1.0}
-    page = (tmp_path / "choose.html").read_text()
+    page = (tmp_path / "report.html").read_text()
     assert "4.06★" in page and "[3.06]" in page and "means in square brackets" in page
 
 

@@ -16,7 +16,7 @@ def asked(*overrides: str, default: str = "none", **own: object):
     return parse.candidates(parse.parsed(overrides), NODES, default, cfg)
 
 
-def test_strengths_typed_at_the_knob_are_the_axis_and_0_is_added():
+def test_strengths_typed_at_the_parameter_are_the_axis_and_0_is_added():
     (one,) = asked("regularizer=r1", "lambda_d=0.1,1", "data=digits")
     assert one.strengths == [(0,), (0.1,), (1,)]
     assert one.overrides((0.1,)) == ["data=digits", "regularizer=r1", "lambda_d=0.1"]
@@ -34,7 +34,7 @@ def test_a_strength_that_is_held_fixed_stays_at_0_of_the_other():
     assert one.overrides((0.0,)) == ["regularizer=none"]
 
 
-def test_without_strengths_the_passports_range_is_searched():
+def test_without_strengths_the_default_range_is_searched():
     (one,) = asked("regularizer=r1")
     assert one.strengths == [(0.0,), (0.1,), (0.4,), (1.6,), (6.3,), (25.0,), (100.0,)]
     (one,) = asked("regularizer=r1", search={"lambda_d": [1e-4, 1]}, n_strengths=3)

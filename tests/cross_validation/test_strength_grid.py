@@ -4,7 +4,7 @@ import pytest
 
 from regen.cross_validation.strength_grid import NOT_OFF_AT_ZERO, grid, grids, refined
 from regen.errors import ConfigError
-from regen.report.regularizer_docs import passports
+from regen.report.regularizer_docs import regularizer_infos
 
 
 def test_a_grid_has_zero_and_equal_ratios():
@@ -26,11 +26,11 @@ def test_the_best_strength_is_looked_at_more_closely():
     assert refined(strengths, 0) == [0.001]
 
 
-SEARCHED = {one.name: one.kind.search for one in passports() if one.kind.search}
+SEARCHED = {one.name: one.kind.search for one in regularizer_infos() if one.kind.search}
 
 
 @pytest.mark.parametrize("name", SEARCHED)
-def test_every_passport_makes_a_grid_or_says_why_not(name):
+def test_every_default_range_makes_a_grid_or_says_why_not(name):
     search = SEARCHED[name]
     if NOT_OFF_AT_ZERO & set(search):
         with pytest.raises(ConfigError, match="compare with regularizer=none"):

@@ -1,4 +1,4 @@
-"""A passport is true: what a regularizer is, what it costs and where its strength is worth searching."""
+"""Facts that regularizers state are true: their kind, their cost and the range of their strength."""
 
 import copy
 
@@ -75,7 +75,7 @@ def second_order(name: str, player: str, monkeypatch: pytest.MonkeyPatch) -> int
 @pytest.mark.parametrize(
     "name", [name for name in OF_A_GAN if name not in ("packing", "input_perturbation")]
 )  # of packs, which are fewer than images
-def test_an_update_makes_the_passes_more_that_the_passport_says(name, player):
+def test_an_update_makes_the_stated_extra_passes(name, player):
     plain, found = passes(None, player), passes(name, player)
     cost = kind_of(name).cost.get(player, Cost())
     assert [more - before for more, before in zip(found, plain, strict=True)] == [cost.d, cost.g]

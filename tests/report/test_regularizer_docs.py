@@ -1,4 +1,4 @@
-"""The passports as they are printed: tables that are current, a terminal that finds what is typed."""
+"""Pages of regularizers are current, and the terminal shows those that contain the typed words."""
 
 import yaml
 
@@ -11,7 +11,7 @@ def test_pages_equal_the_output_of_make_table():
     made = regularizer_pages.pages()
     assert {path.name for path in made} == {
         "regularizers.md",
-        *(f"{one.name}.md" for one in regularizer_docs.passports()),
+        *(f"{one.name}.md" for one in regularizer_docs.regularizer_infos()),
     }
     assert [path.name for path, text in made.items() if not path.exists() or path.read_text() != text] == []
     assert set((ROOT / "docs/regularizers").iterdir()) <= set(made)
@@ -20,7 +20,9 @@ def test_pages_equal_the_output_of_make_table():
 def test_every_source_but_the_article_has_a_link():
     papers = yaml.safe_load((ROOT / "docs/papers.yaml").read_text())
     sources = {
-        one.name: one.words.source for one in regularizer_docs.passports() if "the article" not in one.words.source
+        one.name: one.words.source
+        for one in regularizer_docs.regularizer_infos()
+        if "the article" not in one.words.source
     }
     assert [
         name for name, source in sources.items() if "](https://" not in regularizer_pages.linked(source, papers)
@@ -28,13 +30,13 @@ def test_every_source_but_the_article_has_a_link():
     assert [paper for paper in papers if not any(paper in source for source in sources.values())] == []
 
 
-def test_every_option_but_none_has_a_passport():
+def test_every_option_but_none_is_described():
     options = {path.stem for path in (ROOT / "conf/regularizer").glob("*.yaml")} - {"none"}
-    assert {one.name for one in regularizer_docs.passports()} == options
+    assert {one.name for one in regularizer_docs.regularizer_infos()} == options
 
 
 def test_place_is_where_a_regularizer_acts_and_not_where_the_state_is_kept():
-    places = {one.name: one.places for one in regularizer_docs.passports()}
+    places = {one.name: one.places for one in regularizer_docs.regularizer_infos()}
     assert places["lecam"] == ["for_d"] and places["historical_averaging"] == ["for_d", "for_g"]
     assert places["weight_clipping"] == ["after_update"] and places["packing"] == ["attach", "augment"]
 

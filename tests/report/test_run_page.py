@@ -80,7 +80,7 @@ RESULT = {
     "monitor": "val/fd",
     "figures": FIGURES,
     "best": {"iteration": 10, "images_seen": 640, "val/fd": 3.21},
-    "inert": {"d/r1": 0.0002},
+    "inactive": {"d/r1": 0.0002},
     "diagnosis": {"kind": "overfits", "sentence": "Overfits from image 640 on: it is <nearer>."},
     "command": ["train.py", "regularizer=r1"],
     "commit": "0123456789abcdef",

@@ -81,7 +81,7 @@ def test_missing_account_is_reported_and_the_view_of_a_sweep_written(
     for strength in (0.1, 1.0):
         for seed in (0, 1):
             job = run(sweep / f"{strength}_{seed}", seed=seed, regularizer=regularizers(r1=strength))
-            (job / "asked.json").write_text(
+            (job / "job.json").write_text(
                 json.dumps({"overrides": ["regularizer=r1", f"lambda_d={strength}", f"seed={seed}"]})
             )
     assert typed(monkeypatch, f"sweep={sweep}") == 2

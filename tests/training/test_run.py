@@ -101,8 +101,8 @@ def test_diverged_run_names_step_and_term_and_keeps_results(train, tmp_path: Pat
 
 def test_a_penalty_that_pulls_at_nothing_is_reported_as_inert(train, capsys) -> None:
     folder = train("regularizer=[l2,r1]", "regularizer.l2.lambda_d=1e-9", "max_iterations=3", "grad_ratio_every=1")
-    inert = json.loads((folder / "result.json").read_text())["inert"]
-    assert inert.keys() == {"d/l2"} and 0 < inert["d/l2"] < 1e-3
+    inactive = json.loads((folder / "result.json").read_text())["inactive"]
+    assert inactive.keys() == {"d/l2"} and 0 < inactive["d/l2"] < 1e-3
     assert "d/l2 is inactive" in capsys.readouterr().out
 
 

@@ -19,7 +19,7 @@ class Choice:
     """Result of a cross-validation.
 
     Attributes:
-        folder: choice.json, path.csv, path.png and choose.html
+        folder: choice.json, path.csv, path.png and report.html
         result: the contents of choice.json
     """
 

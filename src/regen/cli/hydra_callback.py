@@ -78,7 +78,7 @@ def summarize_multirun() -> Iterator[None]:
     if (
         MultirunCallback.folder
         and not MultirunCallback.quiet
-        and not any(any(MultirunCallback.folder.glob(f"*/{name}")) for name in ("asked.json", "error.txt"))
+        and not any(any(MultirunCallback.folder.glob(f"*/{name}")) for name in ("job.json", "error.txt"))
     ):
         raise ConfigError("the multirun has no jobs: a list of values is empty, type at least one value for each key")
 

@@ -19,7 +19,9 @@ from regen.utils.lazy_imports import loading
 def main(given: list[str] | None = None) -> int:
     """Print or write descriptions; returns 1 if none contains all words."""
     parser = argparse.ArgumentParser(description="The regularizers: formula, source, default and cost.")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="show those whose passport has all of these")
+    parser.add_argument(
+        "words", nargs="*", metavar="WORD", help="show those whose description contains all of these words"
+    )
     parser.add_argument(
         "--write", action="store_true", help="write the pages of docs/ about them and about the figures"
     )
@@ -35,7 +37,7 @@ def main(given: list[str] | None = None) -> int:
             or "nothing changed"
         )
         return 0
-    chosen = [one for one in regularizer_docs.passports() if all(map(one.says, asked.words))]
+    chosen = [one for one in regularizer_docs.regularizer_infos() if all(map(one.says, asked.words))]
     exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
     if not chosen:
         print(

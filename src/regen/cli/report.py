@@ -17,8 +17,6 @@ def main(cfg: DictConfig) -> int:
     with entry_point.report_job_errors():
         validate.check_report(cfg)
         with loading():
-            from regen.report.regenerate import (
-                make_anew,  # here: --help does without torch, which takes seconds to import
-            )
+            from regen.report.regenerate import regenerate_pages  # here: --help needs no torch, which loads for seconds
 
-        return make_anew(cfg)
+        return regenerate_pages(cfg)

@@ -118,7 +118,7 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
         configs = (path for path in folder.glob(f"{depth}/config.yaml") if path.parent.name != ".hydra")
         if runs := sorted((path.parent for path in configs), key=_order):
             signs = {
-                path.parent for name in (".hydra", "asked.json", "error.txt") for path in folder.glob(f"{depth}/{name}")
+                path.parent for name in (".hydra", "job.json", "error.txt") for path in folder.glob(f"{depth}/{name}")
             }
             return runs, sorted(signs - set(runs), key=_order)
     return [], []

@@ -14,25 +14,25 @@ def check_regularizers(cfg: DictConfig) -> None:
 
     Raises ConfigError on a strength that no chosen regularizer has or several have, and on one that is not a number >= 0.
     """
-    for knob in STRENGTHS:
-        _hand_over(cfg, knob)
+    for key in STRENGTHS:
+        _hand_over(cfg, key)
     _check_strengths(cfg.regularizer, "regularizer")
 
 
-def _hand_over(cfg: DictConfig, knob: str) -> None:
-    strength = cfg[knob]
-    having = owners(cfg, knob)
+def _hand_over(cfg: DictConfig, key: str) -> None:
+    strength = cfg[key]
+    having = owners(cfg, key)
     if strength is None:
         return
     if len(having) == 1:
-        cfg.regularizer[having[0]][knob] = strength
+        cfg.regularizer[having[0]][key] = strength
         return
     chosen = ", ".join(cfg.regularizer) or "none"
     if having:
-        instead = " or ".join(f"regularizer.{owner}.{knob}={strength}" for owner in having)
-        raise ConfigError(f"{knob}={strength}: {' and '.join(having)} all have it. Type {instead}")
+        instead = " or ".join(f"regularizer.{owner}.{key}={strength}" for owner in having)
+        raise ConfigError(f"{key}={strength}: {' and '.join(having)} all have it. Type {instead}")
     raise ConfigError(
-        f"{knob}={strength}: no chosen regularizer has that strength (regularizer={chosen}). "
+        f"{key}={strength}: no chosen regularizer has that strength (regularizer={chosen}). "
         "Type regularizer=l2, say, or leave it out"
     )
 

@@ -26,14 +26,14 @@ class Axis:
         return self.key.removeprefix("regularizer.") or "on"
 
     @property
-    def knob(self) -> str:
-        """lambda_d of regularizer.r1.lambda_d."""
+    def parameter(self) -> str:
+        """The last part of the key: lambda_d of regularizer.r1.lambda_d."""
         return self.key.rpartition(".")[2]
 
     @property
     def grows(self) -> bool:
         """Whether a larger value is a stronger regularizer: a limit or a target restrains more where it is smaller."""
-        return self.knob not in NOT_OFF_AT_ZERO
+        return self.parameter not in NOT_OFF_AT_ZERO
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Candidate:
         if self.whole and not any(strength):
             kept = [one for one in self.typed if not _is_of_a_regularizer(one)]
             return [*kept, "regularizer=none"]
-        knobs = [
+        settings = [
             f"{axis.key}={number(value)}" for axis, value in zip(self.axes, strength, strict=True) if axis.key != ""
         ]
-        return [*self.typed, f"regularizer={self.name}", *knobs]
+        return [*self.typed, f"regularizer={self.name}", *settings]
 
     def shown(self, strength: Strength) -> str:
         """lambda_g=0.1 lambda_d=1, as it is typed; on or off of a regularizer without a strength."""

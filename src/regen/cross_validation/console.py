@@ -13,7 +13,7 @@ from regen.cross_validation.text import cells, contents, kinds, written
 from regen.utils.json_files import write_json
 from regen.utils.safe_files import write_safely
 
-FILES = ("choice.json", "path.csv", "path.png", "strip.png", "choose.html")
+FILES = ("choice.json", "path.csv", "path.png", "samples.png", "report.html")
 # Left out where the terminal is narrow, the last first; path.csv has all of them.
 SPARED = ("train", "gap/", "seconds")
 WritePages = Callable[[Choice, bool], None]  # of a choice, and whether samples are drawn, too
@@ -21,7 +21,7 @@ STYLES = {"best": "bold green", "passed-over": "red", "dropped": "dim"}
 
 
 def save(choice: Choice, write_pages: WritePages) -> None:
-    """Write choice.json, path.csv, path.png and choose.html, without pictures of samples: the path so far."""
+    """Write choice.json, path.csv, path.png and report.html, without pictures of samples: the path so far."""
     _write_tables(choice)
     write_pages(choice, False)
 

@@ -31,7 +31,7 @@ def choose(
 ) -> float:
     """Run what the command line asks for. Returns the mean held-out score of the recommended strength, nan if a fit failed.
 
-    write_pages   makes path.png and choose.html of a choice
+    write_pages   makes path.png and report.html of a choice
 
     Raises ConfigError on what cannot be run, and where the runs of `runs=` cannot be compared.
     """

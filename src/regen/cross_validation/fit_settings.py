@@ -47,7 +47,7 @@ def apply_presets(cfg: DictConfig, arguments: Sequence[str]) -> list[str]:
 
 
 def candidates_of(
-    cfg: DictConfig, asked: parse.Asked, fits: FitRunner, n_strengths: int | None = None
+    cfg: DictConfig, asked: parse.ParsedOverrides, fits: FitRunner, n_strengths: int | None = None
 ) -> list[Candidate]:
     """Return a candidate for each regularizer that is typed, or for those that the configuration has.
 

@@ -24,14 +24,14 @@ Ranges = Mapping[str, Sequence[float]] | None  # by lambda_g, lambda_d or anothe
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedOverrides:
     """The typed overrides of src/train.py, parsed: those with one value, and those with several."""
 
     single: dict[str, str]  # key -> the override as it was typed
     swept: dict[str, list[str]]
 
 
-def parsed(arguments: Sequence[str]) -> Asked:
+def parsed(arguments: Sequence[str]) -> ParsedOverrides:
     """Raises ConfigError on what is neither a strength nor a regularizer and yet has several values."""
     single, swept = {}, {}
     for one in OverridesParser.create().parse_overrides(list(arguments)):
@@ -49,11 +49,15 @@ def parsed(arguments: Sequence[str]) -> Asked:
                 f"{one.input_line}: one choice at a time goes over regularizers and their strengths alone: "
                 f"type one value, or one command for each"
             )
-    return Asked(single, swept)
+    return ParsedOverrides(single, swept)
 
 
 def candidates(
-    asked: Asked, nodes: Mapping[str, DictConfig], default: str, cfg: DictConfig, n_strengths: int | None = None
+    asked: ParsedOverrides,
+    nodes: Mapping[str, DictConfig],
+    default: str,
+    cfg: DictConfig,
+    n_strengths: int | None = None,
 ) -> list[Candidate]:
     """One for each regularizer of the command line.
 
@@ -76,7 +80,11 @@ def candidates(
 
 
 def _candidate(
-    name: str, asked: Asked, nodes: Mapping[str, DictConfig], search: DictConfig | None, n_strengths: int | None
+    name: str,
+    asked: ParsedOverrides,
+    nodes: Mapping[str, DictConfig],
+    search: DictConfig | None,
+    n_strengths: int | None,
 ) -> Candidate:
     members: dict[str, DictConfig] = {}
     for option in re.findall(r"\w+", name):
@@ -87,62 +95,66 @@ def _candidate(
     axes = [Axis(key, _numbers(key, found)) for key, found in asked.swept.items() if _has(key, members)]
     if not axes and len(members) == 1:
         ((member, node),) = members.items()
-        axes = _from_passport(member, node, single, search, n_strengths)
+        axes = _from_defaults(member, node, single, search, n_strengths)
     axes = axes or [Axis("", (0.0, 1.0))]
     whole = axes[0].key == "" or (len(members) == 1 and _leaves_nothing(*members.popitem(), axes, single))
     for axis in axes:
-        if axis.knob in ALWAYS_ON and not whole:
+        if axis.parameter in ALWAYS_ON and not whole:
             raise ConfigError(
                 f"{axis.key}=0 does not turn it off, so 0 is not available within {name}: choose it alone"
             )
     return Candidate(name, tuple(single.values()), tuple(axes), whole)
 
 
-def _from_passport(
+def _from_defaults(
     member: str, node: DictConfig, single: Mapping[str, str], search: DictConfig | None, n_strengths: int | None
 ) -> list[Axis]:
     """The strengths worth searching that are not typed, and that the yaml does not set to 0."""
     ranges = {
-        knob: ends
-        for knob, ends in resolve(node._target_, f"regularizer.{member}").search.items()
-        if _typed(member, knob, single) is None and node.get(knob) != 0
+        parameter: ends
+        for parameter, ends in resolve(node._target_, f"regularizer.{member}").search.items()
+        if _typed(member, parameter, single) is None and node.get(parameter) != 0
     }
     if search:
-        ranges |= {knob: ends for knob, ends in search.items() if knob in ranges}
+        ranges |= {parameter: ends for parameter, ends in search.items() if parameter in ranges}
     count = n_strengths or COUNTS.get(len(ranges), FEW)
     return [
-        Axis(knob if knob in STRENGTHS else f"regularizer.{member}.{knob}", tuple(_grid(knob, ends, count)))
-        for knob, ends in ranges.items()
+        Axis(
+            parameter if parameter in STRENGTHS else f"regularizer.{member}.{parameter}",
+            tuple(_grid(parameter, ends, count)),
+        )
+        for parameter, ends in ranges.items()
     ]
 
 
-def _grid(knob: str, ends: Sequence[float], count: int) -> list[float]:
+def _grid(parameter: str, ends: Sequence[float], count: int) -> list[float]:
     try:
         low, high = map(float, ends)
     except (TypeError, ValueError):
-        raise ConfigError(f"search: {knob} must be a range like [0.01,10], got {ends}") from None
+        raise ConfigError(f"search: {parameter} must be a range like [0.01,10], got {ends}") from None
     return [0.0, high] if count == 1 else grid(low, high, count)
 
 
 def _leaves_nothing(member: str, node: DictConfig, axes: Sequence[Axis], single: Mapping[str, str]) -> bool:
     """Whether the axes are all by which this one regularizer does anything."""
-    swept = {axis.knob for axis in axes}
+    swept = {axis.parameter for axis in axes}
     if swept & ALWAYS_ON:
         return True
     searched = set(resolve(node._target_, f"regularizer.{member}").search) | {
-        knob for knob in STRENGTHS if knob in node
+        parameter for parameter in STRENGTHS if parameter in node
     }
     return bool(searched) and all(
-        knob in swept or _as_number(_typed(member, knob, single) or node.get(knob)) == 0 for knob in searched
+        parameter in swept or _as_number(_typed(member, parameter, single) or node.get(parameter)) == 0
+        for parameter in searched
     )
 
 
-def _typed(member: str, knob: str, single: Mapping[str, str]) -> str | None:
-    """The value that was typed for a knob; "?" if it was given a schedule."""
+def _typed(member: str, parameter: str, single: Mapping[str, str]) -> str | None:
+    """The value that was typed for a parameter; "?" if it was given a schedule."""
     for key, one in single.items():
-        if key in (f"regularizer.{member}.{knob}", knob if knob in STRENGTHS else None):
+        if key in (f"regularizer.{member}.{parameter}", parameter if parameter in STRENGTHS else None):
             return one.partition("=")[2]
-        if f"regularizer.{member}.{knob}" in key:
+        if f"regularizer.{member}.{parameter}" in key:
             return "?"
     return None
 

@@ -1,4 +1,4 @@
-"""The page of a cross-validation, choose.html: one file that opens without a server or a network."""
+"""The page of a cross-validation, report.html: one file that opens without a server or a network."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,10 +20,10 @@ from regen.utils.safe_files import write_safely
 
 
 def write(choice: Choice, with_samples: bool) -> None:
-    """Write path.png and choose.html into the choice's folder, and strip.png where samples are drawn, too."""
+    """Write path.png and report.html into the choice's folder, and samples.png where samples are drawn, too."""
     strips = [sample_grids.strip(answer) if with_samples else [] for answer in choice.answers]
     path_images.write(choice, strips)
-    write_safely(choice.out / "choose.html", page(choice, strips).encode())
+    write_safely(choice.out / "report.html", page(choice, strips).encode())
 
 
 def page(choice: Choice, strips: Sequence[Sequence[Row]]) -> str:

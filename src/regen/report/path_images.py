@@ -1,4 +1,4 @@
-"""path.png and strip.png."""
+"""path.png and samples.png."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def write(choice: Choice, strips: Sequence[Sequence[Row]]) -> None:
     """Draw both into the choice's folder; a strip for each answer, one below the other."""
     write_safely(choice.out / "path.png", path(choice))
     if any(row.picture is not None for rows in strips for row in rows):
-        write_safely(choice.out / "strip.png", strip(choice, strips))
+        write_safely(choice.out / "samples.png", strip(choice, strips))
 
 
 def path(choice: Choice) -> bytes:

@@ -1,4 +1,4 @@
-"""The plots of a choice, drawn onto axes of matplotlib: for path.png and for choose.html alike."""
+"""The plots of a choice, drawn onto axes of matplotlib: for path.png and for report.html alike."""
 
 import math
 from collections.abc import Callable, Sequence

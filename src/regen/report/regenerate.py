@@ -1,4 +1,4 @@
-"""make_anew: the pages and curves of runs, ended or still training, from their folders."""
+"""Regenerates the pages and curves of runs, finished or still training, from their folders."""
 
 import logging
 from pathlib import Path
@@ -20,9 +20,11 @@ from regen.runs.load import find_runs, open_run
 log = logging.getLogger(__name__)
 
 
-def make_anew(cfg: DictConfig) -> int:
-    """Write report.html and curves.png into each run's folder; the number of pages. Raises ConfigError where no
-    run is, OSError if no page could be written."""
+def regenerate_pages(cfg: DictConfig) -> int:
+    """Write report.html and curves.png into each run's folder, and return the number of pages.
+
+    Raises ConfigError if no run is found, and OSError if no page could be written.
+    """
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
     written = [_make(Folder(path), cfg) for path in find_runs(cfg.run)]

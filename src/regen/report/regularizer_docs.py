@@ -22,7 +22,7 @@ PLACES = {
 
 
 @dataclass(frozen=True)
-class Passport:
+class RegularizerInfo:
     """One option of the group `regularizer`."""
 
     name: str
@@ -82,17 +82,17 @@ class Passport:
         return wanted.casefold() in " ".join([self.name, self.where, *vars(self.words).values()]).casefold()
 
 
-def passports() -> list[Passport]:
+def regularizer_infos() -> list[RegularizerInfo]:
     """All of them, by the place that they lean on and then by name."""
     found = []
     for path in sorted((CONF / "regularizer").glob("*.yaml")):
         for name, node in entries(read_yaml(path)).items():
-            found.append(Passport(name, node, resolve(node._target_, f"regularizer.{name}")))
+            found.append(RegularizerInfo(name, node, resolve(node._target_, f"regularizer.{name}")))
     order = list(PLACES)
     return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))
 
 
-def facts(one: Passport) -> str:
+def facts(one: RegularizerInfo) -> str:
     """List the facts besides formula and text in Markdown."""
     rows = {
         "Acts on": one.where,

@@ -9,7 +9,7 @@ import yaml
 
 from regen.core.constraints import is_of_flows
 from regen.core.regularizer import Regularizer
-from regen.report.regularizer_docs import Passport, facts, passports
+from regen.report.regularizer_docs import RegularizerInfo, facts, regularizer_infos
 from regen.utils.project import ROOT
 
 DOCS = ROOT / "docs"
@@ -33,7 +33,7 @@ python src/regularizers.py r1                 # all about one
 """
 
 
-def tables(chosen: list[Passport], papers: Mapping[str, str]) -> str:
+def tables(chosen: list[RegularizerInfo], papers: Mapping[str, str]) -> str:
     """A table in Markdown for each place, whose names link to the pages."""
     lines, where = [], None
     for one in chosen:
@@ -53,14 +53,14 @@ def tables(chosen: list[Passport], papers: Mapping[str, str]) -> str:
     return "\n".join(lines[1:])
 
 
-def index(chosen: list[Passport], papers: Mapping[str, str]) -> str:
+def index(chosen: list[RegularizerInfo], papers: Mapping[str, str]) -> str:
     """The page with the tables, in Markdown; the site's navigation has the pages in its order."""
     names = "\n".join(f"regularizers/{one.name}" for one in chosen)
     tree = f"```{{toctree}}\n:hidden:\n\n{names}\n```"
     return "\n".join([INTRODUCTION, tables(chosen, papers), "", tree, ""])
 
 
-def page(one: Passport, papers: Mapping[str, str], use: str) -> str:
+def page(one: RegularizerInfo, papers: Mapping[str, str], use: str) -> str:
     """The page of a regularizer in Markdown: formula, use, facts, commands, and the docstring's text."""
     model = "model=vae " if one.is_of_codes else "model=flow " if is_of_flows(one.kind) else ""
     options = f"{model}regularizer={one.name}"
@@ -85,7 +85,7 @@ def linked(text: str, papers: Mapping[str, str]) -> str:
 
 def pages() -> dict[Path, str]:
     """The files of docs/ that come from the catalogue, and their contents. KeyError if docs/uses.yaml lacks a regularizer."""
-    everything = passports()
+    everything = regularizer_infos()
     papers, uses = (yaml.safe_load((DOCS / name).read_text()) for name in ("papers.yaml", "uses.yaml"))
     made = {DOCS / f"regularizers/{one.name}.md": page(one, papers, uses[one.name]) for one in everything}
     return {DOCS / "regularizers.md": index(everything, papers), **made}

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from regen.metrics.number_format import number
 from regen.metrics.training_figures import GRADIENT_RATIO
 from regen.report.context import Evidence
-from regen.report.regularizer_docs import Passport, passports
+from regen.report.regularizer_docs import RegularizerInfo, regularizer_infos
 
 PLAYERS = {"g": "G", "d": "D"}
 
@@ -23,7 +23,7 @@ class Pull:
     share: str
     low: str
     high: str
-    inert: bool
+    inactive: bool
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def make(evidence: Evidence) -> dict:
 
 
 def _chosen(evidence: Evidence, name: str, node) -> Chosen:
-    passport = _passport(evidence, name, node)
-    penal = passport is not None and bool({"for_d", "for_g"} & set(passport.places))
-    said = (passport.words.formula, passport.words.source, passport.where) if passport else ("", "", "")
+    info = _info(evidence, name, node)
+    penal = info is not None and bool({"for_d", "for_g"} & set(info.places))
+    said = (info.words.formula, info.words.source, info.where) if info else ("", "", "")
     return Chosen(
         name, _typeset(said[0]), *said[1:], _settings(node), _moved(evidence, name), _pulls(evidence, name), penal
     )
@@ -60,11 +60,11 @@ def _typeset(formula: str) -> Markup:
     return Markup(re.sub(r"_(?:\{([^}]*)\}|(\w))", r"<sub>\1\2</sub>", str(escape(formula))))
 
 
-def _passport(evidence: Evidence, name: str, node) -> Passport | None:
+def _info(evidence: Evidence, name: str, node) -> RegularizerInfo | None:
     """From the run's own model, or, without one, from the catalogue."""
     if evidence.seen is not None:
-        return Passport(name, node, type(evidence.seen.model.objective.regularizers[name]))
-    return next((one for one in passports() if one.node._target_ == node._target_), None)
+        return RegularizerInfo(name, node, type(evidence.seen.model.objective.regularizers[name]))
+    return next((one for one in regularizer_infos() if one.node._target_ == node._target_), None)
 
 
 def _settings(node) -> str:
@@ -95,10 +95,10 @@ def _moved(evidence: Evidence, name: str) -> list[str]:
 
 
 def _pulls(evidence: Evidence, name: str) -> list[Pull]:
-    found, inert = [], evidence.result.get("inert") or {}
+    found, inactive = [], evidence.result.get("inactive") or {}
     for player, net in PLAYERS.items():
         shares = [y for _, y in evidence.series.get(f"{player}/{name}/{GRADIENT_RATIO.name}", []) if math.isfinite(y)]
         if shares:
             last, low, high = (number(share) for share in (shares[-1], min(shares), max(shares)))
-            found.append(Pull(net, last, low, high, f"{player}/{name}" in inert))
+            found.append(Pull(net, last, low, high, f"{player}/{name}" in inactive))
     return found

@@ -18,7 +18,7 @@ from regen.config.validate import check
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
 from regen.sweeps import isolation, workers
-from regen.sweeps.job_config import Asked
+from regen.sweeps.job_config import JobConfig
 from regen.sweeps.search import pruning
 from regen.utils import program, signals
 from regen.utils.json_files import read_json, write_json
@@ -66,7 +66,7 @@ def _job(cfg: DictConfig, load: Callable[[], Train]) -> float:
 def _done(cfg: DictConfig, folder: Folder, load: Callable[[], Train], without: list[str]) -> float:
     check(cfg)
     overrides = [one for one in HydraConfig.get().overrides.task if one.partition("=")[0] not in without]
-    asked = Asked(cfg, overrides, pruning.number() is not None, folder.outputs / "features")
+    asked = JobConfig(cfg, overrides, pruning.number() is not None, folder.outputs / "features")
     asked.check(folder)
     result = read_json(folder.result)
     if not asked.is_answered_by(result):

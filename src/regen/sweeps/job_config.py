@@ -15,7 +15,7 @@ from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json, write_json
 
 
-class Asked:
+class JobConfig:
     """Configuration of a job and its length, which a search may end early.
 
     cache   folder for results computed from the data's files
@@ -35,7 +35,7 @@ class Asked:
 
     def check(self, folder: Folder) -> None:
         """Raise ConfigError with the differences if the folder holds a job with another configuration."""
-        asked = read_json(folder.path / "asked.json")
+        asked = read_json(folder.path / "job.json")
         before = asked.get("config")
         if before is None:
             return
@@ -68,12 +68,12 @@ class Asked:
         return whole or result.get("status") in ended
 
     def write(self, folder: Folder) -> None:
-        """Write asked.json."""
+        """Write job.json."""
         data = {"root": self.root, "fingerprint": self.fingerprint}
-        write_json(folder.path / "asked.json", {"overrides": self.overrides, "config": self.config, **data})
+        write_json(folder.path / "job.json", {"overrides": self.overrides, "config": self.config, **data})
 
     def _recorded(self, folder: Folder) -> str | None:
-        """Return the fingerprint of a job's data if asked.json lacks an expected one."""
+        """Return the fingerprint of a job's data if job.json lacks an expected one."""
         from regen.runs.data_identity import read_record
 
         return (read_record(folder) or {}).get("fingerprint") if self.fingerprint and folder.config.exists() else None

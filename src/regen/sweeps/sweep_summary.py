@@ -20,7 +20,7 @@ COLOURS = {"finished": "green", "diverged": "magenta", "pruned": "cyan", "failed
 
 def rows(sweep: Path) -> list[dict[str, object]]:
     """Return a row per job: its folder, the overrides in which jobs differ, status, monitored metric, best, cost, diagnosis."""
-    folders = sorted({path.parent for name in ("asked.json", "error.txt") for path in sweep.glob(f"*/{name}")})
+    folders = sorted({path.parent for name in ("job.json", "error.txt") for path in sweep.glob(f"*/{name}")})
     typed = [_typed(folder) for folder in folders]
     keys = list(dict.fromkeys(key for one in typed for key in one))
     axes = [key for key in keys if len({one.get(key) for one in typed}) > 1]
@@ -40,7 +40,7 @@ def _place(value: str) -> tuple[float, str]:
 
 
 def _typed(folder: Path) -> dict[str, str]:
-    overrides = read_json(folder / "asked.json").get("overrides", [])
+    overrides = read_json(folder / "job.json").get("overrides", [])
     return {key: value for key, _, value in (one.partition("=") for one in overrides)}
 
 

@@ -69,7 +69,7 @@ def _result(folder: Folder, outcome: Outcome, model: Model, data: Images, monito
         STORED: stored_figures([monitor, *outcome.figures]),
         "diagnosis": asdict(_diagnosis(folder, outcome, model, data, monitor)),
         "best": outcome.best,
-        "inert": model.objective.inactive(),
+        "inactive": model.objective.inactive(),
         "images_per_second": speed,
         **cost,
         **provenance(),
@@ -102,7 +102,7 @@ def _show(folder: Folder, result: dict) -> None:
         )
     table.add_row("images per second", f"{result['images_per_second']:,.0f}")
     table.add_row("total seconds", f"{result['seconds']:,.0f}")
-    for name, share in result["inert"].items():
+    for name, share in result["inactive"].items():
         table.add_row(f"{name} is inactive", f"at most {share:.2g} of the data term's gradient")
     if result["reason"]:
         style = "" if result["status"] == "finished" else "bold red"

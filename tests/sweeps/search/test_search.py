@@ -28,7 +28,7 @@ def written(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
-def test_without_a_space_the_strengths_of_the_passport_are_searched_and_the_best_can_be_typed(
+def test_without_a_space_the_default_strengths_are_searched_and_the_best_can_be_typed(
     search, train, capsys, caplog
 ) -> None:
     folder = search("regularizer=r1")
