@@ -40,11 +40,14 @@ def line(cell: Cell) -> str:
 
 def summary(cells: Sequence[Cell]) -> str:
     """How often the diagnosis is right, how near the share of copies is, and what each monitor prefers to unseen images."""
-    right, undecided = sum(cell.is_right for cell in cells), sum(cell.diagnosis.kind == "cannot tell" for cell in cells)
+    right, undecided = (
+        sum(cell.is_right for cell in cells),
+        sum(cell.diagnosis.kind == "inconclusive" for cell in cells),
+    )
     exact = [cell for cell in cells if cell.truth.copies == 0 or cell.truth.copies > 0.1]
     near = sum(abs(cell.figures["gap/copies"] - cell.truth.copies) <= NEAR_TRUTH for cell in exact if _counts(cell))
     parts = [
-        f"{right} of {len(cells)} diagnoses are right ({right / len(cells):.1%}); {undecided} of all are 'cannot tell'",
+        f"{right} of {len(cells)} diagnoses are right ({right / len(cells):.1%}); {undecided} of all are 'inconclusive'",
         f"{near} of {sum(map(_counts, exact))} shares of copies are within {NEAR_TRUTH:.0%} of the truth",
     ]
     for name in [name for name in MONITORS if any(_named(cell.figures, name) in cell.figures for cell in cells)]:

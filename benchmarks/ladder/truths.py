@@ -53,14 +53,14 @@ def truths(data: Images, unseen: Split, samples: int, seed: int = 0, short: bool
     for share in (0.15, 1.0) if short else COPIES:
         for name, change in _changes(data, short):
             images = _with_copies(data, fresh, share, n, change, seed)
-            right = {"memorizes"} if share > 0.1 else {"memorizes", "cannot tell"}
+            right = {"memorizes"} if share > 0.1 else {"memorizes", "inconclusive"}
             yield Truth(f"{share:.0%} copies, {name}", images, frozenset(right), copies=share)
     yield from _duplicated(data, fresh, n, seed)
     if data.shape[1:] == (1, 1):
         yield from _of_points(data, unseen, n, short)
         return
     degraded = frozenset(
-        {"generalizes", "underfits", "cannot tell"}
+        {"generalizes", "underfits", "inconclusive"}
     )  # by how much the skill falls; never as good as real
     for sigma in (2.0,) if short else BLURS:
         right = degraded if sigma < 2 else degraded - {"generalizes"}

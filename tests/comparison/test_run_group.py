@@ -108,7 +108,7 @@ def by_strength(path, *runs, monitor="val/fd"):
 @pytest.mark.parametrize("monitor, values", [("val/fd", (1.0, 5.0, 7.0)), ("val/generalization", (0.9, 0.5, 0.3))])
 def test_memorizing_settings_rank_after_the_others_regardless_of_figure(tmp_path, monitor, values):
     copier, good, worse = values
-    runs = [(0, copier, "memorizes")] * 3 + [(1, good, "generalizes")] * 3 + [(2, worse, "cannot tell")] * 3
+    runs = [(0, copier, "memorizes")] * 3 + [(1, good, "generalizes")] * 3 + [(2, worse, "inconclusive")] * 3
     found = by_strength(tmp_path, *runs, monitor=monitor)
     assert [group.label for group in found.groups] == ["lambda_d=1", "lambda_d=2", "lambda_d=0"]
     assert [group.passed_over for group in found.groups] == ["", "", "3 of 3 runs memorize"]
@@ -157,13 +157,13 @@ def test_settings_without_a_finished_run_come_after_memorizing_settings(tmp_path
     ids=["the same weights", "an earlier checkpoint", "weights without average"],
 )
 def test_diagnosis_of_an_evaluation_of_the_same_weights_counts(tmp_path, where, words):
-    folder = run(tmp_path / "0", kind="cannot tell")
+    folder = run(tmp_path / "0", kind="inconclusive")
     result = json.loads((folder / "result.json").read_text())
     result |= {"iteration": 9, "evaluations": [{**where, "diagnosis": {"kind": "memorizes", "sentence": ""}}]}
     (folder / "result.json").write_text(json.dumps(result))
     (group,) = compared(tmp_path).groups
     assert group.passed_over == words
-    assert dict(group.diagnoses) == {"memorizes" if words else "cannot tell": 1}
+    assert dict(group.diagnoses) == {"memorizes" if words else "inconclusive": 1}
 
 
 def test_where_nothing_has_finished_there_is_no_best(tmp_path):

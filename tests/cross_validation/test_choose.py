@@ -56,7 +56,7 @@ def test_strengths_and_rounds_make_a_path_a_choice_and_the_command_of_the_final_
     (answer,) = chosen(whole)["answers"]
     assert [one["strength"]["lambda_d"] for one in answer["points"]] == [0, 1]
     assert len(answer["fits"]) == answer["fits_of_full_table"] == 4
-    assert answer["sentences"][0].startswith("Too few rounds to tell")
+    assert answer["sentences"][0].startswith("Too few rounds to decide")
     command = chosen(whole)["command"]
     assert command.startswith("python src/train.py data=ring") and "regularizer=none" in command
     assert "data.fold" not in command and "seed=" not in command

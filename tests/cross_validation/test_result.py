@@ -68,7 +68,7 @@ def test_without_evidence_0_is_recommended_and_words_command_and_files_agree():
 def test_too_few_rounds_are_said_to_be_too_few_with_the_number_that_is_missing():
     found = answered({0: SEVEN[:4], 1: [0.0] * 4})
     assert found.recommended == (0.0,)
-    assert said(found).startswith("Too few rounds to tell whether regularizing helps: ")
+    assert said(found).startswith("Too few rounds to decide whether regularizing helps: ")
     assert "Run at least 1 more round." in said(found)
 
 

@@ -100,8 +100,8 @@ def test_few_held_out_images_give_the_same_diagnosis_or_none(few, features):
         metrics = {"kernel": KernelDistance(), "memorization": Memorization(), "spread": Spread()}
         found = diagnosis_of(Evaluator(data, metrics, Own(), features, samples=250), noisy, data)
         kinds.append(found.kind)
-    assert len({*kinds} - {"cannot tell"}) <= 1, kinds
-    assert kinds[-1] == "cannot tell"
+    assert len({*kinds} - {"inconclusive"}) <= 1, kinds
+    assert kinds[-1] == "inconclusive"
 
 
 def test_modes_of_a_mixture_that_are_found_decide():
@@ -140,7 +140,7 @@ def test_overfitting_begins_where_the_signs_stay():
     history = [row(1000, 9, 0.3, 0.7), row(2000, 5, 0.0, 0.6), row(3000, 4, 0.3, 0.8), row(4000, 4, 0.5, 0.9)]
     found = diagnose(history)
     assert (found.kind, found.since) == ("overfits", 3000)
-    assert found.sentence.startswith("Overfits from image 3,000 on: D tells training from held-out images")
+    assert found.sentence.startswith("Overfits from image 3,000 on: D separates training from held-out images")
 
 
 def test_growing_distance_with_known_training_images_is_overfitting_since_the_best():
@@ -162,12 +162,12 @@ def test_single_sign_is_not_overfitting(attraction, auc):
 def test_growth_with_an_auc_of_few_images_is_undecided():
     few_images = {"gap/auc_se": 0.1}
     found = diagnose([row(1000, 5), row(2000, 9, 0, 0.72, **few_images)])
-    assert found.kind == "cannot tell" and "too few held-out images" in found.sentence
+    assert found.kind == "inconclusive" and "too few held-out images" in found.sentence
 
 
 def test_copies_within_chance_are_undecided():
     found = diagnose([row(1000, **{"gap/copies": 0.05, "gap/copies_low": -0.01, "gap/copies_high": 0.08})])
-    assert found.kind == "cannot tell" and "5.0% of the samples look like copies" in found.sentence
+    assert found.kind == "inconclusive" and "5.0% of the samples look like copies" in found.sentence
 
 
 def test_attraction_beyond_chance_together_with_ct_is_memorization():
@@ -178,18 +178,18 @@ def test_attraction_beyond_chance_together_with_ct_is_memorization():
 
 def test_skill_with_the_limit_inside_the_interval_is_undecided_and_states_the_images_needed():
     found = diagnose([row(1000, **{"val/skill": 0.6, "val/skill_se": 0.1})], held_out=30)
-    assert found.kind == "cannot tell" and "about 120 held-out images" in found.sentence
+    assert found.kind == "inconclusive" and "about 120 held-out images" in found.sentence
 
 
 def test_duplicates_across_the_parts_leave_copies_open():
     found = diagnose([row(1000, **{"real/copies": 0.8})])
-    assert found.kind == "cannot tell" and "remove duplicates" in found.sentence
+    assert found.kind == "inconclusive" and "remove duplicates" in found.sentence
 
 
 def test_figures_that_were_not_measured_are_named():
     lacking = {name: value for name, value in row(1000).items() if not name.startswith("gap/copies")}
     found = diagnose([lacking])
-    assert found.kind == "cannot tell" and "memorization was not measured" in found.sentence
+    assert found.kind == "inconclusive" and "memorization was not measured" in found.sentence
 
 
 def coded(images_seen: int, elbo: float, gap: float = 9.0, active: float = 14, kl: float = 20.0) -> dict[str, float]:
@@ -277,12 +277,12 @@ def test_the_history_is_read_from_the_rows_that_hold_a_figure(tmp_path):
 
 def test_nearer_samples_within_chance_are_undecided():
     found = diagnose([row(1000, **{"gap/attraction": 0.3, "gap/attraction_se": 0.13, "gap/ct": -8.0})])
-    assert found.kind == "cannot tell" and "altered copies" in found.sentence
+    assert found.kind == "inconclusive" and "altered copies" in found.sentence
 
 
 def test_too_few_samples_to_rule_copies_out_are_undecided():
     found = diagnose([row(1000, **{"gap/copies": 0.0, "gap/copies_low": -0.2, "gap/copies_high": 0.31})])
-    assert found.kind == "cannot tell" and "up to 31%" in found.sentence
+    assert found.kind == "inconclusive" and "up to 31%" in found.sentence
 
 
 def test_good_samples_that_are_measurably_worse_than_real_images_are_said_to_be():

@@ -364,14 +364,14 @@ def test_attraction_beyond_chance_is_stated_with_copies(run):
     assert "more than expected" not in run.page(figures=figures | {"gap/attraction": 0.2}).text
 
 
-@pytest.mark.parametrize("kind", ["generalizes", "underfits", "overfits", "drops modes", "memorizes", "cannot tell"])
+@pytest.mark.parametrize("kind", ["generalizes", "underfits", "overfits", "drops modes", "memorizes", "inconclusive"])
 def test_every_diagnosis_has_a_sign_and_a_style(run, kind):
     text = run.page(diagnosis={"kind": kind, "sentence": f"{kind.capitalize()}: because."}).text
     assert f"{summary.SIGNS[kind]} {kind.capitalize()} : because." in text
     html = run.folder.page.read_text()
     style = kind.replace(" ", "-")
     assert f'class="diagnosis {style}"' in html and (
-        kind == "cannot tell" or f".{style}" in html.partition("</style>")[0]
+        kind == "inconclusive" or f".{style}" in html.partition("</style>")[0]
     )
 
 

@@ -32,7 +32,7 @@ def test_a_run_stops_after_as_many_evaluations_in_vain_as_patience_allows(train)
     result = read_json(run / "result.json")
     assert result["status"] == "finished"
     assert result["iteration"] == 12  # evaluated at 4, 8 and 12, and the first was the best
-    assert result["reason"] == "stopped early: val/generalization is no better than at iteration 4"
+    assert result["reason"] == "stopped early: val/generalization has not improved since iteration 4"
 
 
 def test_a_figure_that_is_better_when_higher_chooses_the_best_checkpoint(train) -> None:

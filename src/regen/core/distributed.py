@@ -101,7 +101,7 @@ def pooled(mean: Tensor) -> Tensor:
 def everyone(rows: Tensor) -> Tensor:
     """Gather the rows (B, F) of all W processes in the order of ranks, (W B, F).
 
-    For a penalty that each process computes on the global batch: the gradient of its own rows is multiplied by W, so that
+    For a penalty that each process computes on the global batch: the gradient of its rows is multiplied by W, so that
     the average over processes is the gradient for the global batch.
     """
     if not dist.is_initialized():

@@ -35,14 +35,14 @@ def found(places: str | Sequence[str], monitor: str | None) -> Found:
     their strengths, folds and seeds, and if there are none that say anything.
     """
     runs, failed = gather(places)
-    told = settings([run.config for run in runs])
-    others = sorted({key for one in told for key in one if key != "regularizer" and not is_strength(key)})
+    chosen = settings([run.config for run in runs])
+    others = sorted({key for one in chosen for key in one if key != "regularizer" and not is_strength(key)})
     if others:
         raise ConfigError(
             f"runs={places}: the runs differ in {', '.join(others)}, and a choice is one of strengths: "
             "name a folder or a glob of runs that have these in common"
         )
-    ended = [(run, one) for run, one in zip(runs, told, strict=True) if run.status in ("finished", "diverged")]
+    ended = [(run, one) for run, one in zip(runs, chosen, strict=True) if run.status in ("finished", "diverged")]
     lacking = len(runs) + len(failed) - len(ended)
     words = [f"{lacking} of {len(runs) + len(failed)} runs have no result yet or failed: left out"] if lacking else []
     names = [name for name in dict.fromkeys(_name(run, one) for run, one in ended) if name != NONE]
@@ -78,10 +78,10 @@ def _shared(runs: Sequence[Run]) -> list[str]:
     return [one for one in shared if override_key(one) not in without]
 
 
-def _name(run: Run, told: dict[str, Value]) -> str:
+def _name(run: Run, chosen: dict[str, Value]) -> str:
     """Return the regularizers of a run as typed, if runs differ in them."""
-    if "regularizer" in told:
-        return str(told["regularizer"])
+    if "regularizer" in chosen:
+        return str(chosen["regularizer"])
     names = list(run.config.get("regularizer") or {})
     return names[0] if len(names) == 1 else f"[{','.join(names)}]" if names else NONE
 

@@ -91,7 +91,7 @@ class Race:
         race = Race(strengths, rounds)
         while fits := race.next():
             for fit in fits:
-                race.tell(fit, score_of(fit))
+                race.record(fit, score_of(fit))
 
     After three rounds, the strengths other than 0 with the larger mean ranks are dropped, half of them (successive halving:
     Jamieson and Talwalkar 2016); after each look at the claim, half of the rest. λ = 0 is never dropped. A strength that
@@ -141,7 +141,7 @@ class Race:
         fits = [Fit(strength, one.fold, one.seed) for one in rounds for strength in self.racing]
         return [fit for fit in fits if fit not in self._scores]
 
-    def tell(self, fit: Fit, score: Score) -> None:
+    def record(self, fit: Fit, score: Score) -> None:
         """Add a score. Raises ValueError on a fit that is not in this race, and on a second score that differs."""
         if fit.strength not in self.strengths or fit.round not in self.rounds:
             raise ValueError(f"{fit} is not a fit of this race")

@@ -118,7 +118,7 @@ class CandidateRunner:
         race = Race(strengths, rules.rounds, rules.level, rules.stop_early, rules.higher)
         for fit in [Fit(one, r.fold, r.seed) for r in race.rounds for one in race.strengths]:
             if fit in self.trained and not race.ended:
-                race.tell(fit, self.trained[fit].score)
+                race.record(fit, self.trained[fit].score)
         return race
 
     def _finish_race(self) -> None:
@@ -129,7 +129,7 @@ class CandidateRunner:
             jobs = [overrides(self.candidate, fit, self.rules.folds) for fit in fits]
             for one in _ended(fits, self.run_jobs(jobs)):
                 self.trained[one.fit] = one
-                self.race.tell(one.fit, one.score)
+                self.race.record(one.fit, one.score)
             self.after_batch(self)
 
     def _batch(self) -> list[Fit]:

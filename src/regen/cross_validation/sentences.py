@@ -42,7 +42,7 @@ def claim_sentence(answer: Answer, claim: Claim) -> str:
         return f"Regularizing helps: {difference}; {tested}."
     if claim.more:
         rounds = f"{claim.more} more round{'s' * (claim.more > 1)}"
-        return f"Too few rounds to tell whether regularizing helps: {difference}; {tested}. Run at least {rounds}."
+        return f"Too few rounds to decide whether regularizing helps: {difference}; {tested}. Run at least {rounds}."
     return f"No evidence that regularizing helps: {difference}; {tested}."
 
 

@@ -59,10 +59,10 @@ def written(choice: Choice) -> str:
     writer.writeheader()
     for one in choice.answers:
         for point in one.points:
-            told = {name: getattr(point, name) for name in FIGURES}
-            told = {name: "" if value != value else value for name, value in told.items()}
-            told |= {"regularizer": one.candidate.name, "says": ", ".join(marks(one, point))}
-            writer.writerow({**_by_key(one, point.strength), **told})
+            row = {name: getattr(point, name) for name in FIGURES}
+            row = {name: "" if value != value else value for name, value in row.items()}
+            row |= {"regularizer": one.candidate.name, "says": ", ".join(marks(one, point))}
+            writer.writerow({**_by_key(one, point.strength), **row})
     return file.getvalue()
 
 

@@ -179,12 +179,12 @@ class Images:
             )
 
     def check_held_out(self) -> None:
-        """Log a warning if a held-out part is too small for its figures to tell a good model from a bad one."""
+        """Log a warning if a held-out part is too small to distinguish good from bad models."""
         small = [(part, n) for part in ("validation", "test") if (n := len(getattr(self, part))) < ENOUGH]
         if small and self.shape[1:] != (1, 1):
             named = " and ".join(f"the {part} part has {n}" for part, n in small)
             log.warning(
-                "%s: %s images, too few to tell whether a model generalizes: %d would be enough. Add images, or hold out more "
-                "with data.%s=…",
+                "%s: %s images, too few to decide whether a model generalizes: %d would be enough. Add images, or hold out "
+                "more with data.%s=…",
                 *(self.name, named, ENOUGH, small[0][0]),
             )

@@ -1,4 +1,4 @@
-"""Shapes that we draw ourselves, so that the factors behind every image are known: after dSprites (Matthey et al. 2017).
+"""Drawn shapes with known factors of every image, after dSprites (Matthey et al. 2017).
 
 Every image shows one shape on black. Six factors, each uniform over its values and independent of the others:
 
@@ -8,8 +8,8 @@ Every image shows one shape on black. Six factors, each uniform over its values 
     x, y       eight places each, right and down      a shape stays inside the image at any scale and rotation
     colour     red, yellow, green, cyan, blue, magenta; in images of one channel `brightness` 0.5, 0.6, ..., 1
 
-dSprites turns its squares and ellipses by whole turns, so that four or two of its images are the same and their rotation
-cannot be told; here all 55,296 are different. Those of a part are drawn without replacement, and no image is in two parts.
+dSprites turns its squares and ellipses by whole turns, so that four or two of its images are equal and their rotation is
+unknown; here all 55,296 are different. Those of a part are drawn without replacement, and no image is in two parts.
 """
 
 import math

@@ -69,8 +69,8 @@ class Split:
         return Split(*self[indices], factors)
 
     def to(self, device: torch.device | str) -> "Split":
-        beside = [None if rows is None else rows.to(device) for rows in (self.labels, self.factors)]
-        return Split(self.images.to(device), *beside)
+        moved = [None if rows is None else rows.to(device) for rows in (self.labels, self.factors)]
+        return Split(self.images.to(device), *moved)
 
 
 @dataclass(frozen=True, eq=False)

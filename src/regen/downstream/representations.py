@@ -86,9 +86,9 @@ def reinitialized(net: nn.Module, seed: int) -> nn.Module:
 
 
 def _reset_parametrized(module: nn.Module) -> None:
-    """Draw weights behind a parametrization such as spectral norm, which follows them by some steps of its own.
+    """Draw weights behind a parametrization again, and let spectral norm's power iteration converge to them.
 
-    (Removing it would remove it from the network that was copied, too: both have one class.)
+    (Removing the parametrization would also remove it from the copied network: both have one class.)
     """
     was_training = module.training
     for name, weights in cast(nn.ModuleDict, module.parametrizations).items():
@@ -102,7 +102,7 @@ def _reset_parametrized(module: nn.Module) -> None:
 
 
 def invert(model: Model, split: Split, seed: int, steps: int, lr: float, weight: float) -> Tensor:
-    """Return latents (N, Z) of images: the encoder's means, or by gradient descent on pixels where there is no encoder.
+    """Return latents (N, Z) of images: the encoder's means, or the result of gradient descent on pixels.
 
     steps, lr   of Adam
     weight      of ‖z‖², next to the squared distance of pixels

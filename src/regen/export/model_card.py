@@ -71,8 +71,8 @@ def _what(opened: Opened, weights: str) -> str:
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
-    if told := (result.get("diagnosis") or {}).get("sentence"):
-        lines.append(f"Diagnosis at the end of training: **{told}**")
+    if described := (result.get("diagnosis") or {}).get("sentence"):
+        lines.append(f"Diagnosis at the end of training: **{described}**")
     if result.get("status", "still training") != "finished":
         reason = f" ({result['reason']})" if result.get("reason") else ""
         lines.append(f"The run is {result.get('status', 'still training')}{reason}.")
@@ -139,9 +139,9 @@ def _regularizers(cfg: DictConfig) -> str:
         return "No regularizer."
     lines = ["| regularizer | formula | source | values |", "|---|---|---|---|"]
     for name, node in cfg.regularizer.items():
-        told = words(resolve(node._target_, f"regularizer.{name}"))
-        formula = told.formula.replace("|", r"\|")
-        lines.append(f"| `{name}` | {formula} | {told.source} | {_values(node)} |")
+        described = words(resolve(node._target_, f"regularizer.{name}"))
+        formula = described.formula.replace("|", r"\|")
+        lines.append(f"| `{name}` | {formula} | {described.source} | {_values(node)} |")
     return "\n".join(lines)
 
 

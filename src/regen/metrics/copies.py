@@ -65,7 +65,7 @@ class CopySearch:
         self.shift = self.largest_shift if min(images.shape[1:]) >= SHIFTABLE else 0
         side = max(images.shape[1:])
         self.grid = COARSE_LARGE if side > LARGE else COARSE
-        # Points in the plane lie so close together that the expanded square of float32 would not tell them apart.
+        # Points in the plane lie so close together that the expanded square of float32 would not separate them.
         self.dtype = torch.float32 if self.shift else torch.float64
         self.coarse = torch.cat([self._coarse(self._core(self._reduced(batch))) for batch in images.batches()])
         self.kept = first_of_equal(self.coarse)

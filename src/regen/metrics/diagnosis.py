@@ -23,7 +23,7 @@ from regen.metrics.registry import parse
 class Diagnosis:
     """What a run's figures say.
 
-    kind    generalizes, memorizes, collapsed, overfits, underfits, drops modes, diverged, cannot tell or unknown
+    kind    generalizes, memorizes, collapsed, overfits, underfits, drops modes, diverged, inconclusive or unknown
     since   images seen when overfitting began
     """
 
@@ -44,7 +44,7 @@ def diagnose(
     """Say what the figures of a run's evaluations mean, of which the last counts.
 
     Questions are asked in this order: does it memorize, has it collapsed, does it overfit, does it drop modes, does it
-    underfit? The first that is answered yes decides. If none is, and one cannot be answered, the diagnosis is "cannot tell".
+    underfit? The first that is answered yes decides. If none is, and one cannot be answered, the diagnosis is "inconclusive".
 
     history    figures by name with "images_seen", in order; without it for images from elsewhere
     split      the prefix of figures on held-out images
@@ -79,7 +79,7 @@ def diagnose(
         begin = f"{kind.capitalize()} from image {answer.since:,} on" if answer.since is not None else kind.capitalize()
         found = Diagnosis(kind, _sentence(begin, [answer.text, *rest]), answer.since)
     elif undecided:
-        found = Diagnosis("cannot tell", _sentence("Cannot tell", [answers[undecided].text, *rest]))
+        found = Diagnosis("inconclusive", _sentence("Inconclusive", [answers[undecided].text, *rest]))
     elif context:
         found = Diagnosis("generalizes", _sentence("Generalizes", rest))
     else:
@@ -140,8 +140,8 @@ def _context(last: Figures, split: str, modes: int | None) -> list[tuple[str, st
         high = max(last["gap/copies_high"], 0)
         parts.append(("memory", f"{max(last['gap/copies'], 0):.1%} of the samples are copies (at most {high:.1%})"))
     if "gap/auc" in last:
-        told = {True: "tells", False: "does not tell", None: "may tell"}[separates_training(last)]
-        parts.append(("discriminator", f"D {told} training from held-out images (AUC {last['gap/auc']:.2f})"))
+        separates = {True: "separates", False: "does not separate", None: "may separate"}[separates_training(last)]
+        parts.append(("discriminator", f"D {separates} training from held-out images (AUC {last['gap/auc']:.2f})"))
     if "gap/elbo_nats" in last and f"{split}/elbo_nats" in last:
         gap, error = last["gap/elbo_nats"], last["gap/elbo_nats_se"]
         apart = f"{abs(gap):,.1f} ± {error:,.1f} nats {'higher' if gap > 0 else 'lower'}"

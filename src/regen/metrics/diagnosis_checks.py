@@ -55,10 +55,12 @@ def check_memorization(last: Figures) -> Answer:
             None,
             f"samples are nearer to training images than held-out ones are (C_T {last['gap/ct']:.1f}), and {attraction:.0%} ± "
             f"{error:.0%} more of them than chance explains have a training image for their nearest real image: these may "
-            "be altered copies, or too few held-out images to tell",
+            "be altered copies, or too few held-out images to decide",
         )
     if high > OPEN:
-        return Answer(None, f"up to {min(high, 1):.0%} of the samples may be copies: there are too few samples to tell")
+        return Answer(
+            None, f"up to {min(high, 1):.0%} of the samples may be copies: there are too few samples to decide"
+        )
     if share > COPIED:
         return Answer(
             None,

@@ -20,7 +20,7 @@ class Scores(SampleMetric):
     """D's mean logits, and gap/auc: the probability that D scores a training image above a held-out one.
 
         train/score, val/score, fake/score   means over as many training as held-out images, and over generated ones
-        gap/auc                              0.5 if D cannot tell training from held-out images, 1 if it knows them by heart
+        gap/auc                              0.5 if D does not separate training from held-out images, 1 if it does
         gap/auc_se                           its standard error if D could not, sqrt((n + m + 1) / (12 n m)) (Mann and Whitney
                                              1947): a value within 2 of it from 0.5 says nothing
 

@@ -27,14 +27,14 @@ SEED = key("disentanglement") % 2**32
 
 
 class Disentanglement(SampleMetric):
-    """Whether the numbers of a code are the factors of the images: mig, dci_disentanglement, …, sap, in 0..1, more is better.
+    """Agreement of latent dimensions with the factors of the images: mig, dci_disentanglement, …, sap, in 0..1, more is better.
 
         val/mig                   see `mig`
         val/dci_disentanglement, val/dci_completeness, val/dci_informativeness   see `dci`
         val/sap                   see `sap`
 
     The codes are the encoder's means of all held-out images. The scale of a number does not count: the mean of one that has
-    collapsed varies by little and may still tell a factor.
+    collapsed varies by little and may still determine a factor.
     """
 
     figures = (
@@ -118,7 +118,7 @@ def mig(codes: Tensor, factors: Tensor) -> float:
 
 
 def known(codes: Tensor, factors: Tensor) -> Tensor:
-    """(Z, F') I(z; v) / H(v), the share of each varying factor's entropy that each number of the code knows: see `mig`."""
+    """(Z, F') I(z; v) / H(v), the share of each varying factor's entropy that each latent dimension knows: see `mig`."""
     labels = _varying(factors)
     bins = [binned(code) for code in codes.T]
     shares = [[mutual_information(one, v) / mutual_information(v, v) for v in labels] for one in bins]
@@ -176,11 +176,11 @@ def concentration(importance: Tensor) -> Tensor:
 def sap(codes: Tensor, factors: Tensor) -> float:
     """The separated attribute predictability of codes (N, Z) and factors (N, F) (Kumar et al. 2018, section 3):
 
-        mean over factors v of S_a - S_b, the accuracies with which the two best numbers tell v, each alone, by thresholds
+        mean over factors v of S_a - S_b, the accuracies with which the two best dimensions predict v, each alone, by thresholds
 
     K - 1 thresholds for the K values of a factor, found greedily (a tree with K leaves) for balanced accuracy on one half of
-    the images, which is then measured on the other. So 1 - 1 / K is the most, if one number tells and the others guess (a
-    number worse than guessing counts as guessing). All factors are taken for classes; Locatello et al. 2019 take linear
+    the images, which is then measured on the other. So 1 - 1 / K is the most, if one dimension predicts and the others guess (a
+    dimension worse than guessing counts as guessing). All factors are taken for classes; Locatello et al. 2019 take linear
     support vector machines for thresholds, of which none finds a class between two others.
     """
     learn, ask = halves(len(codes))
@@ -192,7 +192,7 @@ def sap(codes: Tensor, factors: Tensor) -> float:
 
 
 def _balanced(code: Tensor, labels: Tensor, learn: Tensor, ask: Tensor) -> float:
-    """How often thresholds on the code (N, 1) tell a label, mean over labels."""
+    """Return how often thresholds on the code (N, 1) predict a label, mean over labels."""
     from sklearn.tree import DecisionTreeClassifier
 
     count = int(labels.max()) + 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regen.models.base import Model
     from regen.models.vae import VAE
 
-ACTIVE = 0.01  # the variance over images from which a number of the code is active (Burda et al. 2016, section 2.3)
+ACTIVE = 0.01  # the variance over images from which a latent dimension is active (Burda et al. 2016, section 2.3)
 OUTPUTS = (
     "elbo_nats",
     "elbo_nats_se",
@@ -44,7 +44,7 @@ class ELBO(SampleMetric):
         val/kl_nats                       its second
         train/elbo_nats, gap/elbo_nats    of as many training as held-out images; how much better it is on the former
         gap/elbo_nats_se                  the standard error of that difference of two means
-        val/active_units                  numbers of the code whose mean varies over images by more than 0.01
+        val/active_units                  latent dimensions whose mean varies over images by more than 0.01
 
     In nats an image, of the averaged nets; one z is drawn for each image, always the same. For an autoencoder, whose variance
     nothing has taught, it is a bound as well, and a bad one. (Kingma and Welling 2014, eq. 3; active units: Burda et al. 2016.)

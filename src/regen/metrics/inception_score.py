@@ -48,7 +48,7 @@ class InceptionScore(Solo):
                 f"these features ({type(net).__name__}) come with no classifier, which an Inception score needs"
             )
         if isinstance(net, FeatureNet) and data.classes in (None, 1):
-            raise ConfigError(f"{data.name} has no labels: its features tell rotations apart, and no classes")
+            raise ConfigError(f"{data.name} has no labels: its features separate rotations, not classes")
 
     def view(self, seen: ImageSet) -> Tensor:
         """(N, K) the probabilities of the classes."""

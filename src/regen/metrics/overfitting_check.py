@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from regen.metrics.diagnosis_checks import ATTRACTED, CHANCE, CONFIDENT, Answer, Figures
 from regen.metrics.registry import parse
 
-SEPARATED = 0.6  # overfits: D tells training from held-out images with at least this AUC
+SEPARATED = 0.6  # overfits: D separates training from held-out images with at least this AUC
 WORSE = 1.2  # overfits: the held-out distance has grown by this factor since it was best
 FALLEN = 1.0  # nats; overfits: a VAE's bound has fallen by more since its best: a held-out image is e times less likely
 RISEN = 0.02  # overfits: a flow's denoising loss of held-out images has risen by more than this part since its best
@@ -14,21 +14,21 @@ RISEN = 0.02  # overfits: a flow's denoising loss of held-out images has risen b
 
 def check_overfitting(history: Sequence[Figures], split: str) -> Answer:
     """D knows the training images, and G is harmed: nearer to them, or farther from held-out images than it once was."""
-    told = [separates_training(row) for row in history]
+    separated = [separates_training(row) for row in history]
     nearer = [_is_nearer(row) for row in history]
     best, has_grown = _growth(history, split)
     name, last = _distance(history[-1], split), history[-1]
-    signs = [a is True and b for a, b in zip(told, nearer, strict=True)]
+    signs = [a is True and b for a, b in zip(separated, nearer, strict=True)]
     if signs[-1]:
         first = next(i for i in range(len(signs)) if all(signs[i:]))
-    elif told[-1] is not False and has_grown:
+    elif separated[-1] is not False and has_grown:
         first = best
     else:
         coded = _coded_worse(history, split)
         return coded if coded.is_so else _denoised_worse(history)
     evidence = []
     if "gap/auc" in last:
-        evidence.append(f"D tells training from held-out images with an AUC of {last['gap/auc']:.2f}")
+        evidence.append(f"D separates training from held-out images with an AUC of {last['gap/auc']:.2f}")
     if nearer[-1]:
         evidence.append(
             f"{last['gap/attraction']:.0%} more of the samples than chance explains have a training image for their nearest"
@@ -37,8 +37,8 @@ def check_overfitting(history: Sequence[Figures], split: str) -> Answer:
         grown = f"{name} has grown from {history[best][name]:.3g} at image {history[best].get('images_seen', 0):,.0f}"
         evidence.append(f"{grown} to {last[name]:.3g}")
     text = "; ".join(evidence)
-    if told[-1] is None:
-        return Answer(None, f"there are too few held-out images to tell whether D knows the training images: {text}")
+    if separated[-1] is None:
+        return Answer(None, f"there are too few held-out images to decide whether D knows the training images: {text}")
     since = history[first].get("images_seen")  # images that were not trained here have none
     return Answer(True, text, None if since is None else int(since))
 

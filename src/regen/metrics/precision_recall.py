@@ -1,4 +1,4 @@
-"""Quality and coverage apart: which images of one set lie on the manifold of the other, as far as nearest neighbours tell."""
+"""Quality and coverage apart: which images of one set lie on the manifold of the other, estimated with nearest neighbours."""
 
 from collections.abc import Iterator
 

@@ -85,7 +85,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
 
     @property
     def latent_size(self) -> int:
-        """Numbers in a latent z ~ N(0, I)."""
+        """Dimensions of a latent z ~ N(0, I)."""
         return self.prior.latent_dim
 
     def codes(self, z: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class HasLatents(Protocol):
     """A model whose samples are a function of latents z ~ N(0, I): `sample` is decode(codes(latents)).
 
-    latent_size   numbers in a latent
+    latent_size   dimensions of a latent
     """
 
     @property

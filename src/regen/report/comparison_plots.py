@@ -86,8 +86,8 @@ def path(name: str, of: Path, figures: Sequence[tuple[str, str, str]]) -> Markup
             axes, _points(of, at, figures[0][0]), of.strength.removeprefix("regularizer."), of.values[0] == 0
         )
 
-    told = "; ".join(f"{figure} {_along(of, figure)}" for figure, *_ in figures)
-    return plot(name, f"Against {of.strength}: {told}", draw)
+    description = "; ".join(f"{figure} {_along(of, figure)}" for figure, *_ in figures)
+    return plot(name, f"Against {of.strength}: {description}", draw)
 
 
 def _points(of: Path, at: Sequence[float], figure: str) -> list[StrengthPoint]:
@@ -124,8 +124,8 @@ def scatter(name: str, comparison: Comparison, x: str, numbers: dict[int, bool])
         axes.set_ylabel(parse(comparison.monitor).axis_name)
         axes.grid(color=PALE, linewidth=0.7)
 
-    told = "; ".join(f"{i + 1}: {short(up.mean)} at {short(across)}" for i, (across, up) in points.items())
-    return plot(name, f"{comparison.monitor} against {x}, by number of the table: {told}", draw)
+    description = "; ".join(f"{i + 1}: {short(up.mean)} at {short(across)}" for i, (across, up) in points.items())
+    return plot(name, f"{comparison.monitor} against {x}, by number of the table: {description}", draw)
 
 
 def _bar(error: float) -> float:

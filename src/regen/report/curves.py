@@ -55,7 +55,7 @@ def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
             plots.line(axes, name, thinned(points))
             drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
             style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
-            if len(lines) > 1 and not style:  # told apart without colours, too
+            if len(lines) > 1 and not style:  # lines differ without colours, too
                 shape, mark = MARKS[len(marks) % len(MARKS)]
                 drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))

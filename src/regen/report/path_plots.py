@@ -1,4 +1,4 @@
-"""The plots of a choice, drawn onto axes of matplotlib: for path.png and for report.html alike."""
+"""The plots of a choice, drawn onto axes of matplotlib: of path.png and report.html."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -101,9 +101,9 @@ def heat(axes, choice: Choice, answer: Answer) -> None:
         chosen = {answer.one_se: "◆", answer.best: "☆", answer.recommended: "★"}.get(point.strength, "")
         text = short(float(f"{point.mean:.3g}")) if math.isfinite(point.mean) else "✕"
         text = text if point.complete else f"({text})"
-        told = f"{text if point.eligible else f'[{text}]'}{chosen}"
+        label = f"{text if point.eligible else f'[{text}]'}{chosen}"
         ink = DARK if math.isfinite(share) and share < 0.55 else BRIGHT
-        axes.text(x, y, told, ha="center", va="center", color=ink, fontsize=9)
+        axes.text(x, y, label, ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(columns)), [short(one) for one in columns])
     axes.set_yticks(range(len(rows)), [short(one) for one in rows])
     axes.set_xlim(-0.5, len(columns) - 0.5)
@@ -113,7 +113,7 @@ def heat(axes, choice: Choice, answer: Answer) -> None:
 
 
 def _places(answer: Answer) -> list[float]:
-    """On a logarithmic axis with 0 at its left; one after the other where there is no such axis."""
+    """Return positions on a logarithmic axis with 0 at its left, or consecutive ones if strengths have no such axis."""
     strengths = answer.table.strengths
     if len(answer.candidate.axes) > 1 or answer.candidate.axes[0].key == "":
         return [float(i) for i in range(len(strengths))]

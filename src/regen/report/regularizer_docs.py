@@ -83,7 +83,7 @@ class RegularizerInfo:
 
 
 def regularizer_infos() -> list[RegularizerInfo]:
-    """All of them, by the place that they lean on and then by name."""
+    """Return all regularizers, sorted by the places where they act, and then by name."""
     found = []
     for path in sorted((CONF / "regularizer").glob("*.yaml")):
         for name, node in entries(read_yaml(path)).items():

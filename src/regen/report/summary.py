@@ -14,7 +14,7 @@ SIGNS = {
     "collapsed": "✕",
     "diverged": "✕",
     "failed": "✕",
-    "cannot tell": "?",
+    "inconclusive": "?",
     "unknown": "?",
 }
 

@@ -21,7 +21,7 @@ SHOWN = 8  # directions, in the plane fewer: each has a colour
 STEPS = 7  # images along a direction
 FINE = 100  # steps of a path in the plane
 STARTS = 8  # latents from which changes are measured
-ENCODED = 1000  # held-out images whose codes tell which axes are used
+ENCODED = 1000  # held-out images by whose codes used axes are found
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from regen.utils.redaction import redact, redact_values
 def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
     """Return arguments of wandb.init; `config` is the resolved cfg."""
     hydra = HydraConfig.get()
-    told = axes(cfg)
+    chosen = axes(cfg)
     model, *choices = (hydra.runtime.choices[group] for group in ("model", "data", "network", "loss"))
     return {
         "name": cfg.name
-        or slug(",".join(f"{k}={v}" for k, v in told.items()) or hydra.job.override_dirname)
+        or slug(",".join(f"{k}={v}" for k, v in chosen.items()) or hydra.job.override_dirname)
         or "default",
         "group": cfg.group or ("-".join(choices) if is_alone() else Path(hydra.sweep.dir).name),
         "job_type": "train",
@@ -31,8 +31,8 @@ def about(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
 def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
     """Return {"model.n_critic": 1, ...}, a column of the overrides, and in a sweep its axes {"sweep/lambda_d": 0.1, ...}."""
     typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
-    told = {f"sweep/{key}": value for key, value in axes(cfg).items()}
-    return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | told)
+    chosen = {f"sweep/{key}": value for key, value in axes(cfg).items()}
+    return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | chosen)
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

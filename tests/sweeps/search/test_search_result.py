@@ -23,7 +23,7 @@ def searched(folder, *jobs: tuple[float, str], higher: bool = False) -> Trials:
     ids=["lower is better", "higher is better"],
 )
 def test_best_trial_does_not_memorize(tmp_path, capsys, higher, values, best) -> None:
-    kinds = ("memorizes", "generalizes", "cannot tell")
+    kinds = ("memorizes", "generalizes", "inconclusive")
     searched(tmp_path, *zip(values, kinds, strict=True), higher=higher)
     answer = read_json(tmp_path / "best.json")
     assert (answer["trial"], answer["value"], answer["higher_is_better"]) == (best, values[best], higher)

@@ -1,6 +1,6 @@
 """The space in which Fréchet distances between images are measured: features of a small classifier of our own.
 
-It is trained once per data set and kept. With labels it learns to tell the classes; without, by how many quarters of a
+It is trained once per data set and kept. With labels it learns to predict the classes; without, by how many quarters of a
 turn (halves, if images are not square) an image was rotated (Gidaris et al. 2018). Distances in it compare generators of
 the same data set only.
 """

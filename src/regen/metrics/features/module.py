@@ -57,7 +57,7 @@ def _exported(path: str) -> nn.Module:
         if not zipfile.is_zipfile(place):
             raise ValueError("not a zip archive")
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.11 of its own reader
+            warnings.filterwarnings("ignore", "The given buffer is not writable")  # by the reader in torch 2.11
             return read_program(place)
     except Exception as error:  # whatever its reader makes of another file
         reason = (str(error) or type(error).__name__).splitlines()[0]

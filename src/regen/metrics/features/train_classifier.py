@@ -1,4 +1,4 @@
-"""How the feature network learns: what it is asked to tell, for how long, and how well it then does."""
+"""Training of the feature network: its task, its length and its accuracy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Classes:
-    """The task to tell the classes of labelled images."""
+    """Task to classify labelled images."""
 
     classes: int
 
@@ -47,7 +47,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Rotations:
-    """The task to tell how far an image was rotated: by quarters of a turn, or of images that are not square by halves.
+    """Task to predict how far an image was rotated: by quarters of a turn, or of images that are not square by halves.
 
     The labels, if any, are not looked at.
     """
@@ -61,7 +61,7 @@ class Rotations:
 
 
 def task_of(data: Images) -> Task:
-    """To tell the classes, if there are several, or else the rotations."""
+    """Return the task to predict classes if there are several, or else rotations."""
     if data.classes is not None and data.classes > 1:
         return Classes(data.classes)
     return Rotations(4 if data.shape[1] == data.shape[2] else 2)

@@ -104,7 +104,7 @@ class Evaluation(Callback):
             self.outcome.best = where | {monitor: figures[monitor]}
         elif self._is_in_vain(model):
             self.outcome.status = "finished"
-            self.outcome.reason = f"stopped early: {monitor} is no better than at iteration {best['iteration']:,}"
+            self.outcome.reason = f"stopped early: {monitor} has not improved since iteration {best['iteration']:,}"
             trainer.should_stop = True
         self._hold_against_rivals(trainer, model, figures[monitor])
         write(trainer, model, figures | of_others)
