@@ -53,7 +53,7 @@ def test_latent_flow_refuses_runs_without_encoder_and_other_images(train, autoen
     assert "has no checkpoint" in capsys.readouterr().err
 
 
-def test_latent_flow_refuses_a_run_that_names_itself_as_its_autoencoder(train, autoencoder, capsys):
+def test_latent_flow_refuses_a_circular_autoencoder(train, autoencoder, capsys):
     flow = train(*FLOW, f"model.autoencoder={autoencoder}", "max_iterations=1", folder="flow")
     config = flow / "config.yaml"
     config.write_text(config.read_text().replace(f"autoencoder: {autoencoder}", f"autoencoder: {flow}"))
