@@ -11,7 +11,7 @@ class Read(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open, self.ids, self.addresses, self.pictures, self.words = [], [], [], [], []
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))  # a word that may be broken is one word
         assert not self.open
 
     def handle_starttag(self, tag, attributes):

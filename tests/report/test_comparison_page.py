@@ -77,6 +77,14 @@ def test_every_part_is_there(text):
     assert "prefers-color-scheme: dark" in text
 
 
+def test_lines_of_the_table_break_before_errors_and_within_names_to_fit_the_window(tmp_path):
+    for i, (strength, seed) in enumerate(itertools.product((0, 1), range(3))):
+        run(tmp_path / "wide" / f"{i}", 3 + seed / 10, seed, regularizer=regularizers(r1=strength))
+    page = comparison_report.write(tmp_path / "wide").read_text()
+    assert ">val/<wbr>fd</th>" in page and "lambda_d=<wbr>1</code>" in page
+    assert '<td class="number" title="median 3.1">3.10 ±\u00a00.06</td>' in page
+
+
 def test_runs_that_did_not_end_well_are_reported(text):
     words = Read(text).text
     assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words

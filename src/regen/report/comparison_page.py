@@ -57,6 +57,8 @@ def _shared(runs: list[Run]) -> list[str]:
 def _table(comparison: Comparison, out: Path) -> dict:
     rows = []
     for i, group in enumerate(comparison.groups):
+        numbers = _numbers(comparison, group)
+        median = numbers.pop("median", None)  # a tooltip: the columns must fit into 1280 pixels
         kinds = [(kind, n if n < len(group.runs) else None) for kind, n in kinds_of(group)]
         mark = "★" if group is comparison.best else "≈" if comparison.is_level(group) else ""
         links = [(_named(run, group), _link(run, out)) for run in group.runs]
@@ -64,7 +66,8 @@ def _table(comparison: Comparison, out: Path) -> dict:
             {
                 "i": i + 1,
                 "group": group,
-                "cells": _numbers(comparison, group),
+                "cells": numbers,
+                "median": median,
                 "kinds": kinds,
                 "mark": mark,
                 "links": links,
