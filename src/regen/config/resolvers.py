@@ -30,7 +30,11 @@ def run_folder(name: str | None, overrides: str) -> str:
 
 
 def register_resolvers() -> None:
-    """Register the resolvers of conf/*.yaml: project, typed, folder_name, run_folder, slug."""
+    """Register the resolvers of conf/*.yaml: project, typed, folder_name, run_folder, slug, unless.
+
+    ${unless:OTHER,VALUE} is VALUE if OTHER is null, else null.
+    """
+    OmegaConf.register_new_resolver("unless", lambda other, value: value if other is None else None, replace=True)
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("project", lambda: str(ROOT), replace=True)
     OmegaConf.register_new_resolver("typed", program.typed, replace=True)

@@ -58,6 +58,14 @@ class Model(dict[str, Any]):
     prior: dict[str, Any] = MISSING
     optimizer_g: dict[str, Any] = MISSING
     optimizer_d: dict[str, Any] = MISSING
+    lr_schedule_g: Any = None  # schedules
+    lr_schedule_d: Any = None
+    lr_warmup_g: int | None = None
+    lr_warmup_d: int | None = None
+    beta2_schedule_g: Any = None
+    beta2_schedule_d: Any = None
+    clip_norm_g: float | None = None
+    clip_norm_d: float | None = None
 
 
 @dataclass

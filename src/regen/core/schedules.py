@@ -5,7 +5,7 @@ Any strength may be a number, a schedule or a controller:
 """
 
 import math
-from typing import overload
+from typing import Protocol, overload
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,13 @@ from regen.core.distributed import averaged
 from regen.core.measures import MEASURES
 from regen.core.step import Update
 from regen.errors import ConfigError
+
+
+class TrainingProgress(Protocol):
+    """Progress of training, of a step or a model: updates of G, and real images shown over all processes."""
+
+    iteration: int
+    images_seen: int
 
 
 class Schedule:
@@ -38,11 +45,11 @@ class Schedule:
     def name(self) -> str:
         return type(self).__name__
 
-    def elapsed(self, step: Update) -> float:
+    def elapsed(self, step: TrainingProgress) -> float:
         """Return the number of lengths that have passed."""
         return step.images_seen / self.images if self.images else step.iteration / (self.iterations or 1)
 
-    def __call__(self, step: Update) -> float:
+    def __call__(self, step: TrainingProgress) -> float:
         """Return the strength in this update."""
         return self.start + (self.end - self.start) * self.share(min(1.0, self.elapsed(step)))
 
@@ -115,7 +122,7 @@ class Steps(Schedule):
         super().__init__(start, start * factor, iterations, images)
         self.factor = factor
 
-    def __call__(self, step: Update) -> float:
+    def __call__(self, step: TrainingProgress) -> float:
         return self.start * self.factor ** int(self.elapsed(step))
 
 

@@ -18,6 +18,20 @@ GRADIENT_RATIO = Figure(
     "gradient ratio of penalty and data term",
     "The norm of a penalty's gradient divided by that of the data term.",
 )
+OPTIMIZERS = (
+    Figure(
+        "lr",
+        "learning rate",
+        "Of the player's optimizer; logged where a schedule or a warm-up changes it.",
+        panel="learning rates",
+    ),
+    Figure(
+        "grad_norm",
+        "gradient norm before clipping",
+        "The Euclidean norm of the gradient of all the player's parameters; logged where clip_norm limits it.",
+        panel="gradient norms before clipping",
+    ),
+)
 SCALE = Figure("scale", "scale of the likelihood", "The standard deviation or scale that the loss has learned.")
 COST = (
     Figure("images_per_second", "training speed", "Real images seen per second.", "images/s", "higher", topic="cost"),
@@ -45,4 +59,4 @@ SUMMARIES = (
     ),
 )
 
-declare((*LOSSES, *LOGITS, GRADIENT_RATIO, SCALE, *COST, *SUMMARIES), __name__)
+declare((*LOSSES, *LOGITS, GRADIENT_RATIO, *OPTIMIZERS, SCALE, *COST, *SUMMARIES), __name__)

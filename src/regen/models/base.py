@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Generic
+from typing import Any, Generic
 
 import torch
 from lightning.pytorch import LightningModule
@@ -14,6 +14,7 @@ from regen.core.ema import Averaging
 from regen.core.forward import plain_attention
 from regen.core.metric_buffer import Count, Record, Watch
 from regen.core.objective import Objective
+from regen.core.optimizer_settings import OptimizerSettings
 from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
 from regen.data.images import Images
@@ -30,6 +31,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
     discriminator      for a VAE a network without layers
     trained            the modules whose parameters each player's optimizer changes, by player
     optimizers         functions from parameters to an optimizer, by player
+    settings           what changes in them during training, and clipping: arguments as in PlayersSettings
     prior              distribution of the codes of samples, as a map from latents
     averages           moving averages of networks; that of the generator, `ema`, is sampled and evaluated
     ema_decays         decays of further averages, see `averaged_by`
@@ -50,10 +52,12 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         optimizers: Mapping[str, Callable[..., Optimizer]],
         latent_dim: int,
         seed: int,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.objective, self._trained, self._make = objective, dict(trained), dict(optimizers)
+        self.optimizer_settings = OptimizerSettings.of_players(trained, settings or {})
         self.latent_dim, self.seed, self.population = latent_dim, seed, 1
         self.prior = Normal(latent_dim)
         self.rank, self.world = 0, 1
@@ -140,6 +144,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
             optimizers = [optimizers]
         self.rank, self.world, self.watch = rank, world, Watch(self.device)
         self.optimizer = dict(zip(self.players, optimizers, strict=True))
+        self.rates = {player: self.optimizer_settings[player].rates(used) for player, used in self.optimizer.items()}
         self.parameters_of = {player: self._learnt(player) for player in self.players}
         nets = [net for nets in self._trained.values() for net in nets]
         self.running = [buffer for net in nets for buffer in net.buffers() if buffer.is_floating_point()]
@@ -166,6 +171,8 @@ class Model(Averaging, LightningModule, Generic[StepT]):
 
     def iterate(self, real: Sequence[Tensor], labels: Sequence[Tensor | None] | None = None) -> list[Tensor]:
         """Run one iteration on n_critic batches (B, C, H, W) in [-1, 1] with labels (B,); returns its updates' losses ()."""
+        for player, settings in self.optimizer_settings.items():
+            settings.apply(self.optimizer[player], self.rates[player], self.count)
         losses = self.play(real, labels or [None] * len(real))
         for average in self.following:
             average.update(self.count.iteration)
@@ -209,6 +216,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         total.backward(inputs=parameters)
         if self.world > 1:
             distributed.average_([p.grad for p in parameters if p.grad is not None] + self.running)
+        values |= self.optimizer_settings[player].before_step(parameters, step.lr)
         self.optimizer[player].step()
         self.objective.after_update(step, values)
         self.record.add(self.iteration + 1, values | self.seen(step))

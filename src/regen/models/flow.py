@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from regen.core.constraints import is_of_flows
 from regen.core.flow_step import FlowStep
 from regen.core.objective import Objective
+from regen.core.optimizer_settings import GeneratorSettings
 from regen.errors import ConfigError
 from regen.losses.flow_matching import FlowMatching
 from regen.models.base import Model
@@ -32,6 +33,7 @@ class Flow(Model[FlowStep]):
     ema_decay, ema_interval   of the moving average of the network: decay per iteration, and interval of its updates
     ema_decays             decays of further averages, see `Model.averaged_by`
     seed                   key of all draws
+    optimizer_settings     what changes in the optimizer during training, see OptimizerSettings
 
     Raises ConfigError on a loss of another family, and on a regularizer that only acts on D.
     """
@@ -49,6 +51,7 @@ class Flow(Model[FlowStep]):
         ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         seed: int = 0,
+        **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         _check(objective)
         settings = dict(sampler or {"method": "heun", "steps": 10})
@@ -57,7 +60,7 @@ class Flow(Model[FlowStep]):
         check_sampler(**settings)
         nobody = NoDiscriminator()
         objective.attach(velocity, nobody)
-        super().__init__(objective, {"g": [velocity]}, {"g": optimizer_g}, math.prod(shape), seed)
+        super().__init__(objective, {"g": [velocity]}, {"g": optimizer_g}, math.prod(shape), seed, optimizer_settings)
         self.generator, self.discriminator = velocity, nobody
         self.shape, self.sampler = tuple(shape), settings
         self.make_averages({"ema": velocity}, ema_decay, ema_interval, ema_decays)

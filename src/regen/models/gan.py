@@ -1,6 +1,7 @@
 """GANs: a discriminator and a generator trained in turn with regularized losses."""
 
 from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from regen.core.forward import apart
 from regen.core.gan_step import GANStep
 from regen.core.input_gradients import Automatic, GradientMethod
 from regen.core.objective import Objective
+from regen.core.optimizer_settings import PlayersSettings
 from regen.core.schedules import Schedule, value_of
 from regen.models import gan_dynamics
 from regen.models.base import Model
@@ -28,6 +30,7 @@ class GAN(Model[GANStep]):
                                  number or a schedule (Sinha 2020: from 1 to 1/2)
     gradient_method              computes D's input gradients for penalties
     seed                         key of all draws
+    optimizer_settings           what changes in the optimizers during training, see OptimizerSettings
 
     Raises ConfigError on an order other than d and g, on reuse_fake with more than one D step or with G first, and on a
     top_k outside (0, 1] or with a loss that pairs real with generated images or does not use logits.
@@ -52,12 +55,13 @@ class GAN(Model[GANStep]):
         top_k: float | Schedule = 1.0,
         gradient_method: GradientMethod | None = None,
         seed: int = 0,
+        **optimizer_settings: Unpack[PlayersSettings],
     ) -> None:
         gan_dynamics.check(n_critic, order, reuse_fake)
         gan_dynamics.check_top_k(top_k, objective)
         objective.attach(generator, discriminator)
         nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
-        super().__init__(objective, nets, optimizers, latent_dim, seed)
+        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings)
         self.generator, self.discriminator = generator, discriminator
         self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays)
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import cast
+from typing import Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from regen.core import distributed
 from regen.core.constraints import is_of_flows
 from regen.core.ema import Averaged
 from regen.core.objective import Objective
+from regen.core.optimizer_settings import GeneratorSettings
 from regen.core.vae_step import VAEStep
 from regen.data.split import Files, Split, as_float
 from regen.errors import ConfigError
@@ -40,6 +41,7 @@ class VAE(Model[VAEStep]):
     ema_decay, ema_interval  of the moving averages of both networks: decay per iteration, and interval of updates
     ema_decays            decays of further averages, see `Model.averaged_by`
     seed                  key of all draws
+    optimizer_settings    what changes in the optimizer during training, see OptimizerSettings
 
     Raises ConfigError on a loss that is not a likelihood, and on a regularizer that only acts on D.
     """
@@ -59,11 +61,13 @@ class VAE(Model[VAEStep]):
         ema_decays: Sequence[float] = (),
         seed: int = 0,
         prior: Callable[[int], Normal] = Normal,
+        **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         _check(objective)
         nobody = NoDiscriminator()
         objective.attach(generator, nobody, encoder)
-        super().__init__(objective, {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}, latent_dim, seed)
+        nets, optimizers = {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}
+        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings)
         self.prior = prior(latent_dim)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
         self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays)

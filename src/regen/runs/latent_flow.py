@@ -1,7 +1,7 @@
 """A flow of the latent codes of a trained autoencoder, whose samples are decoded to images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from regen.config.instantiate import resolve
 from regen.core.flow_step import FlowStep
 from regen.core.objective import Objective
+from regen.core.optimizer_settings import GeneratorSettings
 from regen.data.images import Images, part_digests
 from regen.data.split import as_float
 from regen.errors import ConfigError
@@ -58,6 +59,7 @@ class LatentFlow(Flow):
         ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         seed: int = 0,
+        **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         opened, model = _open(autoencoder)
         if tuple(opened.shape) != tuple(shape):
@@ -68,7 +70,7 @@ class LatentFlow(Flow):
         size = model.latent_dim
         velocity = Velocity((size, 1, 1), hidden, time_width)
         averages = (ema_decay, ema_interval, ema_decays)
-        super().__init__(velocity, objective, optimizer_g, (size, 1, 1), sampler, *averages, seed)
+        super().__init__(velocity, objective, optimizer_g, (size, 1, 1), sampler, *averages, seed, **optimizer_settings)
         self.encoder: nn.Module = model.ema_encoder.net.requires_grad_(False).eval()
         self.decoder: nn.Module = model.ema.net.requires_grad_(False).eval()
         self.register_buffer("mean", torch.zeros(size))
