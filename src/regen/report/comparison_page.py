@@ -57,8 +57,6 @@ def _shared(runs: list[Run]) -> list[str]:
 def _table(comparison: Comparison, out: Path) -> dict:
     rows = []
     for i, group in enumerate(comparison.groups):
-        numbers = _numbers(comparison, group)
-        median = numbers.pop("median", None)  # a tooltip: the columns must fit into 1280 pixels
         kinds = [(kind, n if n < len(group.runs) else None) for kind, n in kinds_of(group)]
         mark = "★" if group is comparison.best else "≈" if comparison.is_level(group) else ""
         links = [(_named(run, group), _link(run, out)) for run in group.runs]
@@ -66,8 +64,8 @@ def _table(comparison: Comparison, out: Path) -> dict:
             {
                 "i": i + 1,
                 "group": group,
-                "cells": numbers,
-                "median": median,
+                "cells": _numbers(comparison, group),
+                "median": cells(comparison, group).get("median"),
                 "kinds": kinds,
                 "mark": mark,
                 "links": links,
@@ -87,7 +85,8 @@ def _table(comparison: Comparison, out: Path) -> dict:
 
 
 def _numbers(comparison: Comparison, group: Group) -> dict[str, str]:
-    return {name: cell for name, cell in cells(comparison, group).items() if name != "diagnosis"}
+    """Return the cells that have a column; the median is a tooltip, so that the columns fit into 1280 pixels."""
+    return {name: cell for name, cell in cells(comparison, group).items() if name not in ("diagnosis", "median")}
 
 
 def _from_best(comparison: Comparison, group: Group) -> str:
