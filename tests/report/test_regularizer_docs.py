@@ -1,5 +1,7 @@
 """Pages of regularizers are current, and the terminal shows those that contain the typed words."""
 
+import re
+
 import yaml
 
 from regen.cli import regularizers as script
@@ -28,6 +30,11 @@ def test_every_source_but_the_article_has_a_link():
         name for name, source in sources.items() if "](https://" not in regularizer_pages.linked(source, papers)
     ] == []
     assert [paper for paper in papers if not any(paper in source for source in sources.values())] == []
+
+
+def test_readme_counts_the_regularizers():
+    (count,) = re.findall(r"(\d+) regularizers", (ROOT / "README.md").read_text())
+    assert int(count) == len(regularizer_docs.regularizer_infos())
 
 
 def test_every_option_but_none_is_described():
