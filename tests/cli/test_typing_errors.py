@@ -8,8 +8,9 @@ from helpers.commands import SMOKE, type_in
 from helpers.composition import compose_config
 
 from regen.config import validate
+from regen.config.command_schemas import Export, Sample
 from regen.config.schema_values import in_full, settle
-from regen.config.schemas import Export, Sample, Train
+from regen.config.schemas import Train
 from regen.config.suggestions import config_of_script
 
 TRAIN = {

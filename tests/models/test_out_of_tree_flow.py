@@ -24,7 +24,7 @@ from regen.core.objective import Loss
 from regen.core.step import Update
 from regen.models.base import Model
 from regen.models.latents import Latents
-from regen.models.vae import NoDiscriminator
+from regen.models.without_discriminator import NoDiscriminator
 
 
 class Matching(Loss):

@@ -6,9 +6,7 @@ import os
 from omegaconf import DictConfig, OmegaConf
 
 from regen.config.checks import check_at_least_one, check_choices, check_run, conform
-from regen.config.resolvers import slug
-from regen.config.schemas import (
-    Choose,
+from regen.config.command_schemas import (
     Compare,
     Downstream,
     Evaluate,
@@ -17,9 +15,10 @@ from regen.config.schemas import (
     Report,
     Sample,
     Stability,
-    Train,
     WandbView,
 )
+from regen.config.resolvers import slug
+from regen.config.schemas import Choose, Train
 from regen.config.strengths import check_regularizers
 from regen.errors import ConfigError
 

@@ -1,6 +1,5 @@
 """Flows: a network that predicts velocities or noise, whose samples are solutions of an ODE."""
 
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack, cast
@@ -9,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from regen.core.constraints import is_of_flows
 from regen.core.flow_step import FlowStep
 from regen.core.objective import Objective
 from regen.core.optimizer_settings import GeneratorSettings
@@ -17,9 +15,7 @@ from regen.errors import ConfigError
 from regen.losses.flow_matching import FlowMatching
 from regen.models.base import Model
 from regen.models.ode import ODESampler, check_sampler, log_density
-from regen.models.vae import NoDiscriminator
-
-log = logging.getLogger(__name__)
+from regen.models.without_discriminator import NoDiscriminator, check_objective
 
 
 class Flow(Model[FlowStep]):
@@ -53,7 +49,7 @@ class Flow(Model[FlowStep]):
         seed: int = 0,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
-        _check(objective)
+        check_objective(objective, "flow", "a flow", FlowMatching, "velocity or loss=epsilon")
         settings = dict(sampler or {"method": "heun", "steps": 10})
         if set(settings) != {"method", "steps"}:
             raise ConfigError(f"model.sampler takes method and steps, got {', '.join(settings)}")
@@ -118,19 +114,3 @@ class Flow(Model[FlowStep]):
     def log_density(self, images: Tensor, steps: int, probes: Tensor | None) -> Tensor:
         """Return log p(x) (B,) in nats of images (B, C, H, W) as densities, see `ode.log_density`."""
         return log_density(self.ode_sampler().velocity, images, steps, probes)
-
-
-def _check(objective: Objective) -> None:
-    if not isinstance(objective.loss, FlowMatching):
-        name = type(objective.loss).__name__.lower()
-        raise ConfigError(f"loss={name} is for another model: with model=flow type loss=velocity or loss=epsilon")
-    for name, regularizer in objective.regularizers.items():
-        alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
-        if alone or (regularizer.overrides("augment") and not is_of_flows(regularizer)):
-            raise ConfigError(
-                f"regularizer {name} acts only on a discriminator, and a flow has none: type model=gan, or leave it out"
-            )
-        if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
-            log.info(
-                "%s: lambda_g is 0, and a flow has no discriminator: the penalty is inactive. Type lambda_g=…", name
-            )

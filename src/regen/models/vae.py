@@ -1,6 +1,5 @@
 """VAEs: an encoder and a decoder trained together with regularized losses."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Unpack, cast
@@ -10,24 +9,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import distributed
-from regen.core.constraints import is_of_flows
 from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.optimizer_settings import GeneratorSettings
 from regen.core.vae_step import VAEStep
 from regen.data.split import Files, Split, as_float
-from regen.errors import ConfigError
 from regen.losses.likelihoods import Likelihood
 from regen.models.base import Model
 from regen.models.priors import Normal
+from regen.models.without_discriminator import NoDiscriminator, check_objective
 from regen.utils.randomness import Draws, permutation
 
 AT_A_TIME = 500  # images in a pass of the encoder
-log = logging.getLogger(__name__)
-
-
-class NoDiscriminator(nn.Module):
-    """Network without layers in place of D."""
 
 
 class VAE(Model[VAEStep]):
@@ -63,7 +56,7 @@ class VAE(Model[VAEStep]):
         prior: Callable[[int], Normal] = Normal,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
-        _check(objective)
+        check_objective(objective, "vae", "a VAE", Likelihood, "gaussian_learned, bernoulli or logistic")
         nobody = NoDiscriminator()
         objective.attach(generator, nobody, encoder)
         nets, optimizers = {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}
@@ -117,21 +110,3 @@ class VAE(Model[VAEStep]):
             population=self.population,
             **self.progress("g", labels),
         )
-
-
-def _check(objective: Objective) -> None:
-    if not isinstance(objective.loss, Likelihood):
-        name = type(objective.loss).__name__.lower()
-        raise ConfigError(
-            f"loss={name} is for another model: with model=vae type loss=gaussian_learned, bernoulli or logistic"
-        )
-    for name, regularizer in objective.regularizers.items():
-        alone = regularizer.overrides("for_d") and not regularizer.overrides("for_g")
-        if alone or (regularizer.overrides("augment") and not is_of_flows(regularizer)):
-            raise ConfigError(
-                f"regularizer {name} acts only on a discriminator, and a VAE has none: type model=gan, or leave it out"
-            )
-        if regularizer.strengths["g"] == 0 != regularizer.strengths["d"]:
-            log.info(
-                "%s: lambda_g is 0, and a VAE has no discriminator: the penalty is inactive. Type lambda_g=…", name
-            )

@@ -1,0 +1,155 @@
+"""Typed schemas of the configurations of the commands other than training in conf/. Imports nothing heavy."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class MovedData:
+    """Present folder of a run's images, if they were moved."""
+
+    root: str | None = None
+
+
+@dataclass
+class Stability:
+    """conf/stability.yaml"""
+
+    loss: Any = MISSING
+    regularizer: Any = MISSING
+    gradient_method: Any = MISSING
+    lambda_g: float | None = None
+    lambda_d: float | None = None
+    all: bool = MISSING
+    lr: float = MISSING
+    iterations: int = MISSING
+    iteration: int = MISSING
+    batch: int = MISSING
+
+
+@dataclass
+class OfRuns:
+    """The keys of commands that measure trained runs."""
+
+    run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
+    split: str = MISSING
+    weights: str = MISSING
+    checkpoint: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+    tracker: bool = MISSING
+
+
+@dataclass
+class Evaluate(OfRuns):
+    """conf/evaluate.yaml"""
+
+    metrics: Any = MISSING
+    samples: int = MISSING
+
+
+@dataclass
+class Downstream(OfRuns):
+    """conf/downstream.yaml"""
+
+    task: Any = MISSING
+    held_out: int | None = None
+    seeds: int = MISSING
+    seed: int = MISSING
+
+
+@dataclass
+class Judge:
+    """conf/judge.yaml"""
+
+    metrics: Any = MISSING
+    samples: str = MISSING
+    train: str = MISSING
+    held_out: str = MISSING
+    image_size: Any = None
+    window: Any = None
+    background: Any = None
+    channels: int | None = None
+    feature_samples: int | None = None
+    name: str | None = None
+    out: str | None = None
+    report: bool = MISSING
+    cache: str = MISSING
+    device: str = MISSING
+    threads: int | None = None
+
+
+@dataclass
+class Export:
+    """conf/export.yaml"""
+
+    run: Any = MISSING
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    formats: list[str] = MISSING
+    opset: int | None = None
+    license: str | None = None
+    out: str | None = None
+
+
+@dataclass
+class Sample:
+    """conf/sample.yaml"""
+
+    run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
+    checkpoint: str = MISSING
+    weights: str = MISSING
+    n: int | None = None
+    seed: int | None = None
+    truncation: float = MISSING
+    refuse_copies: bool = MISSING
+    write: Any = None
+    out: str | None = None
+    rows: int = MISSING
+    columns: int = MISSING
+    steps: int = MISSING
+    truncations: list[float] = MISSING
+    reach: float = MISSING
+    device: str = MISSING
+    batch: int = MISSING
+
+
+@dataclass
+class Report:
+    """conf/report.yaml"""
+
+    run: Any = MISSING
+    data: MovedData = field(default_factory=MovedData)
+    features_path: str | None = None
+    checkpoint: str = MISSING
+    samples: int | None = None
+    device: str = MISSING
+    threads: int | None = None
+
+
+@dataclass
+class Compare:
+    """conf/compare.yaml"""
+
+    runs: Any = MISSING
+    monitor: str | None = None
+    figures: list[str] = MISSING
+    rows: int = MISSING
+    out: str | None = None
+
+
+@dataclass
+class WandbView:
+    """conf/wandb_view.yaml"""
+
+    sweep: str | None = None
+    project: str = MISSING
+    entity: str | None = None
+    name: str | None = None
+    monitor: str | None = None
+    axes: list[str] | None = None
+    out: str | None = None
