@@ -1,13 +1,12 @@
 """Strengths that move: schedules in closed form, controllers by hand, and both in training."""
 
-import io
 import math
 
 import pytest
 import torch
+from helpers.short_training import load_state, train_on
 from helpers.tiny_models import images, make_gan, make_step, same, weights
 
-from regen.core import checkpoint
 from regen.core.schedules import MEASURES, Constant, Controller, Cosine, Cyclical, Linear, LogController, Steps, Warmup
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
@@ -180,14 +179,8 @@ def controlled(interval: int = 1):
     return make_gan(regularizers={"r1": R1(lambda_d=strength, interval=interval)})
 
 
-def go_on(gan, iterations: int):
-    for _ in range(iterations):
-        gan.iterate(images(number=gan.iteration)[None])
-    return gan
-
-
 def test_controlled_strength_moves_in_training_and_is_logged_as_applied():
-    gan = go_on(controlled(), 3)
+    gan = train_on(controlled(), 3)
     recorded = gan.record.by_name()
     expected = [2.0, 2 * 10**0.1, 2 * 10**0.2]
     assert torch.stack(recorded["d/r1/strength"]).tolist() == pytest.approx(expected, rel=1e-6)
@@ -198,16 +191,13 @@ def test_controlled_strength_moves_in_training_and_is_logged_as_applied():
 
 
 def test_controller_of_a_lazy_penalty_counts_the_images_between_turns():
-    gan = go_on(controlled(interval=2), 2)
+    gan = train_on(controlled(interval=2), 2)
     assert gan.objective.regularizers["r1"].controllers["d"].value.item() == pytest.approx(2 * 10**0.2, rel=1e-6)
 
 
 def test_a_controllers_state_is_in_the_checkpoint():
-    before, file = go_on(controlled(), 2), io.BytesIO()
+    before = train_on(controlled(), 2)
     assert before.state_dict()["objective.regularizers.r1.controllers.d.value"].item() == pytest.approx(2 * 10**0.2)
-    torch.save(checkpoint.state_of(before), file)
-    file.seek(0)
-    restored = go_on(controlled(), 1)  # whatever it had learnt is to be replaced
-    checkpoint.restore(restored, torch.load(file, weights_only=True))
-    assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
+    restored = load_state(before, train_on(controlled(), 1))
+    assert same(weights(train_on(restored, 3)), weights(train_on(before, 3)))
     assert restored.objective.regularizers["r1"].strengths["d"].value.item() == pytest.approx(2 * 10**0.5, rel=1e-6)

@@ -1,13 +1,11 @@
 """Every regularizer in conf/regularizer on a flow: it trains one, or is refused with the reason."""
 
-import io
-
 import pytest
 import torch
 from helpers.regularizer_options import OF_CODES, OF_FLOWS, OPTIONS, neutral, regularizers
+from helpers.short_training import load_state, nets, train_on
 from helpers.tiny_models import images, make_flow, make_gan, make_vae, same, weights
 
-from regen.core import checkpoint
 from regen.errors import ConfigError
 from regen.models.build_model import check_step
 
@@ -31,17 +29,7 @@ ON_G = {
 def trained(name: str | None = None, iterations: int = 3, **values):
     """A flow with this regularizer after a few iterations."""
     flow = make_flow(regularizers=regularizers(name, **(values or ON_G.get(name, {}))) if name else {})
-    return resumed(flow, iterations)
-
-
-def resumed(flow, iterations: int):
-    for _ in range(iterations):
-        flow.iterate(images(number=flow.iteration)[None])
-    return flow
-
-
-def nets(flow) -> dict[str, torch.Tensor]:
-    return {name: tensor for name, tensor in weights(flow).items() if not name.startswith("objective.")}
+    return train_on(flow, iterations)
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none")])
@@ -73,9 +61,5 @@ def test_strength_0_equals_a_flow_without_regularizer_bit_for_bit(name):
 @pytest.mark.parametrize("name", SUITING)
 def test_state_of_regularizer_is_in_the_checkpoint(name):
     before = trained(name)
-    file = io.BytesIO()
-    torch.save(checkpoint.state_of(before), file)
-    file.seek(0)
-    restored = trained(name, iterations=1)
-    checkpoint.restore(restored, torch.load(file, weights_only=True))
-    assert same(weights(resumed(restored, 3)), weights(resumed(before, 3)))
+    restored = load_state(before, trained(name, iterations=1))
+    assert same(weights(train_on(restored, 3)), weights(train_on(before, 3)))

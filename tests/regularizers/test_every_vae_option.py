@@ -1,14 +1,13 @@
-"""What every regularizer in conf/regularizer must hold on a VAE: it trains one, or is refused with the reason."""
+"""Every regularizer in conf/regularizer on a VAE: it trains one, or is refused with the reason."""
 
-import io
 import math
 
 import pytest
 import torch
 from helpers.regularizer_options import OF_CODES, OPTIONS, neutral, regularizers
+from helpers.short_training import load_state, nets, train_on
 from helpers.tiny_models import images, make_vae, same, weights
 
-from regen.core import checkpoint
 from regen.errors import ConfigError
 from regen.models.build_model import check_step
 from regen.regularizers.weights import sparsity
@@ -38,17 +37,7 @@ ON_G = {
 def trained(name: str | None = None, iterations: int = 3, **values):
     """A VAE with this regularizer after a few iterations; without one, an autoencoder."""
     chosen = regularizers(name, **(values or ON_G.get(name, {}))) if name else {}
-    return go_on(make_vae(regularizers=chosen), iterations)
-
-
-def go_on(vae, iterations: int):
-    for _ in range(iterations):
-        vae.iterate(images(number=vae.iteration)[None])
-    return vae
-
-
-def nets(vae) -> dict[str, torch.Tensor]:
-    return {name: tensor for name, tensor in weights(vae).items() if not name.startswith("objective.")}
+    return train_on(make_vae(regularizers=chosen), iterations)
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in (*SUITING, "none", "input_perturbation")])
@@ -95,12 +84,8 @@ def test_strength_0_equals_an_autoencoder_bit_for_bit(name):
 @pytest.mark.parametrize("name", SUITING)
 def test_state_of_regularizer_is_in_the_checkpoint(name):
     before = trained(name)
-    file = io.BytesIO()
-    torch.save(checkpoint.state_of(before), file)
-    file.seek(0)
-    restored = trained(name, iterations=1)  # whatever it had learnt is to be replaced
-    checkpoint.restore(restored, torch.load(file, weights_only=True))
-    assert same(weights(go_on(restored, 3)), weights(go_on(before, 3)))
+    restored = load_state(before, trained(name, iterations=1))
+    assert same(weights(train_on(restored, 3)), weights(train_on(before, 3)))
 
 
 @pytest.mark.parametrize("name", SUITING)
@@ -109,7 +94,7 @@ def test_quantities_of_a_vae_are_finite_and_of_g_alone(name, values):
     values = ON_G.get(name, {}) if values is None else values
     if name in ("spectral_norm", "weight_norm"):
         values = ON_G[name]
-    vae = go_on(make_vae(regularizers=regularizers(name, **values)), 1)
+    vae = train_on(make_vae(regularizers=regularizers(name, **values)), 1)
     quantities = vae.objective.quantities(vae.generator, vae.discriminator)
     assert all(quantity.startswith("g/") and math.isfinite(value) for quantity, value in quantities.items())
 

@@ -1,6 +1,5 @@
 """Whatever a regularizer remembers outlives an interruption bit for bit, and is the same in every process."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from helpers.short_training import load_state
 from helpers.tiny_models import images, make_gan, same, weights
 
-from regen.core import checkpoint
 from regen.core.regularizer import Regularizer
 from regen.core.schedules import LogController
 from regen.models.gan import GAN
@@ -69,11 +68,8 @@ def memory(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("iteration", [1, 5, 10])
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(name, iteration):
-    whole, part, file = trained(gan(name, REMEMBERING), LAST), trained(gan(name, REMEMBERING), iteration), io.BytesIO()
-    torch.save(checkpoint.state_of(part), file)
-    file.seek(0)
-    resumed = trained(gan(name, REMEMBERING), 2)  # what it remembers is to be replaced
-    checkpoint.restore(resumed, torch.load(file, weights_only=True))
+    whole, part = trained(gan(name, REMEMBERING), LAST), trained(gan(name, REMEMBERING), iteration)
+    resumed = load_state(part, trained(gan(name, REMEMBERING), 2))
     assert not same(memory(weights(resumed)), memory(weights(whole)))  # there is something to remember
     trained(resumed, LAST)
     assert same(weights(resumed), weights(whole))
