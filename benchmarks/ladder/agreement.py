@@ -16,7 +16,7 @@ from ladder.truths import blurred, in_bytes
 from regen.data.image_folder import folder
 from regen.data.images import Images
 from regen.data.split import Split
-from regen.evaluation.image_evaluation import GivenImages
+from regen.evaluation.compared_images import GivenImages
 from regen.metrics.diagnosis import read_history
 from regen.metrics.evaluator import Evaluator
 from regen.metrics.features.auto import Auto

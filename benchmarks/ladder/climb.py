@@ -11,7 +11,7 @@ import torch
 from ladder.rungs import Rung, rungs
 from ladder.truths import Truth, truths, with_duplicates
 from regen.data.split import Split
-from regen.evaluation.image_evaluation import GivenImages
+from regen.evaluation.compared_images import GivenImages
 from regen.metrics.base import SampleMetric
 from regen.metrics.data_metrics import data_metrics
 from regen.metrics.diagnosis import Diagnosis, diagnose

@@ -181,7 +181,8 @@ def test_class_subfolders_are_labels_if_training_and_held_out_images_have_the_sa
 
 
 def test_images_sorted_by_class_are_put_in_another_order(tmp_path):
-    from regen.evaluation.image_evaluation import load, open_images
+    from regen.data.compared_inputs import open_images
+    from regen.evaluation.compared_images import load
 
     labels = np.repeat([0, 1], 20)
     for name in ("samples", "train", "held_out"):
@@ -279,7 +280,8 @@ def test_wide_images_of_any_proportions_and_channels_are_compared_in_a_common_wi
 
 
 def test_folders_of_16_bits_keep_the_levels_and_allow_any_proportions(tmp_path):
-    from regen.evaluation.image_evaluation import load, open_images
+    from regen.data.compared_inputs import open_images
+    from regen.evaluation.compared_images import load
 
     for seed, name in enumerate(("samples", "train", "held_out")):
         (tmp_path / name).mkdir()

@@ -4,34 +4,26 @@ import csv
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
-from torch import Tensor
 
 from regen.config.instantiate import build
 from regen.config.resolvers import folder_name, slug
-from regen.data.compared_inputs import (
-    common_conversion,
-    common_shape,
-    number_classes,
-    open_images,
-    resized,
-    shuffle_classes,
-)
+from regen.data.compared_inputs import open_images, resized
 from regen.data.image_input import ImageInput
 from regen.data.images import Images
-from regen.data.split import Files, Split, as_float
-from regen.data.survey import Colour, check_background
-from regen.data.window import FULL_8, Window, check_window
+from regen.data.split import Files, Split
+from regen.data.survey import check_background
+from regen.data.window import FULL_8, check_window
 from regen.errors import ConfigError
+from regen.evaluation.compared_images import MONITOR, ComparedImages, GivenImages, load, plain
 from regen.metrics.base import EvaluationBatch
-from regen.metrics.diagnosis import diagnose
+from regen.metrics.diagnosis import Diagnosis, diagnose
 from regen.metrics.evaluator import Evaluator, make_metrics
 from regen.metrics.features import Source
 from regen.metrics.generalization import generalization
@@ -47,27 +39,8 @@ from regen.utils.memory import peak_mb
 from regen.utils.project import ROOT
 from regen.utils.safe_files import write_safely
 
-IN_MEMORY = 2 << 30  # bytes; larger sets are read from their files each time
 TIMES = 5  # samples for features, in multiples of those of an evaluation during training
-SPLIT, MONITOR = "val", "val/generalization"
-
-
-class GivenImages:
-    """Model that "generates" given images; it has no latents, discriminator or encoder."""
-
-    def __init__(self, images: Split | Files, device: torch.device) -> None:
-        self.images, self.device = images, device
-
-    def sample(self, first: int, n: int) -> Tensor:
-        """Return images number first to first + n - 1, (n, C, H, W) in [-1, 1]."""
-        return as_float(self.images[torch.arange(first, first + n)][0])
-
-
-@dataclass(kw_only=True)
-class ComparedImages(Images):
-    """Training and held-out images with the names of their classes."""
-
-    class_names: tuple[str, ...] = ()
+SPLIT = "val"
 
 
 def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, Images], object]) -> float:
@@ -80,11 +53,28 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
     began = time.perf_counter()
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    folder, device, console = _folder(cfg), _device(cfg.device), Console()
+    folder, console = _folder(cfg), Console()
     inputs = [open_images(key, str(cfg[key])) for key in ("samples", "train", "held_out")]
     looks = check_window(plain(cfg.window), "window"), check_background(plain(cfg.background), "background")
     samples, data = load(inputs, plain(cfg.image_size), cfg.channels, cfg.name, *looks)
     _print_inputs(console, inputs, data)
+    evaluator, look = _prepare(cfg, samples, data, console)
+    figures = measure(evaluator, look, samples)
+    diagnosis = diagnose([figures], SPLIT, missing=evaluator.missing, held_out=len(data.validation))
+    result = _result(figures, diagnosis, inputs, data, evaluator) | {"seconds": round(time.perf_counter() - began, 1)}
+    _write(folder, result)
+    if cfg.report:
+        write_page(folder, look, result, data)
+    console.print(metric_table(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
+    console.print(diagnosis.sentence, style="bold", markup=False, highlight=False)
+    _print_outputs(console, folder, len(samples), time.perf_counter() - began, cfg.report)
+    return figures.get(MONITOR, float("nan"))
+
+
+def _prepare(
+    cfg: DictConfig, samples: Split | Files, data: ComparedImages, console: Console
+) -> tuple[Evaluator, EvaluationBatch]:
+    device = _device(cfg.device)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
     n = min(len(samples), cfg.feature_samples or TIMES * source.evaluation_samples)
     if n < len(samples):
@@ -92,81 +82,46 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
     model = cast(Model, GivenImages(samples, device))  # its metrics read nothing but samples
     metrics = make_metrics(cfg, data, model)
     evaluator = Evaluator(data, metrics, source, Path(cfg.cache), device, samples=n, split=SPLIT)
-    look = evaluator.look(model)
-    figures = measure(evaluator, look, samples)
-    said = diagnose([figures], SPLIT, missing=evaluator.missing, held_out=len(data.validation))
-    result = {
+    return evaluator, evaluator.look(model)
+
+
+def _result(
+    figures: dict[str, float],
+    diagnosis: Diagnosis,
+    inputs: Sequence[ImageInput],
+    data: ComparedImages,
+    evaluator: Evaluator,
+) -> dict[str, object]:
+    settings = {
+        "image_size": list(data.shape[1:]),
+        "channels": data.shape[0],
+        **data.recorded,
+        "classes": list(data.class_names) or None,
+        "features": type(evaluator.source).__name__,
+        "feature_samples": evaluator.samples,
+    }
+    return {
         "status": "judged",
         "name": data.name,
         "monitor": MONITOR,
         "figures": figures,
         STORED: stored_figures(figures),
-        "diagnosis": asdict(said),
+        "diagnosis": asdict(diagnosis),
         "inputs": {images.key: _facts(images) for images in inputs},
-        "settings": {
-            "image_size": list(data.shape[1:]),
-            "channels": data.shape[0],
-            **data.recorded,
-            "classes": list(data.class_names) or None,
-            "features": type(source).__name__,
-            "feature_samples": n,
-        },
-        "seconds": round(time.perf_counter() - began, 1),
+        "settings": settings,
         **provenance(),
     }
-    _write(folder, result)
-    if cfg.report:
-        write_page(folder, look, result, data)
-    console.print(metric_table(f"{len(samples):,} samples of {inputs[0].path.name}", figures))
-    console.print(said.sentence, style="bold", markup=False, highlight=False)
-    seconds = time.perf_counter() - began
-    console.print(f"{len(samples):,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
+
+
+def _print_outputs(console: Console, folder: Folder, n: int, seconds: float, has_page: bool) -> None:
+    console.print(f"{n:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
     for name, path in {"page": folder.page, "figures": _table(folder), "result": folder.result}.items():
-        if name != "page" or cfg.report:
+        if name != "page" or has_page:
             console.print(f"{name:8} {path}", soft_wrap=True, markup=False, highlight=False)
-    return figures.get(MONITOR, float("nan"))
-
-
-def plain(value: object) -> Any:
-    """Convert a typed value to plain types."""
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def load(
-    inputs: Sequence[ImageInput],
-    image_size: int | Sequence[int] | None,
-    channels: int | None,
-    name: str | None = None,
-    window: Window | None = None,
-    background: Colour | None = None,
-) -> tuple[Split | Files, ComparedImages]:
-    """Load the samples, and the training and held-out images as a data set with validation and test parts."""
-    size, channels = common_shape(inputs, image_size, channels)
-    conversion = common_conversion(inputs, window, background)
-    splits = [images.load(size, channels, conversion) for images in inputs]
-    if sum(map(len, splits)) * channels * np.prod(size) * np.dtype(conversion.dtype).itemsize <= IN_MEMORY:
-        splits = [split.decode() if isinstance(split, Files) else split for split in splits]
-    classes = number_classes(inputs[1:])
-    if classes:
-        splits[1:] = [replace(split, labels=labels) for split, labels in zip(splits[1:], classes.labels, strict=True)]
-    samples, train, held_out = (shuffle_classes(*pair) for pair in zip(inputs, splits, strict=True))
-    data = ComparedImages(
-        name=name or slug(inputs[1].path.stem),
-        full_train=train,
-        train=train,
-        validation=held_out,
-        test=held_out,
-        batch_size=1,
-        workers=0,
-        monitor=MONITOR,
-        class_names=classes.names if classes else (),
-        recorded={"window": list(conversion.window), "background": list(conversion.background)},
-    )
-    return samples, data
 
 
 def measure(evaluator: Evaluator, look: EvaluationBatch, samples: Split | Files) -> dict[str, float]:
-    """The evaluator's figures of the look, but memorization of all samples, which needs no features."""
+    """Return the evaluator's figures; those of memorization, which need no features, are of all samples."""
     memorization = {name: one for name, one in evaluator.metrics.items() if isinstance(one, Memorization)}
     if not memorization or len(samples) == len(look.fake):
         return evaluator.measure(look)
