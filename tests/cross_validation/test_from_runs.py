@@ -8,8 +8,8 @@ from helpers import finished_runs as by_hand
 from helpers.cross_validation_runs import chosen, runs, typed
 from helpers.html_page import Read
 
+from regen.cross_validation.answer import answer
 from regen.cross_validation.from_runs import found
-from regen.cross_validation.result import answer
 from regen.errors import ConfigError
 
 VALLEY = {0: 5.0, 0.1: 4.0, 1.0: 3.0, 12.0: 3.005, 100.0: 6.0}

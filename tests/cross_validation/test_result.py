@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from cross_validation.test_score_table import NAN, memorizing, table
 
+from regen.cross_validation.answer import Answer, answer
 from regen.cross_validation.candidate import Axis, Candidate
 from regen.cross_validation.fits import Trained
-from regen.cross_validation.result import Answer, Choice, answer
+from regen.cross_validation.result import Choice
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Table
 from regen.cross_validation.sentences import claim_sentence, describe_final_model, sentences

@@ -11,8 +11,9 @@ from regen.data.split import Split
 from regen.metrics.base import EvaluationBatch
 from regen.metrics.confidence_intervals import difference, exact_interval, jackknife
 from regen.metrics.copies import CopySearch
+from regen.metrics.held_out_null import z_of_mann_whitney
 from regen.metrics.image_set import ImageSet
-from regen.metrics.memorization import Memorization, z_of_mann_whitney
+from regen.metrics.memorization import Memorization
 from regen.utils.randomness import Draws, permutation
 
 USE = {"batch_size": 32, "workers": 0, "subset": None, "folds": None, "fold": None, "monitor": "val/generalization"}

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.answer import Answer
+from regen.cross_validation.result import Choice
 from regen.cross_validation.sentences import describe_final_model, sentences
 from regen.cross_validation.text import cells, contents, kinds, written
 from regen.utils.json_files import write_json

@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 
 from regen.config import validate
 from regen.cross_validation import parse
+from regen.cross_validation.answer import answer
 from regen.cross_validation.console import WritePages, report_choice
 from regen.cross_validation.cross_validation_run import CrossValidation
 from regen.cross_validation.fit_settings import folder_of, own_settings
 from regen.cross_validation.fits import Failed
 from regen.cross_validation.from_runs import found
-from regen.cross_validation.result import Choice, answer
+from regen.cross_validation.result import Choice
 from regen.errors import ConfigError
 from regen.utils import signals
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config import validate
 from regen.cross_validation import parse
+from regen.cross_validation.answer import answer
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.console import WritePages, save
 from regen.cross_validation.default_workers import default_n_jobs
@@ -28,7 +29,7 @@ from regen.cross_validation.fits import FitRunner
 from regen.cross_validation.plan import FITS, Cost, Plan, make_plan, parse_duration
 from regen.cross_validation.probe import measure_cost
 from regen.cross_validation.progress import FitProgress, reporter
-from regen.cross_validation.result import Choice, answer
+from regen.cross_validation.result import Choice
 from regen.cross_validation.runner import CandidateRunner, Rules
 from regen.cross_validation.score_table import Round
 from regen.cross_validation.sentences import describe_plan

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from regen.cross_validation.answer import Answer
 from regen.cross_validation.candidate import Candidate
 from regen.cross_validation.plan import Plan, describe_duration
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.result import Choice
 from regen.cross_validation.significance import Claim
 
 

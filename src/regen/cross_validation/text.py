@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from regen.cross_validation.answer import Answer
 from regen.cross_validation.fits import gap_title
 from regen.cross_validation.regularization_path import Point
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.result import Choice
 from regen.cross_validation.score_table import Strength
 from regen.cross_validation.selection import mean_ranks
 from regen.cross_validation.sentences import sentences

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from regen.metrics.altered_copies import CopyDetector
 from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.confidence_intervals import difference
-from regen.metrics.copies import RATIO, CopySearch, Matches
+from regen.metrics.copies import Matches
 from regen.metrics.figure import DETAIL, PERCENT, Figure
+from regen.metrics.held_out_null import HeldOutNull, z_of_mann_whitney
 from regen.metrics.image_set import ImageSet
 
 if TYPE_CHECKING:
     from regen.data.images import Images
 
-TIE = 1e-3  # relative: two coarse distances that differ by less belong to duplicates of one picture
 NULL_MOST = 0.5  # the share of held-out images that are copies themselves, above which copies cannot be counted
 
 
@@ -102,7 +101,7 @@ class Memorization(SampleMetric):
     def __init__(self, mirror: bool | None = None) -> None:
         super().__init__()
         self.mirror = mirror
-        self._null: _Null | None = None
+        self._null: HeldOutNull | None = None
         self._matched: tuple[ImageSet, Matches] | None = None
 
     def check(self, data: Images, net: nn.Module) -> None:
@@ -162,81 +161,12 @@ class Memorization(SampleMetric):
         }
 
     @property
-    def _known_null(self) -> _Null:
+    def _known_null(self) -> HeldOutNull:
         if self._null is None:
             raise ValueError("measure() comes first: it searches the training images")
         return self._null
 
-    def _null_of(self, look: EvaluationBatch) -> _Null:
+    def _null_of(self, look: EvaluationBatch) -> HeldOutNull:
         if self._null is None or self._null.training is not look.training_set:
-            self._null = _Null(look.training_set, look.held_out_set, bool(self.mirror))
+            self._null = HeldOutNull(look.training_set, look.held_out_set, bool(self.mirror))
         return self._null
-
-
-class _Null:
-    """The training set, searchable, and what held-out images score in the place of generated ones."""
-
-    def __init__(self, training: ImageSet, held_out: ImageSet, mirror: bool) -> None:
-        self.training = training
-        self.search, self.others = CopyDetector(training, mirror), CopySearch(held_out, mirror)
-        self.to_nearest = self.search.coarse.new_full((len(training),), torch.nan)
-        self.matches = self.search.calibrate(held_out)
-        self.rows = self.rows_of(held_out, self.matches)
-
-    def rows_of(self, images: ImageSet, matches: Matches) -> Tensor:
-        """See `Memorization.view`."""
-        to_held_out, other = self.others.nearest_coarse(images)
-        nearest = torch.where(matches.coarse < to_held_out, matches.coarse_index, other + len(self.training))
-        tied = (matches.coarse - to_held_out).abs() <= TIE * self.search.scale
-        nearest = nearest.masked_fill(tied, -1)
-        authentic = matches.coarse > self._own_distance(matches.coarse_index)
-        return torch.stack(
-            [matches.is_copy.double(), matches.distance.double(), nearest.double(), authentic.double()], 1
-        )
-
-    def repeats(self, images: ImageSet, held_out: ImageSet) -> tuple[float, float]:
-        """The shares of generated and of as many held-out images that nearly repeat another one of their set."""
-        if len(images) < 2:
-            return 0.0, 0.0
-        of_held_out = self._to_others(held_out)
-        limit = RATIO * of_held_out.median()
-        generated, real = (float((found <= limit).double().mean()) for found in (self._to_others(images), of_held_out))
-        return generated, real
-
-    def _to_others(self, images: ImageSet) -> Tensor:
-        """(N,) the coarse distance of each image to the nearest other one of the set."""
-        distances, _ = CopySearch(images, self.search.mirror).nearest_coarse(images, rank=1)
-        return distances
-
-    def attraction(self, nearest: Tensor) -> tuple[float, float]:
-        """See `Memorization`; `nearest` (N,) are indices in training and held-out set together, -1 for ties."""
-        n, m = len(self.search), len(self.others)
-        counted = nearest[nearest >= 0].long()
-        if not len(counted):
-            return 0.0, 1.0
-        places = torch.cat([self.search.kept, len(self.training) + self.others.kept])  # of distinct images
-        sizes = len(self.training) + int(self.others.kept[-1]) + 1
-        weights = counted.bincount(minlength=sizes)[places].double() / len(counted)
-        expected = n / (n + m)
-        share = float(weights[:n].sum())
-        variance = m * (1 - m / (n + m)) * float(weights.var())
-        # One sample more or less must not count for more than it is: where held-out images are few, the share moves in steps.
-        error = max(variance, expected * (1 - expected) / len(counted)) ** 0.5
-        return (share - expected) / (1 - expected), error / (1 - expected)
-
-    def _own_distance(self, index: Tensor) -> Tensor:
-        """(N,) the coarse distances of the training images of the indices (N,) to their own nearest."""
-        lacking = index.unique()
-        lacking = lacking[self.to_nearest[lacking].isnan()]
-        if len(lacking):
-            self.to_nearest[lacking] = self.search.nearest_coarse(self.training.take(lacking.cpu()), rank=1)[0]
-        return self.to_nearest[index]
-
-
-def z_of_mann_whitney(values: Tensor, null: Tensor) -> float:
-    """(U - n m / 2) / sqrt(n m (n + m + 1) / 12) of values (N,) and null (M,): below 0 where the values are smaller."""
-    from scipy.stats import mannwhitneyu
-
-    n, m = len(values), len(null)
-    u = mannwhitneyu(values.cpu().numpy(), null.cpu().numpy()).statistic
-    return float((u - n * m / 2) / (n * m * (n + m + 1) / 12) ** 0.5)

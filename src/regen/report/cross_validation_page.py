@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.answer import Answer
+from regen.cross_validation.result import Choice
 from regen.cross_validation.sentences import final_model_heading, sentences
 from regen.cross_validation.text import cells, kinds
 from regen.metrics.number_format import number

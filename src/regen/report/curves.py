@@ -3,9 +3,9 @@
 import math
 
 from regen.metrics.registry import parse
-from regen.plotting import plots
+from regen.plotting import training_curves
 from regen.plotting.curve_panels import Points, panels
-from regen.plotting.plots import short
+from regen.plotting.plots import PALE, short
 from regen.plotting.svg import INKS, plot
 from regen.report.context import Evidence
 from regen.report.page import Absent, Panel
@@ -52,16 +52,16 @@ def _panel(i: int, title: str, lines: dict[str, Points], last: float) -> Panel:
 
     def draw(axes) -> None:
         for name, points in lines.items():
-            plots.line(axes, name, thinned(points))
+            training_curves.line(axes, name, thinned(points))
             drawn, marks = axes.lines[-1], [entry for entry in key if entry[3]]
             style, mark = STYLES.get(drawn.get_linestyle(), ""), ""
             if len(lines) > 1 and not style:  # lines differ without colours, too
                 shape, mark = MARKS[len(marks) % len(MARKS)]
                 drawn.set(marker=shape, markersize=5, markevery=max(1, len(drawn.get_xdata()) // 6))
             key.append((name, INKS.get(drawn.get_color(), "ink"), style, mark))
-        plots.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
+        training_curves.scale(axes, [y for points in lines.values() for _, y in points if math.isfinite(y)], last)
         axes.set_ylabel(_axis_name(list(lines)))
-        axes.grid(axis="y", color=plots.PALE, linewidth=0.7)
+        axes.grid(axis="y", color=PALE, linewidth=0.7)
 
     ends = [f"{name} ends at {short(points[-1][1])}" for name, points in lines.items() if math.isfinite(points[-1][1])]
     return Panel(title, plot(f"curve{i}", f"{title} against images seen: {', '.join(ends)}", draw), key=key)

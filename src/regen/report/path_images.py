@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.answer import Answer
+from regen.cross_validation.result import Choice
 from regen.plotting.plots import GREY, INK, blank, png_bytes
 from regen.report.path_plots import panels
 from regen.report.sample_grids import Row

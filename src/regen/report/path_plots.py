@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from regen.comparison.lambda_paths import places
+from regen.cross_validation.answer import Answer
 from regen.cross_validation.fits import gap_title
 from regen.cross_validation.regularization_path import Point
-from regen.cross_validation.result import Answer, Choice
+from regen.cross_validation.result import Choice
 from regen.metrics.registry import parse
 from regen.plotting.plots import BLUE, GREEN, GREY, ORANGE, short
 from regen.plotting.strength_plot import StrengthPoint, draw_series, draw_strength_axis

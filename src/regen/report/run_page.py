@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regen.plotting import plots
+from regen.plotting import training_curves
 from regen.report import (
     classes,
     curves,
@@ -96,7 +96,7 @@ def write_curves(folder: Folder) -> Path | None:
     that is impossible."""
     if not folder.metrics.exists():
         return None
-    return _made(folder.curves, lambda: plots.curves(folder.metrics, folder.curves))
+    return _made(folder.curves, lambda: training_curves.curves(folder.metrics, folder.curves))
 
 
 def _made(path: Path, make: Callable[[], None]) -> Path | None:

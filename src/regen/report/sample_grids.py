@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from regen.cross_validation.result import Answer
+from regen.cross_validation.answer import Answer
 from regen.cross_validation.score_table import Fit, Strength
 from regen.data.mixtures import Mixture
 from regen.errors import ConfigError
