@@ -1,1 +1,1 @@
-"""What Hydra finds by itself of regen: its sweeper `optuna`."""
+"""Hydra plugin package: the sweeper `optuna`."""

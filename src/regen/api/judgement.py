@@ -34,7 +34,7 @@ class Judgement:
 
     @property
     def figures(self) -> dict[str, float]:
-        """All metrics by name, like "val/fd"."""
+        """Return all metrics by name, like "val/fd"."""
         return {name: float(value) for name, value in self.result["figures"].items()}
 
     @property

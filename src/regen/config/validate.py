@@ -56,7 +56,7 @@ def _check_processors(cfg: DictConfig) -> None:
 
 
 def check_stability(cfg: DictConfig) -> None:
-    """The same for conf/stability.yaml."""
+    """Check a configuration of conf/stability.yaml like `check`."""
     conform(cfg, Stability)
     check_at_least_one(cfg, "iterations batch")
     if not (math.isfinite(cfg.lr) and cfg.lr > 0):
@@ -67,7 +67,7 @@ def check_stability(cfg: DictConfig) -> None:
 
 
 def check_evaluate(cfg: DictConfig) -> None:
-    """The same for conf/evaluate.yaml."""
+    """Check a configuration of conf/evaluate.yaml like `check`."""
     conform(cfg, Evaluate)
     check_run(cfg)
     check_at_least_one(cfg, "samples threads")
@@ -75,7 +75,7 @@ def check_evaluate(cfg: DictConfig) -> None:
 
 
 def check_downstream(cfg: DictConfig) -> None:
-    """The same for conf/downstream.yaml."""
+    """Check a configuration of conf/downstream.yaml like `check`."""
     conform(cfg, Downstream)
     check_run(cfg)
     if not cfg.task:
@@ -85,7 +85,7 @@ def check_downstream(cfg: DictConfig) -> None:
 
 
 def check_judge(cfg: DictConfig) -> None:
-    """The same for conf/judge.yaml."""
+    """Check a configuration of conf/judge.yaml like `check`."""
     conform(cfg, Judge)
     for key in ("samples", "train", "held_out"):
         if OmegaConf.is_missing(cfg, key) or not cfg[key]:
@@ -95,7 +95,7 @@ def check_judge(cfg: DictConfig) -> None:
 
 
 def check_export(cfg: DictConfig) -> None:
-    """The same for conf/export.yaml."""
+    """Check a configuration of conf/export.yaml like `check`."""
     conform(cfg, Export)
     check_run(cfg)
     check_choices(cfg, "checkpoint weights")
@@ -107,7 +107,7 @@ def check_export(cfg: DictConfig) -> None:
 
 
 def check_sample(cfg: DictConfig) -> None:
-    """The same for conf/sample.yaml."""
+    """Check a configuration of conf/sample.yaml like `check`."""
     conform(cfg, Sample)
     check_run(cfg)
     known = ("grid", "images", "interpolation", "sweep", "directions", "traversal", "npz")
@@ -134,7 +134,7 @@ def check_sample(cfg: DictConfig) -> None:
 
 
 def check_report(cfg: DictConfig) -> None:
-    """The same for conf/report.yaml."""
+    """Check a configuration of conf/report.yaml like `check`."""
     conform(cfg, Report)
     check_run(cfg)
     check_choices(cfg, "checkpoint device")
@@ -144,7 +144,7 @@ def check_report(cfg: DictConfig) -> None:
 
 
 def check_compare(cfg: DictConfig) -> None:
-    """The same for conf/compare.yaml."""
+    """Check a configuration of conf/compare.yaml like `check`."""
     conform(cfg, Compare)
     if OmegaConf.is_missing(cfg, "runs") or not cfg.runs:
         raise ConfigError(
@@ -154,12 +154,12 @@ def check_compare(cfg: DictConfig) -> None:
 
 
 def check_wandb_view(cfg: DictConfig) -> None:
-    """The same for conf/wandb_view.yaml."""
+    """Check a configuration of conf/wandb_view.yaml like `check`."""
     conform(cfg, WandbView)
 
 
 def check_choose(cfg: DictConfig) -> None:
-    """The same for conf/choose.yaml."""
+    """Check a configuration of conf/choose.yaml like `check`."""
     conform(cfg, Choose)
     check_at_least_one(cfg, "n_strengths n_jobs rounds evaluations")
     if not 0 < cfg.alpha < 1:

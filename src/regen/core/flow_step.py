@@ -12,7 +12,7 @@ from regen.utils.randomness import Draws
 
 
 class Matching(Protocol):
-    """What an update needs of its loss: the path, and how times and pairs of images and noise are drawn."""
+    """Part of a loss that an update needs: the path, and draws of times and of pairs of images and noise."""
 
     path: FlowPath
 
@@ -74,7 +74,7 @@ class FlowStep(Update):
 
     @cached_property
     def target(self) -> Tensor:
-        """What the network is to predict (B, C, H, W)."""
+        """Return the target of the network's prediction (B, C, H, W)."""
         return self.matching.path.target(self.real, self.noise, self.t)
 
     @cached_property

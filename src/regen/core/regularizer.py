@@ -159,5 +159,5 @@ class Regularizer(nn.Module, Generic[StepT]):
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether the value is a finite number, and no bool."""
+    """Return whether the value is a finite number and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

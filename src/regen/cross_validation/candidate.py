@@ -32,13 +32,13 @@ class Axis:
 
     @property
     def grows(self) -> bool:
-        """Whether a larger value is a stronger regularizer: a limit or a target restrains more where it is smaller."""
+        """Return whether a larger value is a stronger regularizer: a smaller limit or target restrains more."""
         return self.parameter not in NOT_OFF_AT_ZERO
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is typed for a fit at each strength.
+    """Overrides of a fit at each strength.
 
     name    of the option of the group regularizer: r1, or [l2,r1]
     typed   overrides that all fits share
@@ -79,7 +79,7 @@ class Candidate:
         return " ".join(f"{axis.name}={number(value)}" for axis, value in zip(self.axes, strength, strict=True))
 
     def axis_label(self, strength: Strength) -> str:
-        """The same on an axis that has the names already."""
+        """Format a strength for an axis whose label has the names."""
         if self.axes[0].key == "":
             return self.shown(strength)
         values = ", ".join(f"{value:g}" for value in strength)
@@ -92,7 +92,7 @@ class Candidate:
 
 
 def number(value: float) -> str:
-    """As short as it can be typed: 10, 0.1, 1e-05."""
+    """Format a number as short as it can be typed: 10, 0.1, 1e-05."""
     return f"{value:.12g}"
 
 

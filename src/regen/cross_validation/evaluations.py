@@ -39,7 +39,7 @@ class Evaluations:
 
 @dataclass(frozen=True)
 class TrainingLength:
-    """How long to train and to average: what the evaluations of fits choose without further training."""
+    """Length of training and of averaging, chosen from evaluations of fits without further training."""
 
     stopping: StoppingTime
     averaging: AveragingLength
@@ -110,7 +110,7 @@ def evaluation_interval(cfg: DictConfig, evaluations: int) -> int:
 
 
 def _history(run: Run, monitor: str) -> dict[int, dict[float | None, float]]:
-    """By iteration the figure of each decay; None: the decay by which the fit was sampled."""
+    """Return the figure of each decay by iteration; None is the decay by which the fit was sampled."""
     return {
         int(row["iteration"]): {
             None if name == monitor else decay_of(name, monitor): value

@@ -1,4 +1,4 @@
-"""What the fits of one command have in common: presets, candidates, monitored figure, averages and length."""
+"""Settings that the fits of one command share: presets, candidates, monitored figure, averages and length."""
 
 import contextlib
 import math

@@ -86,7 +86,7 @@ class FitRunner:
 
 
 def scored(fit: Fit, folder: Path) -> Trained:
-    """What the files of a run say. Raises Failed unless it finished or diverged."""
+    """Read a fit from the files of its run. Raises Failed unless it finished or diverged."""
     result = read_json(Folder(folder).result)
     status = result.get("status")
     if status not in ("finished", "diverged") or (folder / "error.txt").exists():
@@ -99,8 +99,10 @@ def scored(fit: Fit, folder: Path) -> Trained:
 
 
 def score(result: dict[str, Any], monitor: str | None = None) -> Score:
-    """Of a result.json: a figure (None: the monitored one), the same on training images, their gap (see `GAPS`), seconds of
-    training, and whether the run memorizes.
+    """Read the scores of a run from its result.json.
+
+    These are a figure (None: the monitored one), the same on training images, their gap (see `GAPS`), seconds of training,
+    and whether the run memorizes.
 
     Training seconds are images seen by images per second: the same however often the run was interrupted, measuring apart.
     """

@@ -29,7 +29,7 @@ class Found:
 
 
 def found(places: str | Sequence[str], monitor: str | None) -> Found:
-    """What runs say, judged by a figure; None: that by which they were judged while they trained.
+    """Read races from runs, compared by a figure; None is the figure that they monitored.
 
     Runs with regularizer=none count as strength 0 of each. Raises ConfigError if runs differ in anything but regularizers,
     their strengths, folds and seeds, and if there are none that say anything.
@@ -71,7 +71,7 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
 
 
 def _shared(runs: Sequence[Run]) -> list[str]:
-    """What was typed for every one of them, folds and seeds apart."""
+    """Return the overrides that all runs share, without folds and seeds."""
     typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
     without = ("regularizer", *STRENGTHS, *REPEATS, "data.folds", *JOBS_ONLY, "logger", "trainer.threads")
     shared = [one for one in typed[0] if all(one in other for other in typed)] if typed else []

@@ -1,4 +1,4 @@
-"""What the command line asks: which regularizers, at which strengths, and what all fits share."""
+"""Parse the command line: regularizers, their strengths, and overrides that all fits share."""
 
 import math
 import re
@@ -32,7 +32,7 @@ class ParsedOverrides:
 
 
 def parsed(arguments: Sequence[str]) -> ParsedOverrides:
-    """Raises ConfigError on what is neither a strength nor a regularizer and yet has several values."""
+    """Parse typed overrides. Raises ConfigError on several values of a key other than regularizers and strengths."""
     single, swept = {}, {}
     for one in OverridesParser.create().parse_overrides(list(arguments)):
         key = one.get_key_element()
@@ -136,7 +136,7 @@ def _grid(parameter: str, ends: Sequence[float], count: int) -> list[float]:
 
 
 def _leaves_nothing(member: str, node: DictConfig, axes: Sequence[Axis], single: Mapping[str, str]) -> bool:
-    """Whether the axes are all by which this one regularizer does anything."""
+    """Return whether the regularizer does nothing if all axes are 0."""
     swept = {axis.parameter for axis in axes}
     if swept & ALWAYS_ON:
         return True
@@ -182,14 +182,14 @@ def _listed(one: Override) -> list[str]:
 
 
 def _is_of(key: str, members: Mapping[str, DictConfig]) -> bool:
-    """Whether a key means anything where these regularizers are chosen."""
+    """Return whether a key has a meaning for the chosen regularizers."""
     if "regularizer." in key:
         return key.partition("regularizer.")[2].partition(".")[0] in members
     return key not in STRENGTHS or _has(key, members)
 
 
 def _has(key: str, members: Mapping[str, DictConfig]) -> bool:
-    """Whether exactly these regularizers are the ones that a strength is for."""
+    """Return whether a strength belongs to these regularizers."""
     if key not in STRENGTHS:
         return _is_of(key, members) and key != "regularizer"
     return bool(owners({"regularizer": members}, key))

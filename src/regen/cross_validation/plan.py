@@ -19,7 +19,7 @@ FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)  # of the iterations; shorter trainings
 
 @dataclass(frozen=True)
 class Cost:
-    """What a fit costs: seconds an iteration, seconds an evaluation, the evaluations of a fit, and the seconds of its start."""
+    """Cost of a fit: seconds an iteration, seconds an evaluation, the evaluations of a fit, and the seconds of its start."""
 
     an_iteration: float
     evaluation: float
@@ -37,7 +37,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run.
+    """Fits to run.
 
     strengths   numbers of strengths other than 0, by candidate
     n_strengths the number on an axis that the plan set; None: what was asked for

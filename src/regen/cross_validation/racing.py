@@ -86,7 +86,7 @@ def _crossing(looks: tuple[int, ...], bound: float) -> float:
 
 
 class Race:
-    """Which fits are worth running, given the scores so far.
+    """Schedule of fits that are worth running, given the scores so far.
 
         race = Race(strengths, rounds)
         while fits := race.next():
@@ -181,5 +181,5 @@ class Race:
 
 
 def _kept(others: int) -> int:
-    """How many strengths other than 0 a halving keeps; two of three, since too few are left otherwise."""
+    """Return the number of strengths other than 0 that a halving keeps; two of three, because fewer would be too few."""
     return others // 2 if others > 3 else (others + 1) // 2

@@ -39,7 +39,7 @@ def path(table: Table) -> list[Point]:
 
 
 def standard_error(values: NDArray[np.float64], folds: list[int], seeds: list[int]) -> float:
-    """Of the mean of values (n,), each from one fold and one seed, which are crossed and both drawn at random.
+    """Return the standard error of the mean of values (n,) from crossed folds and seeds, both drawn at random.
 
     se² = V_folds + V_seeds - MS_residual / n, V_k = k/(k-1) Σ (Σ_in_one e / n)² over the k folds or seeds, e = value - mean,
     residual: what an additive effect of fold and of seed leaves. For complete tables it is the estimate from the analysis of

@@ -20,7 +20,7 @@ Run = Callable[[list[list[str]]], list[Path]]  # lists of overrides -> the folde
 
 @dataclass(frozen=True)
 class Rules:
-    """How a race is run.
+    """Settings of a race.
 
     rounds         in their order; a fold of None: nothing is held out but the validation part
     folds          number of folds of a partition; None with rounds without folds

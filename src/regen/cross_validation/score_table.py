@@ -14,7 +14,7 @@ Strength = tuple[float, ...]  # a number for each axis, as (lambda_g,) or (lambd
 
 
 class Round(NamedTuple):
-    """What all strengths have in common that are compared in pairs. Rounds run in this order: each fold once, then again."""
+    """Fold and seed that paired strengths share. Rounds run in this order: each fold once, then again."""
 
     seed: int
     fold: int
@@ -34,7 +34,7 @@ class Fit(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """What a fit came to.
+    """Scores of a fit.
 
     held_out    the monitored figure on the fold that was held out; nan: diverged, which is worse than any number
     train, gap  the same on as many training images, and how much better that is; nan where not measured
@@ -68,7 +68,7 @@ class Table:
 
     @cached_property
     def strengths(self) -> list[Strength]:
-        """All of them, the weakest first."""
+        """Return all strengths, the weakest first."""
         return ordered(fit.strength for fit in self.scores)
 
     @cached_property
@@ -144,6 +144,6 @@ def ordered(strengths: Iterable[Strength]) -> list[Strength]:
 
 
 def shown(strengths: Iterable[Strength]) -> str:
-    """In words: `0, 0.1`, or `(0, 0), (0, 0.1)`."""
+    """Format strengths: `0, 0.1`, or `(0, 0), (0, 0.1)`."""
     numbers = [", ".join(f"{value:g}" for value in one) for one in strengths]
     return ", ".join(f"({one})" if "," in one else one for one in numbers)

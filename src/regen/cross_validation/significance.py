@@ -12,7 +12,7 @@ from regen.cross_validation.signed_rank import chance, hodges_lehmann, signed_ra
 
 @dataclass(frozen=True)
 class Claim:
-    """What can be said of the best strength other than 0.
+    """Claim about the best strength other than 0.
 
     p          one-sided, for "no strength is better than 0"; `helps` if it is at most `level`
     effect     by how much the strength is better than 0: the Hodges-Lehmann estimate over the rounds
@@ -112,6 +112,6 @@ def _best_other(table: Table, eligible: list[int]) -> int:
 
 
 def _p_if_complete(n: int, reached: float) -> float:
-    """How often chance brings a strength with a score in all n rounds as far."""
+    """Return the p value of a strength with a score in all n rounds, for the statistic that it has reached."""
     ranks = np.arange(1.0, n + 1)
     return chance(ranks, reached * math.sqrt(float((ranks**2).sum())))

@@ -132,7 +132,7 @@ def _told(value: float) -> str:
 
 
 def kinds(answer: Answer) -> Sequence[str]:
-    """How each row is shown: best, passed-over, dropped or ""."""
+    """Return the style of each row: best, passed-over, dropped or ""."""
     return [_kind(answer, point) for point in answer.points]
 
 

@@ -47,7 +47,7 @@ def read_array_file(key: str, path: Path) -> dict[str, np.ndarray]:
 
 
 def _tensors(content: Any) -> dict[str, np.ndarray]:
-    """Raises ValueError on what is neither a tensor nor several of them."""
+    """Raise ValueError on a content that is neither a tensor nor several."""
     if isinstance(content, Tensor):
         content = {ONLY: content}
     elif isinstance(content, list | tuple):  # (images, labels)

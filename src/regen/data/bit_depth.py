@@ -30,7 +30,7 @@ def dtype_of_file(path: str | PathLike[str]) -> str:
 
 
 def dtype_of(image: ImageFile.ImageFile) -> str:
-    """The same of an opened image that is not loaded yet."""
+    """Return the dtype of an opened image that is not loaded yet."""
     if image.mode.startswith("I;16"):
         return "uint16"
     if image.mode in ("I", "F"):
@@ -74,7 +74,7 @@ def _both_bytes(image: ImageFile.ImageFile, source: str | PathLike[str] | io.Byt
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
-    """How Pillow unpacks the pixels of an image that is not loaded yet; "" if it does not say."""
+    """Return the raw mode by which Pillow unpacks an image that is not loaded yet; "" if unknown."""
     arguments = image.tile[0].args
     return next(
         (one for one in (arguments if isinstance(arguments, tuple) else (arguments,)) if isinstance(one, str)), ""

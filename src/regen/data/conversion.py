@@ -1,4 +1,4 @@
-"""From the values of a file to those of an image."""
+"""Conversion of the values of files to those of images."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Conversion:
-    """How the values of files become those of images.
+    """Conversion of the values of files to those of images.
 
     window      values that become -1 and 1; those outside are clipped
     background  the colour under transparent pixels, (red, green, blue) in 0..255
@@ -27,7 +27,7 @@ class Conversion:
 
     @property
     def dtype(self) -> type[np.generic]:
-        """Of the converted images."""
+        """Return the dtype of converted images."""
         return np.uint8 if self.exact else np.float32
 
 

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """How many of the held-out images that were looked at have a twin among the training images that were."""
+    """Number of compared held-out images that have a twin among the compared training images."""
 
     twins: int
     held_out: int

@@ -73,7 +73,7 @@ class ImageFolder(ImageInput):
 
     @property
     def is_sorted(self) -> bool:
-        """Whether there are subfolders: paths are sorted."""
+        """Return whether there are subfolders; paths are sorted."""
         return any(len(path.parts) > 1 for path in self.files)
 
     def load(self, size: tuple[int, int], channels: int, conversion: Conversion = EXACT) -> Files:

@@ -1,4 +1,4 @@
-"""What a folder of images holds, before any image is decoded: names, parts, classes and groups."""
+"""Scan of a folder of images before any is decoded: names, parts, classes and groups."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds, before any image is decoded.
+    """Content of a folder, before any image is decoded.
 
     home     the folder
     names    paths of the images relative to it, sorted
@@ -56,7 +56,7 @@ class Scan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """That of the images in parts, with their official parts, groups and classes."""
+        """Return the fingerprint of the images in parts, with their official parts, groups and classes."""
         groups: Sequence[str | None] = self.units.groups or [None] * len(self.names)
         rows = [row for row, part in enumerate(self.layout.parts) if part]
         marks = [(self.layout.parts[row], groups[row]) for row in rows]

@@ -53,7 +53,7 @@ def image_files(home: Path, key: str = "data.root") -> list[PurePath]:
 
 
 def _is_special(path: str) -> bool:
-    """Whether it is a pipe, a socket or a device: reading one may never end."""
+    """Return whether a path is a pipe, a socket or a device, of which reading may never end."""
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except OSError:

@@ -43,7 +43,7 @@ class ImageInput:
         raise NotImplementedError
 
     def conversion(self, window: Window | None, background: Colour | None) -> Conversion:
-        """From the images' values to [-1, 1], what is None chosen by looking at them."""
+        """Return the conversion of the images' values to [-1, 1]; None is chosen from the images."""
         raise NotImplementedError
 
     @property
@@ -53,7 +53,7 @@ class ImageInput:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether the images are sorted by class."""
+        """Return whether the images are sorted by class."""
         classes = self.classes
         return classes is not None and classes[0] != classes[-1] and all(a <= b for a, b in pairwise(classes))  # type: ignore[operator]  # all str or all int
 

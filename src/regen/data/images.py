@@ -24,7 +24,7 @@ VARIED = 1.0  # grey levels (of 255) by which pixels differ from their mean over
 
 
 class Use(TypedDict):
-    """How a run uses a data set: keys that every conf/data/*.yaml has."""
+    """Use of a data set by a run: keys that every conf/data/*.yaml has."""
 
     batch_size: int  # images a process and D step
     workers: int  # loader processes; 0: the training process gathers its batches itself. Never changes a result
@@ -127,7 +127,7 @@ class Images:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What identifies the images: 16 hexadecimal digits that no order, name, folder, fold or subset changes."""
+        """Identity of the images: 16 hexadecimal digits that no order, name, folder, fold or subset changes."""
         if self.identity is not None:
             return self.identity
         parts = (self.full_train, self.validation, self.test)
@@ -135,7 +135,7 @@ class Images:
 
     @property
     def is_own(self) -> bool:
-        """Whether the images are the user's own, and not a built-in data set."""
+        """Return whether the images are the user's, not a built-in data set."""
         return self.family != self.name
 
     @property
@@ -150,7 +150,7 @@ class Images:
 
     @property
     def has_mirrored_copies(self) -> bool:
-        """Whether a mirrored training image counts as a copy of it: where training shows it so, and of colour images."""
+        """Return whether a mirrored training image is a copy: if training mirrors images, and for colour images."""
         return self.mirror or self.shape[0] == 3
 
     @property

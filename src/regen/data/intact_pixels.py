@@ -82,7 +82,7 @@ def _intact_jpeg(content: bytes) -> bytes | None:
 
 
 def _joined(content: bytes, segments: list[_Segment], metadata: set[int]) -> bytes:
-    """What pixels are made of, and these metadata."""
+    """Return the data of pixels, and these metadata."""
     kept = metadata | TABLES | START_OF_FRAME | {START_OF_SCAN}
     return SOI + b"".join(content[segment.start : segment.end] for segment in segments if segment.marker in kept)
 

@@ -16,7 +16,7 @@ DOMAINS = {"a", "b"}  # trainA and trainB: two kinds of images
 
 @dataclass(frozen=True)
 class PartName:
-    """What the name of a folder says of an official part.
+    """Official part that the name of a folder states.
 
     part     train, validation or test
     rest     the words that all parts of a set share: seg of seg_train and seg_test
@@ -30,7 +30,7 @@ class PartName:
 
 @dataclass(frozen=True)
 class Layout:
-    """Of each image its official part (None: outside of all), its class (None: in none) and the folders below the part.
+    """Official part (None: outside of all), class (None: in none) and folders below the part of each image.
 
     Without official parts every image is in the part "train", and is_official is false.
     """
@@ -91,7 +91,7 @@ def _without_filler(word: str) -> str:
 
 
 def _is_enclosed(folders: Sequence[tuple[str, ...]]) -> bool:
-    """Whether one folder holds everything."""
+    """Return whether one folder holds everything."""
     firsts = {place[0] if place else None for place in folders}
     return len(firsts) == 1 and None not in firsts
 

@@ -61,7 +61,7 @@ def check_fold(available: int, folds: int | None, fold: int | None) -> tuple[int
 
 
 def subset_size(subset: float | None, available: int) -> int:
-    """How many of the available training images `data.subset` asks for."""
+    """Return the number of training images that `data.subset` asks for."""
     if subset is None:
         return available
     if isinstance(subset, float) and 0 < subset <= 1:
@@ -75,7 +75,7 @@ def subset_size(subset: float | None, available: int) -> int:
 
 
 def is_count(value: object) -> bool:
-    """Whether it is a whole number."""
+    """Return whether a value is a whole number."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -47,7 +47,7 @@ def decode_parts(parts: Mapping[str, split.Files], cache: Path | None) -> dict[s
 
 
 def _key(parts: Mapping[str, split.Files]) -> str:
-    """What determines the pixels: the files' content, how they are decoded, and the code that decodes."""
+    """Return the digest of all that determines the pixels: the files' content, the decoding and its code."""
     settings = {repr(files.settings) for files in parts.values()}
     setting = repr((sorted(settings), Image.__version__, _code())).encode()
     return digest(setting + b"".join(sorted({one for files in parts.values() for one in files.contents}))).hex()
@@ -71,7 +71,7 @@ def _read(path: Path, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray]
 
 
 def _read_rows(file: BinaryIO, parts: Mapping[str, split.Files]) -> dict[str, np.ndarray]:
-    """Raises ValueError if the file is damaged."""
+    """Raise ValueError if the file is damaged."""
     any_part = next(iter(parts.values()))
     shape, dtype = any_part.shape, np.dtype(any_part.conversion.dtype)
     values = int(np.prod(shape))

@@ -1,4 +1,4 @@
-"""From an image file, or from images of another size, to pixels of one size."""
+"""Pixels of one size from image files, or from images of another size."""
 
 import contextlib
 import io

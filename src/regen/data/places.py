@@ -1,4 +1,4 @@
-"""Where `data.root` is looked for."""
+"""Places where `data.root` is searched."""
 
 from pathlib import Path
 

@@ -95,7 +95,7 @@ class Files:
 
     @property
     def nbytes(self) -> int:
-        """Of all images when they are decoded."""
+        """Return the bytes of all decoded images."""
         return len(self) * int(np.prod(self.shape)) * np.dtype(self.conversion.dtype).itemsize
 
     def __len__(self) -> int:
@@ -128,16 +128,16 @@ class Files:
 
     @property
     def settings(self) -> dict[str, object]:
-        """How the files are decoded: all fields but which files these are."""
+        """Return the settings of decoding: all fields except the files."""
         names = {field.name for field in fields(self)} - {"paths", "labels", "digests"}
         return {name: getattr(self, name) for name in sorted(names)}
 
     def decode(self) -> Split:
-        """All of them, in memory. Raises ConfigError on a bad file."""
+        """Decode all images into memory. Raises ConfigError on a bad file."""
         return Split(self._decoded(range(len(self))), self.labels)
 
     def with_pixels(self, pixels: np.ndarray) -> Split:
-        """The same images in memory, of their decoded pixels (N, C, H, W)."""
+        """Return the images in memory from decoded pixels (N, C, H, W)."""
         return Split(torch.from_numpy(pixels), self.labels)
 
     def unreadable(self) -> dict[int, str]:

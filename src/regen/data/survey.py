@@ -1,4 +1,4 @@
-"""What the files of a set have in common: channels, window and background are chosen by looking at some of them."""
+"""Survey of the files of a set, by which channels, window and background are chosen."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Survey:
-    """What was chosen for a set of files.
+    """Channels, window and background chosen for a set of files.
 
     channels    of the images
     conversion  from values of files to values of images
@@ -162,7 +162,7 @@ def _some(paths: Sequence[Path], most: int) -> Sequence[Path]:
 
 
 def _each(look: Callable[[Path], T], paths: Sequence[Path]) -> list[T | None]:
-    """What is found in each file; None where it cannot be read."""
+    """Return what `look` returns for each file, on several threads; None for a file that cannot be read."""
 
     def attempt(path: Path) -> T | None:
         try:

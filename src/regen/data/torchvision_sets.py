@@ -111,7 +111,7 @@ class _Source:
             raise ConfigError(f"data={self.name} in {home} is damaged ({reason}): remove it there") from error
 
     def _download(self, home: Path) -> None:
-        """Raises OSError or RuntimeError when that fails, within seconds without a network."""
+        """Download; raises OSError or RuntimeError on failure, within seconds without a network."""
         home.mkdir(parents=True, exist_ok=True)
         if not any(home.glob(self.archives)):  # archives already there only need unpacking
             _ask(self.addresses)

@@ -77,7 +77,7 @@ class Units:
         return sorted(indices, key=lambda index: (numbers[self.keys[index]], self.digests[index], index))
 
     def whole(self, ordered: Sequence[int], size: int) -> int:
-        """How many of the first `size` indices are of whole groups. Raises ConfigError if fewer than two are."""
+        """Return how many of the first `size` indices form whole groups. Raises ConfigError if fewer than two do."""
         if not self.groups or size >= len(ordered):
             return size
         ends = [n for n in range(1, size + 1) if self.keys[ordered[n - 1]] != self.keys[ordered[n]]]

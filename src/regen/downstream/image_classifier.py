@@ -39,7 +39,7 @@ class ConvolutionalClassifier(nn.Module):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a classifier is trained: the same for each method of a comparison.
+    """Training of a classifier, equal for each method of a comparison.
 
     steps   number of updates
     batch   images in an update

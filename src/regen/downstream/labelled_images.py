@@ -24,7 +24,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Setup:
-    """What a task works with.
+    """Data and model of a task.
 
     train      the labelled images that the generative model was trained on
     held_out   labelled images that it has not seen

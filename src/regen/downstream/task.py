@@ -15,7 +15,7 @@ from regen.downstream.labelled_images import Setup
 
 @dataclass(frozen=True)
 class Answers:
-    """Which images a trained method classifies correctly.
+    """Images that a trained method classifies correctly.
 
     correct   (N,) bool
     labels    (N,) their classes

@@ -95,7 +95,7 @@ class Comparison(SampleMetric):
     def _difference(
         self, held_out: Mapping[str, Tensor | float], train: Mapping[str, Tensor | float]
     ) -> dict[str, float]:
-        """How much better each figure is on training images."""
+        """Return how much better each figure is on training images."""
         signs = {f.name: -1.0 if f.better == "higher" else 1.0 for f in self.figures if f.name in self.outputs}
         return {name: sign * (float(held_out[name]) - float(train[name])) for name, sign in signs.items()}
 

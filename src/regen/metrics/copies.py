@@ -24,7 +24,7 @@ COLUMNS = 1024  # images of the set in a block on a CPU: its distances stay in t
 
 @dataclass(frozen=True)
 class Matches:
-    """What was found for images (N, …).
+    """Matches of images (N, …).
 
     ratio     (N,) distance to the nearest image over that to the second nearest that is another picture
     distance  (N,) to the nearest image: root of the summed squared differences of pixels in [-1, 1]
@@ -88,7 +88,7 @@ class CopySearch:
         return self._joined(compared)
 
     def matches(self, others: ImageSet) -> Matches:
-        """For each of the images (N, C, H, W) its nearest in the set."""
+        """Return the nearest image of the set for each of the images (N, C, H, W)."""
         return self._joined(self._compared(batch) for batch in _parts(others))
 
     def nearest_coarse(self, others: ImageSet, rank: int = 0) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from regen.metrics.registry import parse
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a run's figures say.
+    """Diagnosis of a run.
 
     kind    generalizes, memorizes, collapsed, overfits, underfits, drops modes, diverged, inconclusive or unknown
     since   images seen when overfitting began
@@ -106,7 +106,7 @@ def read_history(metrics_csv: Path, names: Sequence[str]) -> list[dict[str, floa
 
 
 def _is_not_finite(last: Figures) -> bool:
-    """Whether generated images are not finite: then all gaps are nan, and figures of generated images alone."""
+    """Return whether generated images are not finite: all gaps and figures of generated images are nan then."""
     gaps = [value for name, value in last.items() if (parsed := parse(name)).is_gap and not parsed.suffix]
     alone = [value for name, value in last.items() if name.startswith("fake/")]
     return any(map(math.isnan, gaps)) and (not alone or any(map(math.isnan, alone)))
@@ -120,7 +120,7 @@ def _posterior_collapse(last: Figures, split: str, latents: int | None) -> Diagn
 
 
 def _with_active(found: Diagnosis, last: Figures, split: str, latents: int | None) -> Diagnosis:
-    """With the number of latent dimensions in use."""
+    """Return a diagnosis with the number of latent dimensions in use."""
     active = last.get(f"{split}/active_units", 0)
     if not active or not latents:
         return found
@@ -129,7 +129,7 @@ def _with_active(found: Diagnosis, last: Figures, split: str, latents: int | Non
 
 
 def _context(last: Figures, split: str, modes: int | None) -> list[tuple[str, str]]:
-    """What else a sentence says: quality and memory, each with the name of its question."""
+    """Return the other parts of a sentence: quality and memory, each with the name of its question."""
     parts = []
     if not math.isnan(last.get(f"{split}/skill", math.nan)):
         parts.append(("quality", describe_skill(last, split)))

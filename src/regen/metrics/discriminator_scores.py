@@ -1,4 +1,4 @@
-"""What D thinks of training, held-out and generated images: the first place where overfitting shows."""
+"""D's logits of training, held-out and generated images, which show overfitting first."""
 
 from __future__ import annotations
 

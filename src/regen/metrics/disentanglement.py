@@ -77,7 +77,7 @@ class Disentanglement(SampleMetric):
             raise ConfigError(f"the factors of {data.name} are not known: those of data=shapes are")
 
     def suits(self, model: object) -> None:
-        """Raises ConfigError if the model has no encoder."""
+        """Raise ConfigError if the model has no encoder."""
         if not isinstance(model, Encodes):
             raise ConfigError("it needs a model with an encoder: type model=vae")
 
@@ -210,7 +210,7 @@ def _forest() -> ClassifierMixin:
 
 
 def _lead(values: list[float], none: float) -> float:
-    """By how much the largest exceeds the second; `none` is the value of a number that knows nothing."""
+    """Return the excess of the largest over the second; `none` is the value of a dimension that knows nothing."""
     first, second = sorted([*values, none, none])[:-3:-1]
     return first - second
 
@@ -222,10 +222,10 @@ def halves(n: int) -> tuple[Tensor, Tensor]:
 
 
 def _varying(factors: Tensor) -> list[Tensor]:
-    """Of each factor that varies the numbers (N,) 0..K-1 of its K values."""
+    """Return the numbers (N,) 0..K-1 of the K values of each factor that varies."""
     return [column.unique(return_inverse=True)[1] for column in factors.T if varies(column)]
 
 
 def varies(factor: Tensor) -> bool:
-    """Whether a factor (N,) has more than one value."""
+    """Return whether a factor (N,) has more than one value."""
     return bool((factor != factor[0]).any())

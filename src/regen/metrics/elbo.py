@@ -1,4 +1,4 @@
-"""What a VAE says of images that it is shown: the evidence lower bound, its parts, and how much of the code is used."""
+"""Evidence lower bound of a VAE, its parts, and the number of active latent dimensions."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class ELBO(SampleMetric):
         return dict(zip(self.names(look.split), found.values(), strict=True))
 
     def of(self, held_out: Tensor, some_held_out: Tensor, train: Tensor) -> dict[str, Tensor | float]:
-        """Of rows (N, 2 + Z): reconstruction and KL in nats, and the means of the code."""
+        """Return the figures of rows (N, 2 + Z): reconstruction and KL in nats, and the means of the code."""
         bounds = -held_out[:, :2].sum(1)
         on_train, on_held_out = -train[:, :2].sum(1), -some_held_out[:, :2].sum(1)
         gap, gap_error = on_train.mean() - on_held_out.mean(), (on_train.var() + on_held_out.var()) / len(train)
@@ -137,11 +137,11 @@ class ELBO(SampleMetric):
 
 
 def drawer(number: int, device: torch.device) -> Rng:
-    """What an evaluation draws with for its batch of this number."""
+    """Return the draws of an evaluation for its batch of this number."""
     return lambda purpose: Draws("elbo", number, purpose, device=device)
 
 
 def check_encoder(model: Model, name: str) -> None:
-    """Raises ConfigError unless the model has an encoder."""
+    """Raise ConfigError unless the model has an encoder."""
     if not isinstance(model, Encodes):
         raise ConfigError(f"{name} is of a model with an encoder: type model=vae")

@@ -92,7 +92,7 @@ class Evaluator:
 
     @property
     def names(self) -> list[str]:
-        """Of what it measures."""
+        """Names of the measured figures."""
         return names(self.metrics.values(), self.source, self.split)
 
     @property
@@ -101,7 +101,7 @@ class Evaluator:
         return [name for metric in self.metrics.values() for name in getattr(metric, "missing", ())]
 
     def look(self, model: Model) -> EvaluationBatch:
-        """What there is to be measured of the model."""
+        """Generate this process's samples of the model, and return them with the real images to compare."""
         each = -(-self.samples // self.world)
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
         drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
@@ -158,7 +158,7 @@ class Evaluator:
         return images.float().add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
 
     def _baseline(self, train: Split | Files, name: str, cache: Path | None) -> ImageSet:
-        """As many images as are generated."""
+        """Return as many images of the baseline, a Gaussian of the training pixels, as are generated."""
         images = gaussian_images(train, self.samples)
         if cache is None or next(self.net.parameters(), None) is None:
             return ImageSet(images, self.net, self.device)
@@ -193,5 +193,5 @@ def _suits(name: str, metric: SampleMetric, model: Model) -> bool:
 
 
 def _relative(gap: float, train: float) -> float:
-    """Of gap = held-out - train, the share of held-out."""
+    """Return gap = held-out - train as a share of held-out."""
     return 0.0 if train + gap <= 0 else gap / (train + gap)  # an unbiased distance may be negative

@@ -1,4 +1,4 @@
-"""How far apart generated images are from each other: a generator that has collapsed draws the same again and again."""
+"""Variance of generated images in feature space, which is small after a collapse."""
 
 from torch import Tensor
 

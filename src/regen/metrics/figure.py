@@ -115,5 +115,5 @@ class LoggedName:
         return unit or self.figure.name.replace("_", " ")
 
     def with_prefix(self, prefix: str) -> LoggedName:
-        """The same figure of other images."""
+        """Return the name of the figure of other images."""
         return replace(self, prefix=prefix)

@@ -53,7 +53,7 @@ class ImageSet:
             return torch.cat([classify(part).softmax(1) for part in self.features.split(AT_A_TIME)])
 
     def take(self, indices: Tensor) -> ImageSet:
-        """Those of the indices (n,), in their order; what is known of them already is not computed again."""
+        """Return the images of indices (n,), in their order; known results are not computed again."""
         taken = ImageSet(self._rows(indices), self.net, self.device)
         for name in {"features", "probabilities"} & vars(self).keys():
             setattr(taken, name, getattr(self, name)[indices.to(self.device)])

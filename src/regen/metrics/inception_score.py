@@ -1,4 +1,4 @@
-"""How clearly and how evenly generated images fall into the classes, in the eyes of a classifier of our own."""
+"""Inception score with a classifier of the data: how clearly and how evenly images fall into the classes."""
 
 from __future__ import annotations
 

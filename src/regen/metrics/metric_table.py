@@ -26,7 +26,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How a value and its error are written.
+    """Layout of a value and its error.
 
     digits               of an error
     plus_minus, bracket  what separates a value from its error, or from its interval

@@ -1,4 +1,4 @@
-"""Which modes of a mixture in the plane a generator has found, how well and how evenly."""
+"""Modes of a mixture in the plane that a generator has found, how well and how evenly."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def names(metrics: Iterable[SampleMetric], source: Source, split: str = "val") -> list[str]:
-    """What an evaluator with these metrics measures."""
+    """Return the names that an evaluator with these metrics measures."""
     metrics = list(metrics)
     found = [name for metric in metrics for name in metric.names(split)]
     if {f"{split}/skill", "gap/copies"} <= set(found):
@@ -68,7 +68,7 @@ def first_distance(metrics: Iterable[SampleMetric]) -> str | None:
 
 
 def renamed(name: str, source: Source) -> str:
-    """What a figure is called in the features of this source."""
+    """Return the name of a figure in the features of this source."""
     parsed = parse(name)
     figure = source.renames.get(parsed.figure.name)
     return str(replace(parsed, figure=figure)) if figure else name

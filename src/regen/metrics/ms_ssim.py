@@ -1,4 +1,4 @@
-"""How much generated images differ from each other: the structural similarity of pairs."""
+"""Structural similarity of pairs of generated images (MS-SSIM)."""
 
 from __future__ import annotations
 

@@ -98,14 +98,14 @@ class NLL(SampleMetric):
         return {f"{look.split}/{name}": float(found[name]) for name in self.outputs}
 
     def of(self, rows: Tensor) -> dict[str, Tensor | float]:
-        """Of rows (N, 2): the estimates of -log p(x), and how many draws count."""
+        """Return the figures of rows (N, 2): the estimates of -log p(x), and how many draws count."""
         nats, counting = rows.double().T
         bits = self._bits(float(nats.mean()), self._values)
         error = nats.std() / len(nats) ** 0.5
         return {"nll_nats": nats.mean(), "nll_nats_se": error, "nll_bpd": bits, "nll_ess": counting.mean()}
 
     def _chosen(self, held_out: ImageSet) -> tuple[ImageSet, list[int]]:
-        """Those of this process's held-out images that are looked at, and their numbers in the whole part."""
+        """Return this process's compared held-out images, and their numbers in the whole part."""
         rank, world = distributed.place()
         numbers = rank + world * torch.arange(len(held_out))  # the judge's shares
         n = int(distributed.most(float(numbers.max() + 1 if len(numbers) else 0), torch.device(held_out.device)))
@@ -135,5 +135,5 @@ class NLL(SampleMetric):
 
 
 def _rng(number: int, device: torch.device) -> Rng:
-    """What is drawn with for the held-out image of this number."""
+    """Return the draws for the held-out image of this number."""
     return lambda purpose: Draws("nll", number, purpose, device=device)

@@ -36,7 +36,7 @@ def percent(value: float) -> str:
 
 
 def number(value: object) -> str:
-    """As a person reads it: about three digits, thousands apart, a true minus."""
+    """Format a number with about three digits, separated thousands and a true minus."""
     if not isinstance(value, int | float):
         return "" if value is None else str(value)
     if not math.isfinite(value):

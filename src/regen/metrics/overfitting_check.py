@@ -74,7 +74,7 @@ def _denoised_worse(history: Sequence[Figures]) -> Answer:
 
 
 def separates_training(row: Figures) -> bool | None:
-    """Whether D knows training from held-out images, None if chance could decide; without D, whether C_T is beyond chance."""
+    """Return whether D separates training from held-out images (without D: C_T beyond chance); None if chance can decide."""
     if "gap/auc" not in row:
         return row.get("gap/ct", 0.0) < -CHANCE
     auc, error = row["gap/auc"], row["gap/auc_se"]
@@ -84,12 +84,12 @@ def separates_training(row: Figures) -> bool | None:
 
 
 def _is_nearer(row: Figures) -> bool:
-    """Whether more samples than chance explains have a training image for their nearest real image."""
+    """Return whether more samples than by chance have a training image as their nearest real image."""
     return row.get("gap/attraction", 0) > max(ATTRACTED, CHANCE * row.get("gap/attraction_se", math.inf))
 
 
 def _growth(history: Sequence[Figures], split: str) -> tuple[int, bool]:
-    """Where the held-out distance was best, and whether it has grown since, beyond chance."""
+    """Return where the held-out distance was best, and whether it has grown since, beyond chance."""
     name = _distance(history[-1], split)
     distances = [row.get(name, math.nan) for row in history]
     best = min(range(len(history)), key=lambda i: distances[i] if distances[i] == distances[i] else math.inf)

@@ -133,5 +133,5 @@ def squared_distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
 
 
 def _slack(a: Tensor, b: Tensor) -> float:
-    """How far a squared distance that is on the boundary may seem to be off it."""
+    """Return the rounding error of a squared distance on the boundary."""
     return EXACT * max(float(rows.double().square().sum(1).max()) for rows in (a, b))

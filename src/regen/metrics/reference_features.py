@@ -76,7 +76,7 @@ class Reference(ImageSet):
 
     @property
     def path(self) -> Path:
-        """Where the features are kept."""
+        """Return the path of the cached features."""
         return self.folder / f"{self.name}-{_digest(self.source, self.net, self.device)}.pt"
 
     @cached_property
@@ -88,7 +88,7 @@ class Reference(ImageSet):
         return kept["features"].to(self.device)
 
     def take(self, indices: Tensor) -> ImageSet:
-        """Those of the indices (n,), in their order; what is known of them already is not computed again."""
+        """Return the images of indices (n,), in their order; known results are not computed again."""
         taken = super().take(indices)
         return (
             taken
@@ -100,14 +100,14 @@ class Reference(ImageSet):
         return {"features": super().features.cpu()}
 
     def _is_right(self, kept: dict[str, Tensor]) -> bool:
-        """Whether they are the first images' features, whatever the digest overlooks."""
+        """Return whether cached features are those of the first images, in case the digest overlooks a change."""
         some = torch.arange(min(CHECKED, len(self)))
         now, before = ImageSet(self._rows(some), self.net, self.device).features.cpu(), kept["features"][: len(some)]
         return before.shape == now.shape and bool((before - now).abs().max() <= ROUNDING * now.abs().max())
 
 
 def _digest(source: Split | Files, net: nn.Module, device: torch.device | str) -> str:
-    """Of all that determines the features."""
+    """Return the digest of all that determines the features."""
     setting = (VERSION, torch.__version__, torch.device(device).type, len(source), source.shape)
     digest = hashlib.blake2b(repr(setting).encode(), digest_size=8)
     digest.update(content(source))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationBatch:
-    """What an evaluation sees. With several processes each sees a share of every set but the last three, none twice.
+    """Images of an evaluation. With several processes each has a share of every set but the last three, none twice.
 
     split           the prefix of figures on held-out images: "val" or "test"
     fake            generated images
@@ -70,7 +70,7 @@ class SampleMetric(torchmetrics.Metric):
     is_differentiable, full_state_update = False, False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """Raises TypeError if `figures` holds anything but figures."""
+        """Raise TypeError if `figures` holds anything but figures."""
         super().__init_subclass__(**kwargs)
         if not all(isinstance(figure, Figure) for figure in cls.figures):
             raise TypeError(f"{cls.__name__}.figures={cls.figures}: expected a tuple of regen.metrics.figure.Figure")
@@ -82,10 +82,10 @@ class SampleMetric(torchmetrics.Metric):
             self.add_state(part, default=[], dist_reduce_fx="cat")
 
     def check(self, data: Images, net: nn.Module) -> None:
-        """Raises ConfigError if it makes no sense for the data or in these features."""
+        """Raise ConfigError if the metric makes no sense for the data or in these features."""
 
     def suits(self, model: Model) -> None:
-        """Raises ConfigError if it makes no sense for the model."""
+        """Raise ConfigError if the metric makes no sense for the model."""
 
     def view(self, seen: ImageSet) -> Tensor:
         """(N, …) what it looks at in a set of images."""

@@ -112,7 +112,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
 
     @property
     def has_own_sample(self) -> bool:
-        """Whether a subclass replaces `sample` as a whole, so that its samples are not what it decodes from latents."""
+        """Return whether a subclass replaces `sample`, so that its samples are not decoded from latents."""
         return type(self).sample is not Model.sample
 
     def networks(self) -> dict[str, nn.Module]:

@@ -50,5 +50,5 @@ class Scores(Protocol):
 
 
 def has_latents(model: object) -> TypeGuard[HasLatents]:
-    """Whether the samples of a model are a function of its latents: not if it replaces `sample` as a whole."""
+    """Return whether the samples of a model are a function of its latents: not if it replaces `sample`."""
     return isinstance(model, HasLatents) and not getattr(model, "has_own_sample", False)

@@ -28,7 +28,7 @@ def page(comparison: Comparison, out: Path, failed: list[Path], command: str) ->
 
 
 def _head(comparison: Comparison) -> dict:
-    """What is best, and what is as good but for noise."""
+    """Return a sentence on the best setting, and on those that differ only by noise."""
     counted = Counter(run.status for run in comparison.runs)
     level = [i + 1 for i, group in enumerate(comparison.groups) if comparison.is_level(group)]
     best = comparison.best
@@ -46,7 +46,7 @@ def _head(comparison: Comparison) -> dict:
 
 
 def _shared(runs: list[Run]) -> list[str]:
-    """What was typed for every one of them."""
+    """Return the overrides that all runs share."""
     typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
     if len(typed) < len(runs) or not typed:
         return []
@@ -98,7 +98,7 @@ def _from_best(comparison: Comparison, group: Group) -> str:
 
 
 def _named(run: Run, group: Group) -> str:
-    """Its seed, and its fold if there is one: "3" or "3/0"."""
+    """Return the seed of a run, with its fold if any: "3" or "3/0"."""
     fold = run.draw[1]
     return f"{run.config.get('seed', '?')}" + (f"/{fold}" if fold is not None else "")
 

@@ -25,7 +25,7 @@ def look(i: int) -> tuple[str, str, str]:
 
 
 def key(i: int) -> tuple[str, str, str]:
-    """The same for the legend: classes of page.css, and a character."""
+    """Return the classes of page.css and the character of a legend's entry."""
     colour, dashes, _ = look(i)
     return COLOURS[colour], "dashed" if dashes == "--" else "", MARKS[i % len(MARKS)][1]
 
@@ -144,7 +144,7 @@ def _lines(runs: Sequence[Run], figure: str) -> list[list[tuple[float, float]]]:
 
 
 def _brief(value: float) -> str:
-    """Of a strength that a search has drawn two digits: 0.45 of 0.4508."""
+    """Format a strength that a search has drawn with two digits: 0.45 of 0.4508."""
     return short(value if value == float(f"{value:.3g}") else float(f"{value:.2g}"))
 
 

@@ -21,7 +21,7 @@ def samples(comparison: Comparison) -> dict:
 
 
 def picture(run: Run) -> str:
-    """Its samples.png as a data URI: grids of small images as they are where that is little, others as WebP."""
+    """Return samples.png as a data URI: small grids unchanged, others as WebP."""
     content = run.folder.samples.read_bytes()
     if len(content) <= 40_000:
         return data_uri(content, "PNG")

@@ -19,7 +19,7 @@ TRAINING_KEY = (("held-out", "held-out", "", "●"), ("training", "train", "dash
 
 
 def curves_of(comparison: Comparison) -> dict:
-    """Of the first ten groups that have logged something."""
+    """Return the curves of the first ten groups that have logged something."""
     chosen = [group for group in comparison.groups if any(run.curves for run in group.runs)][: comparison_plots.DRAWN]
     made = {name: comparison_plots.curves(name, chosen) for name in (comparison.monitor, *comparison.figures)}
     if not any(made.values()):
@@ -78,7 +78,7 @@ def _reasons(group: Group) -> list[str]:
 
 
 def front_of(comparison: Comparison) -> dict:
-    """Which settings no other beats in quality, gap and speed together."""
+    """Return the settings that no other beats in quality, gap and speed together."""
     wanted = [name for name in ("gap", "images_per_second") if name != comparison.monitor]
     axes = [comparison.monitor, *(name for name in wanted if any(group.of(name).n for group in comparison.groups))]
     measured = [i for i, group in enumerate(comparison.groups) if all(group.of(name).n for name in axes)]
@@ -103,7 +103,7 @@ def front_of(comparison: Comparison) -> dict:
 
 
 def _losses(comparison: Comparison, i: int, axes: Sequence[str]) -> list[float]:
-    """What less is better of; a gap below 0 is noise, and no better than 0."""
+    """Return a value of which less is better; a gap below 0 is noise and counts as 0."""
     values = {name: comparison.groups[i].typical(name) for name in axes}
     return [-x if parse(n).better == "higher" else max(x, 0.0) if n == "gap" else x for n, x in values.items()]
 

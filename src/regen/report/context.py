@@ -1,4 +1,4 @@
-"""What the page of a run is made from."""
+"""Content of the page of a run: files, result, data and last evaluation."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Evidence:
 
     @property
     def look(self) -> EvaluationBatch:
-        """What the last evaluation saw. Raises Absent if there was none, or if nothing finite was drawn."""
+        """Return the images of the last evaluation. Raises Absent if there was none."""
         if self.seen is None:
             raise Absent(f"no evaluation was made: the run {self.result.get('status', 'did not end')}.")
         return self.seen
 
     @property
     def drawing(self) -> EvaluationBatch:
-        """The same, of a generator that draws finite images."""
+        """Return the images of the last evaluation. Raises Absent if generated ones are not finite, too."""
         if not self.look.fake.images.isfinite().all():
             raise Absent("the generator draws numbers that are not finite.")
         return self.look

@@ -55,7 +55,7 @@ def _guide(choice: Choice) -> dict:
 
 
 def _answer(choice: Choice, i: int, answer: Answer, rows: Sequence[Row]) -> dict:
-    """What the template shows of an answer; the header has the first sentences of the best one already."""
+    """Return the values of an answer for the template; the header has the first sentences of the best one."""
     columns, table = cells(choice, answer)
     shown = sentences(choice, answer)
     return {

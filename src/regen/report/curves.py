@@ -17,7 +17,7 @@ MARKS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
 
 
 def make(evidence: Evidence) -> dict:
-    """All panels, in their order."""
+    """Return all panels, in their order."""
     found = panels({name: points for name, points in evidence.series.items() if len(points) > 1})
     if not found:
         raise Absent("nothing was logged more than once: type log_every=… and evaluate_every=… for more.")

@@ -1,4 +1,4 @@
-"""What each axis of a code knows of each factor that the images were drawn from."""
+"""Information of each latent dimension on each factor of the images."""
 
 from dataclasses import dataclass
 

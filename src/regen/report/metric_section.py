@@ -69,7 +69,7 @@ def _caption(evaluation: dict) -> str:
 
 
 def _table(caption: str, figures: dict[str, float]) -> Table:
-    """With the columns that have a value."""
+    """Return the table with the columns that have a value."""
     rows = {name: Row(find_figure(name), _cells(figures, name)) for name in in_order(figures)}
     rows = {name: row for name, row in rows.items() if row.cells}
     columns = {kind: title for kind, title in COLUMNS.items() if any(kind in row.cells for row in rows.values())}

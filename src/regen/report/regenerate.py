@@ -41,7 +41,7 @@ def _make(folder: Folder, cfg: DictConfig) -> Path | None:
 
 
 def _seen(path: Path, cfg: DictConfig) -> tuple[EvaluationBatch | None, None, Images | None]:
-    """What an evaluation of the run's weights sees, and its data; a run that cannot be opened has its files alone."""
+    """Return the images of an evaluation of the run's weights, and its data; None for a run that cannot be opened."""
     try:
         run = open_run(path, cfg.checkpoint, cfg.device, cfg.data.root)
         _check_files(run.cfg, cfg.features_path)
@@ -55,7 +55,7 @@ def _seen(path: Path, cfg: DictConfig) -> tuple[EvaluationBatch | None, None, Im
 
 
 def _check_files(stored: DictConfig, typed: str | None) -> None:
-    """Raises ConfigError if the stored configuration names a file of features that is not typed: it is not loaded."""
+    """Raise ConfigError if the stored configuration names a file of features that is not typed: it is not loaded."""
     for key in ("path", "weights"):
         named = stored.metrics.features.get(key)
         if named is not None and named != typed:

@@ -31,7 +31,7 @@ class RegularizerInfo:
 
     @cached_property
     def words(self) -> Words:
-        """What the docstring says."""
+        """Return the parts of the docstring."""
         return words(self.kind)
 
     @cached_property
@@ -44,7 +44,7 @@ class RegularizerInfo:
 
     @property
     def is_of_codes(self) -> bool:
-        """Whether it needs an encoder."""
+        """Return whether the regularizer needs an encoder."""
         return any(clash.what == WITHOUT_ENCODER for clash in self.kind.incompatible)
 
     @property

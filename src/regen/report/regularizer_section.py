@@ -1,4 +1,4 @@
-"""What restrained the run: each regularizer, its formula, its strength, and how hard it pulled."""
+"""Section of the regularizers of a run: formula, strength and gradient ratio."""
 
 import math
 import re
@@ -61,7 +61,7 @@ def _typeset(formula: str) -> Markup:
 
 
 def _info(evidence: Evidence, name: str, node) -> RegularizerInfo | None:
-    """From the run's own model, or, without one, from the catalogue."""
+    """Return the info of the run's regularizer, or of the option with its class if the run has no model."""
     if evidence.seen is not None:
         return RegularizerInfo(name, node, type(evidence.seen.model.objective.regularizers[name]))
     return next((one for one in regularizer_infos() if one.node._target_ == node._target_), None)
@@ -85,7 +85,7 @@ def _setting(value: object) -> str:
 
 
 def _moved(evidence: Evidence, name: str) -> list[str]:
-    """What the strengths that move came to, and what the regularizer says of its state."""
+    """Return the final values of changing strengths and of the regularizer's state."""
     found = []
     for logged, points in sorted(evidence.series.items()):
         player, _, what = logged.partition(f"/{name}/")

@@ -23,7 +23,7 @@ def make(evidence: Evidence) -> dict:
 
 
 def over_time(evidence: Evidence) -> dict:
-    """The same samples at every evaluation, as an animation."""
+    """Return an animation of the same latents at every evaluation."""
     paths = sorted((evidence.folder.path / "samples").glob("images_*.png"))
     if len(paths) < 2:
         raise Absent(f"{'one evaluation was' if paths else 'no evaluation was'} drawn: type evaluate_every=… for more.")

@@ -20,7 +20,7 @@ SIGNS = {
 
 
 def make(evidence: Evidence) -> dict:
-    """What the head of the page shows."""
+    """Content of the head of the page."""
     result = evidence.result
     diagnosis = result.get("diagnosis") or {}
     status, reason = result.get("status", "not ended"), result.get("reason")
@@ -41,7 +41,7 @@ def make(evidence: Evidence) -> dict:
 
 
 def facts(result: dict) -> list[str]:
-    """How it ended, how long it was and how fast."""
+    """Return the status of the run, its length and its speed."""
     ended = f"{result.get('status', 'not ended')} after {number(result.get('iteration'))} iterations"
     found = [ended if result.get("iteration") is not None else ended.partition(" after")[0]]
     if result.get("images_seen") is not None:
@@ -67,7 +67,7 @@ def name(evidence: Evidence) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In words: 95 s, 12 min, 3.4 h."""
+    """Format a duration: 95 s, 12 min, 3.4 h."""
     if seconds < 120:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""What each process of a run does: it finds its rank, trains, and leaves with the exit status of the run."""
+"""Process of a run: finds its rank, trains, and exits with the status of the run."""
 
 import contextlib
 import logging

@@ -118,7 +118,7 @@ class TrainingRun:
             raise ProcessLost(lost) from error
 
     def _cost(self, seconds: float) -> dict[str, float | None]:
-        """What the run took, for result.json."""
+        """Return the costs of the run for result.json."""
         evaluations = self.outcome.evaluation_seconds
         return {
             "seconds": round(seconds, 1),

@@ -1,4 +1,4 @@
-"""Where features come from."""
+"""Sources of features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is computed once and kept in a folder: made by one process at a time, written safely, checked when read.
+"""Cache of results in a folder: made by one process at a time, written safely, checked when read.
 
 Keeping is an optimisation: a folder that cannot be written is worth a warning, not a run.
 """
@@ -33,7 +33,7 @@ def kept_or_made(
     is_right: Callable[[dict[str, Any]], bool] = lambda kept: True,
     most_bytes: float = float("inf"),
 ) -> dict[str, Any]:
-    """What is kept at the path; or what `make` makes, which is then kept there unless its tensors are larger.
+    """Return the cached content of a path, or what `make` returns, which is cached unless its tensors are larger.
 
     When several processes ask at once, one makes it and the others wait. What is damaged or not right is replaced.
     """
@@ -89,7 +89,7 @@ def _keep(path: Path, made: dict[str, Any], most_bytes: float) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What is kept at the path; None if there is nothing, or if its checksum says that it is damaged."""
+    """Return the cached content of a path; None if there is nothing, or if its checksum shows damage."""
     try:
         whole = memoryview(path.read_bytes())
     except OSError as error:

@@ -126,7 +126,7 @@ def _halve(channels: int, width: int) -> nn.Module:
 
 
 def _digest(data: Images, task: Task) -> str:
-    """Of all that determines the network: the images, labels, task and recipe."""
+    """Return the digest of all that determines the network: the images, labels, task and recipe."""
     digest = hashlib.blake2b(repr((VERSION, data.shape, task)).encode(), digest_size=8)
     for part in (data.full_train, data.validation):
         digest.update(content(part))

@@ -85,7 +85,7 @@ def _program(program: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_strings(content: Any, key: str) -> None:
-    """Raises ValueError on text that could be more than a name: expressions are evaluated, and names become code."""
+    """Raise ValueError on a text that could be more than a name: expressions are evaluated, and names become code."""
     if isinstance(content, dict):
         for name, value in content.items():
             _check_strings(name, "name")

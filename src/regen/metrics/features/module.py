@@ -69,7 +69,7 @@ def _exported(path: str) -> nn.Module:
 
 @torch.no_grad()
 def _check(net: nn.Module, two: Tensor) -> None:
-    """Raises ConfigError unless two images (2, C, H, W) have finite features (2, F), and each the same when alone."""
+    """Raise ConfigError unless two images (2, C, H, W) have finite features (2, F), and each the same when alone."""
     wanted = "metrics/features=module expects a net from images (B, C, H, W) to finite features (B, F)"
     try:
         features, alone = net(two), net(two[:1])

@@ -46,7 +46,7 @@ class Pretrained(nn.Module):
 
 
 def check_channels(data: Images, chosen: str) -> None:
-    """Raises ConfigError on points in the plane, which are images of one pixel."""
+    """Raise ConfigError on points in the plane, which are images of one pixel."""
     if data.shape[1:] == (1, 1):
         raise ConfigError(
             f"metrics/features={chosen} looks at images; those of {data.name} have the shape {data.shape}: type "
@@ -85,7 +85,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(net: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    """Raises ConfigError if the weights are those of another net."""
+    """Raise ConfigError if the weights are those of another net."""
     try:
         net.load_state_dict(weights)
     except (RuntimeError, TypeError) as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Torchvision(Source):
-    """What the last linear layer of one of torchvision's classifiers of ImageNet looks at.
+    """Input of the last linear layer of one of torchvision's classifiers of ImageNet.
 
     Images are resized, cropped and normalised as the weights' own transforms say.
 

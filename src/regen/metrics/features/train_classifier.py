@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Task(Protocol):
-    """What is asked about images: how many answers there are, and the right ones."""
+    """Classification task: the number of classes, and the labels of images."""
 
     @property
     def classes(self) -> int: ...
