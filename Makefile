@@ -10,7 +10,7 @@ IS_SUPPORTED := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[
 VERSION := import sys; print("%d.%d.%d, %s" % (sys.version_info[:3] + (sys.executable,)))
 RUN := .venv/bin/python
 INSTALL := -c constraints.txt -e ".[dev]"
-# uv is faster, but does not read where pip was told to look for packages: then pip it is.
+# uv is faster, but does not read which package index pip uses: then pip it is.
 UV_READS_THE_SAME_INDEX = command -v uv >/dev/null && ! $(RUN) -m pip config list | grep -qE 'index|find-links'
 
 # The packages' bytecode is written when a module is first imported: that costs seconds, and compiling all of them

@@ -44,7 +44,10 @@ from regen.training.trainer import tune
 from regen.training.training_run import TrainingRun
 from regen.utils.project import ROOT
 
-ITERATIONS = {"mlp": 100, "dcgan": 10}  # a turn: it holds rows of the log, and is short beside changes of the load
+ITERATIONS = {
+    "mlp": 100,
+    "dcgan": 10,
+}  # a turn: it holds rows of the log, and is short compared with changes of the load
 SIZES = {"mlp": 28, "dcgan": 32}  # pixels a side
 REUSING = ", fakes reused"
 GOALS = {("mlp", "regen"): 0.97, ("dcgan", "regen"): 0.98, ("dcgan", "regen" + REUSING): 1.10}

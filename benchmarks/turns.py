@@ -10,7 +10,7 @@ Clocks = tuple[float, float]  # seconds: of the wall clock, and of CPU time of t
 
 
 class Gate:
-    """Where a loop in a thread of its own waits for its next turn; the clocks are read there, in its thread.
+    """Place where a loop in a separate thread waits for its next turn; the clocks are read there, in its thread.
 
     iterations   in a turn
     """

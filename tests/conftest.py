@@ -57,7 +57,7 @@ def train(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(scope="module")
 def train_once(tmp_path_factory: pytest.TempPathFactory, features: Path):
-    """training in a folder that a module's tests share: for runs that they only look at, or go on with as copies."""
+    """training in a folder that a module's tests share: for runs that they only read, or continue as copies."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
         yield training(tmp_path_factory.mktemp("outputs"), features, patch)

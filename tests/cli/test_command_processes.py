@@ -1,4 +1,4 @@
-"""Each command of src/ in a process of its own, started in an empty folder."""
+"""Each command of src/ in a separate process, started in an empty folder."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def start(folder: Path, command: str, *words: object, status: int = 0) -> str:
 
 
 def start_single(folder: Path, command: str, *words: object, status: int = 0) -> str:
-    """start a command that is no multirun: Hydra launches no jobs."""
+    """start a command without a multirun: Hydra launches no jobs."""
     output = start(folder, command, *words, status=status)
     assert "Launching" not in output
     return output

@@ -64,7 +64,7 @@ COMMANDS = {
     "regularizer=[l2,r1,l2]": r"regularizer=\[l2,r1,l2\]: l2 is in the list twice",
     "resume=/nowhere": r"resume=/nowhere: no run there; looked in /nowhere",
 }
-# The rest needs no command of its own: the configuration is composed once for the same choices.
+# The rest needs no separate commands: the configuration is composed once for the same choices.
 STRENGTHS = {
     "regularizer=l2 lambda_g=-1": r"regularizer\.l2\.lambda_g must be a finite number >= 0, got -1",
     "regularizer=l2 lambda_d=nan": r"regularizer\.l2\.lambda_d must be a finite number >= 0, got nan",
@@ -293,7 +293,7 @@ def test_dcgan_refuses_points_in_the_plane(refused):
 
 
 def test_key_of_an_unchosen_option_names_the_options_with_that_key(refused):
-    said = refused("data=ring")  # beside the fixture's data.image_size
+    said = refused("data=ring")  # next to the fixture's data.image_size
     assert "data=array or data=cifar10 or data=digits" in said
 
 

@@ -75,9 +75,9 @@ def sweep(path, strengths=(10, 0, 0.1, 1), losses=("Hinge",), seeds=2):
 
 def test_effects_of_runs_are_held_against_the_least_strength(tmp_path):
     found = effects.of(sweep(tmp_path, losses=("Hinge", "Minimax")))
-    told = {(one.factor, one.level, one.first): round(one.difference, 6) for one in found}
-    assert told[("lambda_d", "10", "0")] == 10
-    assert told[("loss", "minimax", "hinge")] == -1
+    differences = {(one.factor, one.level, one.first): round(one.difference, 6) for one in found}
+    assert differences[("lambda_d", "10", "0")] == 10
+    assert differences[("loss", "minimax", "hinge")] == -1
 
 
 def test_path_is_ordered_by_strength(tmp_path):

@@ -1,4 +1,4 @@
-"""gather: all that stands in the folders of runs, whatever became of them."""
+"""gather reads the folders of runs, however these ended."""
 
 import logging
 

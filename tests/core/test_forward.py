@@ -1,4 +1,4 @@
-"""Passes beside training's own leave no trace in a net's state."""
+"""Extra forward passes leave the state of a network unchanged."""
 
 import pytest
 import torch

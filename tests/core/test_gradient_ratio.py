@@ -1,4 +1,4 @@
-"""How strongly a penalty pulls beside the data term, against gradients taken by hand."""
+"""The ratio of the gradients of a penalty and of the data term, compared with gradients computed by hand."""
 
 import math
 
@@ -35,7 +35,7 @@ def pulls_by_hand(regularizer: Regularizer, number: int = 0) -> tuple[float, flo
 
 
 def updated(gan, updates: int = 1) -> dict[str, list[torch.Tensor]]:
-    """What was recorded in this many updates of D, each in an iteration of its own."""
+    """What was recorded in this many updates of D, each in a separate iteration."""
     for _ in range(updates):
         gan.update(gan.step("d", 0, images(number=gan.iteration)))
         gan.count.iteration += 1

@@ -31,7 +31,7 @@ def _the_same_weights_every_time():
 
 @pytest.mark.parametrize("way", WAYS, ids=named)
 def test_every_gradient_method_gives_value_and_gradient_of_a_quadratic_critic(way):
-    """(D(x + hv) - D(x - hv)) / 2h, too, is exact: what is even in h cancels, and there is no third order."""
+    """(D(x + hv) - D(x - hv)) / 2h, too, is exact: what is even in h cancels, and third order is absent."""
     critic, points = Quadratic(normal(16, 16), normal(16, seed=1)), images(5).double()
     flat, by_hand = points.flatten(1), critic.input_gradients(points).detach()
     found = way(critic, points)

@@ -27,16 +27,16 @@ def analysed(tmp_path, monkeypatch):
 
 
 def test_best_mean_rank_and_strongest_strength_within_one_standard_error_are_chosen_and_help(analysed, capsys):
-    told = analysed(VALLEY)
-    assert told["best"] == {"lambda_d": 1.0}
-    assert told["one_se"] == {"lambda_d": 12.0}
+    outcome = analysed(VALLEY)
+    assert outcome["best"] == {"lambda_d": 1.0}
+    assert outcome["one_se"] == {"lambda_d": 12.0}
     shown = " ".join(capsys.readouterr().out.split())
     words = (
         "Recommended: lambda_d=1, the smallest mean rank (λ*); the strongest within one standard error of it (λ₁SE) is"
     )
     assert f"{words} lambda_d=12." in shown and "The final model, r1 at lambda_d=1:" in shown
     assert "regularizer=r1 lambda_d=1" in shown
-    claim = told["claim"]
+    claim = outcome["claim"]
     assert claim["helps"]
     assert (
         claim["p"] <= 2 / 64
@@ -45,9 +45,9 @@ def test_best_mean_rank_and_strongest_strength_within_one_standard_error_are_cho
 
 
 def test_means_and_gaps_equal_the_files(analysed):
-    told = analysed({0: 5.0, 1.0: 3.0}, seeds=1)
+    outcome = analysed({0: 5.0, 1.0: 3.0}, seeds=1)
     values = [3.0 + 0.3 * fold + 0.01 * ((7 * fold + 7) % 5) for fold in (0, 1)]
-    (point,) = (one for one in told["points"] if one["strength"] == {"lambda_d": 1.0})
+    (point,) = (one for one in outcome["points"] if one["strength"] == {"lambda_d": 1.0})
     assert point["mean"] == pytest.approx(sum(values) / 2)
     assert point["train"] == pytest.approx(sum(values) / 2 - 0.1)
     assert point["gap"] == pytest.approx(0.1)
@@ -95,10 +95,10 @@ def test_two_strengths_make_a_map_with_the_best_pair(tmp_path, monkeypatch):
             node = {"l2": {"_target_": target, "lambda_g": g, "lambda_d": d}}
             by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node)
     typed(monkeypatch, f"runs={tmp_path}")
-    (told,) = chosen(tmp_path)["answers"]
-    assert told["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
-    assert told["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
-    assert sorted(one["mean"] for one in told["points"]) == pytest.approx([3.06, 4.06, 4.53, 5.03])
+    (outcome,) = chosen(tmp_path)["answers"]
+    assert outcome["best"] == {"lambda_g": 0.1, "lambda_d": 1.0}
+    assert outcome["commands"]["best"].endswith("regularizer=l2 lambda_d=1 lambda_g=0.1")
+    assert sorted(one["mean"] for one in outcome["points"]) == pytest.approx([3.06, 4.06, 4.53, 5.03])
     assert "3.06★" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "path.png").stat().st_size > 1000
 
@@ -114,9 +114,9 @@ def test_on_and_off_is_a_choice_too(tmp_path):
         by_hand.run(tmp_path / f"off_{seed}", 3.0 + seed, seed)
         by_hand.run(tmp_path / f"on_{seed}", 2.0 + seed + 0.1 * seed, seed, regularizer=by_hand.regularizers(r1=10.0))
     (raced,) = found(str(tmp_path), None).raced
-    told = answer(raced, "val/fd", higher=False, alpha=0.05)
-    assert raced.candidate.shown(told.best) == "on"
-    assert told.claim.helps
+    outcome = answer(raced, "val/fd", higher=False, alpha=0.05)
+    assert raced.candidate.shown(outcome.best) == "on"
+    assert outcome.claim.helps
 
 
 def test_higher_figure_can_be_better(tmp_path):
@@ -126,16 +126,16 @@ def test_higher_figure_can_be_better(tmp_path):
             by_hand.run(tmp_path / f"{strength}_{seed}", 3, seed, regularizer=node, figures={"val/recall": recall})
     known = found(str(tmp_path), "val/recall")
     assert known.higher
-    told = answer(known.raced[0], known.monitor, known.higher, 0.05)
-    assert told.point(told.best).mean == pytest.approx(0.9)
+    outcome = answer(known.raced[0], known.monitor, known.higher, 0.05)
+    assert outcome.point(outcome.best).mean == pytest.approx(0.9)
 
 
 def test_generalization_is_compared_together_with_copies(analysed, tmp_path, capsys):
     values = {0: -0.4, 0.1: 0.2, 1.0: 0.6, 10.0: 0.5999, 100.0: -0.9}
-    told = analysed(values, monitor="val/generalization")
-    assert (told["best"], told["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
-    assert told["claim"]["helps"] and told["claim"]["effect"] == pytest.approx(1.0, abs=0.05)
-    assert [one["gap"] for one in told["points"]] == pytest.approx([0, 0.001, 0.01, 0.1, 1])
+    outcome = analysed(values, monitor="val/generalization")
+    assert (outcome["best"], outcome["one_se"]) == ({"lambda_d": 1.0}, {"lambda_d": 10.0})
+    assert outcome["claim"]["helps"] and outcome["claim"]["effect"] == pytest.approx(1.0, abs=0.05)
+    assert [one["gap"] for one in outcome["points"]] == pytest.approx([0, 0.001, 0.01, 0.1, 1])
     assert "val/generalization, higher is better" in " ".join(capsys.readouterr().out.split())
     page = (tmp_path / "runs/report.html").read_text()
     assert "higher is better" in page and "gap/copies" in page
@@ -144,11 +144,11 @@ def test_generalization_is_compared_together_with_copies(analysed, tmp_path, cap
 
 def test_strengths_with_half_of_the_runs_memorizing_are_skipped_regardless_of_score(analysed, tmp_path, capsys):
     values = {0: 1.0, 0.1: 1.5, 1.0: 3.0, 10.0: 3.005, 100.0: 3.004}
-    told = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
-    assert (told["recommended"], told["one_se"]) == ({"lambda_d": 1.0}, None)
-    reasons = [(one["strength"]["lambda_d"], one["reason"]) for one in told["passed_over"]]
+    outcome = analysed(values, memorizing={0: 6, 0.1: 3, 1.0: 2, 100.0: 6})
+    assert (outcome["recommended"], outcome["one_se"]) == ({"lambda_d": 1.0}, None)
+    reasons = [(one["strength"]["lambda_d"], one["reason"]) for one in outcome["passed_over"]]
     assert reasons == [(0, "6 of 6 runs memorize"), (0.1, "3 of 6 runs memorize"), (100, "6 of 6 runs memorize")]
-    assert told["claim"]["strength"] == [1.0]
+    assert outcome["claim"]["strength"] == [1.0]
     shown = " ".join(capsys.readouterr().out.split())
     words = "Passed over: lambda_d=0 (6 of 6 runs memorize), lambda_d=0.1 (3 of 6 runs memorize), lambda_d=100 (6 of 6"
     assert words in shown
@@ -164,17 +164,17 @@ def test_strengths_with_half_of_the_runs_memorizing_are_skipped_regardless_of_sc
 
 def test_a_memorizing_strength_is_passed_over_where_generalization_is_judged_too(analysed, capsys):
     values = {0: 0.9, 1.0: 0.5, 10.0: 0.4}
-    told = analysed(values, monitor="val/generalization", memorizing={0: 6})
-    assert told["best"] == {"lambda_d": 1.0}
+    outcome = analysed(values, monitor="val/generalization", memorizing={0: 6})
+    assert outcome["best"] == {"lambda_d": 1.0}
     assert "copies may improve" not in capsys.readouterr().out
 
 
 def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, capsys):
-    told = analysed({0: 5.0, 1.0: 3.0}, memorizing={0: 6, 1.0: 4})
-    assert told["best"] is told["one_se"] is told["claim"] is None and told["commands"] == {}
+    outcome = analysed({0: 5.0, 1.0: 3.0}, memorizing={0: 6, 1.0: 4})
+    assert outcome["best"] is outcome["one_se"] is outcome["claim"] is None and outcome["commands"] == {}
     assert chosen(tmp_path / "runs")["command"] is None
     words = "Every strength memorizes, so that none is recommended (0: 6 of 6 runs memorize; 1: 4 of 6 runs memorize)."
-    assert words in told["sentences"]
+    assert words in outcome["sentences"]
     shown = " ".join(capsys.readouterr().out.split())
     assert words in shown and "No final model is recommended." in shown and "python src/train.py" not in shown
     page = Read((tmp_path / "runs/report.html").read_text()).text
@@ -183,9 +183,9 @@ def test_where_every_strength_memorizes_none_is_recommended(analysed, tmp_path, 
 
 
 def test_where_all_but_0_memorize_0_is_the_best_and_nothing_is_claimed(analysed):
-    told = analysed({0: 5.0, 0.1: 3.0, 1.0: 3.0}, memorizing={0.1: 6, 1.0: 6})
-    assert told["best"] == {"lambda_d": 0} and told["claim"] is None
-    assert "Every strength but 0 memorizes, so that none of them is compared with 0." in told["sentences"]
+    outcome = analysed({0: 5.0, 0.1: 3.0, 1.0: 3.0}, memorizing={0.1: 6, 1.0: 6})
+    assert outcome["best"] == {"lambda_d": 0} and outcome["claim"] is None
+    assert "Every strength but 0 memorizes, so that none of them is compared with 0." in outcome["sentences"]
 
 
 def test_memorizing_regularizer_among_several_is_not_the_best(tmp_path, monkeypatch):
@@ -207,8 +207,8 @@ def test_of_two_strengths_a_pair_that_memorizes_is_in_square_brackets(tmp_path, 
             kind = "memorizes" if fd == 3.0 else None
             by_hand.run(tmp_path / f"{g}_{d}_{seed}", fd + 0.01 * seed * (1 + d), seed, regularizer=node, kind=kind)
     typed(monkeypatch, f"runs={tmp_path}")
-    (told,) = chosen(tmp_path)["answers"]
-    assert told["best"] == {"lambda_g": 0, "lambda_d": 1.0}
+    (outcome,) = chosen(tmp_path)["answers"]
+    assert outcome["best"] == {"lambda_g": 0, "lambda_d": 1.0}
     page = (tmp_path / "report.html").read_text()
     assert "4.06★" in page and "[3.06]" in page and "means in square brackets" in page
 
@@ -221,11 +221,11 @@ def test_diverged_runs_count_and_runs_without_a_result_are_named(tmp_path):
         for fold in range(2):
             by_hand.run(tmp_path / f"diverged_{seed}_{fold}", None, seed, "diverged", node, fold=fold)
     known = found(str(tmp_path), None)
-    told = answer(known.raced[0], known.monitor, known.higher, 0.05)
+    outcome = answer(known.raced[0], known.monitor, known.higher, 0.05)
     assert known.lacking == ["1 of 19 runs have no result yet or failed: left out"]
-    assert [one.diverged for one in told.points] == [0, 0, 6]
-    assert math.isnan(told.points[2].mean)
-    assert told.best == (1.0,)
+    assert [one.diverged for one in outcome.points] == [0, 0, 6]
+    assert math.isnan(outcome.points[2].mean)
+    assert outcome.best == (1.0,)
 
 
 def test_runs_that_differ_in_something_else_are_refused(tmp_path):

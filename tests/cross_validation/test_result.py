@@ -173,7 +173,7 @@ def test_candidates_without_a_shared_round_have_the_first_as_the_final_model():
 
 
 def test_candidates_that_memorize_in_all_shared_rounds_still_have_a_final_model():
-    """Each memorizes in the three rounds that they share, and in less than half of its own rounds."""
+    """Each memorizes in the three rounds that they share, and in less than half of all its rounds."""
     first, second = memorizing(HELPING, {1: 3}), memorizing(ON, {1: 3})
     shared = {fit for fit in second.scores if fit.fold < 3}
     moved = {fit if fit in shared else fit._replace(seed=1): score for fit, score in second.scores.items()}

@@ -30,7 +30,7 @@ def one(size: int = 32, channels: int = 1, **values: int) -> torch.Tensor:
 
 
 def picture() -> torch.Tensor:
-    """Each factor over its values, a row each: docs/shapes.png, which `python tests/data/test_shapes.py` draws anew."""
+    """Each factor over its values, a row each: docs/shapes.png, which `python tests/data/test_shapes.py` draws."""
     middle = torch.tensor([2, 4, 1, 3, 3, 0])
     cells = torch.full((6, 8, 3, 32, 32), 255, dtype=torch.uint8)
     for row, values in enumerate(VALUES.values()):

@@ -110,9 +110,9 @@ def test_exported_run_has_a_card_with_working_code(train, typed, capsys, monkeyp
     )
     capsys.readouterr()
     typed(f"run={run}", "license=cc-by-4.0")
-    told, folder = capsys.readouterr(), run / "export"
-    assert "sampler.onnx" in told.out and str(folder) in told.out and told.err == ""
-    assert len(told.out.splitlines()) < 12 and not any(Path().iterdir())
+    printed, folder = capsys.readouterr(), run / "export"
+    assert "sampler.onnx" in printed.out and str(folder) in printed.out and printed.err == ""
+    assert len(printed.out.splitlines()) < 12 and not any(Path().iterdir())
     text = (folder / "README.md").read_text()
     header = yaml.safe_load(text.split("---")[1])
     assert header["license"] == "cc-by-4.0" and {"digits", "l2", "r1", "onnx"} <= set(header["tags"])
@@ -198,7 +198,7 @@ def test_source_and_licence_of_every_data_set_are_known():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "printed"),
     [
         ("", "which run? Type run=outputs/RUN"),
         ("run=nowhere", "run=nowhere: no run there"),
@@ -210,9 +210,9 @@ def test_source_and_licence_of_every_data_set_are_known():
         ("run=it wieghts=raw", "did you mean weights?"),
     ],
 )
-def test_bad_input_is_refused_in_words(typed, capsys, overrides, told):
+def test_bad_input_is_refused_in_words(typed, capsys, overrides, printed):
     typed(*overrides.split(), status=78)
-    assert told in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 def test_missing_package_is_named_with_the_command_to_install(monkeypatch):

@@ -44,8 +44,8 @@ def runs(
     monitor: str = "val/fd",
     memorizing: dict[float, int] | None = None,
 ) -> Path:
-    """Finished runs of r1: the monitored figure is that of the strength and a little by fold and seed; at 0 there is no
-    regularizer.
+    """Finished runs of r1: the monitored figure is that of the strength and a little by fold and seed; at 0 without
+    a regularizer.
 
     memorizing   how many runs of a strength are diagnosed "memorizes"
     """
@@ -60,6 +60,6 @@ def runs(
                 copies = seed * folds + fold < (memorizing or {}).get(strength, 0)
                 node = by_hand.regularizers(r1=strength) if strength else {}
                 path = folder / f"{strength}_{seed}_{fold}"
-                told = {"kind": "memorizes" if copies else None, "monitor": monitor, "fold": fold}
-                by_hand.run(path, value + noise, seed, regularizer=node, figures=figures, **told)
+                options = {"kind": "memorizes" if copies else None, "monitor": monitor, "fold": fold}
+                by_hand.run(path, value + noise, seed, regularizer=node, figures=figures, **options)
     return folder

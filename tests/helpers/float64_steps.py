@@ -1,4 +1,4 @@
-"""What tests of formulas share: nets and steps in float64, and two values held against each other with their gradients."""
+"""What tests of formulas share: nets and steps in float64, and comparisons of two values with their gradients."""
 
 from collections.abc import Iterable
 

@@ -100,11 +100,11 @@ def test_two_numbers_that_tell_the_same_factor_have_no_gap():
 
 def test_a_gap_by_hand():
     factor = torch.tensor([[0], [0], [0], [0], [1], [1], [1], [1]])
-    told = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1])  # I = H(3/8) - ½ H(1/4): the second half tells nothing more
+    informed = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1])  # I = H(3/8) - ½ H(1/4): the second half adds nothing
     quarter = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     three_eighths = -(3 / 8 * math.log(3 / 8) + 5 / 8 * math.log(5 / 8))
     guess = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
-    codes = torch.stack([told, guess], dim=1).float()
+    codes = torch.stack([informed, guess], dim=1).float()
     assert mig(codes, factor) == pytest.approx((three_eighths - quarter / 2) / math.log(2))
 
 
@@ -136,7 +136,7 @@ def test_concentration_is_1_minus_entropy_relative_to_the_maximum():
 
 
 def test_dimension_informative_of_two_factors_is_complete_and_not_disentangled():
-    both = (GRID[:, :1] * 4 + GRID[:, 1:2]).float()  # the one number tells shape and scale alike
+    both = (GRID[:, :1] * 4 + GRID[:, 1:2]).float()  # one dimension determines shape and scale alike
     codes = torch.cat([both, GRID[:, 2:].float()], dim=1)
     found = dci(codes, GRID)
     assert found["dci_completeness"] == 1 and found["dci_informativeness"] == 1

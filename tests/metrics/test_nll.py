@@ -27,7 +27,7 @@ from regen.utils.memory import forget_peak, peak_mb
 
 
 def vae(shift: float = 0.2, stretch: float = 1.3) -> VAE:
-    """Its q(z|x) lies beside the posterior, and is wider."""
+    """Its q(z|x) is shifted from the posterior, and wider."""
     encoder = linear.Encoder(shift, stretch)
     objective = Objective(linear.likelihood(), {"kl": KL(lambda_g=1.0)})
     return VAE(linear.Decoder(), encoder, objective, torch.optim.Adam, latent_dim=linear.CODE)
@@ -81,7 +81,7 @@ def test_however_many_draws_no_more_than_500_images_are_decoded_at_a_time(monkey
     )
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="what a peak is since, Linux alone tells")
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux resets the peak of memory")
 def test_more_images_take_no_more_memory():
     shape, objective, peaks = (1, 28, 28), Objective(Bernoulli(), {"kl": KL(lambda_g=1.0)}), []
     model = VAE(

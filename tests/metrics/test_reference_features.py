@@ -120,7 +120,7 @@ def test_the_key_changes_with_the_file_in_which_the_class_stands(key, tmp_path, 
 def test_changes_missed_by_the_key_are_detected_by_recomputing_a_few(tmp_path, caplog):
     reference(data_of(), "train", Counting(), tmp_path).features  # noqa: B018
     net = Counting()
-    net.gain = torch.nn.functional.relu  # no plain attribute: stands for code in another file
+    net.gain = torch.nn.functional.relu  # no plain attribute: represents code in another file
     net.forward = lambda images: net.gain(net.linear(images.flatten(1)))
     (file,) = tmp_path.glob("references/*.pt")
     changed = reference(data_of(), "train", net, tmp_path)

@@ -42,7 +42,7 @@ def test_the_kl_of_a_vae_warms_up_once_or_in_cycles(train, typed, strengths):
 def test_the_capacity_of_a_code_grows_along_a_line(train):
     run = train(
         *SHORT,
-        "regularizer=[kl,capacity]",  # kl beside it, at a strength that leaves it alone, shows what the KL is
+        "regularizer=[kl,capacity]",  # kl with a strength without effect records the KL
         "regularizer.kl.lambda_g=1e-9",
         "+schedule@regularizer.capacity.nats=linear",
         *(f"regularizer.capacity.nats.{value}" for value in ("start=0", "end=25", "iterations=4")),

@@ -48,8 +48,8 @@ def test_r1_sees_the_network_of_the_loss(method):
     gan.objective.before_update(step)
     mask = inputs_of_last_layer(gan, lambda: step.score(step.real, "real")) != 0
     first, last = gan.discriminator.layers[0].weight, gan.discriminator.layers[2].weight[0]
-    slopes = torch.where(step.real.flatten(1) @ first.T + gan.discriminator.layers[0].bias > 0, 1.0, 0.2)
-    gradients = (2 * mask * slopes * last) @ first
+    leaks = torch.where(step.real.flatten(1) @ first.T + gan.discriminator.layers[0].bias > 0, 1.0, 0.2)
+    gradients = (2 * mask * leaks * last) @ first
     expected = gradients.square().sum(1).mean() / 2
     assert gan.objective.regularizers["r1"].for_d(step).item() == pytest.approx(expected.item(), rel=1e-5)
 

@@ -30,7 +30,7 @@ def steps(critic: nn.Module, real: Tensor) -> Iterator[GANStep]:
 
 
 def estimates(regularizer: Regularizer, critic: nn.Module, real: Tensor) -> Tensor:
-    """(DRAWS,) the penalty, drawn anew each time."""
+    """(DRAWS,) the penalty of separate draws."""
     return torch.stack([regularizer.for_d(step).detach() for step in steps(critic, real)])
 
 

@@ -1,4 +1,4 @@
-"""Penalties on D's features, against loops over images; the head that D is given to tell how images are turned."""
+"""Penalties on D's features, against loops over images; D's head that predicts rotations."""
 
 import pytest
 import torch

@@ -63,7 +63,7 @@ def test_value_and_gradient_in_the_bilinear_game_equal_the_formula(player):
 
 
 def by_definition(loss, step, generator: nn.Module, discriminator: nn.Module) -> Tensor:
-    """Half the squared length of the gradients of both players' losses, each by passes of its own."""
+    """Half the squared length of the gradients of both players' losses, each by separate passes."""
 
     class Seen:
         real, fake = step.real, generator(step.z)

@@ -157,7 +157,7 @@ def test_gradient_estimate_of_a_curved_generator_and_the_derivative_are_unbiased
 
 
 def test_the_slope_of_a_decoder_is_taken_at_the_codes_and_teaches_the_decoder_alone():
-    vae = make_vae(regularizers={"slope": GeneratorSlope(lambda_g=1.0)})
+    vae = make_vae(regularizers={"gradient": GeneratorSlope(lambda_g=1.0)})
     step, draws, values = vae.step(images()), 600, []
     codes = step.mean.detach()
     for number in range(draws):
@@ -182,14 +182,14 @@ class Scaled(nn.Module):
         return self.c * (z @ self.isometry.T).view(-1, *SHAPE)
 
 
-@pytest.mark.parametrize(("c", "value", "slope"), [(0.5, 0.25, -1.0), (3.0, 0.0, 0.0), (25.0, 25.0, 10.0)])
+@pytest.mark.parametrize(("c", "value", "gradient"), [(0.5, 0.25, -1.0), (3.0, 0.0, 0.0), (25.0, 25.0, 10.0)])
 @pytest.mark.parametrize("epsilon", [1.0, 3.0])
-def test_jacobian_clamping_of_a_scaled_isometry_is_the_squared_distance_from_the_bounds(c, value, slope, epsilon):
+def test_jacobian_clamping_of_a_scaled_isometry_is_the_squared_distance_from_the_bounds(c, value, gradient, epsilon):
     net = Scaled(c)
     penalty = JacobianClamping(least=1.0, most=20.0, epsilon=epsilon).for_g(step_of("g", net))
     penalty.backward()
     assert penalty.item() == pytest.approx(value, abs=1e-9)
-    assert net.c.grad.item() == pytest.approx(slope, abs=1e-6)
+    assert net.c.grad.item() == pytest.approx(gradient, abs=1e-6)
 
 
 def test_jacobian_clamping_is_a_mean_over_latents_moved_in_random_directions():

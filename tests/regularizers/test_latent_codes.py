@@ -72,8 +72,8 @@ def test_code_l2_is_half_the_squared_length_of_the_means():
 
 def test_dip_is_the_covariance_of_numpy_held_to_the_identity():
     covariance = np.cov(MEAN.numpy(), rowvar=False, bias=True)
-    beside = np.square(covariance - np.diag(np.diag(covariance))).sum()
-    expected = beside + 3.0 * np.square(np.diag(covariance) - 1).sum()
+    off_diagonal = np.square(covariance - np.diag(np.diag(covariance))).sum()
+    expected = off_diagonal + 3.0 * np.square(np.diag(covariance) - 1).sum()
     assert DIP(3.0, lambda_g=1.0).for_g(step_of(MEAN, LOGVAR)).item() == pytest.approx(expected)
 
 

@@ -90,7 +90,7 @@ def test_runs_that_did_not_end_well_are_reported(text):
     assert "14 finished" in words and "1 diverged" in words and "1 without a result" in words
     assert "1 job ended before the run began : 16_wrong (ConfigError: no such loss)" in words
     assert "2 runs did not finish, and are in no mean 14 : diverged 15 : without a result" in words
-    assert "lambda_d=10: 1 of 2 diverged, 1 of 2 without a result" in words  # beside the path
+    assert "lambda_d=10: 1 of 2 diverged, 1 of 2 without a result" in words  # below the path
     assert "2 runs that diverged" in words
 
 
@@ -116,23 +116,23 @@ def test_the_table_for_programs_has_a_row_for_each_setting(sweep, text):
 
 
 def test_the_best_of_the_terminals_table_is_marked_and_nothing_is_lost(sweep):
-    told = drawn(sweep, 200)
-    assert "★ lambda_d=0.1 loss=minimax" in told
-    assert "1 of 2 diverged, 1 of 2 without a result" in " ".join(told.split())
-    assert told.count("loss=") == 8
+    printed = drawn(sweep, 200)
+    assert "★ lambda_d=0.1 loss=minimax" in printed
+    assert "1 of 2 diverged, 1 of 2 without a result" in " ".join(printed.split())
+    assert printed.count("loss=") == 8
     assert "6 more groups in compare.csv" in drawn(sweep, 200, rows=2)
 
 
 @pytest.mark.parametrize("width", [40, 80, 110, 200])
 def test_table_fits_any_terminal(sweep, width):
-    told = drawn(sweep, width)
-    assert max(map(len, told.splitlines())) <= width
-    assert "…" not in told
-    assert told.count("±") >= 8
+    printed = drawn(sweep, width)
+    assert max(map(len, printed.splitlines())) <= width
+    assert "…" not in printed
+    assert printed.count("±") >= 8
 
 
 @pytest.mark.parametrize(
-    "found, told",
+    "found, printed",
     [
         (Summary(3, 3.0412, 0.0681, 3), "3.04 ± 0.07"),
         (Summary(3, 3.0412, 0.118, 3), "3.04 ± 0.12"),
@@ -143,17 +143,17 @@ def test_table_fits_any_terminal(sweep, width):
     ],
     ids=["one digit", "two digits", "hundreds", "one run", "no spread", "none"],
 )
-def test_mean_has_the_digits_allowed_by_the_error(found, told):
-    assert plus_minus(found) == told
+def test_mean_has_the_digits_allowed_by_the_error(found, printed):
+    assert plus_minus(found) == printed
 
 
 def test_the_command_prints_a_table_and_says_where_the_page_is(sweep, tmp_path, capsys):
     cfg = compose_config(f"runs={sweep}", f"out={tmp_path}/new", "figures=[gap]", name="compare")
     validate.check_compare(cfg)
     assert comparison_report.compare(cfg) == pytest.approx(3.05)
-    told = capsys.readouterr().out
-    assert "16 runs, best val/fd first" in told
-    assert f"page     {tmp_path}/new/compare.html" in told
+    printed = capsys.readouterr().out
+    assert "16 runs, best val/fd first" in printed
+    assert f"page     {tmp_path}/new/compare.html" in printed
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"compare.csv", "compare.html"}
 
 
@@ -211,11 +211,11 @@ def test_the_table_for_programs_says_which_settings_are_passed_over(memorizing):
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_the_terminal_says_which_settings_are_passed_over(memorizing, width):
-    told = " ".join(drawn(memorizing, width).replace("│", " ").split())
-    assert "★ lambda_d=1" in told and "★ lambda_d=0" not in told and "≈ lambda_d=0" not in told
+    printed = " ".join(drawn(memorizing, width).replace("│", " ").split())
+    assert "★ lambda_d=1" in printed and "★ lambda_d=0" not in printed and "≈ lambda_d=0" not in printed
     if width == 200:
-        assert "passed over: 3 of 3 runs memorize" in told
-    assert "passed over, regardless of val/fd" in told
+        assert "passed over: 3 of 3 runs memorize" in printed
+    assert "passed over, regardless of val/fd" in printed
 
 
 def test_where_all_settings_memorize_the_page_and_the_terminal_recommend_none(tmp_path, capsys):
@@ -265,7 +265,7 @@ def test_mean_curves_are_where_all_seeds_are_known():
 
 
 def test_after_a_multirun_nothing_fails(tmp_path, caplog):
-    assert comparison_report.write(run(tmp_path / "one" / "0").parent) is None  # a single run is no comparison
+    assert comparison_report.write(run(tmp_path / "one" / "0").parent) is None  # one run cannot be compared
     run(tmp_path / "two" / "0")
     path = run(tmp_path / "two" / "1")
     (path / "config.yaml").write_text((path / "config.yaml").read_text().replace("val/fd", "val/kd"))

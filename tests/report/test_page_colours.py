@@ -1,4 +1,4 @@
-"""The colours of lines on pages: colour-blind readers tell them apart, and all can be seen on the paper."""
+"""The colours of lines on pages: colour-blind readers can distinguish them, and all contrast with the paper."""
 
 import itertools
 import re

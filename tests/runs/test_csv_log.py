@@ -1,4 +1,4 @@
-"""The log: metrics.csv that goes on where a checkpoint stands."""
+"""The log metrics.csv, which continues from a checkpoint."""
 
 from pathlib import Path
 

@@ -122,12 +122,12 @@ def test_class_outside_regen_needs_the_config_dir_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a: [", "cannot be read"), ("seed: 0", "it has no data"), ("3", "cannot be read")]
+    ("text", "message"), [("a: [", "cannot be read"), ("seed: 0", "it has no data"), ("3", "cannot be read")]
 )
-def test_a_configuration_that_is_none_is_named(tmp_path, text, told):
+def test_a_configuration_that_is_none_is_named(tmp_path, text, message):
     made(tmp_path / "run", iterations=0)
     (tmp_path / "run/config.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         open_run(tmp_path / "run")
 
 
@@ -160,7 +160,7 @@ def test_runs_are_found_here_and_in_the_project_by_path_list_or_glob(runs):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         ("c", r"run=c: no run there; looked in .*/here/c and .*/project/c$"),
         ("c*", r"no run there; looked in .*/here/c\* and"),
@@ -174,8 +174,8 @@ def test_runs_are_found_here_and_in_the_project_by_path_list_or_glob(runs):
         (["a", "c"], r"run=c: no run there"),
     ],
 )
-def test_missing_run_is_an_error_with_the_searched_paths(runs, asked, told):
-    with pytest.raises(ConfigError, match=told):
+def test_missing_run_is_an_error_with_the_searched_paths(runs, asked, message):
+    with pytest.raises(ConfigError, match=message):
         find_runs(asked)
 
 

@@ -251,7 +251,7 @@ def test_refuse_copies_is_refused_for_points_in_the_plane(tmp_path, sample, caps
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         ("", "which run? Type run=outputs/RUN"),
         ("run=", "run=: the path is empty"),
@@ -273,9 +273,9 @@ def test_refuse_copies_is_refused_for_points_in_the_plane(tmp_path, sample, caps
         ("run=x refuse_copies=true write=[grid,sweep]", "write=sweep: refuse_copies=true applies to grid, images, npz"),
     ],
 )
-def test_bad_input_is_refused_in_words(sample, capsys, overrides, told):
+def test_bad_input_is_refused_in_words(sample, capsys, overrides, message):
     sample(*overrides.split(), status=78)
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_wrong_name_is_answered_without_torch_which_takes_seconds_to_import():

@@ -47,9 +47,9 @@ def test_every_option_gets_a_verdict(configuration, name):
 def test_page_holds_a_phase_plot_of_each_and_the_table_the_diagnosis(tmp_path, capsys):
     cfg = composed("iterations=20", "batch=8")
     least = inspection.look_at_all(cfg, tmp_path, ["none", "r1", "diffaugment"])
-    told = capsys.readouterr().out
-    assert "r1 lambda_d=10" in told and "-0.0251, -9.97" in told and "lambda_d=1: rate 0.5" in told
-    assert "none" in told and "±0.5i" in told and "not applicable: it hides" in told
+    printed = capsys.readouterr().out
+    assert "r1 lambda_d=10" in printed and "-0.0251, -9.97" in printed and "lambda_d=1: rate 0.5" in printed
+    assert "none" in printed and "±0.5i" in printed and "not applicable: it hides" in printed
     assert least == pytest.approx(-0.02506, abs=1e-5)
     assert size_of(tmp_path / "stability.png") == (552, 266)
 
@@ -82,11 +82,11 @@ def stability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_command_prints_eigenvalues_and_best_strength_and_draws_the_portrait(stability, capsys):
     folder = stability("regularizer=r1", "lambda_d=1", "iterations=20", "batch=8")
-    told = capsys.readouterr().out
-    assert "Dirac-GAN, loss Nonsaturating: r1 lambda_d=1" in told
+    printed = capsys.readouterr().out
+    assert "Dirac-GAN, loss Nonsaturating: r1 lambda_d=1" in printed
     for line in (r"eigenvalues              -0.5 (2)", "converges locally        yes", "lambda_d=1: rate 0.5"):
-        assert line in told
-    assert "spectral radius 0.95 simultaneous, 0.96 alternating" in told
+        assert line in printed
+    assert "spectral radius 0.95 simultaneous, 0.96 alternating" in printed
     assert size_of(folder / "portrait.png") == (660, 715)
 
 
@@ -97,7 +97,7 @@ def test_inapplicable_game_is_reported_without_a_picture(stability, capsys):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "printed"),
     [
         ("lrr=1", "key lrr (did you mean lr?)"),
         ("regularizer=r11", "option regularizer=r11 (did you mean r1"),
@@ -110,9 +110,9 @@ def test_inapplicable_game_is_reported_without_a_picture(stability, capsys):
         ("all=perhaps", "all:"),
     ],
 )
-def test_bad_input_is_refused_in_words(stability, capsys, overrides, told):
+def test_bad_input_is_refused_in_words(stability, capsys, overrides, printed):
     stability(*overrides.split(), status=78)
-    assert told in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 def test_stability_does_not_import_lightning():

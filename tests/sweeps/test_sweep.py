@@ -227,7 +227,7 @@ def test_names_of_jobs_are_functions_of_overrides_and_differ_with_overrides() ->
 def test_each_worker_keeps_to_a_gpu_and_more_workers_share_gpus_evenly(tmp_path: Path, monkeypatch) -> None:
     workers, seen = [], []
     for _ in range(4):
-        monkeypatch.setattr(processes, "_held", held := [])  # as in a process of its own
+        monkeypatch.setattr(processes, "_held", held := [])  # as in a new process
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
         processes.claim_gpu(tmp_path)
         processes.claim_gpu(tmp_path)  # for its next job

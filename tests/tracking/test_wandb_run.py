@@ -1,4 +1,4 @@
-"""W&B's side of a run: it holds what runs are compared by, and never stands in the way."""
+"""Runs in W&B hold what comparisons need, and never stop a training."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A sweep's own run in W&B: it tells how the runs compare, it goes on with the sweep, and it stops nothing."""
+"""The run of a sweep in W&B compares the runs, continues with the sweep, and never stops it."""
 
 import json
 import logging

@@ -39,7 +39,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, weight in net.named_parameters():
         if weight.ndim > 1:
             weight.copy_(torch.randn(weight.shape, generator=generator(name)) * (2 / weight[0].numel()) ** 0.5)
-    net.fc.weight.mul_(10)  # the classes are told
+    net.fc.weight.mul_(10)  # so that classes are certain
     torch.save(net.state_dict(), file)
     return file
 

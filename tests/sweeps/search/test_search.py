@@ -1,4 +1,4 @@
-"""A search typed at the command line: what it draws, prunes, keeps, and goes on with."""
+"""Searches on the command line: draws, pruning, results and continuation."""
 
 import csv
 import os
@@ -57,8 +57,8 @@ def test_a_signal_ends_a_search_and_the_same_command_goes_on(search, bomb) -> No
     assert [row["status"] for row in table(folder)] == ["interrupted"]
     assert [trial.state.name for trial in study(folder).trials] == ["RUNNING"]
     whole = search(*bomb(""), n=2, folder="whole")
-    told = [[(trial.params, trial.value) for trial in study(one).trials] for one in (search(*bomb(""), n=2), whole)]
-    assert told[0] == told[1] and len(told[0]) == 2
+    tried = [[(trial.params, trial.value) for trial in study(one).trials] for one in (search(*bomb(""), n=2), whole)]
+    assert tried[0] == tried[1] and len(tried[0]) == 2
 
 
 def test_each_regularizer_is_searched_over_the_declared_range(search) -> None:

@@ -30,9 +30,9 @@ def test_best_trial_does_not_memorize(tmp_path, capsys, higher, values, best) ->
     (passed_over,) = answer["passed_over"]
     assert (passed_over["trial"], passed_over["value"], passed_over["reason"]) == (0, values[0], "its run memorizes")
     search_result.show(tmp_path / "best.json")
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"passed over │ trial 0 ({values[0]:.4g}): its run memorizes" in told
-    assert f"{values[best]:.4g}, trial {best}" in told and "again python src/train.py" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"passed over │ trial 0 ({values[0]:.4g}): its run memorizes" in printed
+    assert f"{values[best]:.4g}, trial {best}" in printed and "again python src/train.py" in printed
 
 
 def test_where_all_trials_memorize_none_is_recommended(tmp_path, capsys) -> None:
@@ -40,9 +40,9 @@ def test_where_all_trials_memorize_none_is_recommended(tmp_path, capsys) -> None
     answer = read_json(tmp_path / "best.json")
     assert "value" not in answer and "command" not in answer and len(answer["passed_over"]) == 2
     search_result.show(tmp_path / "best.json")
-    told = " ".join(capsys.readouterr().out.split())
-    assert "trial 0 (1), trial 1 (2): their runs memorize" in told
-    assert "every finished trial memorizes" in told and "train.py" not in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "trial 0 (1), trial 1 (2): their runs memorize" in printed
+    assert "every finished trial memorizes" in printed and "train.py" not in printed
 
 
 def test_recorded_path_locates_the_folder_of_a_job_on_another_machine(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Spaces are what Hydra's grammar says, and a job's folder bears as few digits as tell."""
+"""Search spaces in Hydra's grammar, and the digits of drawn numbers."""
 
 import optuna
 import pytest

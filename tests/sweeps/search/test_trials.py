@@ -57,7 +57,7 @@ def test_trial_abandoned_while_drawing_is_drawn(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "value", "state", "told"),
+    ("status", "value", "state", "reported"),
     [
         ("finished", 2.5, "COMPLETE", 2.5),
         ("finished", "nan", "COMPLETE", math.inf),
@@ -66,12 +66,12 @@ def test_trial_abandoned_while_drawing_is_drawn(tmp_path) -> None:
         ("failed", 2.5, "FAIL", None),
     ],
 )
-def test_study_gets_the_value_of_a_job(tmp_path, status, value, state, told) -> None:
+def test_study_gets_the_value_of_a_job(tmp_path, status, value, state, reported) -> None:
     trials = trials_in(tmp_path)
     (claim,) = trials.claim(1)
     done(trials, claim, status, value)
     (trial,) = study_in(tmp_path).trials
-    assert (trial.state.name, trial.value) == (state, told)
+    assert (trial.state.name, trial.value) == (state, reported)
     assert trial.user_attrs["status"] == status
 
 
@@ -172,7 +172,7 @@ def test_a_database_is_shared_by_folders_that_do_not_judge_each_others_trials(tm
     assert [one.trial.number for one in trials(0).claim(2)] == [0]
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="which files are open, Linux alone tells")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists open files")
 def test_a_database_is_let_go_of_between_two_questions(tmp_path) -> None:
     study = open_study(tmp_path, f"sqlite:///{tmp_path}/study.db", [], lambda: False)
     study.ask().report(1.0, step=1)
