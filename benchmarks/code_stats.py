@@ -142,10 +142,15 @@ def mypy_errors() -> int:
 
 
 def dialect() -> dict[str, object]:
-    """How often the words to avoid are in src, the README and docs."""
+    """Return how often the words to avoid are in each place."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    counts = {"dialect words in src": count(modules()), "dialect words in README and docs": count(pages)}
-    each = Counter(word.lower() for path in [*modules(), *pages] for word in found(path))
+    others = [*sorted((ROOT / "conf").rglob("*.yaml")), *sorted((ROOT / "tests").rglob("*.py"))]
+    counts = {
+        "dialect words in src": count(modules()),
+        "dialect words in conf and tests": count(others),
+        "dialect words in README and docs": count(pages),
+    }
+    each = Counter(word.lower() for path in [*modules(), *others, *pages] for word in found(path))
     return counts | {"most frequent": ", ".join(f"{word} {n}" for word, n in each.most_common(8)) or "-"}
 
 
@@ -154,9 +159,7 @@ def count(paths: list[Path]) -> int:
 
 
 def found(path: Path) -> list[str]:
-    text = "\n".join(
-        line for line in path.read_text().splitlines() if "FORMER_KEYS = " not in line
-    )  # names of old keys
+    text = re.sub(r'"\w+"', '""', path.read_text())  # names, such as those of former keys
     return [match.group(0) for pattern in DIALECT for match in re.finditer(pattern, text, re.I)]
 
 

@@ -33,7 +33,7 @@ def test_folders_of_folders_of_runs_are_searched(tmp_path):
 
 def test_run_of_an_earlier_version_is_left_out_with_a_warning(tmp_path, caplog):
     path = run(tmp_path / "0")
-    former = run(tmp_path / "1", seed=1, slope={"_target_": "regen.slopes.Automatic"})
+    former = run(tmp_path / "1", seed=1, chunk=4)
     with caplog.at_level(logging.WARNING):
         assert [found.folder.path for found in gather(tmp_path)[0]] == [path]
     assert str(former) in caplog.text and "earlier version" in caplog.text
