@@ -57,13 +57,18 @@ def effects(
         raise ValueError("some settings are confounded; their effects cannot be separated.")
     if free < 1:
         raise ValueError(f"{len(rows)} finished runs are too few for {len(columns) + 1} coefficients: add seeds.")
-    inverse = np.linalg.inv(x.T @ x)
-    found = inverse @ x.T @ y
-    half = t95(free) * np.sqrt(((y - x @ found) ** 2).sum() / free * np.diag(inverse))
+    found, half = _least_squares(x, y, free)
     return [
         Effect(factor, level, levels[factor][0], int(x[:, i].sum()), *map(float, (found[i], *_ends(found[i], half[i]))))
         for i, (factor, level) in enumerate(columns, 1)
     ]
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray, free: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients (p,) of y (n,) on x (n, p), and half of their 95 % intervals; free: n - p."""
+    inverse = np.linalg.inv(x.T @ x)
+    found = inverse @ x.T @ y
+    return found, t95(free) * np.sqrt(((y - x @ found) ** 2).sum() / free * np.diag(inverse))
 
 
 def of(comparison: Comparison) -> list[Effect]:

@@ -2,12 +2,13 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regen.metrics.diagnosis_checks import (
     DUPLICATED,
+    Answer,
     Figures,
     check_collapse,
     check_dropped_modes,
@@ -70,21 +71,23 @@ def diagnose(
         "drops modes": check_dropped_modes(last, split, modes, missing),
         "underfits": check_underfitting(last, split, held_out),
     }
+    return _with_active(_conclude(answers, _context(last, split, modes)), last, split, latents)
+
+
+def _conclude(answers: Mapping[str, Answer], context: Sequence[tuple[str, str]]) -> Diagnosis:
+    """Return the diagnosis by the answers to its questions, in their order, and the other parts of its sentence."""
     kind = next((kind for kind, answer in answers.items() if answer.is_so), None)
     undecided = next((name for name, answer in answers.items() if answer.is_so is None), None)
-    context = _context(last, split, modes)
     rest = [text for part, text in context if (kind or undecided) not in QUESTION.get(part, ())]
     if kind:
         answer = answers[kind]
         begin = f"{kind.capitalize()} from image {answer.since:,} on" if answer.since is not None else kind.capitalize()
-        found = Diagnosis(kind, _sentence(begin, [answer.text, *rest]), answer.since)
-    elif undecided:
-        found = Diagnosis("inconclusive", _sentence("Inconclusive", [answers[undecided].text, *rest]))
-    elif context:
-        found = Diagnosis("generalizes", _sentence("Generalizes", rest))
-    else:
-        found = Diagnosis("unknown", "Unknown: the necessary metrics were not measured.")
-    return _with_active(found, last, split, latents)
+        return Diagnosis(kind, _sentence(begin, [answer.text, *rest]), answer.since)
+    if undecided:
+        return Diagnosis("inconclusive", _sentence("Inconclusive", [answers[undecided].text, *rest]))
+    if context:
+        return Diagnosis("generalizes", _sentence("Generalizes", rest))
+    return Diagnosis("unknown", "Unknown: the necessary metrics were not measured.")
 
 
 # Which diagnoses have said already what a part of the context says.

@@ -43,20 +43,8 @@ def check_memorization(last: Figures) -> Answer:
     interval = f"{max(low, 0):.1%} to {min(high, 1):.1%}"
     if low > COPIED:
         return Answer(True, f"{share:.0%} of the samples are copies of training images (95% interval {interval})")
-    attraction, error = last["gap/attraction"], last["gap/attraction_se"]
-    if attraction > max(ATTRACTED, CHANCE * error) and last["gap/ct"] < -CHANCE:
-        return Answer(
-            True,
-            f"{attraction:.0%} ± {error:.0%} more of the samples than chance explains have a training image for their nearest "
-            f"real image, and they are nearer to training images than held-out ones are (C_T {last['gap/ct']:.1f})",
-        )
-    if attraction > max(ATTRACTED, CONFIDENT * error) and last["gap/ct"] < -CHANCE:
-        return Answer(
-            None,
-            f"samples are nearer to training images than held-out ones are (C_T {last['gap/ct']:.1f}), and {attraction:.0%} ± "
-            f"{error:.0%} more of them than chance explains have a training image for their nearest real image: these may "
-            "be altered copies, or too few held-out images to decide",
-        )
+    if attracted := _check_attraction(last):
+        return attracted
     if high > OPEN:
         return Answer(
             None, f"up to {min(high, 1):.0%} of the samples may be copies: there are too few samples to decide"
@@ -68,6 +56,27 @@ def check_memorization(last: Figures) -> Answer:
             "because there are few held-out images to compare with",
         )
     return Answer(False)
+
+
+def _check_attraction(last: Figures) -> Answer | None:
+    """Return whether samples are attracted to training images, None if they are not."""
+    attraction, error, ct = last["gap/attraction"], last["gap/attraction_se"], last["gap/ct"]
+    if ct >= -CHANCE:
+        return None
+    if attraction > max(ATTRACTED, CHANCE * error):
+        return Answer(
+            True,
+            f"{attraction:.0%} ± {error:.0%} more of the samples than chance explains have a training image for their nearest "
+            f"real image, and they are nearer to training images than held-out ones are (C_T {ct:.1f})",
+        )
+    if attraction > max(ATTRACTED, CONFIDENT * error):
+        return Answer(
+            None,
+            f"samples are nearer to training images than held-out ones are (C_T {ct:.1f}), and {attraction:.0%} ± "
+            f"{error:.0%} more of them than chance explains have a training image for their nearest real image: these may "
+            "be altered copies, or too few held-out images to decide",
+        )
+    return None
 
 
 def check_collapse(last: Figures, split: str, modes: int | None) -> Answer:

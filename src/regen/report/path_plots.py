@@ -99,18 +99,22 @@ def heat(axes, choice: Choice, answer: Answer) -> None:
         share = 1 - share if choice.higher else share
         colour = colormaps["viridis_r"](share) if math.isfinite(share) else (0.5, 0.5, 0.5, 1)
         axes.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, color=colour, linewidth=0)
-        chosen = {answer.one_se: "◆", answer.best: "☆", answer.recommended: "★"}.get(point.strength, "")
-        text = short(float(f"{point.mean:.3g}")) if math.isfinite(point.mean) else "✕"
-        text = text if point.complete else f"({text})"
-        label = f"{text if point.eligible else f'[{text}]'}{chosen}"
         ink = DARK if math.isfinite(share) and share < 0.55 else BRIGHT
-        axes.text(x, y, label, ha="center", va="center", color=ink, fontsize=9)
+        axes.text(x, y, _heat_label(answer, point), ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(columns)), [short(one) for one in columns])
     axes.set_yticks(range(len(rows)), [short(one) for one in rows])
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.set_xlabel(answer.candidate.axes[1].name)
     axes.set_ylabel(answer.candidate.axes[0].name, labelpad=1)
+
+
+def _heat_label(answer: Answer, point: Point) -> str:
+    """Return the mean of a strength as (dropped) or [passed over], and the mark of the choice."""
+    text = short(float(f"{point.mean:.3g}")) if math.isfinite(point.mean) else "✕"
+    text = text if point.complete else f"({text})"
+    text = text if point.eligible else f"[{text}]"
+    return text + {answer.one_se: "◆", answer.best: "☆", answer.recommended: "★"}.get(point.strength, "")
 
 
 def _places(answer: Answer) -> list[float]:

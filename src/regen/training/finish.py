@@ -109,10 +109,14 @@ def _show(folder: Folder, result: dict) -> None:
         console.print(f"{result['status']}: {escape(result['reason'])}", style=style)
     console.print(table)
     console.print(result["diagnosis"]["sentence"], style="bold", markup=False, highlight=False)
+    _show_paths(console, folder, result["status"])
+
+
+def _show_paths(console: Console, folder: Folder, status: str) -> None:
     paths = (folder.page, folder.samples, folder.curves, folder.result, folder.path)
     for name, path in zip(("page", "samples", "curves", "result", "run"), paths, strict=True):
         if path.exists():
             console.print(f"{name:8} {escape(str(path))}", soft_wrap=True, highlight=False)
-    if result["status"] == "interrupted":
+    if status == "interrupted":
         typed = shell_argument("resume", folder.path)
         console.print(f"continue with: {program.typed('train')} {typed}", soft_wrap=True, markup=False)

@@ -107,16 +107,7 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
     _check_counts(sweeper)
     folder = Path(sweeper.config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
-    question = Question(sweeper, arguments)
-    fixed = [typed for name, typed in question.fixed.items() if not is_among(name, NO_FIGURE)]
-    fixed = identify_data(fixed, question.config)
-    study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
-    check_spaces(study, {**question.spaces, **question.defaults})
-    study.pruner = build_pruner(OmegaConf.create(sweeper.pruner))
-    among = home(folder) if sweeper.storage else None
-    trials = Trials(study, folder, sweeper.n_trials, question.draw, question.sampler, among)
-    trials.try_failed_again()
-    question.say(trials)
+    trials = _open_trials(sweeper, Question(sweeper, arguments), folder)
     at_once = sweeper.n_jobs if sweeper.n_jobs > 0 else os.cpu_count() or 1
     returned: list[JobReturn] = []
     while True:
@@ -128,6 +119,20 @@ def search(sweeper: Search, arguments: Sequence[str]) -> list[JobReturn]:
         else:
             search_result.write(trials)
             return returned
+
+
+def _open_trials(sweeper: Search, question: Question, folder: Path) -> Trials:
+    """Open the study of a search, check its spaces, and let failed trials be repeated."""
+    fixed = [typed for name, typed in question.fixed.items() if not is_among(name, NO_FIGURE)]
+    fixed = identify_data(fixed, question.config)
+    study = open_study(folder, sweeper.storage, fixed, lambda: is_higher_better_in(sweeper.config))
+    check_spaces(study, {**question.spaces, **question.defaults})
+    study.pruner = build_pruner(OmegaConf.create(sweeper.pruner))
+    among = home(folder) if sweeper.storage else None
+    trials = Trials(study, folder, sweeper.n_trials, question.draw, question.sampler, among)
+    trials.try_failed_again()
+    question.say(trials)
+    return trials
 
 
 def _check_counts(sweeper: Search) -> None:
