@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from regen.config.quoting import shell_argument
+from regen.core.distributed import is_first
 from regen.data.images import Images
 from regen.metrics.base import EvaluationBatch
 from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
@@ -120,3 +121,9 @@ def _show_paths(console: Console, folder: Folder, status: str) -> None:
     if status == "interrupted":
         typed = shell_argument("resume", folder.path)
         console.print(f"continue with: {program.typed('train')} {typed}", soft_wrap=True, markup=False)
+
+
+def note_loss(folder: Folder, reason: str) -> None:
+    """Write that a run failed for the loss of another process; of several processes that are left, the first one does."""
+    if is_first() or "process 0" in reason:
+        write_json(folder.result, read_json(folder.result) | {"status": "failed", "reason": reason})

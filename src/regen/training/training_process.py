@@ -21,7 +21,7 @@ from regen.training import finish
 from regen.training.launcher import find_rank
 from regen.training.replicas import Group
 from regen.training.trainer import tune
-from regen.training.training_run import TrainingRun, note_loss
+from regen.training.training_run import TrainingRun
 from regen.utils import signals
 from regen.utils.json_files import read_json, write_json
 from regen.utils.locks import FolderLock
@@ -68,7 +68,7 @@ def _note_end(reason: str, number: int) -> int:
     """Write why a process whose main thread is stuck ends, and return its exit status."""
     folder = Folder.of_hydra()
     if not number:
-        note_loss(folder, reason)
+        finish.note_loss(folder, reason)
         return ProcessLost.STATUS
     if is_first():
         change = {"status": "interrupted", "reason": str(signals.Interrupted(number))}

@@ -35,7 +35,7 @@ from regen.training.start_summary import summarize
 from regen.training.trainer import make_trainer
 from regen.utils import memory, signals
 from regen.utils.containers import to_dict
-from regen.utils.json_files import read_json, write_json
+from regen.utils.json_files import read_json
 from regen.utils.redaction import redact_values
 
 
@@ -113,7 +113,7 @@ class TrainingRun:
         lost = self.group.explain(error)
         self.outcome.status, self.outcome.reason = "failed", lost or f"{type(error).__name__}: {error}"
         if lost and not is_first():
-            note_loss(self.folder, lost)
+            finish.note_loss(self.folder, lost)
         if lost:
             raise ProcessLost(lost) from error
 
@@ -194,9 +194,3 @@ class TrainingRun:
         better = ranked(self.metrics.values(), self.source) | {self.goal.monitor: self.goal.higher}
         tracker = start_wandb(self.cfg, config, self.folder, better) if self.cfg.logger else None
         return [rows, tracker] if tracker else [rows]
-
-
-def note_loss(folder: Folder, reason: str) -> None:
-    """Write that a run failed for the loss of another process; of several processes that are left, the first one does."""
-    if is_first() or "process 0" in reason:
-        write_json(folder.result, read_json(folder.result) | {"status": "failed", "reason": reason})
