@@ -26,7 +26,7 @@ COMMANDS = {
     "regularizer=[l2,r11]": r"option regularizer=r11 \(did you mean r1\?\)",
     "trainer=GPU": r"option trainer=GPU \(did you mean gpu",
     "experiment=artcle": r"option experiment=artcle \(did you mean article",
-    "model=diffusion": r"unknown option model=diffusion\. Expected one of flow, gan, latent_flow, rae, vae",
+    "model=diffusion": r"unknown option model=diffusion\. Expected one of flow, gan, rae, vae",
     "network.encoder.hidden=[9]": r"network\.encoder\.hidden=\[9\]: model=gan has no encoder\. Leave it out, or type a mo",
     "model=vae network.discriminator.batch_norm=true": r"batch_norm=true: model=vae has no discriminator\.",
     "model=vae loss=hinge": r"loss=hinge is for another model: with model=vae type loss=gaussian_learned",

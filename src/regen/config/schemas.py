@@ -12,7 +12,8 @@ class Data(dict[str, Any]):
 
     _target_: str = MISSING
     image_size: Any = MISSING  # pixels a side, or [height, width]
-    root: str = MISSING
+    root: str | None = MISSING
+    run: str | None = None  # of the autoencoder whose codes are learnt
     channels: int | None = None
     window: Any = None  # auto, or two numbers
     background: Any = None  # auto, a colour name, or [red, green, blue]

@@ -56,6 +56,7 @@ class Regularizer(nn.Module, Generic[StepT]):
     # then shares their pass
 
     reads_variance: ClassVar[bool] = False  # of q(z|x): then latent codes are drawn
+    acts_on_pixels: ClassVar[bool] = False  # and not on other vectors, such as latent codes
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Self, TypedDict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regen.data.fingerprint import combine, tensor_digests
 from regen.data.parts import check_fold, hold_out_fold, is_count, subset_size
@@ -49,6 +49,7 @@ class Images:
     identity   the fingerprint of the images as they are stored; None: that of their pixels
     mirror     each training image is mirrored, left to right, with probability 1/2 whenever training shows it
     recorded   values of data.* keys that were chosen by looking at the files (data.window=auto: two numbers)
+    coder      the frozen networks between the images and the codes that models learn; None: they learn images
     family     what keys the draws that belong to the data (the initial weights of its feature network); "": the name
 
     Raises:
@@ -68,6 +69,7 @@ class Images:
     family: str = ""
     mirror: bool = False
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    coder: nn.Module | None = None
 
     @classmethod
     def select(

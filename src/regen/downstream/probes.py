@@ -76,11 +76,10 @@ class Features(ProbeTask):
 
     def vectors(self, setup: Setup, seed: int) -> dict[str, Vectors]:
         _, net = trunk_of(setup.model, self.name)
-        form = setup.model.objective.form
-        random = reinitialized(net, seed)
+        inputs, random = setup.model.inputs, reinitialized(net, seed)
         maps = {
-            "features": network_features(net, form),
-            "random network": network_features(random, form),
+            "features": network_features(net, inputs),
+            "random network": network_features(random, inputs),
             "pixels": pixels,
         }
         tested = setup.held_out

@@ -102,7 +102,7 @@ class Shared(Task):
         seed: int,
     ) -> Answers:
         image = as_float(setup.train[torch.arange(1)][0]).to(setup.device)
-        shared = SharedTrunk(net.requires_grad_(True), setup.classes, image, setup.model.objective.form, seed)
+        shared = SharedTrunk(net.requires_grad_(True), setup.classes, image, setup.model.inputs, seed)
         trained = fit(ImageClassifier(shared, self.recipe, before_step), batches, setup.device)
         return Answers(is_correct(trained, setup.held_out, setup.device), labels_of(setup.held_out))
 

@@ -20,6 +20,7 @@ from regen.export.model_card import Written, card
 from regen.export.sampler import TOLERANCE, Taken
 from regen.plotting import plots
 from regen.plotting.sample_picture import IMAGES, sample_count, sample_picture
+from regen.runs.codes import image_data
 from regen.runs.find import find_runs
 from regen.runs.load import Opened, open_run
 from regen.runs.provenance import provenance
@@ -77,9 +78,7 @@ def export(
 
 def _picture(opened: Opened, taken: Taken) -> Tensor:
     """Draw samples of the exported weights, (3, H', W') uint8."""
-    if (
-        source_of(opened.cfg.data._target_).unit is None
-    ):  # images do not need the data set, which may be large or missing
+    if source_of(image_data(opened.cfg)._target_).unit is None:  # the data set may be missing
         return plots.grid(taken.original(taken.latents(IMAGES)))
     return sample_picture(opened.data, taken.original(taken.latents(sample_count(opened.data))))
 

@@ -14,7 +14,8 @@ from regen.export.card_figures import figures, sentence
 from regen.export.dataset_facts import source_of
 from regen.export.usage import use
 from regen.metrics.number_format import percent
-from regen.models.protocols import Encodes
+from regen.models.build_model import nets_of
+from regen.runs.codes import image_data
 from regen.runs.load import Opened
 from regen.runs.stored_config import plain_overrides
 from regen.utils import program
@@ -52,8 +53,9 @@ def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written
 
 def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) -> str:
     made = [file.file.rpartition(".")[2] for file in written]
-    header = {"library_name": "pytorch", "tags": ["gan", "regen", _name(cfg.data), *cfg.regularizer, *made]}
-    if source_of(cfg.data._target_).unit is None:
+    data = image_data(cfg)
+    header = {"library_name": "pytorch", "tags": ["gan", "regen", _name(data), *cfg.regularizer, *made]}
+    if source_of(data._target_).unit is None:
         header["pipeline_tag"] = "unconditional-image-generation"
     if licence:
         header["license"] = licence
@@ -61,12 +63,13 @@ def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) ->
 
 
 def _what(opened: Opened, weights: str) -> str:
-    cfg, facts = opened.cfg, source_of(opened.cfg.data._target_)
+    data = image_data(opened.cfg)
+    facts, codes = source_of(data._target_), "" if data is opened.cfg.data else "the latent codes of "
     averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
     result = read_json(opened.folder.result)
     lines = [
-        f"# A {opened.model.kind}: {_name(cfg.data)}",
-        f"The sampler of a {opened.model.kind} trained on {facts.what}. It generates images "
+        f"# A {opened.model.kind}: {_name(data)}",
+        f"The sampler of a {opened.model.kind} trained on {codes}{facts.what}. It generates images "
         f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.latent_size} numbers from "
         f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
@@ -98,22 +101,25 @@ def _files(written: Sequence[Written]) -> str:
 
 
 def _data(cfg: DictConfig) -> str:
-    facts = source_of(cfg.data._target_)
-    values = _values(cfg.data, without=("root", "workers", "monitor", "in_memory_bytes", "batch_size"))
+    data = image_data(cfg)
+    facts = source_of(data._target_)
+    values = _values(data, without=("root", "workers", "monitor", "in_memory_bytes", "batch_size"))
     what = f"{facts.what[0].upper()}{facts.what[1:]}."
     return f"## Data\n\n{what}\n\n- Source: {facts.source}\n- Licence of the data: {facts.licence}\n- As used: {values}"
 
 
 def _training(opened: Opened, net: nn.Module) -> str:
     cfg, result = opened.cfg, read_json(opened.folder.result)
-    other = "encoder" if isinstance(opened.model, Encodes) else "discriminator"
     parameters = sum(parameter.numel() for parameter in net.parameters())
     versions = ", ".join(f"{name} {version}" for name, version in result.get("versions", {}).items() if version)
     commit = result.get("commit") or NOT_KNOWN
     dirty = ", with uncommitted changes" if result.get("uncommitted_changes") else ""
     rows = {
-        "generator": f"`{cfg.network.generator._target_}` ({_values(cfg.network.generator)}), {parameters:,} parameters",
-        other: f"`{cfg.network[other]._target_}` ({_values(cfg.network[other])})",
+        **{
+            name: f"`{cfg.network[name]._target_}` ({_values(cfg.network[name])})"
+            for name in nets_of(type(opened.model))
+        },
+        "exported network": f"{parameters:,} parameters",
         "loss": f"`{cfg.loss._target_}`: {sentence(resolve(cfg.loss._target_, 'loss'))}",
         "optimizers": "; ".join(
             f"{p.upper()}: {_optimizer(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players

@@ -4,19 +4,22 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from regen.config.instantiate import resolve
 from regen.data.window import FULL_8, window_of
 from regen.export.dataset_facts import source_of
+from regen.models.coder import CodeDecoder, Decoding
 from regen.models.ode import ODESampler
+from regen.runs.codes import image_data, open_autoencoder
 from regen.runs.load import Opened
 from regen.utils.containers import to_dict
 
 if TYPE_CHECKING:
     from regen.export.model_card import Written
 
+DECODER = "ImageDecoder"  # name of the autoencoder's network, since both may be a Generator
 ONNX = """\
 Without PyTorch (`pip install onnxruntime`):
 
@@ -80,7 +83,8 @@ BLOCKS = {"sampler.onnx": ONNX, "sampler.pt2": PROGRAM, "model.safetensors": WEI
 
 def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
     """Return code that loads the written files, samples from them and shows samples."""
-    unit = source_of(opened.cfg.data._target_).unit
+    data = image_data(opened.cfg)
+    unit = source_of(data._target_).unit
     named, made = _made(opened)
     words = {
         "latent_dim": opened.model.latent_size,
@@ -90,7 +94,7 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
         "layers": repr(net),
         "unit": unit,
     }
-    low, high = window = window_of(opened.cfg)
+    low, high = window = window_of({"data": data})
     words |= {"low": low, "high": high, "half": (high - low) / 2}
     is_picture = window == FULL_8 and opened.shape[0] in (1, 3)
     files = [file for file in BLOCKS if file in {one.file for one in written}]
@@ -100,24 +104,35 @@ def use(opened: Opened, net: nn.Module, written: Sequence["Written"]) -> str:
 
 def _made(opened: Opened) -> tuple[dict[str, str], str]:
     """Return the classes of the exported model by module, and Python code that builds it."""
-    prior, net = opened.model.prior, opened.model.decoder_network()
-    if isinstance(net, ODESampler):
-        named, made = _call(opened, "network.velocity")
-        return named | {ODESampler.__module__: ODESampler.__name__}, net.constructor(made)
-    named, made = _call(opened, "network.generator")
+    prior, net, coder = opened.model.prior, opened.model.decoder_network(), opened.model.coder
+    shape = opened.shape if coder is None else coder.shape
+    network = net[0] if isinstance(net, Decoding) else net
+    where = "network.velocity" if isinstance(network, ODESampler) else "network.generator"
+    module, name, made = _call(opened.cfg, where, shape, opened.model.latent_dim)
+    named = {module: name}
+    if isinstance(network, ODESampler):
+        named, made = named | {ODESampler.__module__: ODESampler.__name__}, network.constructor(made)
+    if coder is not None:
+        autoencoder = open_autoencoder(opened.cfg.data.run).cfg
+        module, name, decoder = _call(autoencoder, "network.generator", opened.shape, coder.shape[0], DECODER)
+        named[module] = f"{named[module]}, {name}" if module in named else name
+        named[Decoding.__module__] = f"{CodeDecoder.__name__}, {Decoding.__name__}"
+        made = f"Decoding({made}, CodeDecoder({decoder}, {coder.shape[0]}))"
     if net is None or prior.before(net) is net:
         return named, made
-    before, drawn = _call(opened, "model.prior")
-    module, name = next(iter(before.items()))
+    module, name, drawn = _call(opened.cfg, "model.prior", shape, opened.model.latent_dim)
     return named | {module: f"Behind, {name}"}, f"Behind({drawn}, {made})"
 
 
-def _call(opened: Opened, where: str) -> tuple[dict[str, str], str]:
-    """Return {module: class} of the node at a key, and the call that creates its object."""
-    node = OmegaConf.select(opened.cfg, where)
+def _call(
+    cfg: DictConfig, where: str, shape: tuple[int, ...], latent_dim: int, alias: str = ""
+) -> tuple[str, str, str]:
+    """Return the module of the class of the node at a key, what to import of it, and the call that creates its object."""
+    node = OmegaConf.select(cfg, where)
     module, _, name = node._target_.rpartition(".")
     taken = inspect.signature(resolve(node._target_, where)).parameters
     given = {key: value for key, value in to_dict(node).items() if not key.startswith("_")}
-    known = {"shape": opened.shape, "latent_dim": opened.model.latent_dim}
+    known = {"shape": shape, "latent_dim": latent_dim}
     values = {key: value for key, value in (known | given).items() if key in taken}
-    return {module: name}, f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+    arguments = ", ".join(f"{key}={value!r}" for key, value in values.items())
+    return module, f"{name} as {alias}" if alias else name, f"{alias or name}({arguments})"

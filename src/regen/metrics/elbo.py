@@ -99,13 +99,12 @@ class ELBO(SampleMetric):
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()
-        self._values, self._bits = (
-            math.prod(look.fake.images.shape[1:]),
-            cast("VAE", look.model).likelihood.bits_per_dimension,
-        )
+        model = cast("VAE", look.model)
+        shape = model.coder.shape if model.coder else look.fake.shape
+        self._values, self._bits = math.prod(shape), model.likelihood.bits_per_dimension
         sets = {"held_out": look.held_out, "some_held_out": look.some_held_out, "train": look.some_train}
         for part, seen in sets.items():
-            self._show(cast("VAE", look.model), seen, part)
+            self._show(model, seen, part)
         found = {name: float(value) for name, value in self.compute().items()}
         self.reset()
         return dict(zip(self.names(look.split), found.values(), strict=True))
@@ -127,8 +126,8 @@ class ELBO(SampleMetric):
         likelihood = model.likelihood
         for number, images in enumerate(seen.batches()):
             draws = drawer(number, images.device)
-            real = likelihood.see(images, draws)
-            mean, logvar = model.encode(real)
+            real = likelihood.see(model.represent(images), draws)
+            mean, logvar = model.posterior(real)
             z = mean + (logvar / 2).exp() * draws("z").normal(*mean.shape)
             with torch.no_grad():
                 nats = likelihood.nats(real, decode(model.ema.net, z))

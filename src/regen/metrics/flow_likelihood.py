@@ -13,7 +13,7 @@ from regen.losses.likelihoods import LEVEL
 from regen.metrics.base import EvaluationBatch
 from regen.metrics.denoising import check_flow
 from regen.metrics.image_set import AT_A_TIME, ImageSet
-from regen.metrics.nll import NLL
+from regen.metrics.nll import NLL, check_images
 from regen.models.flow import Flow
 from regen.utils.randomness import Draws
 
@@ -53,8 +53,7 @@ class FlowLikelihood(NLL):
 
     def suits(self, model: Model) -> None:
         check_flow(model, "flow_likelihood")
-        if cast(type[Flow], type(model)).represent is not Flow.represent:
-            raise ConfigError("flow_likelihood is of images, and this flow models latent codes: type model=flow")
+        check_images(model, "flow_likelihood")
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()

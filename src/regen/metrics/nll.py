@@ -77,6 +77,7 @@ class NLL(SampleMetric):
     def suits(self, model: Model) -> None:
         """Raise ConfigError on a model without an encoder, an autoencoder, and a loss that is not a likelihood."""
         check_encoder(model, "nll")
+        check_images(model, "nll")
         if not model.objective.draws_codes:
             raise ConfigError("nll is of codes that are drawn, and these are the means alone: type regularizer=kl")
         if not model.objective.loss.normalized:
@@ -128,10 +129,18 @@ class NLL(SampleMetric):
         """(B, k), however large k is, with no more than 500 images generated at a time."""
         likelihood, rngs = model.likelihood, [_rng(number, images.device) for number in numbers]
         real = torch.cat([likelihood.see(image[None], rng) for image, rng in zip(images, rngs, strict=True)])
-        mean, logvar = model.encode(real)
+        mean, logvar = model.posterior(real)
         noise = torch.stack([rng("z").normal(self.samples, mean.shape[1]) for rng in rngs]).to(real.dtype)
         parts = noise.split(max(1, AT_A_TIME // len(real)), dim=1)
         return torch.cat([log_weights(likelihood, model.ema.net, real, mean, logvar, part) for part in parts], dim=1)
+
+
+def check_images(model: Model, name: str) -> None:
+    """Raise ConfigError if the model models codes of images."""
+    if model.coder is not None:
+        raise ConfigError(
+            f"{name} is of images, and with data=codes it would be of their codes: leave {name} out of metrics="
+        )
 
 
 def _rng(number: int, device: torch.device) -> Rng:

@@ -19,12 +19,13 @@ from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
+from regen.models.coder import Coding
 from regen.models.latents import Latents
 from regen.models.priors import Normal
 from regen.utils.randomness import Draws
 
 
-class Model(Averaging, LightningModule, Generic[StepT]):
+class Model(Averaging, Coding, LightningModule, Generic[StepT]):
     """Generative model whose players minimise their objectives in turn; an iteration ends with an update of G.
 
     generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; for a VAE the decoder
@@ -37,6 +38,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
     ema_decays         decays of further averages, see `averaged_by`
     seed               key of all draws
     population         number of training images; known when training begins
+    coder              of the images whose codes it models, with data=codes; None: it models images
     """
 
     kind: str  # in words
@@ -64,6 +66,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         self.count = Count()
         self.start: checkpoint.State | None = None  # a state to resume from when training starts
         self.record, self.alarm = Record(), False
+        self.coder = None
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -103,12 +106,12 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         A family that needs more than one pass for its samples, or another call of its network, overrides this.
         """
         with torch.inference_mode():
-            return self.ema(codes.to(self.device)).float()
+            return self.to_images(self.ema(codes.to(self.device)))
 
     def decoder_network(self) -> nn.Module | None:
         """The network of which `decode` is a single pass; None if a subclass decodes or samples in its own way."""
         is_own = self.has_own_sample or type(self).decode is not Model.decode
-        return None if is_own else self.ema.net
+        return None if is_own else self.with_decoder(self.ema.net)
 
     @property
     def has_own_sample(self) -> bool:
@@ -173,6 +176,7 @@ class Model(Averaging, LightningModule, Generic[StepT]):
         """Run one iteration on n_critic batches (B, C, H, W) in [-1, 1] with labels (B,); returns its updates' losses ()."""
         for player, settings in self.optimizer_settings.items():
             settings.apply(self.optimizer[player], self.rates[player], self.count)
+        real = [self.represent(images) for images in real]
         losses = self.play(real, labels or [None] * len(real))
         for average in self.following:
             average.update(self.count.iteration)

@@ -5,6 +5,7 @@ import inspect
 import math
 import traceback
 from collections.abc import Iterable
+from typing import cast
 
 import torch
 from omegaconf import DictConfig
@@ -16,7 +17,9 @@ from regen.core.objective import Loss, Objective
 from regen.core.regularizer import Regularizer
 from regen.data.images import Images
 from regen.errors import ConfigError
+from regen.losses.likelihoods import Likelihood
 from regen.models.base import Model
+from regen.models.coder import Coder
 from regen.utils.randomness import seeded
 
 Size = int | tuple[int, ...]  # of a network's input or output
@@ -25,7 +28,7 @@ NETS = ("generator", "discriminator", "encoder", "velocity")
 
 def make_model(cfg: DictConfig, data: Images) -> Model:
     """Build a configuration's model with initial weights keyed by the seed. Raises ConfigError if it does not fit the data."""
-    model = assemble(cfg, data.shape)
+    model = assemble(cfg, data.shape, cast(Coder | None, data.coder))
     model.initialize_from(data)
     for player in model.players:
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
@@ -33,11 +36,12 @@ def make_model(cfg: DictConfig, data: Images) -> Model:
     return model
 
 
-def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
-    """Build a configuration's model for images of a shape (C, H, W) without trying an update."""
+def assemble(cfg: DictConfig, shape: tuple[int, int, int], coder: Coder | None = None) -> Model:
+    """Build a configuration's model for images of a shape (C, H, W), or for their codes, without trying an update."""
+    shape = shape if coder is None else coder.shape
     with seeded(cfg.seed, "weights"):
         kind = resolve(cfg.model.get("_target_"), "model")
-        nets = {name: _net(cfg, name, shape) for name in _nets_of(kind)}
+        nets = {name: _net(cfg, name, shape) for name in nets_of(kind)}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.grad_ratio_every)
@@ -48,10 +52,30 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int]) -> Model:
         raise ConfigError(
             f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
         )
+    if coder is not None:
+        _check_codes(model)
+        model.coder = copy.deepcopy(coder)
     return model
 
 
-def _nets_of(kind: type[Model]) -> list[str]:
+def _check_codes(model: Model) -> None:
+    """Raise ConfigError on parts of a model of codes that are for pixels, and on a way of its own to samples."""
+    loss, kind = model.objective.loss, type(model)
+    if isinstance(loss, Likelihood) and loss.level == 1:
+        raise ConfigError(
+            f"loss={type(loss).__name__} is a likelihood of grey levels, which codes do not have: type loss=gaussian_learned"
+        )
+    if model.has_own_sample:
+        raise ConfigError(
+            f"data=codes: {kind.__name__} has its own sample(), which does not decode codes: type model=flow"
+        )
+    for name, regularizer in model.objective.regularizers.items():
+        if regularizer.acts_on_pixels:
+            raise ConfigError(f"regularizer {name} changes or compares pixels, and data=codes has none: leave it out")
+
+
+def nets_of(kind: type[Model]) -> list[str]:
+    """Return the names of the networks of a kind of model, of NETS."""
     return [name for name in NETS if name in inspect.signature(kind).parameters]
 
 
@@ -61,7 +85,7 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
     for override in overrides:
         group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
         net = name.partition(".")[0]
-        if group == "network" and net in NETS and net not in _nets_of(kind):
+        if group == "network" and net in NETS and net not in nets_of(kind):
             model = kind.__name__.lower()
             raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
 

@@ -71,7 +71,7 @@ class Flow(Model[FlowStep]):
 
     def decoder_network(self) -> nn.Module | None:
         """The averaged network with the sampler's fixed steps, as one network from latents (B, Z) to images."""
-        return self.ode_sampler()
+        return self.with_decoder(self.ode_sampler())
 
     def ode_sampler(self) -> ODESampler:
         """The sampler with the averaged network."""
@@ -80,7 +80,7 @@ class Flow(Model[FlowStep]):
 
     def decode(self, codes: Tensor) -> Tensor:
         with torch.inference_mode():
-            return self.ode_sampler()(codes.to(self.device)).float()
+            return self.to_images(self.ode_sampler()(codes.to(self.device)))
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]
@@ -96,10 +96,6 @@ class Flow(Model[FlowStep]):
             augment=self.objective.augment,
             **self.progress("g", labels),
         )
-
-    def represent(self, images: Tensor) -> Tensor:
-        """Return what the flow models of images (B, C, H, W): the images themselves, or codes."""
-        return images
 
     def denoising_errors(self, images: Tensor, noise: Tensor, t: float) -> Tensor:
         """Return the mean squared errors (B,) of the averaged network's predictions at time t, without regularizers.

@@ -73,7 +73,7 @@ class GAN(Model[GANStep]):
     def score(self, images: Tensor) -> Tensor:
         """Return D's logits (B,) of images (B, C, H, W) in [-1, 1] without augmentations; of packs, if D's inputs are packs."""
         with torch.no_grad(), apart(self.discriminator):
-            return self.discriminator(self.objective.form(images)).float()
+            return self.discriminator(self.inputs(images)).float()
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         shared: tuple[Tensor, Tensor] | None = None

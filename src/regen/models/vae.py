@@ -75,8 +75,12 @@ class VAE(Model[VAEStep]):
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
+        return self.posterior(self.represent(images))
+
+    def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same of the encoder's inputs: of images, or with data=codes of codes."""
         with torch.no_grad():
-            mean, logvar = self.ema_encoder(images).float().chunk(2, dim=1)
+            mean, logvar = self.ema_encoder(inputs).float().chunk(2, dim=1)
         return mean, logvar
 
     def settle(self, train: Split | Files) -> None:
@@ -91,7 +95,7 @@ class VAE(Model[VAEStep]):
         for number, indices in enumerate(torch.arange(len(images)).split(AT_A_TIME)):
             batch = as_float(images[indices][0]).to(self.device)
             rng = partial(Draws, "prior", number, device=self.device)
-            yield self.encode(self.likelihood.see(batch, rng))[0]
+            yield self.posterior(self.likelihood.see(self.represent(batch), rng))[0]
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]

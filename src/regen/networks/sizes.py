@@ -21,10 +21,11 @@ def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tupl
     """
     channels, *size = shape
     if channels < 1 or not all(smallest <= side <= LARGEST for side in size):
+        resized = "" if size == [1, 1] else "data.image_size=32, or "
         raise ConfigError(
             f"network={network} makes images of {smallest} to {LARGEST} pixels a side, and the data have "
-            f"{' x '.join(map(str, shape))} (channels, height, width). Type data.image_size=32, or network=mlp, which makes "
-            "any shape"
+            f"{' x '.join(map(str, shape))} (channels, height, width). Type {resized}network=mlp, which "
+            "makes any shape"
         )
     if width < 1:
         raise ConfigError(f"width must be an integer >= 1, got {width}")

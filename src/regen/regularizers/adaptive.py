@@ -54,6 +54,7 @@ class ADA(Adaptive):
     One bilinear resampling applies all geometric changes; the code has a wavelet filter (sym6) and reflects a limited margin.
     """
 
+    acts_on_pixels = True
     search = {"target": (0.3, 0.9)}
 
     def augment(self, images: Tensor, rng: Draws, step: GANStep) -> Tensor:

@@ -56,6 +56,8 @@ class DiffAugment(Regularizer):
     0 leaves that augmentation out. Raises ConfigError on a value outside [0, 1].
     """
 
+    acts_on_pixels = True
+
     def __init__(
         self,
         brightness: float = 0.5,

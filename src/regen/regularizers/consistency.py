@@ -27,6 +27,7 @@ class CR(Regularizer):
     flip outside [0, 1].
     """
 
+    acts_on_pixels = True
     search = {"lambda_d": (1e-1, 1e2)}
     cost = {"d": Cost(d=1)}
 

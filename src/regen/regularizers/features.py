@@ -51,6 +51,7 @@ class Rotation(Regularizer):
     learnt with D. Raises ConfigError if D's last layer is not linear, or the images are not square.
     """
 
+    acts_on_pixels = True
     search = {"lambda_g": (1e-2, 1e1), "lambda_d": (1e-2, 1e1)}
     cost = {"g": Cost(d=1), "d": Cost(d=1)}
     incompatible = (D_ALONE, regularizer_named("Packing", "a pack of differently rotated images has no single label"))

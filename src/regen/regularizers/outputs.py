@@ -73,6 +73,7 @@ class TotalVariation(Regularizer):
     A prior for photographs. Useful as a negative control, because it does not depend on D.
     """
 
+    acts_on_pixels = True
     search = {"lambda_g": (1e-6, 1e-2)}
 
     def for_g(self, step: GANStep) -> Tensor:

@@ -171,6 +171,10 @@ def _targets(node: object, where: str) -> Iterator[tuple[str, str]]:
 
 def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[int, int, int]]:
     """Build a model that fits the checkpoint; returns it with its image shape, whose channels follow from the weights."""
+    from regen.runs.codes import open_coder  # here: it opens another run
+
+    if (coder := open_coder(cfg)) is not None:
+        return _checked(folder, assemble(cfg, coder.image_shape, coder), state), coder.image_shape
     size = to_dict(cfg.data).get("image_size")
     recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded by earlier versions
     for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
@@ -179,10 +183,14 @@ def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[i
             checkpoints.check(model, state)
             return model, shape
     shape = open_data(cfg, folder.home / "features").shape
-    model = assemble(cfg, shape)
+    return _checked(folder, assemble(cfg, shape), state), shape
+
+
+def _checked(folder: Folder, model: Model, state: dict) -> Model:
+    """Return the model. Raises ConfigError unless it is that of the checkpoint."""
     try:
         checkpoints.check(model, state)
     except ConfigError as error:
         difference = str(error).split(". ")[0].partition(": ")[2]
         raise ConfigError(f"{folder.config} and its checkpoint belong to different runs: {difference}") from error
-    return model, shape
+    return model

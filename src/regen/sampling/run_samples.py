@@ -24,6 +24,7 @@ from regen.models.latents import Latents, paths, sweep
 from regen.models.protocols import Encodes, has_latents
 from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
+from regen.runs.codes import image_data
 from regen.runs.load import Opened, open_run
 from regen.sampling.copy_filter import CopyFilter, as_samples
 from regen.sampling.sample_files import Npz, PngFolder
@@ -65,7 +66,8 @@ class Drawing:
         self.cfg, model = cfg, opened.model
         data = opened.data if opened.shape[1:] == (1, 1) else None  # for images only the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
-        self.window, self.dtype = window_of(opened.cfg), value_dtype(window_of(opened.cfg))
+        self.window = window_of({"data": image_data(opened.cfg)})
+        self.dtype = value_dtype(self.window)
         self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
         self._check_what()
         self.n = cfg.n or (POINTS if self.plane else IMAGES)
