@@ -23,7 +23,7 @@ def make_gan(
     """A small GAN, fully connected and on 4x4 images unless nets are given, prepared to be stepped by hand."""
     with seeded(seed, "weights"):
         gan = GAN(
-            **(nets or small_nets()),
+            **(nets or small_nets(options.get("n_classes", 0))),
             objective=Objective(loss or Nonsaturating(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
             optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
@@ -35,10 +35,10 @@ def make_gan(
     return gan
 
 
-def small_nets() -> dict[str, torch.nn.Module]:
+def small_nets(n_classes: int = 0) -> dict[str, torch.nn.Module]:
     return {
-        "generator": mlp.Generator(SHAPE, latent_dim=8, hidden=(16,)),
-        "discriminator": mlp.Discriminator(SHAPE, hidden=(16,)),
+        "generator": mlp.Generator(SHAPE, latent_dim=8, hidden=(16,), n_classes=n_classes),
+        "discriminator": mlp.Discriminator(SHAPE, hidden=(16,), n_classes=n_classes),
     }
 
 
@@ -46,8 +46,8 @@ def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
     """A small fully connected VAE on 4x4 images, prepared to be stepped by hand; without regularizers an autoencoder."""
     with seeded(seed, "weights"):
         vae = VAE(
-            generator=mlp.Generator(SHAPE, latent_dim=3, hidden=(16,)),
-            encoder=mlp.Encoder(SHAPE, latent_dim=3, hidden=(16,)),
+            generator=mlp.Generator(SHAPE, latent_dim=3, hidden=(16,), n_classes=options.get("n_classes", 0)),
+            encoder=mlp.Encoder(SHAPE, latent_dim=3, hidden=(16,), n_classes=options.get("n_classes", 0)),
             objective=Objective(loss or Gaussian(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
             latent_dim=3,

@@ -90,6 +90,15 @@ def regularizer_named(name: str, why: str) -> Incompatible:
     return Incompatible(name, why, "Leave one of the two out", found)
 
 
+def conditional(why: str) -> Incompatible:
+    """Refuse conditional discriminators."""
+
+    def found(setting: Setting) -> str | None:
+        return "conditional=true" if getattr(setting.discriminator, "n_classes", 0) else None
+
+    return Incompatible("conditional models", why, "Type model.conditional=false, or leave it out", found)
+
+
 def without_encoder(why: str) -> Incompatible:
     """Refuse models without an encoder."""
 

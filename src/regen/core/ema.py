@@ -60,8 +60,8 @@ class Averaged(nn.Module):
             norm.train()(weight)
             norm.eval()
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.net(z)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.net(*inputs)
 
 
 class Averaging(nn.Module):

@@ -12,7 +12,7 @@ from regen.core.forward import features, float32, plain_attention, squares, stil
 from regen.core.input_gradients import Autograd, GradientMethod, input_gradient
 from regen.core.step import Progress, Rng, Update
 
-Net = Callable[[Tensor], Tensor]  # a module, or a function
+Net = Callable[..., Tensor]  # a module, or a function
 Augment = Callable[[Tensor, Rng, "GANStep"], Tensor]
 
 
@@ -64,7 +64,7 @@ class GANStep(Update):
     def fake(self) -> Tensor:
         """Generated images G(z), (B, C, H, W), with the real images' precision; without a graph to G when D is updated."""
         with torch.set_grad_enabled(self.player == "g"):
-            return self.generator(self.z).to(self.real.dtype)  # of another type under mixed precision
+            return self.generate(self.z).to(self.real.dtype)  # of another type under mixed precision
 
     @cached_property
     def real_scores(self) -> Tensor:
@@ -90,16 +90,21 @@ class GANStep(Update):
             self.__dict__["real_scores"] = self.score(self.real, "real")
         return seen[-1]
 
-    def score(self, images: Tensor, purpose: str) -> Tensor:
-        """Return D(augment(images)), (B,). All passes of D go through here; `purpose` keys the augmentations' draws."""
+    def score(self, images: Tensor, purpose: str, classes: Tensor | None = None) -> Tensor:
+        """Return D(augment(images)), (B,). All passes of D go through here; `purpose` keys the augmentations' draws.
+
+        A conditional D is given the classes (B, K), by default those of the update's images.
+        """
         self.seeing = purpose
         seen = self._augment(images, lambda name: self.rng(f"{purpose}/{name}"), self)
-        return self.discriminator(seen).to(images.dtype)  # of another type under mixed precision
+        given = self.classes if classes is None else classes
+        logits = self.discriminator(seen) if given is None else self.discriminator(seen, given)
+        return logits.to(images.dtype)  # of another type under mixed precision
 
-    def rescore(self, images: Tensor, purpose: str) -> Tensor:
-        """Return D(augment(images)), (B,), by an extra pass that leaves D's running state unchanged."""
+    def rescore(self, images: Tensor, purpose: str, classes: Tensor | None = None) -> Tensor:
+        """Return `score`, (B,), by an extra pass that leaves D's running state unchanged."""
         with still(self.discriminator):
-            return self.score(images, purpose)
+            return self.score(images, purpose, classes)
 
     def exact_scores(self, which: str) -> Tensor:
         """Return D's logits (B,) of the images "real" or "fake"; under mixed precision in float32, by an extra pass."""

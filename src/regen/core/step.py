@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
+from regen.core import condition
 from regen.core.forward import float32, still
 from regen.utils.randomness import Draws
 
@@ -24,6 +25,7 @@ class Progress(TypedDict, total=False):
     """The arguments of Update that do not depend on the kind of model."""
 
     labels: Tensor | None
+    n_classes: int
     lr: float
     parameters: Sequence[nn.Parameter]
     iteration: int
@@ -37,7 +39,8 @@ class Update:
 
     index           number of this player's update, from 0
     real            (B, C, H, W) in [-1, 1]
-    labels          (B,) or None
+    labels          (B,) or None; in a conditional model generated image i has the class of real image i
+    n_classes       number of classes of a conditional model, else 0
     rng             rng(purpose) -> Draws: every draw of a term comes from here
     lr              the learning rate of the player's optimizer
     parameters      those of the player's nets that the update changes
@@ -58,6 +61,7 @@ class Update:
         real: Tensor,
         rng: Rng,
         labels: Tensor | None = None,
+        n_classes: int = 0,
         lr: float = 0.0,
         parameters: Sequence[nn.Parameter] = (),
         iteration: int = 0,
@@ -67,7 +71,7 @@ class Update:
     ) -> None:
         self.player, self.index, self.lr, self.parameters = player, index, lr, parameters
         self.generator, self.loss = generator, loss
-        self.real, self.labels, self.rng = real, labels, rng
+        self.real, self.labels, self.n_classes, self.rng = real, labels, n_classes, rng
         self.iteration, self.images_seen, self.world = iteration, images_seen, world
 
     if not TYPE_CHECKING:  # else a type checker would take every name for an attribute
@@ -99,10 +103,25 @@ class Update:
         """Generated images G(z), (B, C, H, W), with the real images' precision."""
         raise NotImplementedError
 
+    @cached_property
+    def classes(self) -> Tensor | None:
+        """One-hot classes (B, K) of real and generated images in a conditional model, else None."""
+        if not self.n_classes or self.labels is None:
+            return None
+        return condition.one_hot(self.labels, self.n_classes, self.real.dtype)
+
+    def first_classes(self, n: int, times: int = 1) -> Tensor | None:
+        """The classes (times * n, K) of the first n images, as often as `times`; None in a model that is not conditional."""
+        return None if self.classes is None else self.classes[:n].repeat(times, 1)
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Return G(z), (B', C, H, W), of at most B latents, with the classes of the first B' images."""
+        return self.generator(condition.join(z, self.first_classes(len(z))))
+
     def regenerate(self, z: Tensor) -> Tensor:
         """Return G(z), (B, C, H, W), by an extra pass that leaves G's running state unchanged."""
         with still(self.generator):
-            return self.generator(z).to(self.real.dtype)
+            return self.generate(z).to(self.real.dtype)
 
     @cached_property
     def exact_fake(self) -> Tensor:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Unpack
 import torch
 from torch import Tensor, nn
 
+from regen.core.condition import join
 from regen.core.forward import before_tanh
 from regen.core.step import Progress, Rng, Update
 
@@ -51,8 +52,9 @@ class VAEStep(Update):
 
     @cached_property
     def code(self) -> tuple[Tensor, Tensor]:
-        """Means (B, Z) and log variances (B, Z) of q(z|x), with the images' precision."""
-        mean, logvar = self.encoder(self.real).to(self.real.dtype).chunk(2, dim=1)
+        """Means (B, Z) and log variances (B, Z) of q(z|x), in a conditional model q(z|x, y), with the images' precision."""
+        given = () if self.classes is None else (self.classes,)
+        mean, logvar = self.encoder(self.real, *given).to(self.real.dtype).chunk(2, dim=1)
         return mean, logvar
 
     @property
@@ -83,7 +85,7 @@ class VAEStep(Update):
     @cached_property
     def decoded(self) -> Decoded:
         """Output of the decoder for z."""
-        return decode(self.generator, self.z)
+        return decode(self.generator, join(self.z, self.classes))
 
     @cached_property
     def fake(self) -> Tensor:
@@ -91,9 +93,9 @@ class VAEStep(Update):
         return self.decoded.images
 
 
-def decode(generator: nn.Module, z: Tensor) -> Decoded:
-    """Decode latent codes (B, Z) with their precision."""
+def decode(generator: nn.Module, codes: Tensor) -> Decoded:
+    """Decode codes (B, Z), of a conditional model (B, Z + K), with their precision."""
     with before_tanh(generator) as seen:
-        images = generator(z).to(z.dtype)  # of another type under mixed precision
-    logits = seen[-1].to(z.dtype).view_as(images) if seen else torch.atanh(images.clamp(-WHOLE, WHOLE))
+        images = generator(codes).to(codes.dtype)  # of another type under mixed precision
+    logits = seen[-1].to(codes.dtype).view_as(images) if seen else torch.atanh(images.clamp(-WHOLE, WHOLE))
     return Decoded(images, logits)

@@ -65,6 +65,11 @@ def export(
             f"{type(opened.model).__name__} has its own sample() or decode(), which no file could hold: draw with "
             f"{program.typed('sample')} run={opened.folder.path}"
         )
+    if opened.model.n_classes:
+        raise ConfigError(
+            f"{opened.folder.path} is conditional, and exported files take latents without labels: draw with "
+            f"{program.typed('sample')} run={opened.folder.path}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     model, facts = opened.model, _facts(opened, weights)
     taken = Taken(opened.sampler(), model.prior.before(network), model.latent_size, model.seed)

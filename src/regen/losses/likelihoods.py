@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regen.core.condition import join
 from regen.core.objective import Loss
 from regen.core.step import Rng
 from regen.core.vae_step import Decoded, VAEStep, decode
@@ -175,17 +176,27 @@ class IWAE(Likelihood):
 
     def for_g(self, step: VAEStep) -> Tensor:
         noise = step.noise("iwae", self.samples)
-        weights = log_weights(self, step.generator, step.real, step.mean, step.logvar, noise)
+        weights = log_weights(self, step.generator, step.real, step.mean, step.logvar, noise, step.classes)
         return -(weights.logsumexp(1) - math.log(self.samples)).mean()
 
 
 def log_weights(
-    likelihood: Likelihood, generator: nn.Module, real: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor
+    likelihood: Likelihood,
+    generator: nn.Module,
+    real: Tensor,
+    mean: Tensor,
+    logvar: Tensor,
+    noise: Tensor,
+    classes: Tensor | None = None,
 ) -> Tensor:
-    """Return log p(x|z) p(z) / q(z|x), (B, k), at z = mean + deviation * noise (B, k, Z); mean, logvar (B, Z) of q(z|x)."""
+    """Return log p(x|z) p(z) / q(z|x), (B, k), at z = mean + deviation * noise (B, k, Z); mean, logvar (B, Z) of q(z|x).
+
+    All three also depend on the classes (B, K) of a conditional model.
+    """
     times = noise.shape[1]
     z = mean[:, None] + (logvar / 2).exp()[:, None] * noise
     prior_to_posterior = ((noise.square() - z.square()) / 2 + logvar[:, None] / 2).sum(2)  # 2π cancels
-    decoded = decode(generator, z.flatten(0, 1))
+    given = None if classes is None else classes.repeat_interleave(times, dim=0)
+    decoded = decode(generator, join(z.flatten(0, 1), given))
     nats = likelihood.nats(real.repeat_interleave(times, dim=0), decoded)
     return prior_to_posterior - nats.view(-1, times)

@@ -71,8 +71,9 @@ class Scores(SampleMetric):
         return dict(zip(self.names(look.split), values, strict=True))
 
     def _score(self, look: EvaluationBatch, seen: ImageSet, part: str) -> None:
-        for batch in seen.batches():
-            self.update(cast(protocols.Scores, look.model).score(batch), part)
+        for batch in seen.labelled_batches():
+            inputs = protocols.inputs(look.model, *batch)
+            self.update(cast(protocols.Scores, look.model).score(*inputs), part)
 
 
 def auc(higher: Tensor, lower: Tensor) -> float:

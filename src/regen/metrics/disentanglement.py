@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regen.errors import ConfigError
 from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import Figure
-from regen.models.protocols import Encodes
+from regen.models.protocols import Encodes, inputs
 from regen.utils.randomness import key, permutation
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Disentanglement(SampleMetric):
 
 def codes_of(model: Encodes, seen: ImageSet) -> Tensor:
     """(N, Z) the encoder's means of a set of images."""
-    return torch.cat([model.encode(images)[0] for images in seen.batches()])
+    return torch.cat([model.encode(*inputs(model, *batch))[0] for batch in seen.labelled_batches()])
 
 
 def mig(codes: Tensor, factors: Tensor) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from regen.core.condition import given, join
 from regen.core.step import Rng
 from regen.core.vae_step import decode
 from regen.errors import ConfigError
@@ -124,13 +125,13 @@ class ELBO(SampleMetric):
 
     def _show(self, model: VAE, seen: ImageSet, part: str) -> None:
         likelihood = model.likelihood
-        for number, images in enumerate(seen.batches()):
+        for number, (images, labels) in enumerate(seen.labelled_batches()):
             draws = drawer(number, images.device)
             real = likelihood.see(model.represent(images), draws)
-            mean, logvar = model.posterior(real)
+            mean, logvar = model.posterior(real, labels)
             z = mean + (logvar / 2).exp() * draws("z").normal(*mean.shape)
             with torch.no_grad():
-                nats = likelihood.nats(real, decode(model.ema.net, z))
+                nats = likelihood.nats(real, decode(model.ema.net, join(z, *given(labels, model.n_classes, z.device))))
             kl = (mean.square() + logvar.exp() - 1 - logvar).sum(1) / 2
             self.update(torch.cat([torch.stack([nats, kl], dim=1), mean], dim=1), part)
 

@@ -105,7 +105,9 @@ class Evaluator:
         each = -(-self.samples // self.world)
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
         drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
-        fake = ImageSet(torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape), self.net, self.device)
+        images = torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape)
+        labels = model.sample_labels(first, len(images))
+        fake = ImageSet(images if labels is None else Split(images, labels), self.net, self.device)
         _ = fake.features  # now: what is taken of them then is not computed again
         parts = {name: fake.take(torch.arange(max(0, min(n, last) - first))) for name, n in self.sizes.items()}
         return EvaluationBatch(

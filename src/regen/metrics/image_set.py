@@ -34,6 +34,12 @@ class ImageSet:
         for indices in torch.arange(len(self)).split(AT_A_TIME):
             yield self.at(indices).to(self.device)
 
+    def labelled_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """(B, C, H, W) in [-1, 1] with labels (B,), None without, in order, on the device."""
+        for indices in torch.arange(len(self)).split(AT_A_TIME):
+            labels = None if isinstance(self.source, Tensor) else self.source[indices][1]
+            yield self.at(indices).to(self.device), None if labels is None else labels.to(self.device)
+
     @cached_property
     def images(self) -> Tensor:
         """(N, C, H, W) in [-1, 1], all of them, on the CPU."""

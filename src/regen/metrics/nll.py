@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from regen.core import distributed
+from regen.core.condition import given
 from regen.core.step import Rng
 from regen.errors import ConfigError
 from regen.losses.likelihoods import log_weights
@@ -117,22 +118,25 @@ class NLL(SampleMetric):
     def _rows_of(self, model: VAE, seen: ImageSet, numbers: list[int]) -> Tensor:
         found = torch.empty(len(numbers), 2, dtype=torch.float64, device=seen.device)
         done = 0
-        for batch in seen.batches():
-            for images in batch.split(max(1, AT_A_TIME // self.samples)):
-                rows = slice(done, done := done + len(images))
-                logs = self._log_weights(model, images, numbers[rows]).double()
+        for batch, labels in seen.labelled_batches():
+            for some in torch.arange(len(batch)).split(max(1, AT_A_TIME // self.samples)):
+                rows = slice(done, done := done + len(some))
+                of_some = None if labels is None else labels[some]
+                logs = self._log_weights(model, batch[some], of_some, numbers[rows]).double()
                 found[rows, 0] = math.log(self.samples) - logs.logsumexp(1)
                 found[rows, 1] = 1 / logs.softmax(1).square().sum(1)
         return found
 
-    def _log_weights(self, model: VAE, images: Tensor, numbers: list[int]) -> Tensor:
+    def _log_weights(self, model: VAE, images: Tensor, labels: Tensor | None, numbers: list[int]) -> Tensor:
         """(B, k), however large k is, with no more than 500 images generated at a time."""
         likelihood, rngs = model.likelihood, [_rng(number, images.device) for number in numbers]
         real = torch.cat([likelihood.see(image[None], rng) for image, rng in zip(images, rngs, strict=True)])
-        mean, logvar = model.posterior(real)
+        mean, logvar = model.posterior(real, labels)
         noise = torch.stack([rng("z").normal(self.samples, mean.shape[1]) for rng in rngs]).to(real.dtype)
         parts = noise.split(max(1, AT_A_TIME // len(real)), dim=1)
-        return torch.cat([log_weights(likelihood, model.ema.net, real, mean, logvar, part) for part in parts], dim=1)
+        of_images = (likelihood, model.ema.net, real, mean, logvar)
+        classes = given(labels, model.n_classes, real.device)
+        return torch.cat([log_weights(*of_images, part, *classes) for part in parts], dim=1)
 
 
 def check_images(model: Model, name: str) -> None:

@@ -19,6 +19,7 @@ from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
+from regen.models.class_prior import codes_of, labels_of, set_frequencies, with_classes
 from regen.models.coder import Coding
 from regen.models.latents import Latents
 from regen.models.priors import Normal
@@ -28,12 +29,14 @@ from regen.utils.randomness import Draws
 class Model(Averaging, Coding, LightningModule, Generic[StepT]):
     """Generative model whose players minimise their objectives in turn; an iteration ends with an update of G.
 
-    generator          z (B, Z) -> images (B, C, H, W) in [-1, 1]; for a VAE the decoder
+    generator          codes (B, Z) -> images (B, C, H, W) in [-1, 1]; for a VAE the decoder
     discriminator      for a VAE a network without layers
     trained            the modules whose parameters each player's optimizer changes, by player
     optimizers         functions from parameters to an optimizer, by player
     settings           what changes in them during training, and clipping: arguments as in PlayersSettings
     prior              distribution of the codes of samples, as a map from latents
+    n_classes          number of classes of a conditional model, else 0; codes then are [z, classes] (B, Z + K), see
+                       core.condition
     averages           moving averages of networks; that of the generator, `ema`, is sampled and evaluated
     ema_decays         decays of further averages, see `averaged_by`
     seed               key of all draws
@@ -55,13 +58,15 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
         latent_dim: int,
         seed: int,
         settings: Mapping[str, Any] | None = None,
+        n_classes: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.objective, self._trained, self._make = objective, dict(trained), dict(optimizers)
         self.optimizer_settings = OptimizerSettings.of_players(trained, settings or {})
         self.latent_dim, self.seed, self.population = latent_dim, seed, 1
-        self.prior = Normal(latent_dim)
+        self.n_classes = n_classes
+        self.prior = with_classes(Normal(latent_dim), n_classes)
         self.rank, self.world = 0, 1
         self.count = Count()
         self.start: checkpoint.State | None = None  # a state to resume from when training starts
@@ -83,22 +88,34 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
         """Number of real images shown to the model, over all processes."""
         return self.count.images_seen
 
-    def sample(self, first: int, n: int) -> Tensor:
+    def sample(self, first: int, n: int, labels: Tensor | None = None) -> Tensor:
         """Return samples number first to first + n - 1 of the averaged generator, (n, C, H, W) in [-1, 1].
 
-        Sample i is always the same.
+        Sample i is always the same. A conditional model's are of the classes of the labels (n,), by default of classes in the
+        proportions of the training images.
         """
-        return self.decode(self.codes(Latents(self.latent_size, self.seed, "samples")(first, n)))
+        z = self._latents(first, n)
+        return self.decode(self.codes(z) if labels is None else self.codes(z, labels))
+
+    def sample_labels(self, first: int, n: int) -> Tensor | None:
+        """Return the labels (n,), on the CPU, of samples number first to first + n - 1; None without classes."""
+        return labels_of(self.prior, self._latents(first, n))
+
+    def _latents(self, first: int, n: int) -> Tensor:
+        return Latents(self.latent_size, self.seed, "samples")(first, n)
 
     @property
     def latent_size(self) -> int:
         """Dimensions of a latent z ~ N(0, I)."""
         return self.prior.latent_dim
 
-    def codes(self, z: Tensor) -> Tensor:
-        """Latents (B, latent_size) -> codes (B, Z), by the prior."""
+    def codes(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (B, latent_size) -> codes (B, Z), by the prior; of the classes of labels (B,) in a conditional model.
+
+        Raises ValueError on labels that are not classes of the model.
+        """
         with torch.inference_mode():
-            return self.prior(z.to(self.device))
+            return codes_of(self.prior, z.to(self.device), labels)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, Z) -> images (B, C, H, W) in [-1, 1], by the averaged generator.
@@ -125,6 +142,7 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
     def initialize_from(self, data: Images) -> None:
         """Set what a new model takes from its data; a model that is loaded from a checkpoint has it from there."""
         self.population = len(data.train)
+        set_frequencies(self.prior, data.train.labels)
 
     def settle(self, train: Split | Files) -> None:
         """Update from training images what samples depend on besides the weights."""
@@ -177,7 +195,7 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
         for player, settings in self.optimizer_settings.items():
             settings.apply(self.optimizer[player], self.rates[player], self.count)
         real = [self.represent(images) for images in real]
-        losses = self.play(real, labels or [None] * len(real))
+        losses = self.play(real, [None] * len(real) if labels is None else labels)
         for average in self.following:
             average.update(self.count.iteration)
         self.count.iteration += 1
@@ -192,6 +210,7 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
         """The arguments of a step of this iteration that do not depend on the kind of model."""
         return {
             "labels": labels,
+            "n_classes": self.n_classes,
             "lr": self.optimizer[player].param_groups[0]["lr"],
             "parameters": self.parameters_of[player],
             "iteration": self.count.iteration,

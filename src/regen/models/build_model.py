@@ -28,7 +28,9 @@ NETS = ("generator", "discriminator", "encoder", "velocity")
 
 def make_model(cfg: DictConfig, data: Images) -> Model:
     """Build a configuration's model with initial weights keyed by the seed. Raises ConfigError if it does not fit the data."""
-    model = assemble(cfg, data.shape, cast(Coder | None, data.coder))
+    if cfg.model.get("conditional"):
+        _check_labels(data)
+    model = assemble(cfg, data.shape, cast(Coder | None, data.coder), data.classes or 0)
     model.initialize_from(data)
     for player in model.players:
         check_optimizer(model, player, cfg.model[f"optimizer_{player}"])
@@ -36,18 +38,32 @@ def make_model(cfg: DictConfig, data: Images) -> Model:
     return model
 
 
-def assemble(cfg: DictConfig, shape: tuple[int, int, int], coder: Coder | None = None) -> Model:
-    """Build a configuration's model for images of a shape (C, H, W), or for their codes, without trying an update."""
+def _check_labels(data: Images) -> None:
+    """Raise ConfigError unless a conditional model can learn from the data."""
+    if data.classes is None or data.classes < 2:
+        found = "no labels" if data.classes is None else "one class"
+        raise ConfigError(
+            f"model.conditional=true needs labels of two or more classes, and {data.name} has {found}: type "
+            "model.conditional=false, or other data"
+        )
+
+
+def assemble(cfg: DictConfig, shape: tuple[int, int, int], coder: Coder | None = None, n_classes: int = 0) -> Model:
+    """Build a configuration's model for images of a shape (C, H, W), or for their codes, without trying an update.
+
+    n_classes   of the data; used by conditional models
+    """
     shape = shape if coder is None else coder.shape
     with seeded(cfg.seed, "weights"):
         kind = resolve(cfg.model.get("_target_"), "model")
-        nets = {name: _net(cfg, name, shape) for name in nets_of(kind)}
+        n_classes = n_classes if cfg.model.get("conditional") else 0
+        nets = {name: _net(cfg, name, shape, n_classes) for name in nets_of(kind)}
         nodes = cfg.regularizer.items()
         regularizers = {name: build(node, f"regularizer.{name}", Regularizer) for name, node in nodes}
         objective = Objective(build(cfg.loss, "loss", Loss), regularizers, cfg.grad_ratio_every)
         gradient_method = build(cfg.gradient_method, "gradient_method", GradientMethod)
         others = {"objective": objective, "gradient_method": gradient_method, "shape": shape, "seed": cfg.seed}
-        model = build(cfg.model, "model", Model, **nets, **others)
+        model = build(cfg.model, "model", Model, **nets, **others, n_classes=n_classes)
     if cfg.lambda_d and "d" not in model.players:
         raise ConfigError(
             f"lambda_d={cfg.lambda_d} is a strength on D's loss, and model={kind.__name__.lower()} has no D"
@@ -90,8 +106,8 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
             raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
 
 
-def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
-    """Build one of the networks NETS. Raises ConfigError if its output has a wrong shape."""
+def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
+    """Build one of the networks NETS. Raises ConfigError if its output has a wrong shape, or it takes no classes."""
     where, latent_dim = (
         f"network.{name}",
         cfg.model.get("latent_dim") or math.prod(shape),
@@ -100,16 +116,23 @@ def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int]) -> nn.Module:
         raise ConfigError(
             f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
         )
-    net = build(cfg.network[name], where, nn.Module, shape=shape, latent_dim=latent_dim)
+    net = build(cfg.network[name], where, nn.Module, shape=shape, latent_dim=latent_dim, n_classes=n_classes)
+    if n_classes and not getattr(net, "n_classes", 0):
+        raise ConfigError(
+            f"{where}: {type(net).__name__} has no argument n_classes, which model.conditional=true needs: type "
+            "network=mlp, dcgan or resnet, or model.conditional=false"
+        )
     sizes: dict[str, tuple[Size, Size]] = {
-        "generator": (latent_dim, shape),
+        "generator": (latent_dim + n_classes, shape),
         "discriminator": (shape, ()),
         "encoder": (shape, 2 * latent_dim),
         "velocity": (shape, shape),
     }
     given, wanted = sizes[name]
-    times = (torch.zeros(2),) if name == "velocity" else ()
-    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)), *times)
+    others = (torch.zeros(2),) if name == "velocity" else ()
+    if n_classes and name != "generator":
+        others = (torch.zeros(2, n_classes),)
+    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)), *others)
     return net
 
 
@@ -122,7 +145,8 @@ def check_step(model: Model, real: torch.Tensor) -> None:
     trial = copy.deepcopy(model)
     trial.prepare(trial.configure_optimizers())
     try:
-        trial.iterate([real] * model.n_critic)
+        labels = torch.arange(len(real)) % model.n_classes if model.n_classes else None
+        trial.iterate([real] * model.n_critic, [labels] * model.n_critic)
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise

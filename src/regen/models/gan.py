@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from regen.core.condition import given
 from regen.core.forward import apart
 from regen.core.gan_step import GANStep
 from regen.core.input_gradients import Automatic, GradientMethod
@@ -30,6 +31,8 @@ class GAN(Model[GANStep]):
                                  number or a schedule (Sinha 2020: from 1 to 1/2)
     gradient_method              computes D's input gradients for penalties
     seed                         key of all draws
+    conditional, n_classes       whether G and D are given the classes of images, and how many there are; generated image i
+                                 of an update has the class of its real image i
     optimizer_settings           what changes in the optimizers during training, see OptimizerSettings
 
     Raises ConfigError on an order other than d and g, on reuse_fake with more than one D step or with G first, and on a
@@ -55,13 +58,16 @@ class GAN(Model[GANStep]):
         top_k: float | Schedule = 1.0,
         gradient_method: GradientMethod | None = None,
         seed: int = 0,
+        conditional: bool = False,
+        n_classes: int = 0,
         **optimizer_settings: Unpack[PlayersSettings],
     ) -> None:
         gan_dynamics.check(n_critic, order, reuse_fake)
         gan_dynamics.check_top_k(top_k, objective)
         objective.attach(generator, discriminator)
         nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
-        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings)
+        n_classes = n_classes if conditional else 0
+        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings, n_classes)
         self.generator, self.discriminator = generator, discriminator
         self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays)
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
@@ -70,10 +76,13 @@ class GAN(Model[GANStep]):
     def networks(self) -> dict[str, nn.Module]:
         return super().networks() | {"Discriminator": self.discriminator}
 
-    def score(self, images: Tensor) -> Tensor:
-        """Return D's logits (B,) of images (B, C, H, W) in [-1, 1] without augmentations; of packs, if D's inputs are packs."""
+    def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return D's logits (B,) of images (B, C, H, W) in [-1, 1] without augmentations; of packs, if D's inputs are packs.
+
+        A conditional model needs the images' labels (B,).
+        """
         with torch.no_grad(), apart(self.discriminator):
-            return self.discriminator(self.inputs(images)).float()
+            return self.discriminator(self.inputs(images), *given(labels, self.n_classes, images.device)).float()
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         shared: tuple[Tensor, Tensor] | None = None
@@ -108,7 +117,7 @@ class GAN(Model[GANStep]):
         """Let D's step make z and the fakes with their graph, of which it sees a detached copy, and G's step use them."""
         if shared is None:
             self.objective.before_update(step)
-            fake = self.generator(step.z).to(step.real.dtype)  # of another type under mixed precision
+            fake = step.generate(step.z).to(step.real.dtype)  # of another type under mixed precision
             step.fake = fake.detach()
             return step.z, fake
         step.z, step.fake = shared

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from regen.core.forward import LAYERS, apart, eager
 from regen.errors import ConfigError
-from regen.models.protocols import Encodes
+from regen.models.protocols import Encodes, inputs, n_classes_of
 from regen.utils.randomness import Draws
 
 REACH = 3.0  # standard deviations of the prior, to either side
@@ -55,18 +55,19 @@ def coordinates(means: Tensor) -> Directions:
     return Directions(torch.eye(means.shape[1], device=means.device)[order], variances.float())
 
 
-def used(model: Encodes, batches: Iterable[Tensor]) -> Directions:
-    """Return the active axes of an encoder's codes, from images (B, C, H, W) in [-1, 1]."""
+def used(model: Encodes, batches: Iterable[tuple[Tensor, Tensor | None]]) -> Directions:
+    """Return the active axes of an encoder's codes, from images (B, C, H, W) in [-1, 1] and their labels (B,) or None."""
     with torch.inference_mode():
-        return coordinates(torch.cat([model.encode(batch)[0].cpu() for batch in batches]))
+        return coordinates(torch.cat([model.encode(*inputs(model, *batch))[0].cpu() for batch in batches]))
 
 
 def traversals(z: Tensor, vectors: Tensor, steps: int, reach: float = REACH) -> Tensor:
-    """Return z (Z,) with its coordinate along each direction set to -reach … reach, (K * steps, Z).
+    """Return a code z with its coordinate along each direction set to -reach … reach, (K * steps, len(z)).
 
     z ~ N(0, I) has a standard deviation of 1 along each direction. (SeFa adds these values to z instead, so that the ends
-    depend on z.)
+    depend on z.) Directions (K, Z) leave the classes at the end of a conditional model's code unchanged.
     """
+    vectors = nn.functional.pad(vectors, (0, len(z) - vectors.shape[1]))
     places = torch.linspace(-reach, reach, steps, device=z.device)
     kept = z - (vectors @ z)[:, None] * vectors
     return (kept[:, None] + places[:, None] * vectors[:, None]).flatten(0, 1)
@@ -78,7 +79,7 @@ def change(sample: Callable[[Tensor], Tensor], z: Tensor, vectors: Tensor, reach
     √(E_z‖G(z₊) - G(z₋)‖² / E_z,u ‖G(z₊) - G(z₋)‖²) with the ends z± of the direction, and of random ones u, for the latents
     z (B, Z). For a linear G and SeFa's directions it is √(Z · share) up to the draw of the u.
     """
-    chance = nn.functional.normalize(Draws("directions", "chance").normal(CHANCE, z.shape[1]), dim=1).to(z)
+    chance = nn.functional.normalize(Draws("directions", "chance").normal(CHANCE, vectors.shape[1]), dim=1).to(z)
     squared = torch.stack([_squared(sample, z, one, reach) for one in torch.cat([vectors, chance])])
     return (squared[: len(vectors)] / squared[len(vectors) :].mean()).sqrt()
 
@@ -96,9 +97,8 @@ def first_map(generator: nn.Module, latent_dim: int) -> Tensor:
     normalization and reshaping. Raises ConfigError without such a layer, or if its output is not affine in z.
     """
     name, like = type(generator).__name__, next(generator.parameters(), torch.zeros(()))
-    made = _of_first_layer(
-        generator, torch.cat([torch.zeros(1, latent_dim), torch.eye(latent_dim), torch.ones(1, latent_dim)]).to(like)
-    )
+    tried = torch.cat([torch.zeros(1, latent_dim), torch.eye(latent_dim), torch.ones(1, latent_dim)]).to(like)
+    made = _of_first_layer(generator, nn.functional.pad(tried, (0, n_classes_of(generator))))
     if made is None:
         raise ConfigError(f"{name} has no linear or convolutional layer for latents, so SeFa has no directions")
     none, units, everything = made[0], made[1:-1], made[-1]

@@ -6,6 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from regen.core.condition import join, split
 from regen.utils.randomness import Draws
 
 BLOCK = 512  # latents are drawn in blocks, so that number i does not depend on the other numbers
@@ -42,10 +43,19 @@ def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
     return torch.where(angle.sin() < PARALLEL, torch.lerp(a, b, share), arc / angle.sin()).to(one.dtype)
 
 
-def paths(stations: Tensor, steps: int) -> Tensor:
-    """Return rows of `steps` latents along the arcs between R + 1 consecutive stations, both included, (R * steps, Z)."""
+def paths(stations: Tensor, steps: int, n_classes: int = 0) -> Tensor:
+    """Return rows of `steps` codes along the arcs between R + 1 consecutive stations, both included, (R * steps, Z).
+
+    The last `n_classes` numbers of a code, its classes, are interpolated linearly.
+    """
     shares = torch.linspace(0, 1, steps).tolist()
-    return torch.stack([slerp(stations[:-1], stations[1:], share) for share in shares], dim=1).flatten(0, 1)
+    rows = [_between(stations[:-1], stations[1:], share, n_classes) for share in shares]
+    return torch.stack(rows, dim=1).flatten(0, 1)
+
+
+def _between(one: Tensor, other: Tensor, share: float, n_classes: int) -> Tensor:
+    (a, of_a), (b, of_b) = split(one, n_classes), split(other, n_classes)
+    return join(slerp(a, b, share), torch.lerp(of_a, of_b, share))
 
 
 def sweep(z: Tensor, truncations: Sequence[float]) -> Tensor:

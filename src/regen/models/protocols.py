@@ -35,8 +35,11 @@ class HasLatents(Protocol):
 class Encodes(Protocol):
     """Model that maps images to a distribution over codes."""
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) in [-1, 1] -> the means (B, Z) and the log variances (B, Z) of q(z|x)."""
+    def encode(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) in [-1, 1] -> the means (B, Z) and the log variances (B, Z) of q(z|x).
+
+        A conditional model needs the labels (B,).
+        """
         ...
 
 
@@ -44,9 +47,19 @@ class Encodes(Protocol):
 class Scores(Protocol):
     """Model with a discriminator."""
 
-    def score(self, images: Tensor) -> Tensor:
-        """Return the logits (B,) of images (B, C, H, W) in [-1, 1]."""
+    def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the logits (B,) of images (B, C, H, W) in [-1, 1]; a conditional model needs the labels (B,)."""
         ...
+
+
+def n_classes_of(model: object) -> int:
+    """The number of classes of a conditional model or network, whose codes end with class weights; else 0."""
+    return int(getattr(model, "n_classes", 0))
+
+
+def inputs(model: object, images: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
+    """What `score` and `encode` are called with: images (B, C, H, W), and labels (B,) if the model is conditional."""
+    return (images, labels) if labels is not None and n_classes_of(model) else (images,)
 
 
 def has_latents(model: object) -> TypeGuard[HasLatents]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import distributed
+from regen.core.condition import given
 from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.optimizer_settings import GeneratorSettings
@@ -16,6 +17,7 @@ from regen.core.vae_step import VAEStep
 from regen.data.split import Files, Split, as_float
 from regen.losses.likelihoods import Likelihood
 from regen.models.base import Model
+from regen.models.class_prior import with_classes
 from regen.models.priors import Normal
 from regen.models.without_discriminator import NoDiscriminator, check_objective
 from regen.utils.randomness import Draws, permutation
@@ -34,6 +36,8 @@ class VAE(Model[VAEStep]):
     ema_decay, ema_interval  of the moving averages of both networks: decay per iteration, and interval of updates
     ema_decays            decays of further averages, see `Model.averaged_by`
     seed                  key of all draws
+    conditional, n_classes   whether encoder and decoder are given the classes of images, and how many there are: p(x|z, y)
+                          and q(z|x, y) (Sohn et al. 2015)
     optimizer_settings    what changes in the optimizer during training, see OptimizerSettings
 
     Raises ConfigError on a loss that is not a likelihood, and on a regularizer that only acts on D.
@@ -54,14 +58,17 @@ class VAE(Model[VAEStep]):
         ema_decays: Sequence[float] = (),
         seed: int = 0,
         prior: Callable[[int], Normal] = Normal,
+        conditional: bool = False,
+        n_classes: int = 0,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         check_objective(objective, "vae", "a VAE", Likelihood, "gaussian_learned, bernoulli or logistic")
         nobody = NoDiscriminator()
         objective.attach(generator, nobody, encoder)
         nets, optimizers = {"g": [generator, encoder, objective.loss]}, {"g": optimizer_g}
-        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings)
-        self.prior = prior(latent_dim)
+        n_classes = n_classes if conditional else 0
+        super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings, n_classes)
+        self.prior = with_classes(prior(latent_dim), n_classes)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
         self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays)
 
@@ -73,14 +80,18 @@ class VAE(Model[VAEStep]):
     def networks(self) -> dict[str, nn.Module]:
         return {"Decoder (averaged)": self.ema.net, "Encoder (averaged)": self.ema_encoder.net}
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder."""
-        return self.posterior(self.represent(images))
+    def encode(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder.
 
-    def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        A conditional model needs the images' labels (B,), and its posterior is q(z|x, y).
+        """
+        return self.posterior(self.represent(images), labels)
+
+    def posterior(self, inputs: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the same of the encoder's inputs: of images, or with data=codes of codes."""
         with torch.no_grad():
-            mean, logvar = self.ema_encoder(inputs).float().chunk(2, dim=1)
+            classes = given(labels, self.n_classes, inputs.device)
+            mean, logvar = self.ema_encoder(inputs, *classes).float().chunk(2, dim=1)
         return mean, logvar
 
     def settle(self, train: Split | Files) -> None:
@@ -93,9 +104,10 @@ class VAE(Model[VAEStep]):
 
     def _codes(self, images: Split | Files) -> Iterator[Tensor]:
         for number, indices in enumerate(torch.arange(len(images)).split(AT_A_TIME)):
-            batch = as_float(images[indices][0]).to(self.device)
+            batch, labels = images[indices]
             rng = partial(Draws, "prior", number, device=self.device)
-            yield self.posterior(self.likelihood.see(self.represent(batch), rng))[0]
+            real = self.represent(as_float(batch).to(self.device))
+            yield self.posterior(self.likelihood.see(real, rng), labels)[0]
 
     def play(self, real: Sequence[Tensor], labels: Sequence[Tensor | None]) -> list[Tensor]:
         return [self.update(self.step(real[0], labels[0]))]

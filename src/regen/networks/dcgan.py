@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from regen.core.condition import split, with_planes
+from regen.networks import conditional
+from regen.networks.conditional import batch_norm, sequential
 from regen.networks.latent_heads import of_code
 from regen.networks.sizes import sizes
 
@@ -17,48 +20,63 @@ SMALLEST = 16  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end."""
+    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: transposed convolutions, batch norm and ReLU, tanh at the end.
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32) -> None:
+    With classes the input is [z, classes] (B, latent_dim + n_classes), and batch norm is conditional.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32, n_classes: int = 0) -> None:
         super().__init__()
+        self.n_classes = n_classes
         maps, widths = sizes(shape, width, "dcgan", SMALLEST)
         layers = [
             nn.ConvTranspose2d(latent_dim, widths[-1], maps[-1], bias=False),
-            nn.BatchNorm2d(widths[-1]),
+            batch_norm(widths[-1], n_classes),
             nn.ReLU(),
         ]
         for before, after, size in zip(widths[:0:-1], widths[-2::-1], maps[-2:0:-1], strict=True):
-            layers += [_doubling(before, after, size, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, _doubling(widths[0], shape[0], maps[0]), nn.Tanh())
+            layers += [_doubling(before, after, size, bias=False), batch_norm(after, n_classes), nn.ReLU()]
+        self.layers = sequential(*layers, _doubling(widths[0], shape[0], maps[0]), nn.Tanh())
         _start(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z[:, :, None, None])
+    def forward(self, codes: Tensor) -> Tensor:
+        z, *classes = split(codes, self.n_classes) if self.n_classes else (codes,)
+        return self.layers(z[:, :, None, None], *classes)
 
 
-class Discriminator(nn.Module):
-    """Images (B, C, H, W) -> logits (B,): strided convolutions and leaky ReLU (0.2), then one linear layer."""
+class Discriminator(conditional.Discriminator):
+    """Images (B, C, H, W), and classes (B, n_classes) if there are -> logits (B,).
 
-    def __init__(self, shape: Sequence[int], width: int = 32, batch_norm: bool = False) -> None:
-        super().__init__()
-        self.layers = _inwards(shape, width, 1, batch_norm)
+    Strided convolutions and leaky ReLU (0.2), then one linear layer.
+    """
+
+    def __init__(self, shape: Sequence[int], width: int = 32, batch_norm: bool = False, n_classes: int = 0) -> None:
+        super().__init__(_inwards(shape, width, 1, batch_norm), n_classes)
         _start(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).squeeze(1)
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer.
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32, batch_norm: bool = False) -> None:
+    Classes (B, n_classes) are further channels.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 100,
+        width: int = 32,
+        batch_norm: bool = False,
+        n_classes: int = 0,
+    ) -> None:
         super().__init__()
-        self.layers = _inwards(shape, width, 2 * latent_dim, batch_norm)
+        self.n_classes = n_classes
+        self.layers = _inwards((shape[0] + n_classes, *shape[1:]), width, 2 * latent_dim, batch_norm)
         _start(self)
         of_code(self.layers)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> nn.Sequential:
@@ -79,6 +97,6 @@ def _start(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, 0.02)
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm2d) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, 0.02)
     net.to(memory_format=torch.channels_last)

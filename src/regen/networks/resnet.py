@@ -13,6 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from regen.core.condition import split, with_planes
+from regen.networks import conditional
+from regen.networks.conditional import sequential
 from regen.networks.latent_heads import of_code
 from regen.networks.sizes import sizes
 
@@ -20,69 +23,82 @@ SMALLEST = 8  # pixels a side
 
 
 class Generator(nn.Module):
-    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end."""
+    """z (B, latent_dim) -> images (B, C, H, W) in [-1, 1]: a linear layer, blocks with batch norm and ReLU, tanh at the end.
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16) -> None:
+    With classes the input is [z, classes] (B, latent_dim + n_classes), and batch norm is conditional.
+    """
+
+    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16, n_classes: int = 0) -> None:
         super().__init__()
+        self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         deepest = widths[-1]
         pairs = itertools.pairwise([deepest, *widths[::-1]])
-        blocks = [doubling(*pair, size) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
-        self.layers = nn.Sequential(
+        blocks = [doubling(*pair, size, n_classes) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
+        self.layers = sequential(
             nn.Linear(latent_dim, deepest * math.prod(maps[-1])),
             nn.Unflatten(1, (deepest, *maps[-1])),
             *blocks,
-            nn.BatchNorm2d(width),
+            conditional.batch_norm(width, n_classes),
             nn.ReLU(),
             nn.Conv2d(width, shape[0], 3, padding=1),
             nn.Tanh(),
         )
         _start(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.layers(*(split(codes, self.n_classes) if self.n_classes else (codes,)))
 
 
-class Discriminator(nn.Module):
-    """Images (B, C, H, W) -> logits (B,): blocks with ReLU, then one linear layer of the sums over the last map."""
+class Discriminator(conditional.Discriminator):
+    """Images (B, C, H, W), and classes (B, n_classes) if there are -> logits (B,).
 
-    def __init__(self, shape: Sequence[int], width: int = 16, batch_norm: bool = False) -> None:
-        super().__init__()
+    Blocks with ReLU, then one linear layer of the sums over the last map.
+    """
+
+    def __init__(self, shape: Sequence[int], width: int = 16, batch_norm: bool = False, n_classes: int = 0) -> None:
         _, widths = sizes(shape, width, "resnet", SMALLEST)
-        self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), Sum(), nn.Linear(widths[-1], 1))
+        layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), Sum(), nn.Linear(widths[-1], 1))
+        super().__init__(layers, n_classes)
         _start(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).squeeze(1)
 
 
 class Encoder(nn.Module):
     """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x).
 
-    The discriminator's blocks, then one linear layer of the whole last map: a latent code needs positions.
+    The discriminator's blocks, then one linear layer of the whole last map: a latent code needs positions. Classes
+    (B, n_classes) are further channels of the images.
     """
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16, batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 100,
+        width: int = 16,
+        batch_norm: bool = False,
+        n_classes: int = 0,
+    ) -> None:
         super().__init__()
+        self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * latent_dim)
-        self.layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), nn.Flatten(), last)
+        self.layers = nn.Sequential(*_inwards(shape[0] + n_classes, widths, batch_norm), nn.Flatten(), last)
         _start(self)
         of_code(self.layers)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 class Residual(nn.Module):
-    """x -> shortcut(x) + branch(x)."""
+    """x -> shortcut(x) + branch(x); classes (B, K) are passed to a conditional branch."""
 
     def __init__(self, shortcut: nn.Module, branch: nn.Sequential) -> None:
         super().__init__()
-        self.shortcut, self.branch = shortcut, branch
+        self.shortcut, self.branch, self.takes_classes = shortcut, branch, conditional.takes_classes(branch)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.branch(x)
+    def forward(self, x: Tensor, *classes: Tensor) -> Tensor:
+        return self.shortcut(x) + self.branch(x, *classes)
 
 
 class Sum(nn.Module):
@@ -92,12 +108,13 @@ class Sum(nn.Module):
         return maps.sum((2, 3))
 
 
-def doubling(before: int, after: int, size: tuple[int, int] | None = None) -> Residual:
+def doubling(before: int, after: int, size: tuple[int, int] | None = None, n_classes: int = 0) -> Residual:
     """Return a block (B, before, H, W) -> (B, after, *size) with batch norm; without a size, (B, after, 2 H, 2 W)."""
+    norms = [conditional.batch_norm(channels, n_classes) for channels in (before, after)]
     enlarge = {"size": size} if size and any(side % 2 for side in size) else {"scale_factor": 2}
-    branch = [nn.BatchNorm2d(before), nn.ReLU(), nn.Upsample(**enlarge), nn.Conv2d(before, after, 3, padding=1)]
-    branch += [nn.BatchNorm2d(after), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
-    return Residual(nn.Sequential(nn.Conv2d(before, after, 1), nn.Upsample(**enlarge)), nn.Sequential(*branch))
+    branch = [norms[0], nn.ReLU(), nn.Upsample(**enlarge), nn.Conv2d(before, after, 3, padding=1)]
+    branch += [norms[1], nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
+    return Residual(nn.Sequential(nn.Conv2d(before, after, 1), nn.Upsample(**enlarge)), sequential(*branch))
 
 
 def halving(before: int, after: int, batch_norm: bool) -> Residual:

@@ -76,6 +76,6 @@ class Rotation(Regularizer):
         some = images[: -(-len(images) // 4)]
         turned = torch.cat([some.rot90(quarters, dims=(2, 3)) for quarters in range(4)])
         with features(step.discriminator) as seen:
-            step.rescore(turned, "rotation")
+            step.rescore(turned, "rotation", step.first_classes(len(some), times=4))
         answers = getattr(step.discriminator, HEAD + "rotation")(seen[-1])
         return F.cross_entropy(answers, torch.arange(4, device=images.device).repeat_interleave(len(some)))

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from regen.core.condition import join
 from regen.core.constraints import Cost
 from regen.core.distributed import pooled
 from regen.core.forward import eager, float32, plain_attention, still, total
@@ -42,8 +43,8 @@ class Consensus(Regularizer):
             eager(),
             plain_attention(),
         ):
-            fake = functional_call(step.generator, of_g, (step.z,))
-            twin = step.twin("d", step.generator, lambda x: functional_call(step.discriminator, of_d, (x,)), fake)
+            fake = functional_call(step.generator, of_g, (join(step.z, step.classes),))
+            twin = step.twin("d", step.generator, lambda *x: functional_call(step.discriminator, of_d, x), fake)
             losses = (_data_term(twin).for_d(twin), list(of_d.values())), (self._loss_of_g(twin), list(of_g.values()))
             return total(self._squared(loss, parameters) for loss, parameters in losses) / 2
 

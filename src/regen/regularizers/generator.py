@@ -42,7 +42,7 @@ class PathLength(Regularizer):
         rng, batch = step.rng("path_length"), max(1, round(self.share * len(step.real)))
         z = rng.normal(batch, step.latent_dim).to(step.real.dtype).requires_grad_()
         with float32(z), apart(step.generator), eager(), plain_attention():
-            images = step.generator(z)
+            images = step.generate(z)
             y = rng.normal(*images.shape).to(images.dtype) / (images.shape[2] * images.shape[3]) ** 0.5
             (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
         lengths = length(answer)
@@ -71,7 +71,7 @@ class GeneratorSlope(Regularizer):
     def for_g(self, step: Update) -> Tensor:
         z = step.z.detach().requires_grad_()
         with float32(z), apart(step.generator), eager(), plain_attention():
-            images = step.generator(z)
+            images = step.generate(z)
             y = step.rng("generator_slope").signs(*images.shape).to(images.dtype)
             (answer,) = torch.autograd.grad((images * y).sum(), z, create_graph=True)
         return squares(answer).mean()
@@ -153,9 +153,9 @@ class HessianPenalty(Regularizer):
     def for_g(self, step: GANStep) -> Tensor:
         rng, z, curvatures = step.rng("hessian_penalty"), step.z, []
         with float32(z), apart(step.generator):
-            middle = step.generator(z)
+            middle = step.generate(z)
             for _ in range(self.directions):
                 move = self.epsilon * rng.signs(*z.shape).to(z.dtype)
-                sides = step.generator(z + move) + step.generator(z - move)
+                sides = step.generate(z + move) + step.generate(z - move)
                 curvatures.append((sides - 2 * middle) / self.epsilon**2)
         return pooled(torch.stack(curvatures).var(dim=0).mean(dim=0)).max()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from regen.core.constraints import D_ALONE
+from regen.core.constraints import D_ALONE, conditional
 from regen.core.forward import Layer, first_layer, last_layer, replace
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
@@ -25,6 +25,7 @@ class Packing(Regularizer):
     """
 
     attach_order, augment_order = -1, 1
+    incompatible = (conditional("the images of a pack may be of different classes, and D has a class for each logit"),)
 
     def __init__(self, m: int = 2) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from regen.models.latents import paths
-from regen.models.protocols import HasLatents, has_latents
+from regen.models.protocols import HasLatents, has_latents, n_classes_of
 from regen.plotting import png
 from regen.report import plane_plots
 from regen.report.context import Evidence
@@ -31,5 +31,5 @@ def make(evidence: Evidence) -> dict:
 def _drawn(model: HasLatents, seed: int, steps: int) -> Tensor:
     """(ROWS, steps, C, H, W) in [-1, 1], of the averaged generator."""
     z = Draws(seed, "interpolations").normal(ROWS + 1, model.latent_size)
-    images = model.decode(paths(model.codes(z), steps)).cpu()
+    images = model.decode(paths(model.codes(z), steps, n_classes_of(model))).cpu()
     return images.unflatten(0, (ROWS, steps))

@@ -6,7 +6,7 @@ import torch
 from markupsafe import Markup
 
 from regen.metrics.number_format import measurement, number
-from regen.models.protocols import Scores
+from regen.models.protocols import Scores, inputs
 from regen.plotting.plots import BLUE, GREEN, ORANGE
 from regen.plotting.svg import plot
 from regen.report.context import Evidence
@@ -43,7 +43,8 @@ def make(evidence: Evidence) -> dict:
 
 
 def _logits(model, images) -> torch.Tensor:
-    logits = [model.score(batch) for batch in images.take(torch.arange(min(MOST, len(images)))).batches()]
+    some = images.take(torch.arange(min(MOST, len(images))))
+    logits = [model.score(*inputs(model, *batch)) for batch in some.labelled_batches()]
     if any(batch is None for batch in logits):
         raise ValueError("it has no logit for them")
     return torch.cat(logits).float().cpu().flatten()

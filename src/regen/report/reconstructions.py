@@ -2,7 +2,8 @@
 
 import torch
 
-from regen.models.protocols import Encodes, has_latents
+from regen.core.condition import given, join
+from regen.models.protocols import Encodes, has_latents, inputs, n_classes_of
 from regen.plotting import png
 from regen.report.context import Evidence
 from regen.report.page import Absent
@@ -19,6 +20,8 @@ def make(evidence: Evidence) -> dict:
         raise Absent  # a GAN's page does not miss it
     if evidence.mixture is not None:
         raise Absent("its data are points, not images.")
-    real = next(look.held_out.batches())[:SHOWN]
-    reconstructions = decoder.decode(encoder.encode(real)[0])
+    some = look.held_out.take(torch.arange(min(SHOWN, len(look.held_out))))
+    real, labels = next(some.labelled_batches())
+    codes = encoder.encode(*inputs(encoder, real, labels))[0]
+    reconstructions = decoder.decode(join(codes, *given(labels, n_classes_of(decoder), codes.device)))
     return {"picture": png.grid(torch.cat([real, reconstructions]).cpu(), len(real)), "shown": len(real)}

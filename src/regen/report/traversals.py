@@ -67,7 +67,7 @@ def make(evidence: Evidence) -> dict:
 def _axes(evidence: Evidence, encoder: Encodes) -> Kind:
     look = evidence.drawing
     some = look.held_out.take(torch.arange(min(ENCODED, len(look.held_out))))
-    found = used(encoder, some.batches())
+    found = used(encoder, some.labelled_batches())
     names = [f"axis {place}" for place in found.vectors.argmax(1).tolist()]
     return _kind(evidence, "axes", found, names, [number(value) for value in found.strengths.tolist()])
 

@@ -64,7 +64,13 @@ def open_autoencoder(run: str | None, root: str | None = None) -> Opened:
         raise ConfigError(
             f"data.run={run} is itself trained on codes: type the run of the autoencoder of images, data.run={cfg.data.run}"
         )
-    return open_run(run, root=root)
+    opened = open_run(run, root=root)
+    if opened.model.n_classes:
+        raise ConfigError(
+            f"data.run={run} is conditional, and codes of images without labels need another autoencoder: train one with "
+            "model.conditional=false"
+        )
+    return opened
 
 
 def is_of_codes(cfg: DictConfig) -> bool:

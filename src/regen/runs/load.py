@@ -173,17 +173,18 @@ def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[i
     """Build a model that fits the checkpoint; returns it with its image shape, whose channels follow from the weights."""
     from regen.runs.codes import open_coder  # here: it opens another run
 
+    n_classes = len(state["model"].get("prior.bounds", ())) + 1
     if (coder := open_coder(cfg)) is not None:
-        return _checked(folder, assemble(cfg, coder.image_shape, coder), state), coder.image_shape
+        return _checked(folder, assemble(cfg, coder.image_shape, coder, n_classes), state), coder.image_shape
     size = to_dict(cfg.data).get("image_size")
     recorded = [cfg.data.channels] if cfg.data.get("channels") else [1, 3]  # not recorded by earlier versions
     for shape in [(channels, *check_size(size)) for channels in recorded] if size else []:
         with contextlib.suppress(ConfigError):
-            model = assemble(cfg, shape)
+            model = assemble(cfg, shape, n_classes=n_classes)
             checkpoints.check(model, state)
             return model, shape
     shape = open_data(cfg, folder.home / "features").shape
-    return _checked(folder, assemble(cfg, shape), state), shape
+    return _checked(folder, assemble(cfg, shape, n_classes=n_classes), state), shape
 
 
 def _checked(folder: Folder, model: Model, state: dict) -> Model:

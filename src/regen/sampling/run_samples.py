@@ -21,7 +21,7 @@ from regen.errors import ConfigError
 from regen.metrics.image_set import ImageSet
 from regen.models.latent_directions import sefa, traversals, used
 from regen.models.latents import Latents, paths, sweep
-from regen.models.protocols import Encodes, has_latents
+from regen.models.protocols import Encodes, has_latents, n_classes_of
 from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.codes import image_data
@@ -108,7 +108,8 @@ class Drawing:
 
     def interpolation(self) -> Tensor:
         """Draw a grid of arcs between codes: each row begins where the one above it ends."""
-        return self._picture(paths(self.codes(0, self.cfg.rows + 1), self.cfg.steps), self.cfg.steps)
+        codes = self.codes(0, self.cfg.rows + 1)
+        return self._picture(paths(codes, self.cfg.steps, n_classes_of(self.opened.model)), self.cfg.steps)
 
     def sweep(self) -> Tensor:
         """Draw a grid of one row of latents at each of several truncations."""
@@ -133,7 +134,7 @@ class Drawing:
         """The same along the axes of the code, those first that held-out images use most."""
         held_out = ImageSet(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
         model = cast(Encodes, self.opened.model)  # _check_what has asked
-        return self._along(used(model, held_out.batches()).vectors)
+        return self._along(used(model, held_out.labelled_batches()).vectors)
 
     def _along(self, vectors: Tensor) -> Tensor:
         z = self.codes(0, 1)[0]

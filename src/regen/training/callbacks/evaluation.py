@@ -12,10 +12,11 @@ from tqdm import tqdm
 from regen.core import distributed
 from regen.core.ema import figure_name
 from regen.data.images import Images
+from regen.data.mixtures import Mixture
 from regen.metrics.evaluator import Evaluator
 from regen.models.base import Model
 from regen.plotting import plots
-from regen.plotting.sample_picture import sample_count, sample_picture
+from regen.plotting.sample_picture import row_labels, sample_count, sample_picture
 from regen.runs.folder import Folder, is_alone
 from regen.sweeps.search.pruning import Rivals
 from regen.training.callbacks.metric_log import Outcome, write
@@ -143,7 +144,12 @@ class Evaluation(Callback):
             trainer.should_stop = True
 
     def _picture(self, trainer: Trainer, model: Model) -> None:
-        picture = sample_picture(self.data, model.sample(0, sample_count(self.data)).cpu())
+        if model.n_classes and not isinstance(self.data, Mixture):
+            labels = row_labels(model.n_classes)
+            samples = model.sample(0, len(labels), labels)
+        else:
+            samples = model.sample(0, sample_count(self.data))
+        picture = sample_picture(self.data, samples.cpu())
         of_now = self.folder.path / "samples" / f"images_{model.images_seen:010d}.png"
         plots.save_png(picture, of_now, self.folder.samples)
         for logger in trainer.loggers:

@@ -1,0 +1,53 @@
+"""Runs of conditional models by the commands: resumed, evaluated, reported, loaded and refused."""
+
+import pytest
+import torch
+from helpers.commands import type_in
+from helpers.run_equality import assert_same_run
+
+import regen
+from regen.cli import export, report
+from regen.utils.json_files import read_json
+
+MODELS = {
+    "gan": (
+        "network=dcgan",
+        "data.image_size=16",
+        "network.generator.width=4",
+        "network.discriminator.width=4",
+        "regularizer=[r1,spectral_norm,ada]",
+    ),
+    "vae": ("model=vae", "model.latent_dim=4", "prior=mixture", "metrics=[elbo,nll,frechet]", "metrics.nll.samples=5"),
+}
+RUN = ("model.conditional=true", "data.subset=100", "data.batch_size=16", "evaluate_every=4", "monitor=val/fd")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def run(train_once, request):
+    """An uninterrupted run, and what was typed."""
+    typed = (*MODELS[request.param], *RUN)
+    return train_once(*typed, "max_iterations=8", folder=request.param), typed
+
+
+def test_interrupted_and_resumed_conditional_run_equals_the_uninterrupted_one(train, run):
+    whole, typed = run
+    part = train(*typed, "max_iterations=5", folder="part")
+    train(f"resume={part}", "max_iterations=8", smoke=False)
+    assert_same_run(whole, part, last=8)
+
+
+def test_loaded_conditional_run_samples_classes_and_reports(run, monkeypatch):
+    model = regen.load(run[0])._open("newest").model
+    assert model.n_classes == 10 and model.sample(0, 3, torch.tensor([0, 9, 3])).shape == (
+        3,
+        1,
+        *model.sample(0, 1).shape[2:],
+    )
+    type_in(monkeypatch, report, f"run={run[0]}")
+    page = (run[0] / "report.html").read_text()
+    assert "interpolation" in page and read_json(run[0] / "result.json")["figures"]["val/fd"] > 0
+
+
+def test_export_of_a_conditional_run_is_refused_with_the_reason(run, monkeypatch, capsys):
+    type_in(monkeypatch, export, f"run={run[0]}", status=78)
+    assert "is conditional, and exported files take latents without labels" in capsys.readouterr().err
