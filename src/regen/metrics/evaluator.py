@@ -23,6 +23,7 @@ from regen.metrics.image_set import AT_A_TIME, ImageSet
 from regen.metrics.memorization import Memorization
 from regen.metrics.monitor import first_distance, names, renamed
 from regen.metrics.reference_features import Reference, fixed_order, reference
+from regen.models.protocols import n_classes_of
 
 if TYPE_CHECKING:
     from regen.data.images import Images
@@ -106,7 +107,7 @@ class Evaluator:
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
         drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
         images = torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape)
-        labels = model.sample_labels(first, len(images))
+        labels = model.sample_labels(first, len(images)) if n_classes_of(model) else None
         fake = ImageSet(images if labels is None else Split(images, labels), self.net, self.device)
         _ = fake.features  # now: what is taken of them then is not computed again
         parts = {name: fake.take(torch.arange(max(0, min(n, last) - first))) for name, n in self.sizes.items()}
