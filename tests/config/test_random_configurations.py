@@ -34,12 +34,16 @@ LOSSES = {
 }
 LOSSES["gan"] += ["relativistic", "relativistic_average", "wasserstein"]
 LOSSES["rae"] = LOSSES["vae"]
+R3GAN = ["network=r3gan", *(f"network.{net}.width=8" for net in ("generator", "discriminator", "encoder"))]
 NUMBERS = {
     "data.batch_size": (1, 2, 3, 16),
     "model.latent_dim": (1, 2, 7),
     "model.n_critic": (1, 2, 3),
     "model.ema_interval": (1, 4),
     "model.top_k": (1.0, 0.5),
+    "model.ema_rampup": (0.05, 2.0),
+    "model.lr_warmup_g": (1, 10),
+    "model.clip_norm_g": (1e-3, 1.0),
     "grad_ratio_every": (1, 2),
     "seed": (0, 1, 12345),
 }
@@ -52,7 +56,11 @@ def commands(draw: st.DrawFn) -> list[str]:
     chosen = draw(st.lists(st.sampled_from(REGULARIZERS), min_size=1, max_size=3, unique=True))
     typed = [f"model={model}", f"regularizer=[{','.join(chosen)}]", "logger=csv", "report=false"]
     typed += [
-        f"network={draw(st.sampled_from(('mlp', 'mlp', 'dcgan', 'resnet', 'unet')))}",
+        *draw(
+            st.sampled_from(
+                (["network=mlp"], *([f"network={one}"] for one in ("mlp", "dcgan", "resnet", "unet")), R3GAN)
+            )
+        ),
         *draw(st.sampled_from(DATA)),
     ]
     if draw(st.booleans()):

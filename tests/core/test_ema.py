@@ -1,6 +1,7 @@
 """Further averages of a model's nets: what is logged of them, and that they change nothing else."""
 
 import csv
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from helpers.run_equality import assert_same_run
 from helpers.tiny_models import images, make_gan, make_vae, same, weights
 
 from regen.core import checkpoint
-from regen.core.ema import decay_of, figure_name
+from regen.core.ema import Averaged, decay_of, figure_name
 from regen.errors import ConfigError
 
 RUN = (
@@ -101,3 +102,36 @@ def test_the_name_of_a_figure_holds_the_decay(decay):
     assert decay_of(name, "val/generalization") == decay
     assert decay_of("val/generalization_se", "val/generalization") is None
     assert decay_of(name, "val/fd") is None
+
+
+@pytest.mark.parametrize("interval", [1, 4])
+def test_rampup_limits_the_half_life_to_a_fraction_of_the_iterations(interval):
+    net = torch.nn.Linear(1, 1)
+    average = Averaged(net, decay=0.99, interval=interval, rampup=0.05)
+    average.follow(net)
+    expected = net.weight.item()
+    for iteration in range(2000):
+        with torch.no_grad():
+            net.weight.fill_(math.sin(iteration / 50))
+        average.update(iteration)
+        used = 1 if iteration < 100 else interval
+        if (iteration + 1) % used == 0:
+            decay = min(0.99, 0.5 ** (1 / (0.05 * iteration)) if iteration else 0.0) ** used
+            expected = decay * expected + (1 - decay) * math.sin(iteration / 50)
+        if iteration in (0, 1, 5, 99, 103, 1999):
+            assert average.net.weight.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_rampup_of_a_long_run_ends_at_the_decay():
+    assert 0.5 ** (1 / (0.05 * 1376)) < 0.99 < 0.5 ** (1 / (0.05 * 1400))  # a half-life of 69 iterations
+    plain, ramped = (make_gan(ema_decay=0.5, ema_rampup=rampup) for rampup in (None, 1.0))
+    for gan in (plain, ramped):
+        gan.count.iteration = 50
+        gan.iterate(images()[None])
+    assert same(weights(plain), weights(ramped))
+
+
+@pytest.mark.parametrize("rampup", [0, -1.0, math.inf, math.nan, True])
+def test_rampup_outside_the_range_is_refused(rampup):
+    with pytest.raises(ConfigError, match=r"model\.ema_rampup must be a finite number > 0 or null, got"):
+        make_gan(ema_rampup=rampup)

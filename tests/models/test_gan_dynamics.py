@@ -23,7 +23,8 @@ CONF = ROOT / "conf"
 def test_each_recipe_states_the_resulting_model(path):
     cfg, own = compose_config(f"recipe={path.stem}"), OmegaConf.load(path)
     validate.check(cfg)
-    assert OmegaConf.merge(cfg.model, own) == cfg.model
+    whole = own if "model" in own else {"model": own}  # a recipe may set the loss and the regularizer, too
+    assert OmegaConf.merge(cfg, {"model": whole["model"]}).model == cfg.model
     assert (cfg.model == compose_config().model) is (path.stem == "none")
 
 

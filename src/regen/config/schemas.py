@@ -48,6 +48,7 @@ class Model(dict[str, Any]):
     ema_decay: float = MISSING
     ema_interval: int = MISSING
     ema_decays: list[float] = MISSING
+    ema_rampup: float | None = None
     top_k: Any = MISSING  # a number or a schedule
     prior: dict[str, Any] = MISSING
     optimizer_g: dict[str, Any] = MISSING

@@ -19,20 +19,24 @@ PREFIX = "ema_"  # of the last part of a figure's name, followed by the decay
 class Averaged(nn.Module):
     """average <- d^k * average + (1 - d^k) * net after every k-th iteration t, with d = min(decay, (1 + t) / (10 + t)).
 
+    With `rampup`, d = min(decay, 0.5^(1 / (rampup t))) instead: the half-life is at most that fraction of the iterations so
+    far (StyleGAN2-ADA, EDM: 0.05), so that a slow average does not contain the first networks.
     In the first EACH iterations k is 1, so that the average keeps up. Later k = `interval`: a slow average needs fewer terms,
     and a small network trains a few percent faster. Buffers such as the running means of batch norm are averaged like
     weights; counters are copied. Under spectral norm the average has its own power iteration, one step per update, because
     the mean of singular vectors is not a singular vector. (torch's AveragedModel takes five times as long on a small network.)
-    Raises ConfigError on a decay outside [0, 1), and on an interval below 1.
+    Raises ConfigError on a decay outside [0, 1), an interval below 1 and a rampup that is not a finite number > 0.
     """
 
-    def __init__(self, net: nn.Module, decay: float, interval: int = 1) -> None:
+    def __init__(self, net: nn.Module, decay: float, interval: int = 1, rampup: float | None = None) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise ConfigError(f"model.ema_decay must be in [0, 1), got {decay}")
         if interval < 1:
             raise ConfigError(f"model.ema_interval must be at least 1, got {interval}")
-        self.interval, self.decay = interval, decay
+        if rampup is not None and (isinstance(rampup, bool) or not 0 < rampup < math.inf):
+            raise ConfigError(f"model.ema_rampup must be a finite number > 0 or null, got {rampup}")
+        self.interval, self.decay, self.rampup = interval, decay, rampup
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
 
     def follow(self, net: nn.Module) -> None:
@@ -52,13 +56,19 @@ class Averaged(nn.Module):
         interval = 1 if iteration < EACH else self.interval
         if (iteration + 1) % interval:
             return
-        decay = min(self.decay, (1 + iteration) / (10 + iteration)) ** interval
+        decay = min(self.decay, self._largest_decay(iteration)) ** interval
         torch._foreach_lerp_(*self._pairs, 1 - decay)
         for averaged, counter in self._counters:
             averaged.copy_(counter)
         for norm, weight in self._norms:
             norm.train()(weight)
             norm.eval()
+
+    def _largest_decay(self, iteration: int) -> float:
+        """Return the largest decay in this iteration, so that the average keeps up in the beginning."""
+        if self.rampup is None:
+            return (1 + iteration) / (10 + iteration)
+        return 0.5 ** (1 / (self.rampup * iteration)) if iteration else 0.0
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.net(*inputs)
@@ -83,22 +93,27 @@ class Averaging(nn.Module):
         return [(averages[name], net) for averages in sets for name, net in self._nets_to_average.items()]
 
     def make_averages(
-        self, nets: Mapping[str, nn.Module], decay: float, interval: int, others: Sequence[float]
+        self,
+        nets: Mapping[str, nn.Module],
+        decay: float,
+        interval: int,
+        others: Sequence[float],
+        rampup: float | None = None,
     ) -> None:
         """Add an average of each net as the attribute of its name, and further averages of the decays `others`.
 
-        Raises ConfigError on decays or an interval outside their range.
+        Raises ConfigError on decays, an interval or a rampup outside their range.
         """
         self._nets_to_average = dict(nets)
-        for name, average in self._averages_of(decay, interval).items():
+        for name, average in self._averages_of(decay, interval, rampup).items():
             setattr(self, name, average)
         self.ema_decays = check_decays(others, decay)
         self.other_averages = nn.ModuleList(
-            nn.ModuleDict(self._averages_of(other, interval)) for other in self.ema_decays
+            nn.ModuleDict(self._averages_of(other, interval, rampup)) for other in self.ema_decays
         )
 
-    def _averages_of(self, decay: float, interval: int) -> dict[str, Averaged]:
-        return {name: Averaged(net, decay, interval) for name, net in self._nets_to_average.items()}
+    def _averages_of(self, decay: float, interval: int, rampup: float | None) -> dict[str, Averaged]:
+        return {name: Averaged(net, decay, interval, rampup) for name, net in self._nets_to_average.items()}
 
     @contextmanager
     def averaged_by(self, decay: float) -> Iterator[None]:

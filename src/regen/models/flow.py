@@ -28,6 +28,7 @@ class Flow(Model[FlowStep]):
     sampler                method ("euler" or "heun") and number of steps of samples
     ema_decay, ema_interval   of the moving average of the network: decay per iteration, and interval of its updates
     ema_decays             decays of further averages, see `Model.averaged_by`
+    ema_rampup             largest half-life of the averages as a fraction of the iterations so far, see Averaged
     seed                   key of all draws
     optimizer_settings     what changes in the optimizer during training, see OptimizerSettings
 
@@ -47,6 +48,7 @@ class Flow(Model[FlowStep]):
         ema_interval: int = 1,
         ema_decays: Sequence[float] = (),
         seed: int = 0,
+        ema_rampup: float | None = None,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         check_objective(objective, "flow", "a flow", FlowMatching, "velocity or loss=epsilon")
@@ -59,7 +61,7 @@ class Flow(Model[FlowStep]):
         super().__init__(objective, {"g": [velocity]}, {"g": optimizer_g}, math.prod(shape), seed, optimizer_settings)
         self.generator, self.discriminator = velocity, nobody
         self.shape, self.sampler = tuple(shape), settings
-        self.make_averages({"ema": velocity}, ema_decay, ema_interval, ema_decays)
+        self.make_averages({"ema": velocity}, ema_decay, ema_interval, ema_decays, ema_rampup)
 
     @property
     def matching(self) -> FlowMatching:

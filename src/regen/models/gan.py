@@ -27,6 +27,7 @@ class GAN(Model[GANStep]):
     reuse_fake                   G learns from the fakes of D's step, which saves a pass of G and a draw of z
     ema_decay, ema_interval         of the moving average of G, `ema`: decay per iteration, and interval of its updates
     ema_decays                   decays of further averages, see `Model.averaged_by`
+    ema_rampup                   largest half-life of the averages as a fraction of the iterations so far, see Averaged
     top_k                        fraction of each process's fakes that G learns from, those with the highest logits: a
                                  number or a schedule (Sinha 2020: from 1 to 1/2)
     gradient_method              computes D's input gradients for penalties
@@ -60,6 +61,7 @@ class GAN(Model[GANStep]):
         seed: int = 0,
         conditional: bool = False,
         n_classes: int = 0,
+        ema_rampup: float | None = None,
         **optimizer_settings: Unpack[PlayersSettings],
     ) -> None:
         gan_dynamics.check(n_critic, order, reuse_fake)
@@ -69,7 +71,7 @@ class GAN(Model[GANStep]):
         n_classes = n_classes if conditional else 0
         super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings, n_classes)
         self.generator, self.discriminator = generator, discriminator
-        self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays)
+        self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays, ema_rampup)
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
         self.gradient_method = (gradient_method or Automatic()).fit(discriminator)
 

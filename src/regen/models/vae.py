@@ -35,6 +35,7 @@ class VAE(Model[VAEStep]):
     prior                 distribution of the codes of samples
     ema_decay, ema_interval  of the moving averages of both networks: decay per iteration, and interval of updates
     ema_decays            decays of further averages, see `Model.averaged_by`
+    ema_rampup            largest half-life of the averages as a fraction of the iterations so far, see Averaged
     seed                  key of all draws
     conditional, n_classes   whether encoder and decoder are given the classes of images, and how many there are: p(x|z, y)
                           and q(z|x, y) (Sohn et al. 2015)
@@ -60,6 +61,7 @@ class VAE(Model[VAEStep]):
         prior: Callable[[int], Normal] = Normal,
         conditional: bool = False,
         n_classes: int = 0,
+        ema_rampup: float | None = None,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         check_objective(objective, "vae", "a VAE", Likelihood, "gaussian_learned, bernoulli or logistic")
@@ -70,7 +72,7 @@ class VAE(Model[VAEStep]):
         super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings, n_classes)
         self.prior = with_classes(prior(latent_dim), n_classes)
         self.generator, self.encoder, self.discriminator = generator, encoder, nobody
-        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays)
+        self.make_averages({"ema": generator, "ema_encoder": encoder}, ema_decay, ema_interval, ema_decays, ema_rampup)
 
     @property
     def likelihood(self) -> Likelihood:

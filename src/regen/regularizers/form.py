@@ -33,8 +33,15 @@ class Reparametrization(Regularizer):
                 f"{self.name}: nets={list(self.nets)}, and this model has no discriminator: "
                 f"type regularizer.{_option(self.name)}.nets=[generator]"
             )
-        for layer in [layer for net in self.nets for layer in named[net].modules() if isinstance(layer, LAYERS)]:
-            self.rewrite(layer)
+        for net in self.nets:
+            layers = {name: layer for name, layer in named[net].named_modules() if isinstance(layer, LAYERS)}
+            for name, layer in layers.items():
+                if not layer.weight.any():
+                    raise ConfigError(
+                        f"{self.name} divides by the norm of weights, and those of {name} of the {net} start at 0. Type "
+                        f"another network, or leave regularizer={_option(self.name)} out"
+                    )
+                self.rewrite(layer)
 
 
 def _option(name: str) -> str:

@@ -1,0 +1,202 @@
+"""R3GAN's networks (Huang et al. 2024): residual blocks with grouped convolutions and without normalization.
+
+A map of 4 x 4 pixels is doubled up to the image and halved down from it; where the image's sides need it, the smallest map
+has up to 7. A block has a 1x1 convolution to twice the channels, a 3x3 one in groups and a 1x1 one back. As in Fixup (Zhang
+2019), the last starts at 0 and the gain of the others decreases with the number of blocks. Widths and numbers of parameters
+are those of the published presets (CIFAR10, FFHQ-64, FFHQ-256), whose z has 64 dimensions.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from regen.errors import ConfigError
+from regen.networks.latent_heads import of_code
+
+SMALLEST, LARGEST = 8, 256  # pixels a side
+COARSE = 4  # pixels a side of the smallest map
+WIDE = 4  # maps, beginning with the smallest, that have all channels; each larger one has half of those before
+LEAK = 0.2  # negative values are multiplied by it
+GAIN = math.sqrt(2 / (1 + LEAK**2))  # keeps the variance through leaky ReLU
+FILTER = (1.0, 3.0, 3.0, 1.0)  # of resampling: bilinear
+
+Size = tuple[int, int]  # (H, W)
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+class Generator(nn.Module):
+    """z (B, latent_dim) -> images (B, C, H, W), which are not bounded: stages of doubled maps, then a 1x1 convolution.
+
+    width         channels of the maps up to 32 pixels; each larger map has half as many
+    group_width   channels in a group of the 3x3 convolutions
+    blocks        blocks of a stage
+
+    Raises ConfigError on images of another size, and on widths that the groups do not divide.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], latent_dim: int = 64, width: int = 768, group_width: int = 16, blocks: int = 2
+    ) -> None:
+        super().__init__()
+        size, widths = stages(shape, width, group_width, blocks)
+        gain = GAIN * (blocks * len(widths)) ** -0.25
+        layers = [GenerativeBasis(latent_dim, widths[0], size), *_blocks(blocks, widths[0], group_width, gain)]
+        for before, after in itertools.pairwise(widths):
+            layers += [*_change(before, after), Upsample(after), *_blocks(blocks, after, group_width, gain)]
+        self.layers = nn.Sequential(*layers, _convolution(widths[-1], shape[0], 1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Discriminator(nn.Module):
+    """Images (B, C, H, W) -> logits (B,): the generator's stages in reverse. Arguments and errors are those of Generator."""
+
+    def __init__(self, shape: Sequence[int], width: int = 768, group_width: int = 16, blocks: int = 2) -> None:
+        super().__init__()
+        self.layers = _inwards(shape, 1, width, group_width, blocks, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer."""
+
+    def __init__(
+        self, shape: Sequence[int], latent_dim: int = 64, width: int = 768, group_width: int = 16, blocks: int = 2
+    ) -> None:
+        super().__init__()
+        self.layers = _inwards(shape, 2 * latent_dim, width, group_width, blocks, bias=True)
+        of_code(self.layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class Block(nn.Module):
+    """x -> x + branch(x), (B, F, H, W) -> (B, F, H, W); the branch starts at 0."""
+
+    def __init__(self, width: int, group_width: int, gain: float) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.branch = nn.Sequential(
+            _convolution(width, inner, 1, gain=gain, bias=True),
+            nn.LeakyReLU(LEAK),
+            _convolution(inner, inner, 3, max(1, inner // group_width), gain, bias=True),
+            nn.LeakyReLU(LEAK),
+            _convolution(inner, width, 1, gain=0.0),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps + self.branch(maps)
+
+
+class GenerativeBasis(nn.Module):
+    """z (B, Z) -> (B, F, h, w): learned maps, each multiplied by a linear function of z."""
+
+    def __init__(self, latent_dim: int, width: int, size: Size) -> None:
+        super().__init__()
+        self.basis = nn.Parameter(nn.init.normal_(torch.empty(width, *size)))
+        self.linear = _scaled(nn.Linear(latent_dim, width, bias=False))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.linear(z)[:, :, None, None] * self.basis
+
+
+class Resample(nn.Module):
+    """Filter each map (B, F, H, W) bilinearly, with zeros outside of it."""
+
+    kernel: Tensor
+
+    def __init__(self, width: int, total: float) -> None:
+        super().__init__()
+        kernel = torch.outer(torch.tensor(FILTER), torch.tensor(FILTER))
+        kernel = (total * kernel / kernel.sum()).expand(width, 1, -1, -1)
+        self.register_buffer("kernel", kernel.contiguous(), persistent=False)
+
+
+class Upsample(Resample):
+    """(B, F, H, W) -> (B, F, 2 H, 2 W)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, total=4.0)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.conv_transpose2d(maps, self.kernel, stride=2, padding=1, groups=maps.shape[1])
+
+
+class Downsample(Resample):
+    """(B, F, H, W) -> (B, F, H / 2, W / 2)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, total=1.0)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.conv2d(maps, self.kernel, stride=2, padding=1, groups=maps.shape[1])
+
+
+def stages(shape: Sequence[int], width: int, group_width: int, blocks: int) -> tuple[Size, list[int]]:
+    """Return the smallest map (h, w) and the channels of all maps, from the smallest to the image's size.
+
+    Raises ConfigError on images of another size, and on widths that the groups do not divide.
+    """
+    size = list(shape[1:])
+    halvings = int(math.log2(max(1, min(size) / COARSE)))
+    if not all(SMALLEST <= side <= LARGEST and side % 2**halvings == 0 for side in size):
+        raise ConfigError(
+            f"network=r3gan doubles a map of {COARSE} to 7 pixels a side up to images of {SMALLEST} to {LARGEST}, and the data "
+            f"have {' x '.join(map(str, shape))} (channels, height, width). Type data.image_size=32, or network=resnet"
+        )
+    widths = [width // 2 ** max(0, number - WIDE + 1) for number in range(halvings + 1)]
+    whole = group_width > 0 and all(2 * each % max(1, 2 * each // group_width) == 0 for each in widths)
+    if min(widths) < 1 or blocks < 1 or not whole:
+        raise ConfigError(
+            f"network=r3gan: expected a width >= {2 ** max(0, halvings + 1 - WIDE)} of which the double is a multiple of "
+            f"group_width on each map, and blocks >= 1; got width={width}, group_width={group_width}, blocks={blocks} "
+            f"with {widths} channels"
+        )
+    return (size[0] // 2**halvings, size[1] // 2**halvings), widths
+
+
+def _inwards(
+    shape: Sequence[int], outputs: int, width: int, group_width: int, blocks: int, bias: bool
+) -> nn.Sequential:
+    size, widths = stages(shape, width, group_width, blocks)
+    gain, widths = GAIN * (blocks * len(widths)) ** -0.25, widths[::-1]
+    layers = [_convolution(shape[0], widths[0], 1), *_blocks(blocks, widths[0], group_width, gain)]
+    for before, after in itertools.pairwise(widths):
+        layers += [Downsample(before), *_change(before, after), *_blocks(blocks, after, group_width, gain)]
+    last = widths[-1]
+    basis = _scaled(nn.Conv2d(last, last, size, groups=last, bias=False))
+    layers += [basis, nn.Flatten(), _scaled(nn.Linear(last, outputs, bias=bias))]
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def _blocks(number: int, width: int, group_width: int, gain: float) -> list[nn.Module]:
+    return [Block(width, group_width, gain) for _ in range(number)]
+
+
+def _change(before: int, after: int) -> list[nn.Module]:
+    return [_convolution(before, after, 1)] if before != after else []
+
+
+def _convolution(
+    before: int, after: int, side: int, groups: int = 1, gain: float = 1.0, bias: bool = False
+) -> nn.Conv2d:
+    layer = nn.Conv2d(before, after, side, padding=side // 2, groups=groups, bias=bias)
+    return _scaled(layer, gain)
+
+
+def _scaled(layer: Layer, gain: float = 1.0) -> Layer:
+    """Initialize weights from N(0, gain^2 / inputs) (He 2015), biases at 0."""
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
