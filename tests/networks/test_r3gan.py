@@ -83,7 +83,7 @@ def test_networks_make_images_of_a_small_map_doubled(channels, size):
     assert r3gan.Encoder(shape, latent_dim=5, width=16)(made).shape == (2, 10)
 
 
-@pytest.mark.parametrize("shape", [(3, 30, 30), (1, 4, 4), (3, 512, 512), (3, 32, 33), (2, 1, 1), (1, 0, 0)])
+@pytest.mark.parametrize("shape", [(3, 30, 30), (1, 4, 4), (3, 512, 512), (3, 32, 33), (1, 0, 0)])
 def test_other_sizes_are_refused_and_possible_sizes_listed(shape):
     for net in (r3gan.Generator, r3gan.Discriminator, r3gan.Encoder):
         with pytest.raises(ConfigError, match=r"images of 8 to 256, and the data have .* Type data\.image_size=32"):

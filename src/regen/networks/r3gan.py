@@ -150,9 +150,11 @@ def stages(shape: Sequence[int], width: int, group_width: int, blocks: int) -> t
     size = list(shape[1:])
     halvings = int(math.log2(max(1, min(size) / COARSE)))
     if not all(SMALLEST <= side <= LARGEST and side % 2**halvings == 0 for side in size):
+        resized = "" if size == [1, 1] else "data.image_size=32, or "
         raise ConfigError(
             f"network=r3gan doubles a map of {COARSE} to 7 pixels a side up to images of {SMALLEST} to {LARGEST}, and the data "
-            f"have {' x '.join(map(str, shape))} (channels, height, width). Type data.image_size=32, or network=resnet"
+            f"have {' x '.join(map(str, shape))} (channels, height, width). Type {resized}network=mlp, which "
+            "makes any shape"
         )
     widths = [width // 2 ** max(0, number - WIDE + 1) for number in range(halvings + 1)]
     whole = group_width > 0 and all(2 * each % max(1, 2 * each // group_width) == 0 for each in widths)

@@ -1,9 +1,9 @@
 """Residual networks (SNGAN, Miyato 2018; compare_gan, Kurach 2019) for images of 8 to 256 pixels a side.
 
-Images may be square or not and have any number of channels. A block halves or doubles the side. Its
-branch is pre-activated and its shortcut is a 1x1 convolution. As in Mescheder 2018, the first layer is a convolution.
-Initial weights follow Glorot, those of branches times √2 as in SNGAN's code; the memory format is channels-last, which is
-faster on CPUs and tensor cores.
+Images may be square or not and have any number of channels. A block halves or doubles the side. Its branch is pre-activated
+and its shortcut is a 1x1 convolution. As in Mescheder 2018, the first layer is a convolution. `attention` adds self-attention
+at one size of the feature maps. Initial weights follow Glorot, those of branches times √2 as in SNGAN's code; the memory
+format is channels-last, which is faster on CPUs and tensor cores.
 """
 
 import itertools
@@ -17,6 +17,7 @@ from regen.core.condition import split, with_planes
 from regen.networks import conditional
 from regen.networks.conditional import sequential
 from regen.networks.latent_heads import of_code
+from regen.networks.self_attention import SelfAttention, map_number
 from regen.networks.sizes import sizes
 
 SMALLEST = 8  # pixels a side
@@ -28,13 +29,24 @@ class Generator(nn.Module):
     With classes the input is [z, classes] (B, latent_dim + n_classes), and batch norm is conditional.
     """
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 16, n_classes: int = 0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 100,
+        width: int = 16,
+        attention: int | None = None,
+        n_classes: int = 0,
+    ) -> None:
         super().__init__()
         self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         deepest = widths[-1]
         pairs = itertools.pairwise([deepest, *widths[::-1]])
-        blocks = [doubling(*pair, size, n_classes) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
+        blocks: list[nn.Module] = [
+            doubling(*pair, size, n_classes) for pair, size in zip(pairs, maps[-2::-1], strict=True)
+        ]
+        if (number := map_number(attention, maps)) is not None:
+            blocks.insert(len(maps) - 1 - number, SelfAttention([*widths, deepest][number]))
         self.layers = sequential(
             nn.Linear(latent_dim, deepest * math.prod(maps[-1])),
             nn.Unflatten(1, (deepest, *maps[-1])),
@@ -56,9 +68,17 @@ class Discriminator(conditional.Discriminator):
     Blocks with ReLU, then one linear layer of the sums over the last map.
     """
 
-    def __init__(self, shape: Sequence[int], width: int = 16, batch_norm: bool = False, n_classes: int = 0) -> None:
-        _, widths = sizes(shape, width, "resnet", SMALLEST)
-        layers = nn.Sequential(*_inwards(shape[0], widths, batch_norm), Sum(), nn.Linear(widths[-1], 1))
+    def __init__(
+        self,
+        shape: Sequence[int],
+        width: int = 16,
+        batch_norm: bool = False,
+        attention: int | None = None,
+        n_classes: int = 0,
+    ) -> None:
+        maps, widths = sizes(shape, width, "resnet", SMALLEST)
+        inwards = _inwards(shape[0], widths, batch_norm, map_number(attention, maps))
+        layers = nn.Sequential(*inwards, Sum(), nn.Linear(widths[-1], 1))
         super().__init__(layers, n_classes)
         _start(self)
 
@@ -76,13 +96,15 @@ class Encoder(nn.Module):
         latent_dim: int = 100,
         width: int = 16,
         batch_norm: bool = False,
+        attention: int | None = None,
         n_classes: int = 0,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * latent_dim)
-        self.layers = nn.Sequential(*_inwards(shape[0] + n_classes, widths, batch_norm), nn.Flatten(), last)
+        inwards = _inwards(shape[0] + n_classes, widths, batch_norm, map_number(attention, maps))
+        self.layers = nn.Sequential(*inwards, nn.Flatten(), last)
         _start(self)
         of_code(self.layers)
 
@@ -133,9 +155,16 @@ def _branch(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
     return first + [nn.BatchNorm2d(after)] * batch_norm + [nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
 
 
-def _inwards(channels: int, widths: Sequence[int], batch_norm: bool) -> list[nn.Module]:
-    """Return the layers from images to the smallest map (B, widths[-1], h, w): a block for each halving and one more."""
-    halvings = [halving(before, after, batch_norm) for before, after in itertools.pairwise([widths[0], *widths])]
+def _inwards(channels: int, widths: Sequence[int], batch_norm: bool, attended: int | None) -> list[nn.Module]:
+    """Return the layers from images to the smallest map (B, widths[-1], h, w): a block for each halving and one more.
+
+    `attended` is the number of halvings after which self-attention follows.
+    """
+    halvings: list[nn.Module] = [
+        halving(before, after, batch_norm) for before, after in itertools.pairwise([widths[0], *widths])
+    ]
+    if attended is not None:
+        halvings.insert(attended, SelfAttention([widths[0], *widths][attended]))
     entrance = nn.Conv2d(channels, widths[0], 3, padding=1)
     return [entrance, *halvings, keeping(widths[-1], batch_norm), nn.ReLU()]
 
