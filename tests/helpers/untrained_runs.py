@@ -21,19 +21,20 @@ def composed(model: str = "gan") -> str:
     return OmegaConf.to_yaml(compose_config(*small), resolve=True)
 
 
-def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, **options: str) -> GAN:
+def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, n_classes: int = 0, **options: str) -> GAN:
     """Write a run of these values (network.generator.hidden=[16]) and options (network="dcgan") with a checkpoint an iteration;
     its model."""
     cfg, folder = OmegaConf.create(composed(options.pop("model", "gan"))), Folder(path)
     for group, option in options.items():
         cfg[group] = OmegaConf.load(ROOT / f"conf/{group}/{option}.yaml")
     cfg.merge_with_dotlist(list(values))
-    model = assemble(cfg, shape)
+    model = assemble(cfg, shape, n_classes=n_classes)
     model.prepare(model.configure_optimizers())
     folder.checkpoints.mkdir(parents=True)
     folder.config.write_text(OmegaConf.to_yaml(cfg))
     for _ in range(iterations):
-        model.iterate(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(model.n_critic, 4, *shape))
+        labels = torch.arange(4).expand(model.n_critic, 4) % max(1, n_classes)
+        model.iterate(torch.linspace(-1, 1, 4).view(1, 4, 1, 1, 1).expand(model.n_critic, 4, *shape), labels)
         save(path, model)
     return model.eval()
 

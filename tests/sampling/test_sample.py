@@ -20,7 +20,7 @@ from regen.data.pixels import MODES
 from regen.data.split import as_float
 from regen.errors import ConfigError
 from regen.models.latent_directions import sefa, traversals
-from regen.models.latents import Latents, paths, slerp, sweep
+from regen.models.latents import Latents, paths, slerp
 from regen.plotting.plots import grid
 from regen.runs.load import open_run
 from regen.sampling.sample_files import Npz, PngFolder
@@ -315,11 +315,6 @@ def test_each_row_of_an_interpolation_begins_at_the_end_of_the_row_above():
     stations = Latents(6, "stations")(0, 4)
     rows = paths(stations, 5).view(3, 5, 6)
     assert torch.allclose(rows[:, 0], stations[:-1], atol=1e-6) and torch.allclose(rows[:, -1], stations[1:], atol=1e-6)
-
-
-def test_each_row_of_a_sweep_is_the_latents_times_the_truncation():
-    z = Latents(6, "sweep")(0, 2)
-    assert torch.equal(sweep(z, [1.0, 0.5]), torch.cat([z, z / 2]))
 
 
 @pytest.mark.parametrize("channels", MODES)

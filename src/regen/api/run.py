@@ -60,15 +60,18 @@ class Run:
         result = self.result
         return float(result.get(result.get("monitor", ""), float("nan")))
 
-    def sample(self, n: int, *, first: int = 0, weights: str = "ema", checkpoint: str = "newest") -> "Tensor":
+    def sample(
+        self, n: int, *, first: int = 0, weights: str = "ema", checkpoint: str = "newest", label: int | None = None
+    ) -> "Tensor":
         """Return n images (n, C, H, W) in [-1, 1], or points (n, 2, 1, 1), on the CPU.
 
         Args:
             first: number of the first sample: the run's samples are numbered, and each one depends on its number only.
             weights: "ema", the average, or "raw", the trained generator.
             checkpoint: "newest" or "best".
+            label: a class of a conditional model, counted from 0; None: classes as frequent as in training.
         """
-        samples = self._open(checkpoint).sample(first, n, weights).cpu()
+        samples = self._open(checkpoint).sample(first, n, weights, label).cpu()
         return samples.clone()  # a copy, because tensors of inference mode have no gradients
 
     def evaluate(self, overrides: Overrides = ()) -> dict[str, float]:

@@ -105,6 +105,7 @@ class Sample:
     weights: str = MISSING
     n: int | None = None
     seed: int | None = None
+    label: Any = None
     truncation: float = MISSING
     refuse_copies: bool = MISSING
     write: Any = None

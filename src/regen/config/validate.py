@@ -121,6 +121,11 @@ def check_sample(cfg: DictConfig) -> None:
             "refuse_copies"
         )
     check_choices(cfg, "checkpoint weights")
+    if cfg.label == "all" and cfg.refuse_copies:
+        raise ConfigError(
+            "label=all: without copies a grid would not show a class in each row. Leave out refuse_copies, or type a class, "
+            "like label=0"
+        )
     check_at_least_one(cfg, "n batch rows columns")
     if cfg.steps < 2:
         raise ConfigError(f"steps={cfg.steps}: expected 2 or more, an arc has two ends")

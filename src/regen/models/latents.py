@@ -1,6 +1,5 @@
 """Keyed latents: number i does not depend on the other numbers or the device."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -56,8 +55,3 @@ def paths(stations: Tensor, steps: int, n_classes: int = 0) -> Tensor:
 def _between(one: Tensor, other: Tensor, share: float, n_classes: int) -> Tensor:
     (a, of_a), (b, of_b) = split(one, n_classes), split(other, n_classes)
     return join(slerp(a, b, share), torch.lerp(of_a, of_b, share))
-
-
-def sweep(z: Tensor, truncations: Sequence[float]) -> Tensor:
-    """Return the latents (B, Z) times each truncation, (T * B, Z), one row of B after the other."""
-    return torch.cat([truncation * z for truncation in truncations])

@@ -49,9 +49,20 @@ class Opened:
         check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
         return data
 
-    def sample(self, first: int, n: int, weights: str = "ema") -> Tensor:
-        """Draw samples number first to first + n - 1, (n, C, H, W), by the model's `sample`."""
-        return self.with_weights(weights).model.sample(first, n).float()
+    def sample(self, first: int, n: int, weights: str = "ema", label: int | None = None) -> Tensor:
+        """Draw samples number first to first + n - 1, (n, C, H, W), by the model's `sample`; of a class with a label.
+
+        Raises ConfigError on a label that is not a class of a conditional model.
+        """
+        model = self.with_weights(weights).model
+        if label is None:
+            return model.sample(first, n).float()
+        if not 0 <= label < model.n_classes:
+            expected = (
+                f"a class from 0 to {model.n_classes - 1}" if model.n_classes else "none, it generates without classes"
+            )
+            raise ConfigError(f"label={label}: {self.folder.path} has {expected}")
+        return model.sample(first, n, torch.full((n,), label)).float()
 
     def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
         """Latents (B, latent_size) -> images (B, C, H, W) float32 in [-1, 1]. Raises ConfigError if samples have no latents."""

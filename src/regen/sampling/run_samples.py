@@ -20,12 +20,13 @@ from regen.data.window import FULL_8, from_unit, value_dtype, window_of
 from regen.errors import ConfigError
 from regen.metrics.image_set import ImageSet
 from regen.models.latent_directions import sefa, traversals, used
-from regen.models.latents import Latents, paths, sweep
-from regen.models.protocols import Encodes, has_latents, n_classes_of
+from regen.models.latents import Latents
+from regen.models.protocols import Encodes, has_latents
 from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.codes import image_data
 from regen.runs.load import Opened, open_run
+from regen.sampling.class_choice import ClassChoice
 from regen.sampling.copy_filter import CopyFilter, as_samples
 from regen.sampling.sample_files import Npz, PngFolder
 
@@ -70,7 +71,9 @@ class Drawing:
         self.dtype = value_dtype(self.window)
         self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
         self._check_what()
-        self.n = cfg.n or (POINTS if self.plane else IMAGES)
+        self.classes = ClassChoice(cfg.label, model, cfg.columns)
+        self.rows = max(cfg.rows, self.classes.rows)
+        self.n = cfg.n or (POINTS if self.plane else self.classes.rows * cfg.columns or IMAGES)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents = Latents(model.latent_size, *parts)
         self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
@@ -96,7 +99,7 @@ class Drawing:
 
     def grid(self) -> Tensor:
         """Draw the first images, or all points, as a grid (3, H', W') uint8."""
-        n = self.n if self.plane else min(self.n, self.cfg.rows * self.cfg.columns)
+        n = self.n if self.plane else min(self.n, self.rows * self.cfg.columns)
         images = self.samples(0, n).cpu()
         return sample_picture(self.plane, images) if self.plane else grid(images, self.cfg.columns)
 
@@ -108,13 +111,16 @@ class Drawing:
 
     def interpolation(self) -> Tensor:
         """Draw a grid of arcs between codes: each row begins where the one above it ends."""
-        codes = self.codes(0, self.cfg.rows + 1)
-        return self._picture(paths(codes, self.cfg.steps, n_classes_of(self.opened.model)), self.cfg.steps)
+        latents = self.latents(0, self.rows + 1)
+        return self._picture(self.classes.interpolated(latents, self.cfg.truncation, self.cfg.steps), self.cfg.steps)
 
     def sweep(self) -> Tensor:
         """Draw a grid of one row of latents at each of several truncations."""
-        z = sweep(self.latents(0, self.cfg.columns), self.cfg.truncations)
-        return self._picture(self.opened.model.codes(z).cpu(), self.cfg.columns)
+        latents = self.latents(0, self.cfg.columns)
+        return self._picture(
+            torch.cat([self.classes.codes(0, latents, truncation) for truncation in self.cfg.truncations]),
+            self.cfg.columns,
+        )
 
     def directions(self) -> Tensor:
         """Draw a grid of the first code moved along SeFa's directions, one per row."""
@@ -144,7 +150,7 @@ class Drawing:
 
     def codes(self, first: int, n: int) -> Tensor:
         """Return the codes (n, Z) of the truncated latents number first to first + n - 1."""
-        return self.opened.model.codes(self.cfg.truncation * self.latents(first, n)).cpu()
+        return self.classes.codes(first, self.latents(first, n), self.cfg.truncation)
 
     def _picture(self, codes: Tensor, columns: int) -> Tensor:
         images = self.opened.model.decode(codes).cpu()
@@ -254,6 +260,7 @@ class Drawing:
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
         parts += [] if cfg.seed is None else [f"seed_{cfg.seed}"]
+        parts += [] if cfg.label is None else [f"label_{cfg.label}"]
         parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
         parts += ["without_copies"] if cfg.refuse_copies else []
         return "_".join(parts)
