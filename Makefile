@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture nightly cluster-check package-check lint format bench ladder stats wandb-view table docs clean distclean
+.PHONY: help setup train test test-slow torture nightly cluster-check package-check lint format bench ladder stats wandb-view table docs clean distclean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -34,8 +34,11 @@ setup: .venv/.installed  ## make .venv and install everything into it
 train: setup  ## train a regularized GAN on handwritten digits
 	@$(RUN) src/train.py regularizer=l2 lambda_g=0.1 $(ARGS)
 
-test: setup  ## run the tests
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
+test: setup  ## run the tests that take seconds
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: setup  ## run the other tests: sweeps that are killed, several processes, budgets, random configurations
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist worksteal -m slow $(ARGS)
 
 torture: setup  ## kill and interrupt runs, resume them, and compare (ARGS="--seconds 120")
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/torture.py $(ARGS)

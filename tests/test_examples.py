@@ -46,6 +46,7 @@ def test_project_is_not_written_over_something(tmp_path: Path, capsys) -> None:
         assert "not an empty folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(100)
 def test_notebook_runs_and_holds_no_outputs(tmp_path: Path) -> None:
     """Its code cells are executed in order, in one process, in an empty folder."""

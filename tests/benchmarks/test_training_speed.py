@@ -91,6 +91,7 @@ def test_exception_raised_in_a_loop_is_raised_by_the_turn() -> None:
         Contestant("broken", Gate(1), loop).turn()
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_a_table_and_says_that_the_weights_are_identical(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

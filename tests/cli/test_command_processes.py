@@ -65,6 +65,7 @@ def test_train_writes_result_checkpoint_and_samples(run) -> None:
     assert (run / "samples.png").exists()
 
 
+@pytest.mark.slow
 def test_multirun_writes_a_job_for_each_value_and_compare_writes_a_page(tmp_path) -> None:
     output = start(tmp_path, "train", "-m", *TRAINED, "lambda_d=0,1", f"hydra.sweep.dir={tmp_path}/sweep")
     assert "Launching 2 jobs" in output
@@ -77,6 +78,7 @@ def test_multirun_writes_a_job_for_each_value_and_compare_writes_a_page(tmp_path
     assert view.exists()
 
 
+@pytest.mark.slow
 def test_choose_recommends_a_strength(tmp_path) -> None:
     sizes = ("lambda_d=0,1", "n_jobs=1", "folds=2", "rounds=2", "data.batch_size=16", "evaluate_every=9999")
     start(tmp_path, "choose", *TRAINED, *sizes, f"hydra.sweep.dir={tmp_path}/choice")
@@ -105,6 +107,7 @@ def test_sample_writes_images(run, tmp_path) -> None:
     assert len(list((tmp_path / "drawn").rglob("*.png"))) == 3
 
 
+@pytest.mark.slow
 def test_judge_writes_result(tmp_path) -> None:
     sets = ("samples", "train", "held_out")
     for name in sets:

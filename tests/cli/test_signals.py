@@ -33,6 +33,7 @@ def command(folder: Path, *overrides: str):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "workers"), [*((name, 2) for name in signals.NAMES), ("SIGINT", 0)])
 def test_signal_to_the_process_group_in_training_leaves_a_checkpoint_and_status_75(tmp_path, name, workers) -> None:
     run, output = tmp_path / "run", tmp_path / "output"

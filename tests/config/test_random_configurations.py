@@ -102,6 +102,7 @@ def train_two_batches(typed: list[str]) -> str:
     return "trained"
 
 
+@pytest.mark.slow
 @seed(int.from_bytes(os.urandom(4)) if EXAMPLES > 30 else 0)
 @settings(
     max_examples=EXAMPLES,

@@ -81,6 +81,7 @@ def test_repeated_command_with_more_strengths_and_rounds_trains_only_the_new_fit
     assert len(stamps(folder)) == 9
 
 
+@pytest.mark.slow
 def test_killed_choice_typed_again_ends_with_the_path_of_an_undisturbed_choice(whole, choose, tmp_path) -> None:
     killed_when(lambda: len(stamps(tmp_path / "sweep")) == 2, lambda: choose(*R1))
     assert points(choose(*R1)) == points(whole)
@@ -96,6 +97,7 @@ def test_fits_are_jobs_of_a_plain_sweep_and_runs_analyses_without_training(whole
     assert stamps(folder) == stamps(whole)
 
 
+@pytest.mark.slow
 def test_several_regularizers_have_a_path_each_and_share_the_fits_without_any(whole, choose, capsys) -> None:
     folder = choose("regularizer=r1,spectral_norm", "lambda_d=0,1", begun=whole)
     r1, norm = chosen(folder)["answers"]
@@ -109,6 +111,7 @@ def test_several_regularizers_have_a_path_each_and_share_the_fits_without_any(wh
     assert "The final model, without regularization:" in shown
 
 
+@pytest.mark.slow
 def test_fits_are_found_by_other_processes_too(whole, choose, monkeypatch) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))

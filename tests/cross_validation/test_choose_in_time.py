@@ -18,6 +18,7 @@ def results(folder: Path) -> list[Path]:
     return list(folder.glob("*/result.json"))
 
 
+@pytest.mark.slow
 def test_interrupted_choice_prints_the_result_so_far_and_continues_when_typed_again(
     tmp_path, monkeypatch, capsys
 ) -> None:
@@ -55,6 +56,7 @@ def test_interrupted_choice_prints_the_result_so_far_and_continues_when_typed_ag
     assert len(unchanged) >= 2 * len(rounds)
 
 
+@pytest.mark.slow
 def test_budget_is_planned_from_short_trainings_and_the_choice_ends_with_a_result(
     tmp_path, monkeypatch, capsys
 ) -> None:
@@ -75,6 +77,7 @@ def test_budget_is_planned_from_short_trainings_and_the_choice_ends_with_a_resul
     assert chosen(folder)["settings"]["budget"] == "10min"
 
 
+@pytest.mark.slow
 def test_untrainable_configuration_is_reported_while_time_is_measured(tmp_path, monkeypatch, capsys) -> None:
     folder = tmp_path / "sweep"
     typed(monkeypatch, *FIT, *R1, "data.batch_size=999", "budget=1min", f"hydra.sweep.dir={folder}", status=78)

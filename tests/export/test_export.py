@@ -54,6 +54,7 @@ def taken(name: str) -> Taken:
     return Taken(net, net, 6, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_that_leaves_makes_the_same_images_in_batches_of_any_size(name, tmp_path):
     net = taken(name)

@@ -220,6 +220,7 @@ def opened_with_mixture(folder: Path) -> Opened:
     return open_run(folder)
 
 
+@pytest.mark.slow
 def test_sampler_with_mixture_is_exported_in_every_format_as_a_map_from_latents_to_images(tmp_path):
     opened = opened_with_mixture(tmp_path / "run")
     network = opened.model.prior.before(opened.model.decoder_network())

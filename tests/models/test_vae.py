@@ -36,6 +36,7 @@ def same_state(one: Path, other: Path, last: int) -> bool:
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0] | states[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet"])
 @pytest.mark.parametrize("loss", ["gaussian", "gaussian_learned", "bernoulli", "cross_entropy", "logistic", "iwae"])
 def test_every_likelihood_trains_every_pair_of_nets(train, network, loss):

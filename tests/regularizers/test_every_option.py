@@ -166,6 +166,7 @@ def test_option_that_needs_an_encoder_is_refused_by_a_gan(name):
         make_gan(regularizers=regularizers(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", NAMES)
 def test_regularizer_with_others_trains_and_stays_finite_or_is_refused_with_the_reason(first):
     others = [NAMES[i] for i in permutation(len(NAMES), "pairs", first) if NAMES[i] != first]

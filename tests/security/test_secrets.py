@@ -56,6 +56,7 @@ def texts(folder: Path) -> str:
     return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*")) if path.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["typed", "yaml"])
 def test_a_search_in_a_database_writes_no_password(train, tmp_path, monkeypatch, capsys, place):
     monkeypatch.setenv("REGEN_SECRET_0", "")

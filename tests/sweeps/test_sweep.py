@@ -73,6 +73,7 @@ def killed_after(seconds: float, call) -> None:
     kill(child)
 
 
+@pytest.mark.slow
 def test_repeatedly_killed_sweep_ends_with_the_table_of_an_undisturbed_sweep(sweep) -> None:
     began = time.perf_counter()
     whole = table(sweep(*GRID, folder="whole"))
@@ -156,6 +157,7 @@ def by_regularizer(sweep: Path) -> dict[str, str]:
     return {row["regularizer"]: row["status"] for row in table(sweep)}
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_loses_nothing_of_the_others_and_is_tried_again(sweep, bomb, capsys) -> None:
     folder = sweep(*bomb("raise", "none,bomb,l2"), status=1)
     assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}
@@ -187,6 +189,7 @@ def test_run_killed_before_the_final_figures_gets_the_figures(sweep, begun, undi
     assert table(sweep("seed=0,1")) == table(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "seeds"),
     [("joblib", "seed=0,1"), ("submitit_local", "seed=0")],
@@ -238,6 +241,7 @@ def test_each_worker_keeps_to_a_gpu_and_more_workers_share_gpus_evenly(tmp_path:
         lock.release()
 
 
+@pytest.mark.slow
 def test_a_job_that_crashes_leaves_the_others_and_is_set_aside_after_the_second_crash(sweep, bomb, tmp_path) -> None:
     folder = sweep(*bomb("crash", "none,bomb,l2"), status=1)
     assert by_regularizer(folder) == {"none": "finished", "bomb": "failed", "l2": "finished"}

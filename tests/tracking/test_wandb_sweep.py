@@ -19,6 +19,7 @@ TYPED = ("-m", "sweep=mine", "logger=wandb", "regularizer=l2", "seed=0", "metric
 TYPED += ("max_iterations=4",)
 
 
+@pytest.mark.slow
 def test_each_job_is_a_wandb_run_with_axes_and_the_sweep_has_a_run_that_resumes(train, tmp_path: Path) -> None:
     sweep = tmp_path / "sweeps/mine"
     train(*TYPED, "lambda_g=0,0.1", f"hydra.sweep.dir={sweep}")

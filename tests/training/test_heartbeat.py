@@ -66,6 +66,7 @@ with signals.handled():
 """
 
 
+@pytest.mark.slow
 def test_process_stuck_in_a_collective_operation_ends_after_a_signal_to_another() -> None:
     done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr.strip()) == (75, "SIGINT received")

@@ -66,6 +66,7 @@ def test_launcher_of_another_number_of_processes_is_ignored(monkeypatch, variabl
     assert find_rank(world).rank == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "error"), [(1, "started 4 processes and the trainer asks for 1"), (4, "")])
 def test_trainer_with_another_number_of_processes_than_torchrun_is_refused(world: int, error: str) -> None:
     code = f"from regen.training.launcher import find_rank; find_rank({world})"

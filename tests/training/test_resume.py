@@ -33,6 +33,7 @@ def test_interrupted_at_any_iteration_and_resumed_equals_uninterrupted(train, wh
     assert_same_run(whole, part, LAST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(2, 2), (2, 0)])
 def test_number_of_workers_and_a_change_of_workers_change_nothing(train, whole, before: int, after: int) -> None:
     part = train(*RUN, "max_iterations=7", f"data.workers={before}", folder="part")
@@ -40,6 +41,7 @@ def test_number_of_workers_and_a_change_of_workers_change_nothing(train, whole, 
     assert_same_run(whole, part, LAST)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(train, tmp_path: Path) -> None:
     run = [*RUN, "save_every=40", "evaluate_every=9999999"]
     part = tmp_path / "part"

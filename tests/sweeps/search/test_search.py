@@ -124,6 +124,7 @@ def test_failed_trials_are_retried_and_diverged_trials_rank_worst(search, bomb) 
     assert best(folder)["trial"] == 2 and best(folder)["trials"] == {"diverged": 1, "finished": 1}
 
 
+@pytest.mark.slow
 def test_killed_worker_of_a_shared_study_loses_no_trial(search, bomb, tmp_path, train) -> None:
     typed = (*bomb(""), "lambda_d=tag(log,interval(0.1,10))")
 
