@@ -49,6 +49,16 @@ def test_scores_go_to_the_result_and_to_the_page(trained, tmp_path, downstream, 
     assert page and "random network, linear" in page.read_text()
 
 
+def test_scores_that_cannot_be_written_are_printed_and_the_next_run_is_measured(trained, tmp_path, downstream, capsys):
+    first, second = (shutil.copytree(trained, tmp_path / name) for name in ("first", "second"))
+    (first / "result.json").unlink()
+    (first / "result.json").mkdir()
+    downstream(f"run=[{first},{second}]", "task=features", *FEW, status=74)
+    said = capsys.readouterr()
+    assert "first: features" in said.out and "the scores of 1 of 2 runs could not be written" in said.err
+    assert read_json(second / "result.json")["downstream"]
+
+
 def test_unconditional_run_is_refused_with_the_key_to_type(trained, downstream, capsys):
     downstream(f"run={trained}", "task=cas", "threads=1", status=78)
     assert "model.conditional=true" in "".join(capsys.readouterr())

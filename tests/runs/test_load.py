@@ -85,7 +85,7 @@ def test_the_best_checkpoint_is_the_newest_where_there_is_none(tmp_path, caplog)
     assert open_run(tmp_path / "run", "best").model.iteration == 2
     assert "has no best checkpoint" in caplog.text
     model.count.iteration = 1
-    checkpoint.save(tmp_path / "run/checkpoints/best.ckpt", model)
+    checkpoint.save(tmp_path / "run/checkpoints/best.ckpt", model, rows=0, best={}, figures={})
     assert open_run(tmp_path / "run", "best").model.iteration == 1
     damage(tmp_path / "run/checkpoints/best.ckpt")
     with pytest.raises(ConfigError, match="Type checkpoint=newest, or another run"):

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import torch
 
-from regen.core import checkpoint
+from regen.core import checkpoint, checkpoint_form
 from regen.errors import ConfigError
 from regen.sweeps.override_check import check
 from regen.sweeps.sweep_names import sweep_folder
@@ -47,9 +47,19 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
         checkpoint.load(tmp_path / "bomb.ckpt")
 
 
+@pytest.mark.parametrize("leaf", [0, torch.zeros(1 << 16)], ids=["number", "tensor"])
+def test_lists_that_repeat_each_other_are_not_walked_to_the_end(tmp_path, leaf):
+    bomb = [leaf]
+    for _ in range(60):
+        bomb = [bomb, bomb]
+    save(tmp_path / "bomb.ckpt", record=bomb)
+    with pytest.raises(ValueError, match=r"is damaged \(it repeats few values"):
+        checkpoint.load(tmp_path / "bomb.ckpt")
+
+
 def test_tensors_that_share_memory_are_read(tmp_path):
     whole = torch.arange(12.0)
-    checkpoint.check_sizes({"a": whole, "b": whole[3:6], "c": [whole.view(3, 4).t()], "d": torch.zeros(0)})
+    checkpoint_form.check_sizes({"a": whole, "b": whole[3:6], "c": [whole.view(3, 4).t()], "d": torch.zeros(0)})
 
 
 @pytest.mark.parametrize("name", ["..", ".", "...", "../..", "/", "./.."])

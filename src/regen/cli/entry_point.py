@@ -119,6 +119,10 @@ def _unmasked() -> Iterator[None]:
     except Exception as error:
         if signals.received():
             raise signals.Interrupted(signals.received()) from error
+        if isinstance(error, ValueError) and isinstance(
+            error.__cause__, OSError
+        ):  # of logging, which opens Hydra's file
+            raise error.__cause__ from None
         raise
 
 

@@ -1,5 +1,6 @@
 """The checks that several commands share: types, choices, numbers and the name of a run."""
 
+import os
 import typing
 import warnings
 
@@ -65,3 +66,17 @@ def check_at_least_one(cfg: DictConfig, keys: str) -> None:
         value = OmegaConf.select(cfg, key)
         if value is not None and value < 1:
             raise ConfigError(f"{key} must be at least 1, got {value}")
+
+
+def check_processors(cfg: DictConfig, keys: str) -> None:
+    """Raise ConfigError on thousands of threads or processes: they would hang the machine, or crash this process."""
+    most = most_threads()
+    for key in keys.split():
+        value = OmegaConf.select(cfg, key)
+        if isinstance(value, int) and value > most:
+            raise ConfigError(f"{key}={value}: expected at most {most}, this machine has {os.cpu_count()} processors")
+
+
+def most_threads() -> int:
+    """Return the largest number of threads or processes that is admitted on this machine."""
+    return max(64, 4 * (os.cpu_count() or 1))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from omegaconf import OmegaConf
 
+from regen.errors import ConfigError
 from regen.utils import program
 from regen.utils.project import ROOT
 
@@ -25,8 +26,15 @@ def folder_name(overrides: str) -> str:
 
 
 def run_folder(name: str | None, overrides: str) -> str:
-    """Return the folder of a run in outputs/: its name's slug, or a name with the time."""
-    return slug(str(name)) if name is not None else folder_name(overrides)
+    """Return the folder of a run in outputs/: its name's slug, or a name with the time.
+
+    Raises ConfigError on a name that is no folder in outputs/.
+    """
+    if name is None:
+        return folder_name(overrides)
+    if not slug(str(name)).strip("."):
+        raise ConfigError(f"name={name}: expected a name with letters or digits, like name=mine")
+    return slug(str(name))
 
 
 def register_resolvers() -> None:

@@ -1,11 +1,10 @@
 """Checks of configurations without data, which run before torch is imported."""
 
 import math
-import os
 
 from omegaconf import DictConfig, OmegaConf
 
-from regen.config.checks import check_at_least_one, check_choices, check_run, conform
+from regen.config.checks import check_at_least_one, check_choices, check_processors, check_run, conform
 from regen.config.command_schemas import (
     Compare,
     Downstream,
@@ -42,17 +41,8 @@ def check(cfg: DictConfig) -> None:
     check_at_least_one(cfg, AT_LEAST_ONE)
     if cfg.max_iterations is None and cfg.max_images is None:
         raise ConfigError("how long? Type max_iterations=10000 (updates of G) or max_images=640000 (real images shown)")
-    _check_processors(cfg)
+    check_processors(cfg, "trainer.threads trainer.devices data.workers")
     check_regularizers(cfg)
-
-
-def _check_processors(cfg: DictConfig) -> None:
-    """Raise ConfigError on thousands of threads or processes, which would hang the machine."""
-    most = max(64, 4 * (os.cpu_count() or 1))
-    for key in ("trainer.threads", "trainer.devices", "data.workers"):
-        value = OmegaConf.select(cfg, key)
-        if isinstance(value, int) and value > most:
-            raise ConfigError(f"{key}={value}: expected at most {most}, this machine has {os.cpu_count()} processors")
 
 
 def check_stability(cfg: DictConfig) -> None:
@@ -71,6 +61,7 @@ def check_evaluate(cfg: DictConfig) -> None:
     conform(cfg, Evaluate)
     check_run(cfg)
     check_at_least_one(cfg, "samples threads")
+    check_processors(cfg, "threads")
     check_choices(cfg, "split weights checkpoint device")
 
 
@@ -81,6 +72,7 @@ def check_downstream(cfg: DictConfig) -> None:
     if not cfg.task:
         raise ConfigError("which task? Type task=augment, or a list like 'task=[cas,augment,features,front,shared]'")
     check_at_least_one(cfg, "seeds threads held_out")
+    check_processors(cfg, "threads")
     check_choices(cfg, "split weights checkpoint device")
 
 
@@ -91,6 +83,7 @@ def check_judge(cfg: DictConfig) -> None:
         if OmegaConf.is_missing(cfg, key) or not cfg[key]:
             raise ConfigError(f"which images? Type {key}=FOLDER, a folder of images, or {key}=FILE.npz")
     check_at_least_one(cfg, "channels feature_samples threads")
+    check_processors(cfg, "threads")
     check_choices(cfg, "device")
 
 
@@ -144,6 +137,7 @@ def check_report(cfg: DictConfig) -> None:
     check_run(cfg)
     check_choices(cfg, "checkpoint device")
     check_at_least_one(cfg, "samples threads")
+    check_processors(cfg, "threads")
     if cfg.samples == 1:
         raise ConfigError("samples=1: expected 2 or more")
 
@@ -167,6 +161,7 @@ def check_choose(cfg: DictConfig) -> None:
     """Check a configuration of conf/choose.yaml like `check`."""
     conform(cfg, Choose)
     check_at_least_one(cfg, "n_strengths n_jobs rounds evaluations")
+    check_processors(cfg, "n_jobs")
     if not 0 < cfg.alpha < 1:
         raise ConfigError(f"alpha={cfg.alpha}: expected a number between 0 and 1, like alpha=0.05")
     if cfg.folds is not None and cfg.folds < 2:

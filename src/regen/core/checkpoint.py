@@ -12,14 +12,15 @@ import io
 import logging
 import math
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
+from regen.core.checkpoint_form import check_form, check_moments, check_packing, check_sizes
 from regen.core.divergence import bad_moment
 from regen.errors import ConfigError
 from regen.utils.safe_files import write_safely
@@ -53,13 +54,24 @@ def restore(model: Model, state: State) -> None:
     model.load_state_dict(state["model"])
     for player, optimizer in model.optimizer.items():
         chosen = [{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups]
-        optimizer.load_state_dict(state["optimizers"][player])
+        _restore_moments(optimizer, state["optimizers"].get(player, {}), player)
         for group, values in zip(optimizer.param_groups, chosen, strict=True):
             group.update(values)
     model.count.iteration, model.count.images_seen = state["iteration"], state["images_seen"]
     records = state.get("records", [])  # of each process: the log contains means over all of them
     own = records[model.rank] if len(records) == model.world else state["record"]
     model.record.load(own, model.device)
+
+
+def _restore_moments(optimizer: Optimizer, state: State, player: str) -> None:
+    try:
+        optimizer.load_state_dict(state)
+        check_moments(optimizer)
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise ConfigError(
+            f"the checkpoint's optimizer of {player} does not fit its parameters ({error}): delete that checkpoint to use the "
+            "one before, or start a new run"
+        ) from error
 
 
 def check(model: Model, state: State) -> None:
@@ -104,8 +116,9 @@ def load(path: Path) -> State:
     try:
         check_packing(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-        check_sizes(state)
+        check_sizes(state, path.stat().st_size)
         if state.pop("digest") == digest(state):
+            check_form(state)
             return state
     except OSError as error:
         raise OSError(
@@ -113,25 +126,9 @@ def load(path: Path) -> State:
             f"{path} cannot be read ({error.strerror}): let this user read it (chmod u+r), or delete it to use the one before",
         ) from error
     except Exception as error:  # a damaged file can fail anywhere in zip, pickle or torch
-        raise ValueError(f"{path} is damaged ({type(error).__name__})") from error
+        reason = str(error)[:80] if type(error) is ValueError else type(error).__name__
+        raise ValueError(f"{path} is damaged ({reason})") from error
     raise ValueError(f"{path} is damaged")
-
-
-def check_packing(path: Path) -> None:
-    """Raise ValueError if a file unpacks to more than its size: torch never compresses."""
-    with zipfile.ZipFile(path) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
-            raise ValueError("it unpacks to more than its size")
-
-
-def check_sizes(value: object) -> None:
-    """Raise ValueError on an expanded tensor, with more elements than its file holds, before it is copied."""
-    if isinstance(value, Tensor):
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ValueError(f"a tensor of shape {tuple(value.shape)} is larger than what the file holds of it")
-    elif isinstance(value, dict | list | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            check_sizes(item)
 
 
 def digest(state: object) -> str:
@@ -161,7 +158,7 @@ def newest(folder: Path, before: float = math.inf) -> State | None:
 
     Raises ConfigError if all are damaged.
     """
-    for leftover in folder.glob("*.tmp"):
+    for leftover in filter(Path.is_file, folder.glob("*.tmp")):
         leftover.unlink()
     paths = [path for path in _newest_first(folder) if int(path.stem.rpartition("_")[2]) < before]
     for path in paths:

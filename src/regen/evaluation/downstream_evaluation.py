@@ -29,21 +29,27 @@ log = logging.getLogger(__name__)
 def evaluate_downstream(cfg: DictConfig) -> float:
     """Measure the tasks of each run; a run that fails is logged, and the others continue.
 
-    Returns the accuracy of the last run's first task. Raises ConfigError if none of the runs can be measured.
+    Returns the accuracy of the last run's first task. Raises ConfigError if none of the runs can be measured, and OSError
+    if scores were printed and could not be written.
     """
     if cfg.threads:
         torch.set_num_threads(cfg.threads)
-    paths, refused, measured = find_runs(cfg.run), [], []
+    paths, refused, unwritten, measured = find_runs(cfg.run), [], [], []
     for path in tqdm(paths, desc="runs", disable=len(paths) == 1):
         try:
             measured.append(_measure(open_run(path, cfg.checkpoint, cfg.device, cfg.data.root), cfg))
         except ConfigError as error:
             refused.append(error)
             log.error("%s", error)
-    if not measured:
+        except OSError as error:
+            unwritten.append(path)
+            log.error("%s: its scores could not be written: %s", path, error)
+    if len(refused) == len(paths):
         raise refused[0] if len(refused) == 1 else ConfigError(f"none of the {len(paths)} runs could be measured")
     if len(measured) > 1:
         print_summary(measured)
+    if unwritten:
+        raise OSError(f"the scores of {len(unwritten)} of {len(paths)} runs could not be written: {unwritten[0]}, …")
     return next(iter(measured[-1].values()))[0].accuracy
 
 
@@ -73,7 +79,7 @@ def _measure(run: Opened, cfg: DictConfig) -> dict[str, list[Score]]:
 
 
 def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[Score], seconds: float) -> None:
-    """Print the scores of a task, and write them into result.json and W&B, in place of earlier ones of the same part."""
+    """Print the scores of a task, then write them into result.json and W&B, in place of earlier ones of the same part."""
     figures = task.figures(scores)
     record = {
         "task": name,
@@ -89,15 +95,15 @@ def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[
         "is_by_class": task.is_by_class,
         "scores": as_rows(scores),
     }
-    result = read_json(run.folder.result) or {"status": "running"}
-    earlier = [one for one in result.get(RECORD, []) if (one["task"], one["split"]) != (name, cfg.split)]
-    write_json(run.folder.result, result | {RECORD: [*earlier, record]})
     title = (
         f"{run.folder.path.name}: {name}, {cfg.seeds} seeds, {len(run.data.train):,} training images of the generator"
     )
     Console().print(score_table(title, scores))
     if task.is_by_class:
         Console().print(class_table(scores))
+    result = read_json(run.folder.result) or {"status": "running"}
+    earlier = [one for one in result.get(RECORD, []) if (one["task"], one["split"]) != (name, cfg.split)]
+    write_json(run.folder.result, result | {RECORD: [*earlier, record]})
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.model.images_seen)
 

@@ -1,5 +1,6 @@
 """The data set of an autoencoder's run, whose latent codes a model learns in place of its images."""
 
+from pathlib import Path
 from typing import Any, Unpack, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -56,6 +57,10 @@ def open_autoencoder(run: str | None, root: str | None = None) -> Opened:
         raise ConfigError(
             "data=codes: which autoencoder? Type data.run=outputs/RUN, the run of a model=vae or model=rae"
         )
+    if (
+        any(character in run for character in "*?[") and not Path(run).exists()
+    ):  # of a configuration of someone else's, too
+        raise ConfigError(f"data.run={run}: type one folder, not a pattern")
     cfg = read_config(Folder(find_runs([run])[0]).config)
     kind = resolve(cfg.get("model", {}).get("_target_"), "model")
     if not issubclass(kind, VAE):

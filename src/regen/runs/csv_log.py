@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class CSVLog(Logger):
                 names = list(reader.fieldnames or [])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError(f"{self.path} cannot be read ({error}): {self._advice(rows)}") from error
-        if len(kept) < rows or not set(AXES) <= set(names) or any(None in row or None in row.values() for row in kept):
+        if len(kept) < rows or not set(AXES) <= set(names) or not all(map(_is_whole, kept)):
             raise ConfigError(f"{self.path} is damaged: it has {len(kept)} whole rows: {self._advice(rows)}")
         return names, kept
 
@@ -80,3 +81,12 @@ class CSVLog(Logger):
         writer.writerows(rows)
         write_safely(self.path, text.getvalue().encode())
         self.columns = columns
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    """Return whether a row has a number or nothing in each column, numbers on its axes, and no further cells."""
+    try:
+        numbers = {name: float(cell) for name, cell in row.items() if cell != ""}
+    except (TypeError, ValueError):  # a missing cell, further cells, or text
+        return False
+    return all(math.isfinite(numbers.get(axis, math.nan)) for axis in AXES)

@@ -13,6 +13,7 @@ from regen.data.array_cache import caching_in
 from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
+from regen.runs.stored_config import read_yaml
 from regen.utils.containers import to_dict
 
 RECORD = "dataset"  # key of config.yaml for the identity of the data
@@ -50,7 +51,19 @@ def record_of(data: Images) -> dict[str, object]:
 
 def read_record(folder: Folder) -> dict | None:
     """Read the identity of the data from a run's config.yaml; None for an earlier version's."""
-    return (yaml.safe_load(folder.config.read_text()) or {}).get(RECORD)
+    return read_settings(folder).get(RECORD)
+
+
+def read_settings(folder: Folder) -> dict:
+    """Read a run's config.yaml as plain containers. Raises ConfigError if it is missing, damaged or not of a training run."""
+    if not folder.config.exists():
+        raise ConfigError(f"{folder.config} is missing: put it back, or start a new run")
+    content = read_yaml(folder.config)
+    groups = ("data", "network", "loss", "regularizer", "gradient_method", "metrics", "model", "trainer")
+    wrong = [group for group in groups if not isinstance(content, dict) or not isinstance(content.get(group), dict)]
+    if wrong:
+        raise ConfigError(f"{folder.config} is not of a training run: it has no {wrong[0]}")
+    return content
 
 
 def check_data(record: Mapping | None, data: Images, run: Path, root: object = None) -> None:
@@ -67,6 +80,12 @@ def check_data(record: Mapping | None, data: Images, run: Path, root: object = N
                 f"{now} would mix training and held-out images. Start a new run"
             )
         return
+    if not (
+        isinstance(record, Mapping)
+        and all(isinstance(record.get(key), str) for key in ("name", "fingerprint"))
+        and isinstance(record.get("images"), int)
+    ):
+        raise ConfigError(f"{Folder(run).config}: {RECORD} is not the name, fingerprint and images of a data set")
     if record["fingerprint"] != data.fingerprint:
         raise ConfigError(
             f"{run} was trained on {record['name']} (fingerprint {record['fingerprint']}, {record['images']:,} images), and "
@@ -76,9 +95,9 @@ def check_data(record: Mapping | None, data: Images, run: Path, root: object = N
 
 def check_resumed(folder: Folder, cfg: DictConfig, data: Images) -> None:
     """Raise ConfigError with the changes if a configuration or its data do not belong to the resumed run."""
-    before = yaml.safe_load(folder.config.read_text()) or {}
+    before = read_settings(folder)
     now = yaml.safe_load(yaml.safe_dump(to_dict(cfg, resolve=True)))
-    if before.get("data", {}).get("_target_") == now["data"]["_target_"]:
+    if before["data"].get("_target_") == now["data"]["_target_"]:
         check_data(before.get(RECORD), data, folder.path, now["data"].get("root"))
     changes = list(differences(before, now))
     if changes:

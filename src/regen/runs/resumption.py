@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regen.config.command_line import is_multirun
 from regen.config.quoting import quote, unquote
-from regen.config.resolvers import slug
+from regen.config.resolvers import run_folder
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
 from regen.utils.project import ROOT
@@ -38,7 +38,7 @@ def _folder(typed: dict[str, str]) -> Path:
         return Path(place).absolute()
     if name in ("", "null"):
         raise ConfigError("resume=auto needs a fixed folder: type name=NAME for outputs/NAME")
-    return ROOT / "outputs" / slug(name)
+    return ROOT / "outputs" / run_folder(name, "")
 
 
 def _holds_a_run(folder: Folder) -> bool:

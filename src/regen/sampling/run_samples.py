@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from regen.config.checks import most_threads
 from regen.config.validate import CHECKED
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
@@ -80,8 +81,8 @@ class Drawing:
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if not has_latents(model) and cfg.seed is not None:
             model.seed = cfg.seed
-        if opened.cfg.trainer.get("threads"):
-            torch.set_num_threads(opened.cfg.trainer.threads)
+        if isinstance(threads := opened.cfg.trainer.get("threads"), int):  # of a file that may be someone else's
+            torch.set_num_threads(max(1, min(threads, most_threads())))
 
     def write(self) -> Path:
         """Write all files, print their paths and return the folder."""
