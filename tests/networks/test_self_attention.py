@@ -45,7 +45,7 @@ def test_attention_equals_the_sums_over_positions():
 
 
 @pytest.mark.parametrize("net", [resnet.Generator, resnet.Discriminator, resnet.Encoder])
-def test_weights_without_attention_are_those_of_the_default(net):
+def test_weights_without_attention_equal_the_default(net):
     with seeded(0):
         plain = net(SHAPE)
     with seeded(0):

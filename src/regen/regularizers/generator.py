@@ -18,6 +18,8 @@ class PathLength(Regularizer):
     """λ_G E(‖Jᵀy‖ - a)², J the Jacobian of G at z, y ~ N(0, I) / √(H W), a the moving average of ‖Jᵀy‖.
 
     Source: Karras et al. 2020 (StyleGAN2), eq. 4. Convention: no ½; on z, the latent of these networks (in the paper: w).
+    Defaults, and the update of a before the penalty, are those of its code; a is a constant here, while 1 - decay of the mean's
+    gradient flows through a there.
 
     share   fraction of the batch that it uses
     decay   of the average a, which is in the checkpoint and over all processes

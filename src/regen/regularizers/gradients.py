@@ -47,6 +47,7 @@ class R2(GradientPenalty):
     """λ_D ½ E‖∇D(G(z))‖² on generated images.
 
     Source: Mescheder, Geiger and Nowozin 2018, eq. 10; λ_D is its γ. Convention: ½; summed over an image's values.
+    GAN_stability's reg_param has no ½.
     """
 
     def for_d(self, step: GANStep) -> Tensor:
@@ -56,9 +57,10 @@ class R2(GradientPenalty):
 class R1R2(GradientPenalty):
     """λ_D ½ (E‖∇D(x)‖² + E‖∇D(G(z))‖²).
 
-    Source: Huang et al. 2024 (R3GAN), with loss=relativistic. Convention: ½; summed over an image's values.
+    Source: Huang et al. 2024 (R3GAN), with loss=relativistic. Convention: ½; summed over an image's values;
+    λ_D is the gamma of its code.
 
-    R3GAN decreases λ_D to a tenth along a cosine: `+schedule@regularizer.r1_r2.lambda_d=cosine`.
+    R3GAN decreases λ_D to a tenth along a cosine, as `recipe=r3gan` does.
     """
 
     cost = {"d": Cost(second_order=2)}

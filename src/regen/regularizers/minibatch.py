@@ -72,8 +72,9 @@ def _widened(layer: Layer, m: int) -> Layer:
 class MinibatchStd(Regularizer):
     """An additional input feature of D's last layer: the mean over features of their standard deviation in a group of images.
 
-    Source: Karras et al. 2018 (progressive GANs), section 3. Convention: groups are consecutive in the batch; if `group`
-    does not divide the batch, their greatest common divisor does.
+    Source: Karras et al. 2018 (progressive GANs), section 3. Convention: groups are consecutive in the batch (in its
+    code, images that lie a quarter of the batch apart); if `group` does not divide the batch, their greatest common divisor
+    does. In the paper the feature is another map, before D's last convolution.
 
     The weight of the new feature starts at 0. An input gradient then depends on the whole group. Raises ConfigError on a
     group < 2, and if D's last layer is not linear.
