@@ -14,9 +14,10 @@ from omegaconf import OmegaConf
 
 from regen.config import validate
 from regen.core import checkpoint
+from regen.core.controllers import Controller
 from regen.core.metric_buffer import Count
 from regen.core.optimizer_settings import OptimizerSettings
-from regen.core.schedules import Constant, Controller, Cosine, Linear, Steps
+from regen.core.schedules import Constant, Cosine, Linear, Steps
 from regen.errors import ConfigError
 
 COSINE, LINEAR = Cosine(1.0, 0.0, iterations=8), Linear(1.0, 0.0, images=64)

@@ -7,7 +7,9 @@ import torch
 from helpers.short_training import load_state, train_on
 from helpers.tiny_models import images, make_gan, make_step, same, weights
 
-from regen.core.schedules import MEASURES, Constant, Controller, Cosine, Cyclical, Linear, LogController, Steps, Warmup
+from regen.core.controllers import Controller, LogController
+from regen.core.measures import MEASURES
+from regen.core.schedules import Constant, Cosine, Cyclical, Linear, Steps, Warmup
 from regen.errors import ConfigError
 from regen.regularizers.gradients import R1
 

@@ -8,7 +8,8 @@ from helpers.tiny_models import images, make_gan
 from omegaconf import OmegaConf
 
 from regen.config import validate
-from regen.core.schedules import Controller, Linear
+from regen.core.controllers import Controller
+from regen.core.schedules import Linear
 from regen.errors import ConfigError
 from regen.losses.adversarial import Article, Hinge, Relativistic, RelativisticAverage
 from regen.regularizers.augment import InstanceNoise

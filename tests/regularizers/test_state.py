@@ -10,8 +10,8 @@ import torch.multiprocessing as mp
 from helpers.short_training import load_state
 from helpers.tiny_models import images, make_gan, same, weights
 
+from regen.core.controllers import LogController
 from regen.core.regularizer import Regularizer
-from regen.core.schedules import LogController
 from regen.models.gan import GAN
 from regen.regularizers.adaptive import ADA, APA
 from regen.regularizers.dropout import Dropout

@@ -11,8 +11,9 @@ from typing import ClassVar, Generic, TypedDict, TypeGuard, cast
 from torch import Tensor, nn
 
 from regen.core.constraints import Cost, Incompatible
+from regen.core.controllers import Controller
 from regen.core.gradient_ratio import GradientRatio
-from regen.core.schedules import Controller, Strength, value_of
+from regen.core.schedules import Strength, value_of
 from regen.core.step import StepT, Update
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws

@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from regen.core.controllers import Controller
 from regen.core.forward import float32, total
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
-from regen.core.schedules import Controller
 from regen.utils.randomness import Draws
 
 PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))  # (row, column) offsets of the four pixels around a point

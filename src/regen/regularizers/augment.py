@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from regen.core.controllers import Controller
 from regen.core.gan_step import GANStep
 from regen.core.regularizer import Regularizer
-from regen.core.schedules import Controller, Schedule, value_of
+from regen.core.schedules import Schedule, value_of
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws
 
