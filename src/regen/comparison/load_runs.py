@@ -13,7 +13,7 @@ from regen.metrics.registry import read_stored
 from regen.plotting.curve_panels import Points, series
 from regen.runs.find import find_runs, pattern_texts
 from regen.runs.folder import Folder
-from regen.runs.stored_config import check_version, read_yaml
+from regen.runs.stored_config import check_version, plain_overrides, read_yaml
 from regen.utils.json_files import read_json
 from regen.utils.project import ROOT
 
@@ -87,6 +87,12 @@ def gather(patterns: str | Path | Sequence[str | Path]) -> tuple[list[Run], list
 def common_folder(runs: Sequence[Run]) -> Path:
     """Return the innermost common folder of runs."""
     return Path(os.path.commonpath([run.folder.path.parent for run in runs]))
+
+
+def shared_overrides(runs: Sequence[Run]) -> list[str]:
+    """Return the overrides that all runs share whose overrides are known, in the order of the first."""
+    typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
+    return [one for one in typed[0] if all(one in other for other in typed)] if typed else []
 
 
 def why(job: Path) -> str:

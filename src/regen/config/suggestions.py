@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config.key_aliases import instead
 from regen.config.quoting import is_parsed, quote
-from regen.config.yaml_files import read_yaml, yamls
+from regen.config.yaml_files import load_config_file, yamls
 from regen.utils import program
 from regen.utils.project import CONF
 
@@ -37,7 +37,7 @@ def _of_key(key: str) -> str:
     names = keys()
     if key in names:
         group = key.split(".")[0]
-        having = [path.stem for path in yamls(group) if key in _flat(read_yaml(path), f"{group}.")]
+        having = [path.stem for path in yamls(group) if key in _flat(load_config_file(path), f"{group}.")]
         if below := [name for name in names if name.startswith(f"{key}.") and not having]:
             return f"unknown key {key}: expected one of {', '.join(below)}"
         options = " or ".join(f"{group}={option}" for option in having)
@@ -101,14 +101,14 @@ def keys() -> list[str]:
     names = [*(name for config in configs for name in _flat(config, "")), *groups, "schedule"]
     for path in CONF.glob("*/*.yaml"):
         if path.parent.name in groups and not path.read_text().startswith("# @package"):  # otherwise they add no keys
-            names += _flat(read_yaml(path), f"{path.parent.name}.")
+            names += _flat(load_config_file(path), f"{path.parent.name}.")
     return names
 
 
 def _configs() -> list[DictConfig]:
     """Return the configuration of this command and, if it is built on it, that of train."""
-    configs = [read_yaml(config_of_script())]
-    return [*configs, read_yaml(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
+    configs = [load_config_file(config_of_script())]
+    return [*configs, load_config_file(CONF / "train.yaml")] if "train" in configs[0].defaults else configs
 
 
 def config_of_script() -> Path:

@@ -15,7 +15,7 @@ def yamls(group: str) -> list[Path]:
     return sorted(path for folder in folders for path in (folder / group).glob("*.yaml"))
 
 
-def read_yaml(path: Path) -> DictConfig:
+def load_config_file(path: Path) -> DictConfig:
     """Return the keys and values of a file. Raises ConfigError if it holds something else, like a list."""
     content = OmegaConf.load(path)
     if not isinstance(content, DictConfig):
@@ -25,4 +25,4 @@ def read_yaml(path: Path) -> DictConfig:
 
 def read_options(group: str) -> dict[str, DictConfig]:
     """Return the content of each option of a group, by the option's name."""
-    return {path.stem: read_yaml(path) for path in yamls(group)}
+    return {path.stem: load_config_file(path) for path in yamls(group)}

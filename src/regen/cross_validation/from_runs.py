@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from regen.comparison.config_diff import Value, settings, text
-from regen.comparison.load_runs import Run, gather
+from regen.comparison.load_runs import Run, gather, shared_overrides
 from regen.comparison.run_group import compare_runs
 from regen.config.keys import JOBS_ONLY, REPEATS, STRENGTHS, is_strength, override_key
 from regen.cross_validation.candidate import Axis, Candidate, values
@@ -13,7 +13,6 @@ from regen.cross_validation.fits import Trained, score
 from regen.cross_validation.runner import Raced
 from regen.cross_validation.score_table import Fit
 from regen.errors import ConfigError
-from regen.runs.stored_config import plain_overrides
 
 NONE = "none"
 
@@ -71,11 +70,9 @@ def _raced(name: str, runs: Sequence[tuple[Run, dict[str, Value]]], monitor: str
 
 
 def _shared(runs: Sequence[Run]) -> list[str]:
-    """Return the overrides that all runs share, without folds and seeds."""
-    typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
+    """Return the overrides that all fits of the runs share."""
     without = ("regularizer", *STRENGTHS, *REPEATS, "data.folds", *JOBS_ONLY, "logger", "trainer.threads")
-    shared = [one for one in typed[0] if all(one in other for other in typed)] if typed else []
-    return [one for one in shared if override_key(one) not in without]
+    return [one for one in shared_overrides(runs) if override_key(one) not in without]
 
 
 def _name(run: Run, chosen: dict[str, Value]) -> str:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from regen.config.instantiate import build
-from regen.config.yaml_files import read_yaml
+from regen.config.yaml_files import load_config_file
 from regen.downstream.labelled_images import prepare
 from regen.downstream.task import Task
 from regen.errors import ConfigError
@@ -63,7 +63,7 @@ def make_downstream_metrics(cfg: DictConfig, data: Images, model: Model) -> dict
     """
     nodes = dict((cfg.get("task") or {}).items())
     if cfg.monitor.startswith(PREFIX) and (name := _task_of(cfg.monitor)) not in nodes:
-        nodes |= read_yaml(CONF / f"task/{name}.yaml").items()
+        nodes |= load_config_file(CONF / f"task/{name}.yaml").items()
     tasks = {name: build(node, f"task.{name}", Task) for name, node in nodes.items()}
     for task in tasks.values():
         task.check(prepare(model, data, "val"))

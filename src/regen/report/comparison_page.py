@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regen.comparison.comparison_table import cells, kinds_of, plus_minus, repetitions, said
-from regen.comparison.load_runs import Run, why
+from regen.comparison.load_runs import Run, shared_overrides, why
 from regen.comparison.run_group import Comparison, Group, Summary
 from regen.metrics.registry import parse
 from regen.report.comparison_samples import samples
 from regen.report.comparison_sections import curves_of, effects_of, front_of, paths_of
 from regen.report.page import Absent, Section, render_page
-from regen.runs.stored_config import plain_overrides
 
 
 def page(comparison: Comparison, out: Path, failed: list[Path], command: str) -> str:
@@ -46,12 +45,11 @@ def _head(comparison: Comparison) -> dict:
 
 
 def _shared(runs: list[Run]) -> list[str]:
-    """Return the overrides that all runs share."""
-    typed = [plain_overrides(run.folder.overrides) for run in runs if run.folder.overrides.exists()]
-    if len(typed) < len(runs) or not typed:
+    """Return the overrides that all runs share; none if those of a run are unknown."""
+    if not all(run.folder.overrides.exists() for run in runs):
         return []
-    aside = ("logger", "trainer", "seed", "name", "group", "report")
-    return [one for one in typed[0] if all(one in other for other in typed) and not one.startswith(aside)]
+    without = ("logger", "trainer", "seed", "name", "group", "report")
+    return [one for one in shared_overrides(runs) if not one.startswith(without)]
 
 
 def _table(comparison: Comparison, out: Path) -> dict:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from regen.config.targets import resolve
-from regen.config.yaml_files import read_yaml
+from regen.config.yaml_files import load_config_file
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.registry import declared_figures
 from regen.utils.project import ROOT
@@ -25,7 +25,7 @@ def page() -> str:
     """Return the page: a table for each option of metrics=, and one of the figures that no option measures alone."""
     parts, described = [INTRODUCTION], set[str]()
     for path in sorted((ROOT / "conf/metrics").glob("*.yaml")):
-        for node in read_yaml(path).values():
+        for node in load_config_file(path).values():
             figures = resolve(node._target_, f"metrics.{path.stem}").figures
             described |= {figure.name for figure in figures}
             parts.append(f"## `metrics={path.stem}`\n\n{_table(figures)}\n")

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from regen.config.instantiate import resolve
 from regen.config.keys import entries
-from regen.config.yaml_files import read_yaml
+from regen.config.yaml_files import load_config_file
 from regen.core.constraints import WITHOUT_ENCODER, Words, is_of_flows, words
 from regen.core.regularizer import Regularizer
 from regen.utils.project import CONF
@@ -86,7 +86,7 @@ def regularizer_infos() -> list[RegularizerInfo]:
     """Return all regularizers, sorted by the places where they act, and then by name."""
     found = []
     for path in sorted((CONF / "regularizer").glob("*.yaml")):
-        for name, node in entries(read_yaml(path)).items():
+        for name, node in entries(load_config_file(path)).items():
             found.append(RegularizerInfo(name, node, resolve(node._target_, f"regularizer.{name}")))
     order = list(PLACES)
     return sorted(found, key=lambda one: (one.is_of_codes, [order.index(place) for place in one.places], one.name))

@@ -14,7 +14,7 @@ from regen.data.images import Images
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
 from regen.runs.stored_config import read_yaml
-from regen.utils.containers import to_dict
+from regen.utils.containers import flatten, to_dict
 
 RECORD = "dataset"  # key of config.yaml for the identity of the data
 SHOWN = 6  # differences in a message
@@ -144,14 +144,6 @@ def differences(before: Mapping, now: Mapping) -> Iterator[str]:
             yield f"{place} was {_class(old.get(key))} and is {_class(new.get(key))}"
         else:
             yield f"{key} was {_text(old.get(key))} and is {_text(new.get(key))}"
-
-
-def flatten(node: Mapping, above: str = "") -> dict[str, object]:
-    """Flatten nested mappings to {"data.root": "data", …}."""
-    flat: dict[str, object] = {}
-    for key, value in node.items():
-        flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
-    return flat
 
 
 def _class(target: object) -> str:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from regen.config.keys import SAME_JOB, is_among
 from regen.errors import ConfigError
 from regen.runs.folder import Folder
-from regen.utils.containers import to_dict
+from regen.utils.containers import flatten, to_dict
 from regen.utils.json_files import read_json, write_json
 
 
@@ -29,7 +29,7 @@ class JobConfig:
         self.in_search, self.root = in_search, cfg.data.get("root")
         self.fingerprint = find_fingerprint(cfg, cache)
         config = to_dict(cfg, resolve=True)
-        self.config = {key: value for key, value in _flat(config).items() if not is_among(key, SAME_JOB)}
+        self.config = {key: value for key, value in flatten(config).items() if not is_among(key, SAME_JOB)}
         self.overrides = overrides
         self.iterations, self.images = cfg.max_iterations, cfg.max_images
 
@@ -84,13 +84,6 @@ class JobConfig:
             return self.iterations
         iteration = result.get("iteration", 0)
         return math.ceil(self.images * iteration / result["images_seen"]) if iteration else math.inf
-
-
-def _flat(config: dict, prefix: str = "") -> dict:
-    flat: dict[str, object] = {}
-    for key, value in config.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def output_folder(job: JobReturn) -> Path:

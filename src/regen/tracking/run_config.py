@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from regen.config.resolvers import slug
 from regen.runs.folder import is_alone
 from regen.sweeps.axes import axes
+from regen.utils.containers import flatten
 from regen.utils.redaction import redact, redact_values
 
 
@@ -32,11 +33,4 @@ def columns(cfg: DictConfig, config: dict[str, Any]) -> dict[str, Any]:
     """Return {"model.n_critic": 1, ...}, a column of the overrides, and in a sweep its axes {"sweep/lambda_d": 0.1, ...}."""
     typed = [one for one in HydraConfig.get().overrides.task if not one.startswith(("resume=", "hydra."))]
     chosen = {f"sweep/{key}": value for key, value in axes(cfg).items()}
-    return redact_values(_flat(config) | {"overrides": redact(" ".join(typed))} | chosen)
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+    return redact_values(flatten(config) | {"overrides": redact(" ".join(typed))} | chosen)
