@@ -16,6 +16,7 @@ __all__ = ["build", "resolve"]
 SPECIAL = ("_target_", "_partial_")
 Kind = TypeVar("Kind")
 PLAIN = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
+BY_TEXT: dict[Any, Any] = {kind.__name__: kind for kind in PLAIN} | {"int | None": int | None}  # postponed annotations
 
 
 def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> Kind:
@@ -76,14 +77,23 @@ def _make(content: Any, where: str, **arguments: Any) -> Any:
 def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     """Return the arguments of a target with their types, and whether it accepts others."""
     known, takes_more = {}, False
-    for name, parameter in inspect.signature(target).parameters.items():
+    for name, parameter in _signature(target).parameters.items():
         if parameter.kind is not parameter.VAR_KEYWORD:
-            known[name] = parameter.annotation
+            text = parameter.annotation if isinstance(parameter.annotation, str) else None
+            known[name] = BY_TEXT.get(text, parameter.annotation)
         elif get_origin(parameter.annotation) is Unpack:  # **strengths: Unpack[Strengths]
             known |= get_args(parameter.annotation)[0].__annotations__
         else:
             takes_more = True
     return known, takes_more
+
+
+def _signature(target: Callable[..., Any]) -> inspect.Signature:
+    """Return a target's signature; annotations stay text if one of them names a class that only type checkers import."""
+    try:
+        return inspect.signature(target, eval_str=True)
+    except (NameError, AttributeError, TypeError):
+        return inspect.signature(target)
 
 
 def _is_whole(wanted: Any) -> bool:
