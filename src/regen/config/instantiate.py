@@ -4,7 +4,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable
-from typing import Any, TypeVar, Unpack, get_args, get_origin
+from typing import Any, TypeVar, Unpack, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig
 
@@ -82,7 +82,7 @@ def _taken(target: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
             text = parameter.annotation if isinstance(parameter.annotation, str) else None
             known[name] = BY_TEXT.get(text, parameter.annotation)
         elif get_origin(parameter.annotation) is Unpack:  # **strengths: Unpack[Strengths]
-            known |= get_args(parameter.annotation)[0].__annotations__
+            known |= get_type_hints(get_args(parameter.annotation)[0])
         else:
             takes_more = True
     return known, takes_more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import TypedDict, Unpack
 
 from torch import nn
 
@@ -31,7 +32,41 @@ TESTED = 1000  # added to the seed of generated images that classifiers are test
 log = logging.getLogger(__name__)
 
 
-class CAS(Task):
+class RecipeSettings(TypedDict, total=False):
+    """Arguments of ClassifierTask that a subclass passes on."""
+
+    steps: int
+    batch: int
+    lr: float
+
+
+class ClassifierTask(Task):
+    """Task of classifiers of images, for models that generate images of given classes.
+
+    labels             numbers of labelled real images; "all" for as many as the model was trained on
+    steps, batch, lr   of the training of each classifier, see Recipe
+    """
+
+    def __init__(self, labels: Sequence[int | str], steps: int = 400, batch: int = 64, lr: float = 3e-3) -> None:
+        self.labels, self.recipe = list(labels), Recipe(steps, batch, lr)
+
+    def check(self, setup: Setup) -> None:
+        check_conditional(setup.model, self.name)
+
+    def train(
+        self,
+        setup: Setup,
+        seed: int,
+        images: Split,
+        generated: Split | None = None,
+        transform: Transform | None = None,
+    ) -> nn.Module:
+        """Train a classifier of images, or of these and as many generated ones in each batch."""
+        batches = LabelledBatches(self.recipe, seed, images, generated, transform)
+        return train_classifier(batches, self.recipe, setup.classes, setup.device, seed)
+
+
+class CAS(ClassifierTask):
     """Classification accuracy score (Ravuri and Vinyals 2019): a classifier trained on generated images, tested on real ones.
 
     Its baseline is trained on the real images, as many and of the same classes. The reverse, the classifier of real images
@@ -42,14 +77,9 @@ class CAS(Task):
     treatment, baselines = "generated", ("real",)
     is_by_class = True
 
-    def __init__(
-        self, labels: Sequence[int | str] = ("all",), steps: int = 400, batch: int = 64, lr: float = 3e-3
-    ) -> None:
-        self.labels, self.recipe = list(labels), Recipe(steps, batch, lr)
+    def __init__(self, labels: Sequence[int | str] = ("all",), **recipe: Unpack[RecipeSettings]) -> None:
+        super().__init__(labels, **recipe)
         self._known: dict[tuple[int, int], nn.Module] = {}
-
-    def check(self, setup: Setup) -> None:
-        check_conditional(setup.model, self.name)
 
     def measure(self, setup: Setup, seed: int) -> Results:
         found: dict[tuple[str, int], Answers] = {}
@@ -57,21 +87,17 @@ class CAS(Task):
             real = labelled_subset(setup.train, n, seed)
             generated = generate(setup, labels_of(real), seed)
             if (n, seed) not in self._known:
-                self._known[n, seed] = self._train(setup, real, seed)
+                self._known[n, seed] = self.train(setup, seed, real)
             of_real = self._known[n, seed]
-            found["generated", n] = _answers(self._train(setup, generated, seed), setup.held_out, setup)
+            found["generated", n] = _answers(self.train(setup, seed, generated), setup.held_out, setup)
             if not self.is_brief:
                 tested = generate(setup, labels_of(setup.held_out), seed + TESTED)
                 found["real, tested on generated", n] = _answers(of_real, tested, setup)
             found["real", n] = _answers(of_real, setup.held_out, setup)
         return found
 
-    def _train(self, setup: Setup, images: Split, seed: int) -> nn.Module:
-        batches = LabelledBatches(self.recipe, seed, images)
-        return train_classifier(batches, self.recipe, setup.classes, setup.device, seed)
 
-
-class Augment(Task):
+class Augment(ClassifierTask):
     """Classifiers trained on real and generated images, half of a batch each, and on real ones with and without augmentation.
 
     labels      numbers of labelled real images. The generative model has seen all of the training part: compare at "all"
@@ -91,20 +117,15 @@ class Augment(Task):
         labels: Sequence[int | str] = (50, 100, 500, "all"),
         generated: int = 2000,
         imbalance: float = 1.0,
-        steps: int = 400,
-        batch: int = 64,
-        lr: float = 3e-3,
+        **recipe: Unpack[RecipeSettings],
     ) -> None:
+        super().__init__(labels, **recipe)
         if not 1 <= imbalance < float("inf"):
             raise ConfigError(
                 f"imbalance={imbalance}: expected a number from 1, the ratio of the largest to the smallest class"
             )
-        self.labels, self.generated, self.imbalance = list(labels), generated, imbalance
-        self.recipe = Recipe(steps, batch, lr)
+        self.generated, self.imbalance = generated, imbalance
         self._known: dict[tuple[str, int, int], Answers] = {}
-
-    def check(self, setup: Setup) -> None:
-        check_conditional(setup.model, self.name)
 
     def measure(self, setup: Setup, seed: int) -> Results:
         found: dict[tuple[str, int], Answers] = {}
@@ -140,10 +161,7 @@ class Augment(Task):
     def _answers(
         self, setup: Setup, seed: int, real: Split, generated: Split | None, transform: Transform | None = None
     ) -> Answers:
-        batches = LabelledBatches(self.recipe, seed, real, generated, transform)
-        return _answers(
-            train_classifier(batches, self.recipe, setup.classes, setup.device, seed), setup.held_out, setup
-        )
+        return _answers(self.train(setup, seed, real, generated, transform), setup.held_out, setup)
 
 
 def leave_out_copies(setup: Setup, generated: Split) -> Split | None:
