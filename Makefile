@@ -1,6 +1,6 @@
-# Type `make` to see what there is. The first target that needs them installs the packages into .venv, once.
+# `make` lists the targets. The first target that needs the packages installs them into .venv, once.
 # ARGS="…" goes to the command, as in `make train ARGS="seed=1"` or `make test ARGS="-k r1"`;
-# PYTHON=… is the Python that .venv is made with (3.11 to 3.13).
+# PYTHON=… is the Python of .venv (3.11 to 3.13).
 
 PYTHON ?=
 ARGS ?=
@@ -10,16 +10,16 @@ IS_SUPPORTED := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[
 VERSION := import sys; print("%d.%d.%d, %s" % (sys.version_info[:3] + (sys.executable,)))
 RUN := .venv/bin/python
 INSTALL := -c constraints.txt -e ".[dev]"
-# uv is faster, but does not read which package index pip uses: then pip it is.
+# uv is faster, but does not read pip's package index: with one set, pip installs.
 UV_READS_THE_SAME_INDEX = command -v uv >/dev/null && ! $(RUN) -m pip config list | grep -qE 'index|find-links'
 
-# The packages' bytecode is written when a module is first imported: that costs seconds, and compiling all of them
-# while installing more than a minute. Where bytecode is forbidden, each start would pay for it again.
+# Bytecode of packages is written when a module is first imported, which takes seconds; compiling all of them at
+# installation takes more than a minute. Without bytecode, each start would compile again.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
-# What packages are built with is pinned, too (pip before 25.3 does not know this and ignores it).
+# Build dependencies are pinned, too (pip before 25.3 ignores this).
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DELETE_ON_ERROR:
