@@ -14,8 +14,8 @@ from regen.data.shapes import shapes
 from regen.errors import ConfigError
 from regen.metrics.base import EvaluationBatch
 from regen.metrics.data_metrics import data_metrics
-from regen.metrics.disentanglement import (
-    Disentanglement,
+from regen.metrics.disentanglement import Disentanglement
+from regen.metrics.disentanglement_scores import (
     binned,
     concentration,
     dci,

@@ -75,7 +75,7 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int], coder: Coder | None =
 
 
 def _check_codes(model: Model) -> None:
-    """Raise ConfigError on parts of a model of codes that are for pixels, and on a way of its own to samples."""
+    """Raise ConfigError on parts of a model of codes that are for pixels, and on models that replace `sample`."""
     loss, kind = model.objective.loss, type(model)
     if isinstance(loss, Likelihood) and loss.level == 1:
         raise ConfigError(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from regen.data.split import Split
-from regen.metrics.disentanglement import codes_of, known, varies
+from regen.metrics.disentanglement import codes_of
+from regen.metrics.disentanglement_scores import known, varies
 from regen.models.protocols import Encodes
 from regen.report.context import Evidence
 
