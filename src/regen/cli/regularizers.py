@@ -7,6 +7,7 @@ docs/figures.md.
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -14,6 +15,9 @@ from rich.table import Table
 
 from regen.utils import program
 from regen.utils.lazy_imports import loading
+
+if TYPE_CHECKING:
+    from regen.report.regularizer_docs import RegularizerInfo
 
 
 def main(given: list[str] | None = None) -> int:
@@ -32,30 +36,32 @@ def main(given: list[str] | None = None) -> int:
     if asked.write:
         from regen.report import figure_docs, regularizer_pages
 
-        print(
-            "\n".join(f"wrote {path}" for path in [*regularizer_pages.write(), *figure_docs.write()])
-            or "nothing changed"
-        )
+        written = [*regularizer_pages.write(), *figure_docs.write()]
+        print("\n".join(f"wrote {path}" for path in written) or "nothing changed")
         return 0
     chosen = [one for one in regularizer_docs.regularizer_infos() if all(map(one.says, asked.words))]
-    exact = [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else [])
     if not chosen:
+        named = " and ".join(asked.words)
         print(
-            f"no regularizer's description contains {' and '.join(asked.words)}: {program.typed('regularizers')} shows all",
-            file=sys.stderr,
+            f"no regularizer's description contains {named}: {program.typed('regularizers')} shows all", file=sys.stderr
         )
         return 1
-    console = Console()
-    for one in exact:
-        console.print(
-            Markdown("\n\n".join([f"# {one.name}", one.words.formula, regularizer_docs.facts(one), one.words.text]))
-        )
-    if not exact:
-        console.print(_table(chosen))
+    _show(chosen, [one for one in chosen if [one.name] == asked.words] or (chosen if len(chosen) == 1 else []))
     return 0
 
 
-def _table(chosen: list) -> Table:
+def _show(chosen: "list[RegularizerInfo]", exact: "list[RegularizerInfo]") -> None:
+    """Print the exact matches in full, or else a table of all."""
+    from regen.report.regularizer_docs import facts
+
+    console = Console()
+    for one in exact:
+        console.print(Markdown("\n\n".join([f"# {one.name}", one.words.formula, facts(one), one.words.text])))
+    if not exact:
+        console.print(_table(chosen))
+
+
+def _table(chosen: "list[RegularizerInfo]") -> Table:
     table = Table("regularizer=", "acts on", "formula", "source", "default", row_styles=["", "dim"])
     for one in chosen:
         table.add_row(*map(_plain, (one.name, one.where, one.words.formula, one.words.source, one.defaults)))

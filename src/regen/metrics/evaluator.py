@@ -72,24 +72,28 @@ class Evaluator:
             if samples < metric.fewest:
                 raise ConfigError(f"{samples} generated images are too few: {name} needs {metric.fewest} or more")
         self.in_bytes = data.train.shape[1:] != (1, 1)
-        held_out = "validation" if split == "val" else "test"
-        sets = {part: reference(data, part, self.net, kept, device) for part in (held_out, "train", "full_train")}
+        fitted = self._take_real_images(data, kept)
+        self.baseline = self._share(self._baseline(fitted, data.name, cache)) if self.in_bytes else None
+
+    def _take_real_images(self, data: Images, cache: Path) -> Split | Files:
+        """Set the held-out and training images of all evaluations, and return the whole training part."""
+        held_out = "validation" if self.split == "val" else "test"
+        sets = {part: reference(data, part, self.net, cache, self.device) for part in (held_out, "train", "full_train")}
         _ = sets[held_out].features  # now: what is taken of them then is not computed again
         sets = {part: images.take(fixed_order(images)) for part, images in sets.items()}
         everyone = torch.arange(self.samples)
-        n = min(len(sets["train"]), len(sets[held_out]), samples)
-        most = min(samples, len(sets["full_train"]))
+        n = min(len(sets["train"]), len(sets[held_out]), self.samples)
+        most = min(self.samples, len(sets["full_train"]))
         self.held_out_set, self.training_set = sets[held_out], sets["train"]
         self.held_out = self._share(sets[held_out])
         self.some_held_out = self._share(sets[held_out].take(everyone[:n]))
         self.some_train = self._share(sets["train"].take(everyone[:n]))
         stand_ins = sets["full_train"].take(everyone[:most])
-        if world == 1:
+        if self.world == 1:
             _ = stand_ins.features
         self.stand_ins, self.some_stand_ins = self._share(stand_ins), self._share(stand_ins.take(everyone[:n]))
         self.sizes = {"sized_fake": most, "some_fake": n}
-        fitted = cast(Split | Files, sets["full_train"].source)
-        self.baseline = self._share(self._baseline(fitted, data.name, cache)) if self.in_bytes else None
+        return cast(Split | Files, sets["full_train"].source)
 
     @property
     def names(self) -> list[str]:

@@ -30,16 +30,8 @@ class UNet(nn.Module):
 
     def __init__(self, shape: Sequence[int], width: int = 32, blocks: int = 1) -> None:
         super().__init__()
+        _check(shape, width, blocks)
         channels, *sides = shape
-        if not all(SMALLEST <= side <= LARGEST for side in sides):
-            raise ConfigError(
-                f"network=unet takes images of {SMALLEST} to {LARGEST} pixels a side, and the data have "
-                f"{' x '.join(map(str, shape))} (channels, height, width). Type network=mlp, which takes any shape"
-            )
-        if width < GROUPS or width % GROUPS or blocks < 1:
-            raise ConfigError(
-                f"network=unet: expected a width that is a multiple of {GROUPS}, and blocks >= 1, got {width} and {blocks}"
-            )
         widths = [width * min(2**level, 4) for level in range(_levels(min(sides)))]
         self.first = nn.Conv2d(channels, width, 3, padding=1)
         self.embedding = TimeEmbedding(4 * width)
@@ -81,6 +73,18 @@ class UNet(nn.Module):
             for block in cast(nn.ModuleList, up):
                 hidden = block(hidden, embedded)
         return self.last(F.silu(self.norm(hidden)))
+
+
+def _check(shape: Sequence[int], width: int, blocks: int) -> None:
+    if not all(SMALLEST <= side <= LARGEST for side in shape[1:]):
+        raise ConfigError(
+            f"network=unet takes images of {SMALLEST} to {LARGEST} pixels a side, and the data have "
+            f"{' x '.join(map(str, shape))} (channels, height, width). Type network=mlp, which takes any shape"
+        )
+    if width < GROUPS or width % GROUPS or blocks < 1:
+        raise ConfigError(
+            f"network=unet: expected a width that is a multiple of {GROUPS}, and blocks >= 1, got {width} and {blocks}"
+        )
 
 
 class Block(nn.Module):

@@ -40,16 +40,9 @@ def curves(figure: str, groups: Sequence[Group]) -> Markup | None:
 
     def draw(axes) -> None:
         for i, group in enumerate(groups):
-            colour, dashes, mark = look(i)
             for line in lines[group.label]:
-                axes.plot(*zip(*line, strict=True), color=colour, linewidth=0.6, alpha=0.45)
-            if found := mean_curve(_lines(group.finished or group.runs, figure)):
-                x, middle, error = zip(*found, strict=True)
-                low, high = ([m + sign * e for m, e in zip(middle, error, strict=True)] for sign in (-1, 1))
-                axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
-                often = max(1, len(x) // 6)
-                style = {"marker": mark, "markersize": 5, "markevery": (i % often, often)}
-                axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, label=group.label, **style)
+                axes.plot(*zip(*line, strict=True), color=look(i)[0], linewidth=0.6, alpha=0.45)
+            _draw_mean(axes, i, group, figure)
         _scale(axes.set_yscale, axes.yaxis, values)
         if (named := parse(figure)).is_gap:
             axes.axhline(named.figure.neutral, color=GREY, linewidth=0.8, zorder=1)
@@ -60,6 +53,18 @@ def curves(figure: str, groups: Sequence[Group]) -> Markup | None:
 
     ends = "; ".join(f"{group.label} ends at {short(group.of(figure).mean)}" for group in groups if group.of(figure).n)
     return plot(f"curve-{_slug(figure)}", f"{figure} against images seen: {ends}", draw)
+
+
+def _draw_mean(axes, i: int, group: Group, figure: str) -> None:
+    """Draw the mean curve of group number i with a band of one standard error."""
+    colour, dashes, mark = look(i)
+    if found := mean_curve(_lines(group.finished or group.runs, figure)):
+        x, middle, error = zip(*found, strict=True)
+        low, high = ([m + sign * e for m, e in zip(middle, error, strict=True)] for sign in (-1, 1))
+        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        often = max(1, len(x) // 6)
+        style = {"marker": mark, "markersize": 5, "markevery": (i % often, often)}
+        axes.plot(x, middle, color=colour, linestyle=dashes, linewidth=1.7, label=group.label, **style)
 
 
 def mean_curve(lines: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float, float]]:
