@@ -29,7 +29,7 @@ def test_every_schedule_can_take_a_strengths_place(option):
     group, _, name = option.partition("=")
     cfg = compose_config("regularizer=[r1,l2]", f"+{group}@regularizer.r1.lambda_d={name}")
     validate.check(cfg)
-    assert cfg.regularizer.r1.lambda_d._target_.startswith("regen.core.schedules.")
+    assert cfg.regularizer.r1.lambda_d._target_.startswith(("regen.core.schedules.", "regen.core.controllers."))
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
