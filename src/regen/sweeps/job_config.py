@@ -14,6 +14,8 @@ from regen.runs.folder import Folder
 from regen.utils.containers import flatten, to_dict
 from regen.utils.json_files import read_json, write_json
 
+FORMER_FILE = "asked.json"
+
 
 class JobConfig:
     """Configuration of a job and its length, which a search may end early.
@@ -34,7 +36,12 @@ class JobConfig:
         self.iterations, self.images = cfg.max_iterations, cfg.max_images
 
     def check(self, folder: Folder) -> None:
-        """Raise ConfigError with the differences if the folder holds a job with another configuration."""
+        """Raise ConfigError with the differences if the folder holds a job with another configuration.
+
+        Also raises it on a job of an earlier version of regen, whose configuration is in another file.
+        """
+        if (folder.path / FORMER_FILE).exists():
+            raise ConfigError(f"{folder.path} holds a job of an earlier version of regen. Type another sweep=")
         asked = read_json(folder.path / "job.json")
         before = asked.get("config")
         if before is None:
