@@ -77,7 +77,7 @@ class OptimizerSettings:
 
     @property
     def changes_lr(self) -> bool:
-        """Whether the learning rate depends on the iteration."""
+        """Return whether the learning rate depends on the iteration."""
         return self.lr_schedule is not None or self.lr_warmup is not None
 
     def rates(self, optimizer: Optimizer) -> list[float]:

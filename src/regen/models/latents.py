@@ -45,7 +45,7 @@ def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
 def paths(stations: Tensor, steps: int, n_classes: int = 0) -> Tensor:
     """Return rows of `steps` codes along the arcs between R + 1 consecutive stations, both included, (R * steps, Z).
 
-    The last `n_classes` numbers of a code, its classes, are interpolated linearly.
+    The last `n_classes` dimensions of a code, its classes, are interpolated linearly.
     """
     shares = torch.linspace(0, 1, steps).tolist()
     rows = [_between(stations[:-1], stations[1:], share, n_classes) for share in shares]

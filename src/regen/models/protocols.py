@@ -58,7 +58,7 @@ def n_classes_of(model: object) -> int:
 
 
 def inputs(model: object, images: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
-    """What `score` and `encode` are called with: images (B, C, H, W), and labels (B,) if the model is conditional."""
+    """Return the arguments of `score` and `encode`: images (B, C, H, W), and labels (B,) if the model is conditional."""
     return (images, labels) if labels is not None and n_classes_of(model) else (images,)
 
 

@@ -38,7 +38,7 @@ class ConditionalSequential(nn.Sequential):
 
 
 def takes_classes(layer: nn.Module) -> bool:
-    """Whether a layer is called with classes (B, K) as its second argument."""
+    """Return whether a layer is called with classes (B, K) as its second argument."""
     return bool(getattr(layer, "takes_classes", False))
 
 

@@ -34,7 +34,7 @@ class SelfAttention(nn.Module):
 def map_number(attention: int | None, maps: Sequence[Size]) -> int | None:
     """Return the number of the map with a smaller side of `attention` pixels, None for None.
 
-    Raises ConfigError if there is no such map.
+    Raises ConfigError without such a map.
     """
     sides = [min(size) for size in maps]
     if attention is not None and attention not in sides:
