@@ -159,7 +159,10 @@ def test_settings_without_a_finished_run_come_after_memorizing_settings(tmp_path
 def test_diagnosis_of_an_evaluation_of_the_same_weights_counts(tmp_path, where, words):
     folder = run(tmp_path / "0", kind="inconclusive")
     result = json.loads((folder / "result.json").read_text())
-    result |= {"iteration": 9, "evaluations": [{**where, "diagnosis": {"kind": "memorizes", "sentence": ""}}]}
+    result |= {
+        "iteration": 9,
+        "evaluations": [{**where, "figures": {}, "diagnosis": {"kind": "memorizes", "sentence": ""}}],
+    }
     (folder / "result.json").write_text(json.dumps(result))
     (group,) = compared(tmp_path).groups
     assert group.passed_over == words

@@ -1,7 +1,12 @@
 """Runs whose files are whole, but are not what regen writes: refused in one sentence, before their values are used."""
 
+import io
+import json
+import zipfile
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers.commands import type_in
@@ -10,6 +15,8 @@ from helpers.untrained_runs import made
 from regen.cli import downstream, evaluate, judge, report, sample
 from regen.config.resolvers import run_folder
 from regen.core import checkpoint
+from regen.data.archive_input import ImageArchive
+from regen.data.array_file import read_array_file
 from regen.data.digits import digits
 from regen.errors import ConfigError
 from regen.runs.codes import open_autoencoder
@@ -17,6 +24,7 @@ from regen.runs.csv_log import CSVLog
 from regen.runs.data_identity import check_data, read_settings
 from regen.runs.folder import Folder
 from regen.runs.load import open_run
+from regen.utils.json_files import read_json
 
 FOREIGN = {
     "model": [None, {"a": 3}, {3: torch.zeros(1)}],
@@ -37,6 +45,11 @@ USE = {"batch_size": 8, "workers": 0, "subset": None, "folds": None, "fold": Non
 def run(tmp_path) -> Path:
     made(tmp_path / "run")
     return tmp_path / "run"
+
+
+def read_archive(path: Path) -> None:
+    """Read the images of an archive that is judged."""
+    _ = ImageArchive("samples", path).images
 
 
 def sign(path: Path, edit) -> None:
@@ -162,3 +175,32 @@ def test_threads_by_which_torch_would_crash_are_refused(script, monkeypatch, cap
 def test_an_autoencoder_is_not_searched_for_in_all_folders():
     with pytest.raises(ConfigError, match="type one folder, not a pattern"):
         open_autoencoder("/**/nothing*")
+
+
+RESULTS = {
+    "status": [[1], {"a": 1}, 5, None],
+    "monitor": [5, [1]],
+    "figures": [5, [1], None],
+    "diagnosis": [5, "x", [1]],
+    "evaluations": [5, [5], {"a": 1}, [{"figures": {}}]],
+    "downstream": [5, [5], [{"task": "cas", "split": "test", "scores": [5]}]],
+    "iteration": ["x", None],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key in RESULTS for value in RESULTS[key]], ids=repr)
+def test_result_with_a_value_of_another_kind_is_damaged(tmp_path, key, value):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"status": "finished", key: value}))
+    with pytest.raises(ConfigError, match=rf"{path} is damaged \({key} is not of the kind"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("read", [read_archive, partial(read_array_file, "data.root")], ids=["archive", "array"])
+def test_an_array_larger_than_the_memory_is_refused(tmp_path, read):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (1 << 50, 8, 8)})
+    with zipfile.ZipFile(tmp_path / "large.npz", "w") as archive:
+        archive.writestr("arr_0.npy", header.getvalue())
+    with pytest.raises(ConfigError, match="Unable to allocate"):
+        read(tmp_path / "large.npz")

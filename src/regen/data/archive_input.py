@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from regen.data.array import convert_array, typed_like, window_of_array
-from regen.data.array_file import CHANNELS
+from regen.data.array_file import CHANNELS, DAMAGED
 from regen.data.conversion import EXACT, Conversion
 from regen.data.image_input import ImageInput
 from regen.data.split import Split
@@ -104,7 +103,7 @@ class ImageArchive(ImageInput):
         try:
             with np.load(self.path) as archive:
                 return {name: archive[name] if name in (ARRAY, LABELS) else np.empty(0) for name in archive.files}
-        except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise ConfigError(
                 f"{self.key}={self.path} cannot be read as an .npz archive ({error}): save it again with numpy.savez"
             ) from error

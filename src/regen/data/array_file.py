@@ -18,7 +18,17 @@ ONLY = "array"  # the name of the array in a file that holds one without a name
 IMAGES = ("images", "arr_0", "x", "X", "data", ONLY)  # usual names, in the order in which they are looked for
 LABELS = ("labels", "y", "targets")
 CHANNELS = 4  # a last dimension of at most so many after a larger second one looks like channels
-DAMAGED = (ValueError, TypeError, AttributeError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
+DAMAGED = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    MemoryError,
+)
 
 
 def find_array_file(key: str, path: str) -> Path:

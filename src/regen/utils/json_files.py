@@ -2,10 +2,30 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from regen.errors import ConfigError
 from regen.utils.safe_files import write_safely
 
+NUMBER = (int, float, str)  # non-finite ones are stored as text
+TEXT = (str, type(None))
+FORMS: dict[str, object] = {  # of values in result.json: types, [form of each item], or {key: form} with these keys
+    "status": str,
+    "reason": TEXT,
+    "monitor": TEXT,
+    "figures": dict,
+    "best": dict,
+    "diagnosis": dict,
+    "versions": dict,
+    "inactive": dict,
+    "evaluations": [{"iteration": int, "weights": str, "figures": dict, "diagnosis": dict}],
+    "downstream": [{"task": str, "split": str, "scores": [dict]}],
+    "images_per_second": NUMBER,
+    "seconds": (*NUMBER, type(None)),
+    "iteration": int,
+    "images_seen": int,
+    "crashes": int,
+}
 OLD_KEYS = {"verdict": "diagnosis"}  # of result.json, before they were renamed
 
 
@@ -30,7 +50,19 @@ def read_json(path: Path) -> dict:
             f"{path} was written by an older version of regen, with the key {key} in place of {OLD_KEYS[key]}: train or "
             "measure again in another folder"
         )
+    if wrong := [key for key, form in FORMS.items() if key in content and not _has_form(content[key], form)]:
+        raise ConfigError(
+            f"{path} is damaged ({wrong[0]} is not of the kind that regen writes): delete it, or put it back"
+        )
     return content
+
+
+def _has_form(value: object, form: Any) -> bool:
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_has_form(item, form[0]) for item in value)
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(key in value and _has_form(value[key], form[key]) for key in form)
+    return isinstance(value, form)
 
 
 def _plain(value: object) -> object:
