@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regen.utils.redaction import hide_secrets, redact, redact_values
+from regen.utils.redaction import hide, hide_secrets, redact, redact_values
 
 URL = "postgresql://user:pa55w0rd@host:5432/db"
 
@@ -77,3 +77,11 @@ def test_a_search_in_a_database_writes_no_password(train, tmp_path, monkeypatch,
     )
     assert list(path.glob("*/result.json")) and (tmp_path / "study.db").exists()
     assert "pa55w0rd" not in texts(path) and "pa55w0rd" not in "".join(capsys.readouterr())
+
+
+def test_hidden_storage_leaves_the_first_typed_secret_unchanged(monkeypatch):
+    for name in ("REGEN_SECRET_0", "REGEN_SECRET_STORAGE"):
+        monkeypatch.setenv(name, "")
+    (typed,) = hide_secrets(["+hydra.job.env_set.WANDB_API_KEY=abc"])
+    assert hide(URL) == "${oc.env:REGEN_SECRET_STORAGE}" and os.environ["REGEN_SECRET_STORAGE"] == URL
+    assert typed.endswith("=${oc.env:REGEN_SECRET_0}") and os.environ["REGEN_SECRET_0"] == "abc"

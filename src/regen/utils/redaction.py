@@ -41,8 +41,8 @@ def hide_secrets(overrides: Sequence[str]) -> list[str]:
     return [_hidden(number, override) for number, override in enumerate(overrides)]
 
 
-def hide(value: str, number: int = 0) -> str:
-    """Return an interpolation that represents a secret."""
+def hide(value: str, number: int | str = "STORAGE") -> str:
+    """Return an interpolation that represents a secret. Typed overrides have the numbers of their places."""
     name = f"{VARIABLE}{number}"
     os.environ[name] = value
     return f"${{oc.env:{name}}}"
