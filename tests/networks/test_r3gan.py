@@ -57,6 +57,29 @@ def test_numbers_of_parameters_equal_the_published_presets(size):
     assert tuple(map(n_parameters, nets)) == published_counts(size) == COUNTS[size]
 
 
+def test_classes_add_the_published_embeddings():
+    shape, classes = (3, 32, 32), 10
+    with torch.device("meta"):
+        nets = r3gan.Generator(shape, n_classes=classes), r3gan.Discriminator(shape, n_classes=classes)
+    added = [n_parameters(net) - count for net, count in zip(nets, COUNTS[32], strict=True)]
+    assert added == [classes * NOISE + NOISE * 768, classes * 768 + 768 * 767]
+
+
+def test_conditional_networks_depend_on_the_class_and_encode_with_planes():
+    shape, classes = (3, 16, 16), torch.eye(3)
+    with seeded(0):
+        nets = r3gan.Generator(shape, 5, 16, n_classes=3), r3gan.Discriminator(shape, 16, n_classes=3)
+        encoder = r3gan.Encoder(shape, 5, 16, n_classes=3)
+    images = nets[0](torch.cat([torch.ones(3, 5), classes], dim=1))
+    assert images.shape == (3, *shape) and not torch.allclose(images[0], images[1])
+    same_image = images[:1].expand(3, -1, -1, -1)
+    logits = nets[1](same_image, classes)
+    assert logits.shape == (3,) and not torch.allclose(logits[0], logits[1])
+    features = nets[1].layers(same_image)[0]
+    assert torch.allclose(logits, features @ nets[1].head_classes.weight, atol=1e-5)
+    assert encoder(images, classes).shape == (3, 10)
+
+
 def test_shipped_network_and_recipe_have_the_published_numbers_of_parameters():
     cfg = compose_config("network=r3gan", "recipe=r3gan")
     assert cfg.model.latent_dim == NOISE
@@ -165,6 +188,7 @@ RUN += ("evaluation_samples=40", "evaluate_every=9999")
 SMALL = ("network=r3gan", "network.generator.width=8", "network.discriminator.width=8", "recipe=r3gan")
 
 
+@pytest.mark.slow
 def test_recipe_trains_the_network_at_32_pixels_and_resumes_bit_for_bit(train):
     lengths = [f"model.{key}_schedule_{player}.iterations=6" for key in ("lr", "beta2") for player in "gd"]
     lengths.append("regularizer.r1_r2.lambda_d.iterations=6")

@@ -120,7 +120,7 @@ def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int
     if n_classes and not getattr(net, "n_classes", 0):
         raise ConfigError(
             f"{where}: {type(net).__name__} has no argument n_classes, which model.conditional=true needs: type "
-            "network=mlp, dcgan or resnet, or model.conditional=false"
+            "network=mlp, dcgan, resnet or r3gan, or model.conditional=false"
         )
     sizes: dict[str, tuple[Size, Size]] = {
         "generator": (latent_dim + n_classes, shape),

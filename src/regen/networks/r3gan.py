@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from regen.core.condition import split, with_planes
 from regen.errors import ConfigError
+from regen.networks.conditional import PROJECTION
 from regen.networks.latent_heads import of_code
 
 SMALLEST, LARGEST = 8, 256  # pixels a side
@@ -32,6 +34,8 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 class Generator(nn.Module):
     """z (B, latent_dim) -> images (B, C, H, W), which are not bounded: stages of doubled maps, then a 1x1 convolution.
 
+    With classes the input is [z, classes] (B, latent_dim + n_classes); an embedding of the class is appended to z.
+
     width         channels of the maps up to 32 pixels; each larger map has half as many
     group_width   channels in a group of the 3x3 convolutions
     blocks        blocks of a stage
@@ -40,44 +44,81 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, shape: Sequence[int], latent_dim: int = 64, width: int = 768, group_width: int = 16, blocks: int = 2
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 64,
+        width: int = 768,
+        group_width: int = 16,
+        blocks: int = 2,
+        n_classes: int = 0,
     ) -> None:
         super().__init__()
+        self.n_classes = n_classes
         size, widths = stages(shape, width, group_width, blocks)
         gain = GAIN * (blocks * len(widths)) ** -0.25
-        layers = [GenerativeBasis(latent_dim, widths[0], size), *_blocks(blocks, widths[0], group_width, gain)]
+        if n_classes:
+            self.embedding = _scaled(nn.Linear(n_classes, latent_dim, bias=False))
+        inputs = 2 * latent_dim if n_classes else latent_dim
+        layers = [GenerativeBasis(inputs, widths[0], size), *_blocks(blocks, widths[0], group_width, gain)]
         for before, after in itertools.pairwise(widths):
             layers += [*_change(before, after), Upsample(after), *_blocks(blocks, after, group_width, gain)]
         self.layers = nn.Sequential(*layers, _convolution(widths[-1], shape[0], 1))
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+    def forward(self, codes: Tensor) -> Tensor:
+        if not self.n_classes:
+            return self.layers(codes)
+        z, classes = split(codes, self.n_classes)
+        return self.layers(torch.cat([z, self.embedding(classes)], dim=1))
 
 
 class Discriminator(nn.Module):
-    """Images (B, C, H, W) -> logits (B,): the generator's stages in reverse. Arguments and errors are those of Generator."""
+    """Images (B, C, H, W), and classes (B, n_classes) if there are -> logits (B,): the generator's stages in reverse.
 
-    def __init__(self, shape: Sequence[int], width: int = 768, group_width: int = 16, blocks: int = 2) -> None:
+    With classes the logit is the product of the class's embedding and W f, f the inputs of the last layer. Arguments and
+    errors are those of Generator.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], width: int = 768, group_width: int = 16, blocks: int = 2, n_classes: int = 0
+    ) -> None:
         super().__init__()
-        self.layers = _inwards(shape, 1, width, group_width, blocks, bias=False)
+        self.n_classes = n_classes
+        self.layers = _inwards(shape, width if n_classes else 1, width, group_width, blocks, bias=False)
+        if n_classes:
+            setattr(self, PROJECTION, _scaled(nn.Linear(n_classes, width, bias=False), width**-0.5))
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).squeeze(1)
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        outputs = self.layers(images)
+        if classes is None:
+            return outputs.squeeze(1)
+        return (outputs * getattr(self, PROJECTION)(classes.to(images.dtype))).sum(1)
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer."""
+    """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer.
+
+    Classes (B, n_classes) are further channels of the images.
+    """
 
     def __init__(
-        self, shape: Sequence[int], latent_dim: int = 64, width: int = 768, group_width: int = 16, blocks: int = 2
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 64,
+        width: int = 768,
+        group_width: int = 16,
+        blocks: int = 2,
+        n_classes: int = 0,
     ) -> None:
         super().__init__()
-        self.layers = _inwards(shape, 2 * latent_dim, width, group_width, blocks, bias=True)
+        self.n_classes = n_classes
+        self.layers = _inwards(
+            (shape[0] + n_classes, *shape[1:]), 2 * latent_dim, width, group_width, blocks, bias=True
+        )
         of_code(self.layers)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 class Block(nn.Module):

@@ -52,7 +52,7 @@ class DiffAugment(Regularizer):
     saturation   an image is scaled about its mean over channels by 1 +- saturation (nothing happens to one channel)
     contrast     an image is scaled about its mean by 1 +- contrast
     translation  an image is shifted by up to this fraction of each side, the border filled with 0 (grey)
-    cutout       a rectangle of this fraction of each side is set to 0
+    cutout       a rectangle of this fraction of each side is set to 0; both in whole pixels, halves rounded up as in the code
 
     0 leaves that augmentation out. Raises ConfigError on a value outside [0, 1].
     """
