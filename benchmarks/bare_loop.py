@@ -4,13 +4,16 @@ No Lightning, no Hydra, no log, no moving average. For what it trains (nonsatura
 regen draws, so that both end with the same weights bit for bit; everything else is written as one would without regen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regen.utils.randomness import Draws, generator
+
+ADAM = {"lr": 4e-4, "betas": (0.5, 0.999)}
 
 
 def batches(images: Tensor, size: int, seed: int) -> Iterator[Tensor]:
@@ -25,11 +28,21 @@ def batches(images: Tensor, size: int, seed: int) -> Iterator[Tensor]:
 
 
 def train(
-    net_g: nn.Module, net_d: nn.Module, stream: Iterable[Tensor], seed: int, r1: float = 0.0, reuse_fake: bool = False
+    net_g: nn.Module,
+    net_d: nn.Module,
+    stream: Iterable[Tensor],
+    seed: int,
+    r1: float = 0.0,
+    reuse_fake: bool = False,
+    for_g: Mapping[str, Any] = ADAM,
+    for_d: Mapping[str, Any] = ADAM,
 ) -> None:
-    """Train on every batch (B, C, H, W) of the stream: D, then G; with reuse_fake G learns from the fakes that D saw."""
+    """Train on every batch (B, C, H, W) of the stream: D, then G; with reuse_fake G learns from the fakes that D saw.
+
+    for_g, for_d   learning rate and betas of the two optimizers
+    """
     of_g, of_d = list(net_g.parameters()), list(net_d.parameters())
-    adam_g, adam_d = (torch.optim.Adam(own, 4e-4, (0.5, 0.999), fused=True) for own in (of_g, of_d))
+    adam_g, adam_d = (torch.optim.Adam(own, **adam, fused=True) for own, adam in ((of_g, for_g), (of_d, for_d)))
     for iteration, real in enumerate(stream):
         for parameter in of_d:
             parameter.requires_grad_(True)

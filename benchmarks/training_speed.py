@@ -116,10 +116,11 @@ def bare_contestant(name: str, overrides: list[str], gate: Gate, folder: Path) -
     data = build(cfg.data, "data", Images)
     model = make_model(cfg, data)
     r1 = cfg.regularizer.r1.lambda_d if "r1" in cfg.regularizer else 0.0
+    adam = [{"lr": own.lr, "betas": tuple(own.betas)} for own in (cfg.model.optimizer_g, cfg.model.optimizer_d)]
 
     def loop(gate: Gate) -> None:
         stream = gate.through(bare_loop.batches(data.train.images, data.batch_size, cfg.seed))
-        bare_loop.train(model.generator, model.discriminator, stream, cfg.seed, r1, cfg.model.reuse_fake)
+        bare_loop.train(model.generator, model.discriminator, stream, cfg.seed, r1, cfg.model.reuse_fake, *adam)
 
     return Contestant(name, gate, loop), model
 

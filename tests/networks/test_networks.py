@@ -73,6 +73,36 @@ def test_feature_maps_of_formerly_possible_sizes_are_unchanged():
         assert sides(size) == halved
 
 
+@pytest.mark.parametrize(
+    ("size", "smallest_map", "sides"),
+    [
+        (16, 4, [16, 8, 4]),
+        (16, 2, [16, 8, 4, 2]),
+        (16, 1, [16, 8, 4, 2, 1]),
+        (28, 2, [28, 14, 7]),
+        (32, 8, [32, 16, 8]),
+    ],
+)
+def test_smallest_map_bounds_the_sides_of_feature_maps(size, smallest_map, sides):
+    maps, widths = sizes((1, size, size), 2, "dcgan", 16, smallest_map)
+    assert [height for height, _ in maps] == sides and widths == [2 * 2**i for i in range(len(sides) - 1)]
+
+
+@pytest.mark.parametrize("smallest_map", [1, 2, 4])
+def test_dcgans_networks_share_the_smallest_map(smallest_map):
+    shape, options = (1, 16, 16), {"width": 2, "smallest_map": smallest_map}
+    made = dcgan.Generator(shape, latent_dim=5, **options)(torch.zeros(2, 5))
+    assert made.shape == (2, *shape)
+    features = 16 // smallest_map * smallest_map**2  # channels by pixels of the smallest map
+    assert dcgan.Discriminator(shape, **options).layers[-1].in_features == features
+    assert dcgan.Encoder(shape, latent_dim=5, **options)(made).shape == (2, 10)
+
+
+def test_smallest_map_below_1_is_refused():
+    with pytest.raises(ConfigError, match="smallest_map must be an integer >= 1, got 0"):
+        dcgan.Discriminator((1, 16, 16), smallest_map=0)
+
+
 @pytest.mark.parametrize("shape", [(1, 0, 0), (1, 7, 32), (3, 264, 264), (2, 1, 1)])
 @pytest.mark.parametrize(("nets", "smallest"), [(dcgan, 16), (resnet, 8)], ids=["dcgan", "resnet"])
 def test_convolutional_network_reports_the_possible_sizes(nets, smallest, shape):

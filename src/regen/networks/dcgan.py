@@ -25,10 +25,17 @@ class Generator(nn.Module):
     With classes the input is [z, classes] (B, latent_dim + n_classes), and batch norm is conditional.
     """
 
-    def __init__(self, shape: Sequence[int], latent_dim: int = 100, width: int = 32, n_classes: int = 0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent_dim: int = 100,
+        width: int = 32,
+        smallest_map: int = 4,
+        n_classes: int = 0,
+    ) -> None:
         super().__init__()
         self.n_classes = n_classes
-        maps, widths = sizes(shape, width, "dcgan", SMALLEST)
+        maps, widths = sizes(shape, width, "dcgan", SMALLEST, smallest_map)
         layers = [
             nn.ConvTranspose2d(latent_dim, widths[-1], maps[-1], bias=False),
             batch_norm(widths[-1], n_classes),
@@ -50,8 +57,15 @@ class Discriminator(conditional.Discriminator):
     Strided convolutions and leaky ReLU (0.2), then one linear layer.
     """
 
-    def __init__(self, shape: Sequence[int], width: int = 32, batch_norm: bool = False, n_classes: int = 0) -> None:
-        super().__init__(_inwards(shape, width, 1, batch_norm), n_classes)
+    def __init__(
+        self,
+        shape: Sequence[int],
+        width: int = 32,
+        batch_norm: bool = False,
+        smallest_map: int = 4,
+        n_classes: int = 0,
+    ) -> None:
+        super().__init__(_inwards(shape, width, smallest_map, 1, batch_norm), n_classes)
         _start(self)
 
 
@@ -67,11 +81,13 @@ class Encoder(nn.Module):
         latent_dim: int = 100,
         width: int = 32,
         batch_norm: bool = False,
+        smallest_map: int = 4,
         n_classes: int = 0,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
-        self.layers = _inwards((shape[0] + n_classes, *shape[1:]), width, 2 * latent_dim, batch_norm)
+        channels = shape[0] + n_classes
+        self.layers = _inwards((channels, *shape[1:]), width, smallest_map, 2 * latent_dim, batch_norm)
         _start(self)
         of_code(self.layers)
 
@@ -79,8 +95,8 @@ class Encoder(nn.Module):
         return self.layers(images if classes is None else with_planes(images, classes))
 
 
-def _inwards(shape: Sequence[int], width: int, last: int, batch_norm: bool) -> nn.Sequential:
-    maps, widths = sizes(shape, width, "dcgan", SMALLEST)
+def _inwards(shape: Sequence[int], width: int, smallest_map: int, last: int, batch_norm: bool) -> nn.Sequential:
+    maps, widths = sizes(shape, width, "dcgan", SMALLEST, smallest_map)
     layers: list[nn.Module] = []
     for before, after in zip([shape[0], *widths], widths, strict=False):
         layers += [nn.Conv2d(before, after, 4, 2, 1)] + [nn.BatchNorm2d(after)] * batch_norm + [nn.LeakyReLU(0.2)]

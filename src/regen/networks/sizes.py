@@ -6,16 +6,18 @@ from regen.errors import ConfigError
 
 MOST_CHANNELS = 512
 LARGEST = 256  # pixels a side
-SMALL = 7  # pixels a side: a map this small is not halved again
 COARSE = 15  # pixels a side: larger maps are halved even where a side is odd
 
 Size = tuple[int, int]  # (H, W)
 
 
-def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tuple[list[Size], list[int]]:
+def sizes(
+    shape: Sequence[int], width: int, network: str, smallest: int, smallest_map: int = 4
+) -> tuple[list[Size], list[int]]:
     """Return the sizes (H, W) of the maps from the image to the smallest, and the channels of all maps but the image.
 
     Each map has half the sides of the one before, rounded down, and twice the channels, up to MOST_CHANNELS.
+    No map but the first has a side below `smallest_map` pixels.
 
     Raises ConfigError with the name of the network unless both sides are from `smallest` to LARGEST pixels.
     """
@@ -29,14 +31,16 @@ def sizes(shape: Sequence[int], width: int, network: str, smallest: int) -> tupl
         )
     if width < 1:
         raise ConfigError(f"width must be an integer >= 1, got {width}")
+    if smallest_map < 1:
+        raise ConfigError(f"smallest_map must be an integer >= 1, got {smallest_map}")
     maps: list[Size] = [(size[0], size[1])]
     widths: list[int] = []
-    while not widths or _is_halved(maps[-1]):
+    while not widths or _is_halved(maps[-1], smallest_map):
         maps.append((maps[-1][0] // 2, maps[-1][1] // 2))
         widths.append(min(width * 2 ** len(widths), MOST_CHANNELS))
     return maps, widths
 
 
-def _is_halved(size: Size) -> bool:
+def _is_halved(size: Size, smallest_map: int) -> bool:
     smaller = min(size)
-    return smaller > SMALL and (smaller > COARSE or all(side % 2 == 0 for side in size))
+    return smaller // 2 >= smallest_map and (smaller > COARSE or all(side % 2 == 0 for side in size))
