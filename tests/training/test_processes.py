@@ -17,6 +17,7 @@ from helpers.tiny_models import images, make_gan, weights
 from regen.cli import entry_point
 from regen.cli import train as script
 from regen.core import checkpoint
+from regen.core.schedules import Cosine
 from regen.losses.adversarial import Relativistic, RelativisticAverage
 from regen.regularizers.augment import DiffAugment, InstanceNoise
 from regen.regularizers.gradients import R1
@@ -34,7 +35,8 @@ def gan(loss=Relativistic):
         "noise": InstanceNoise(),
         "diffaugment": DiffAugment(),
     }
-    return make_gan(regularizers=regularizers, loss=loss(), n_critic=2)
+    settings = {"lr_schedule_g": Cosine(1.0, 0.1, images=200), "lr_warmup_d": 5, "clip_norm_d": 0.5}
+    return make_gan(regularizers=regularizers, loss=loss(), n_critic=2, **settings)
 
 
 def one_of_two(rank: int, folder: Path, loss=Relativistic) -> None:

@@ -17,6 +17,9 @@ ALIASES = {  # names: equivalent to type; {} is the value
     "z_dim zdim nz latent_size latent_dim latent": "model.latent_dim={}",
     "n_critic critic_iters d_iters": "model.n_critic={}",
     "ema": "model.ema_decay={}",
+    "ema_rampup_ratio": "model.ema_rampup={}",
+    "warmup warmup_steps warmup_iterations n_warmup": "model.lr_warmup_g={} model.lr_warmup_d={}",
+    "grad_clip clip_grad clip_grad_norm max_grad_norm gradient_clip_val clip_norm": "model.clip_norm_g={} model.clip_norm_d={}",
     "lambda lam strength weight coefficient": "lambda_g={} for G's loss or lambda_d={} for D's",
     "net arch architecture backbone": "network={}",
     "objective criterion": "loss={}",
@@ -44,6 +47,8 @@ def instead(key: str, value: str, keys: Collection[str]) -> str | None:
     if name in ("optimizer", "optim") and "model.optimizer_g" in keys:
         target = f"torch.optim.{OPTIMIZERS.get(value.lower(), 'Adam')}"
         return f"model.optimizer_g._target_={target} model.optimizer_d._target_={target}"
+    if name in ("scheduler", "lr_scheduler", "lr_schedule") and "model.optimizer_g" in keys:
+        return f"recipe={'linear' if 'linear' in value.lower() else 'cosine'}_decay"
     for names, text in ALIASES.items():
         if name in names.split() and all(word.partition("=")[0] in keys for word in text.split() if "={}" in word):
             return text.replace("{}", value)
