@@ -49,7 +49,9 @@ def test_loaded_conditional_run_samples_classes_and_reports(run, monkeypatch):
         regen.load(run[0]).sample(2, label=10)
     type_in(monkeypatch, report, f"run={run[0]}")
     page = (run[0] / "report.html").read_text()
-    assert "interpolation" in page and read_json(run[0] / "result.json")["figures"]["val/fd"] > 0
+    figures = read_json(run[0] / "result.json")["figures"]
+    assert "interpolation" in page and "recognized " in page
+    assert figures["val/fd"] > 0 and 0 <= figures["val/class_accuracy"] <= 1 and figures["val/class_accuracy_se"] < 0.06
 
 
 def test_export_of_a_conditional_run_is_refused_with_the_reason(run, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from regen.config.instantiate import build
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.metrics.base import EvaluationBatch, SampleMetric
-from regen.metrics.data_metrics import data_metrics
+from regen.metrics.data_metrics import class_metrics, data_metrics
 from regen.metrics.features.base import Source
 from regen.metrics.gaussian_baseline import gaussian_images
 from regen.metrics.generalization import generalization
@@ -186,7 +186,8 @@ class Evaluator:
 def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
     """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
     chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
-    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()} | data_metrics(data)
+    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()}
+    made |= data_metrics(data) | class_metrics(model)
     return {name: metric for name, metric in made.items() if _suits(name, metric, model)}
 
 

@@ -1,13 +1,17 @@
 """The classes of generated and of training images, and those that are missing."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from regen.data.mixtures import Mixture
+from regen.metrics.class_accuracy import labels_of, recognized
+from regen.metrics.image_set import ImageSet
 from regen.metrics.missing_modes import MissingModes
 from regen.metrics.mixture_modes import NEAR
+from regen.models.protocols import n_classes_of
 from regen.report.context import Evidence
 from regen.report.page import Absent
 
@@ -16,11 +20,14 @@ MOST = 20  # classes: of more, those whose shares differ most
 
 @dataclass(frozen=True)
 class Share:
-    """A class, and its shares of the generated and of the training images, in 0..1."""
+    """A class, its shares of the generated and of the training images, in 0..1, and of a conditional model how often the
+    classifier recognizes it in images that are generated as this class; nan if there are none.
+    """
 
     label: int
     drawn: float
     train: float
+    accuracy: float = math.nan
 
 
 def make(evidence: Evidence) -> dict:
@@ -33,6 +40,8 @@ def make(evidence: Evidence) -> dict:
     missing, share = _missing_classes(evidence) if mixture is None else _missing_modes(evidence, mixture)
     train = labels.cpu().bincount(minlength=data.classes)
     shares = [Share(i, *pair) for i, pair in enumerate(zip(_shares(drawn), _shares(train), strict=True))]
+    if n_classes_of(look.model) and hasattr(look.fake.net, "classify"):
+        shares = [replace(share, accuracy=_accuracy(look.fake, share.label)) for share in shares]
     kept = sorted(sorted(shares, key=lambda one: -abs(one.drawn - one.train))[:MOST], key=lambda one: one.label)
     accuracy = getattr(look.fake.net, "accuracy", None)
     return {
@@ -42,9 +51,15 @@ def make(evidence: Evidence) -> dict:
         "missing": missing,
         "missing_share": share,
         "accuracy": None if accuracy is None or mixture is not None else f"{accuracy:.0%}",
+        "conditional": any(share.accuracy == share.accuracy for share in shares),
         "what": "class" if mixture is None else "mode",
         "n": len(look.fake),
     }
+
+
+def _accuracy(fake: ImageSet, label: int) -> float:
+    """Return the share of the samples of a class that are recognized; nan without samples of it."""
+    return float(recognized(fake)[labels_of(fake).to(fake.device) == label].float().mean())
 
 
 def _of_classes(evidence: Evidence) -> Tensor:
