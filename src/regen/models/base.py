@@ -1,4 +1,4 @@
-"""Base class of generative models: updates, iterations and samples of the averaged generator."""
+"""Base class of generative models: their updates, iterations and optimizers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import checkpoint, distributed
-from regen.core.ema import Averaging
 from regen.core.forward import plain_attention
 from regen.core.metric_buffer import Count, Record, Watch
 from regen.core.objective import Objective
@@ -19,14 +18,13 @@ from regen.core.step import Progress, Rng, StepT
 from regen.data.batches import Chunk
 from regen.data.images import Images
 from regen.data.split import Files, Split, as_float
-from regen.models.class_prior import codes_of, labels_of, set_frequencies, with_classes
-from regen.models.coder import Coding
-from regen.models.latents import Latents
+from regen.models.class_prior import set_frequencies, with_classes
+from regen.models.latent_sampling import LatentSampling
 from regen.models.priors import Normal
 from regen.utils.randomness import Draws
 
 
-class Model(Averaging, Coding, LightningModule, Generic[StepT]):
+class Model(LatentSampling, LightningModule, Generic[StepT]):
     """Generative model whose players minimise their objectives in turn; an iteration ends with an update of G.
 
     generator          codes (B, Z) -> images (B, C, H, W) in [-1, 1]; for a VAE the decoder
@@ -48,7 +46,6 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
     n_critic = 1  # batches in an iteration
     generator: nn.Module
     discriminator: nn.Module
-    prior: Normal
 
     def __init__(
         self,
@@ -87,53 +84,6 @@ class Model(Averaging, Coding, LightningModule, Generic[StepT]):
     def images_seen(self) -> int:
         """Number of real images shown to the model, over all processes."""
         return self.count.images_seen
-
-    def sample(self, first: int, n: int, labels: Tensor | None = None) -> Tensor:
-        """Return samples number first to first + n - 1 of the averaged generator, (n, C, H, W) in [-1, 1].
-
-        Sample i is always the same. A conditional model's are of the classes of the labels (n,), by default of classes in the
-        proportions of the training images.
-        """
-        z = self._latents(first, n)
-        return self.decode(self.codes(z) if labels is None else self.codes(z, labels))
-
-    def sample_labels(self, first: int, n: int) -> Tensor | None:
-        """Return the labels (n,), on the CPU, of samples number first to first + n - 1; None without classes."""
-        return labels_of(self.prior, self._latents(first, n))
-
-    def _latents(self, first: int, n: int) -> Tensor:
-        return Latents(self.latent_size, self.seed, "samples")(first, n)
-
-    @property
-    def latent_size(self) -> int:
-        """Dimensions of a latent z ~ N(0, I)."""
-        return self.prior.latent_dim
-
-    def codes(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (B, latent_size) -> codes (B, Z), by the prior; of the classes of labels (B,) in a conditional model.
-
-        Raises ValueError on labels that are not classes of the model.
-        """
-        with torch.inference_mode():
-            return codes_of(self.prior, z.to(self.device), labels)
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, Z) -> images (B, C, H, W) in [-1, 1], by the averaged generator.
-
-        A family that needs more than one pass for its samples, or another call of its network, overrides this.
-        """
-        with torch.inference_mode():
-            return self.to_images(self.ema(codes.to(self.device)))
-
-    def decoder_network(self) -> nn.Module | None:
-        """The network of which `decode` is a single pass; None if a subclass decodes or samples in its own way."""
-        is_own = self.has_own_sample or type(self).decode is not Model.decode
-        return None if is_own else self.with_decoder(self.ema.net)
-
-    @property
-    def has_own_sample(self) -> bool:
-        """Return whether a subclass replaces `sample`, so that its samples are not decoded from latents."""
-        return type(self).sample is not Model.sample
 
     def networks(self) -> dict[str, nn.Module]:
         """{"Generator (averaged)": module}: the networks whose weights a report shows, by their titles."""
