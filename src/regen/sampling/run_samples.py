@@ -14,7 +14,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from regen.config.checks import most_threads
-from regen.config.validate import CHECKED
 from regen.data.mixtures import Mixture
 from regen.data.pixels import MODES
 from regen.data.window import FULL_8, from_unit, value_dtype, window_of
@@ -29,6 +28,7 @@ from regen.runs.codes import image_data
 from regen.runs.load import Opened, open_run
 from regen.sampling.class_choice import ClassChoice
 from regen.sampling.copy_filter import CopyFilter, as_samples
+from regen.sampling.option_checks import check_options, decoding_network
 from regen.sampling.sample_files import Npz, PngFolder
 
 PATIENCE = 1280  # consecutive copies after which sampling stops
@@ -71,7 +71,7 @@ class Drawing:
         self.window = window_of({"data": image_data(opened.cfg)})
         self.dtype = value_dtype(self.window)
         self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
-        self._check_what()
+        check_options(opened, cfg, self.what, self.dtype, self.plane is not None, self._has_files())
         self.classes = ClassChoice(cfg.label, model, cfg.columns)
         self.rows = max(cfg.rows, self.classes.rows)
         self.n = cfg.n or (POINTS if self.plane else self.classes.rows * cfg.columns or IMAGES)
@@ -125,22 +125,12 @@ class Drawing:
 
     def directions(self) -> Tensor:
         """Draw a grid of the first code moved along SeFa's directions, one per row."""
-        return self._along(sefa(self._network(), self.opened.model.latent_dim).vectors)
-
-    def _network(self) -> torch.nn.Module:
-        """The network that decodes. Raises ConfigError if samples take more than one pass of it."""
-        network = self.opened.model.decoder_network()
-        if network is None:
-            raise ConfigError(
-                f"write=directions: {type(self.opened.model).__name__} takes more than one pass to samples, so that no layer "
-                "gives directions: type write=[grid,interpolation,sweep]"
-            )
-        return network
+        return self._along(sefa(decoding_network(self.opened.model), self.opened.model.latent_dim).vectors)
 
     def traversal(self) -> Tensor:
-        """The same along the axes of the code, those first that held-out images use most."""
+        """Draw a grid of the first code moved along its axes, one per row, those first that held-out images use most."""
         held_out = ImageSet(self.opened.data.validation, torch.nn.Identity(), self.opened.model.device)
-        model = cast(Encodes, self.opened.model)  # _check_what has asked
+        model = cast(Encodes, self.opened.model)  # as check_options requires
         return self._along(used(model, held_out.labelled_batches()).vectors)
 
     def _along(self, vectors: Tensor) -> Tensor:
@@ -221,42 +211,6 @@ class Drawing:
         if self.window == FULL_8:
             return finite.add(1).mul(127.5).round().to(torch.uint8).contiguous().numpy()
         return np.ascontiguousarray(from_unit(finite.numpy(), self.window))
-
-    def _check_what(self) -> None:
-        name = self.opened.folder.path.name
-        if self.plane and self.cfg.refuse_copies:
-            raise ConfigError(
-                f"refuse_copies=true: {name} draws points in the plane, not images. Leave out refuse_copies"
-            )
-        if self.plane and (wrong := [one for one in self.what if one not in ("grid", "npz")]):
-            raise ConfigError(
-                f"write={wrong[0]}: {name} draws points in the plane, not images: type write=[grid,npz], "
-                "a scatter plot and the points in the plane's units"
-            )
-        if not has_latents(self.opened.model):
-            self._check_own_samples()
-        if "directions" in self.what:
-            self._network()
-        if "traversal" in self.what and not isinstance(self.opened.model, Encodes):
-            raise ConfigError(
-                f"write=traversal: {name} has no encoder, so its latent axes have no meaning: type write=[directions]"
-            )
-        if "images" in self.what and not self._has_files():
-            raise ConfigError(
-                f"write=images: those of {name} have {self.opened.shape[0]} channels of {self.dtype}, which PNG files do not "
-                "hold: type write=[npz]"
-            )
-
-    def _check_own_samples(self) -> None:
-        """Raise ConfigError on options that need a generator from latents to images."""
-        kind, others = type(self.opened.model).__name__, [one for one in self.what if one not in CHECKED]
-        if others:
-            raise ConfigError(
-                f"write={others[0]}: {kind} overrides sample(), so that only samples can be drawn: "
-                f"type write=[{','.join(CHECKED)}]"
-            )
-        if self.cfg.truncation != 1:
-            raise ConfigError(f"truncation={self.cfg.truncation}: {kind} overrides sample(): leave out truncation")
 
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
