@@ -107,7 +107,8 @@ def test_smallest_map_below_1_is_refused():
 @pytest.mark.parametrize(("nets", "smallest"), [(dcgan, 16), (resnet, 8)], ids=["dcgan", "resnet"])
 def test_convolutional_network_reports_the_possible_sizes(nets, smallest, shape):
     found = " x ".join(map(str, shape))
-    expected = rf"images of {smallest} to 256 pixels a side, and the data have {found} .* Type (data\.image_size=32|network=mlp)"
+    hint = r"Type (data\.image_size=32|network=mlp)"
+    expected = rf"images of {smallest} to 256 pixels a side, and the data have {found} .* {hint}"
     for net in (nets.Generator, nets.Discriminator, nets.Encoder):
         with pytest.raises(ConfigError, match=expected):
             net(shape)

@@ -40,3 +40,11 @@ class CopyFilter:
 def as_samples(rows: np.ndarray, window: Window) -> Tensor:
     """Convert images (B, H, W, C) as they are written to (B, C, H, W) float32 in [-1, 1]."""
     return torch.from_numpy(to_unit(rows, window)).permute(0, 3, 1, 2)
+
+
+def describe_shortage(written: int, n: int, in_vain: int) -> str:
+    """Explain that `in_vain` consecutive images were copies after `written` of n images."""
+    copies = f"refuse_copies=true: {in_vain:,} consecutive images are copies of training images"
+    if written:
+        return f"{copies}; only {written:,} of the {n:,} images asked for were found. Type n={written} for these"
+    return f"{copies}, and no other was found. Nothing is written: train with a regularizer or on more images"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from omegaconf import DictConfig
 from torch import nn
 
@@ -11,22 +10,19 @@ from regen.errors import ConfigError
 from regen.models.base import Model
 from regen.models.protocols import Encodes, has_latents
 from regen.runs.load import Opened
+from regen.sampling.sample_values import SampleValues
 
 
-def check_options(
-    opened: Opened, cfg: DictConfig, what: Sequence[str], dtype: np.dtype, is_plane: bool, has_files: bool
-) -> None:
+def check_options(opened: Opened, cfg: DictConfig, what: Sequence[str], values: SampleValues) -> None:
     """Check the options of conf/sample.yaml for a run.
 
-    what       the values of write=
-    dtype      of the values of written samples
-    is_plane   whether samples are points in the plane
-    has_files  whether PNG files can hold the samples
+    what     the values of write=
+    values   of the written samples
 
     Raises ConfigError on options that make no sense for the data or the model.
     """
     name, model = opened.folder.path.name, opened.model
-    if is_plane:
+    if values.plane:
         _check_plane(name, cfg, what)
     if not has_latents(model):
         _check_own_samples(model, cfg, what)
@@ -36,10 +32,10 @@ def check_options(
         raise ConfigError(
             f"write=traversal: {name} has no encoder, so its latent axes have no meaning: type write=[directions]"
         )
-    if "images" in what and not has_files:
+    if "images" in what and not values.fit_png:
         raise ConfigError(
-            f"write=images: those of {name} have {opened.shape[0]} channels of {dtype}, which PNG files do not hold: type "
-            "write=[npz]"
+            f"write=images: those of {name} have {opened.shape[0]} channels of {values.dtype}, which PNG files do not hold: "
+            "type write=[npz]"
         )
 
 

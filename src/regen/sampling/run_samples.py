@@ -15,8 +15,7 @@ from tqdm import tqdm
 
 from regen.config.checks import most_threads
 from regen.data.mixtures import Mixture
-from regen.data.pixels import MODES
-from regen.data.window import FULL_8, from_unit, value_dtype, window_of
+from regen.data.window import window_of
 from regen.errors import ConfigError
 from regen.metrics.image_set import ImageSet
 from regen.models.latent_directions import sefa, traversals, used
@@ -27,9 +26,9 @@ from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.codes import image_data
 from regen.runs.load import Opened, open_run
 from regen.sampling.class_choice import ClassChoice
-from regen.sampling.copy_filter import CopyFilter, as_samples
+from regen.sampling.copy_filter import CopyFilter, as_samples, describe_shortage
 from regen.sampling.option_checks import check_options, decoding_network
-from regen.sampling.sample_files import Npz, PngFolder
+from regen.sampling.sample_values import SampleValues
 
 PATIENCE = 1280  # consecutive copies after which sampling stops
 
@@ -68,16 +67,15 @@ class Drawing:
         self.cfg, model = cfg, opened.model
         data = opened.data if opened.shape[1:] == (1, 1) else None  # for images only the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
-        self.window = window_of({"data": image_data(opened.cfg)})
-        self.dtype = value_dtype(self.window)
-        self.what = list(cfg.write or ["grid", "images" if self._has_files() else "npz"])
-        check_options(opened, cfg, self.what, self.dtype, self.plane is not None, self._has_files())
+        self.values = SampleValues(opened.shape, window_of({"data": image_data(opened.cfg)}), self.plane)
+        self.what = list(cfg.write or ["grid", "images" if self.values.fit_png else "npz"])
+        check_options(opened, cfg, self.what, self.values)
         self.classes = ClassChoice(cfg.label, model, cfg.columns)
         self.rows = max(cfg.rows, self.classes.rows)
         self.n = cfg.n or (POINTS if self.plane else self.classes.rows * cfg.columns or IMAGES)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
         self.latents = Latents(model.latent_size, *parts)
-        self.copies = CopyFilter(opened.data, model.device, self.window) if cfg.refuse_copies else None
+        self.copies = CopyFilter(opened.data, model.device, self.values.window) if cfg.refuse_copies else None
         self.folder = folder or opened.folder.path / "drawn" / self._name()
         if not has_latents(model) and cfg.seed is not None:
             model.seed = cfg.seed
@@ -152,7 +150,7 @@ class Drawing:
         gridded = self.cfg.rows * self.cfg.columns if self.copies and "grid" in self.what else 0
         first, shown = 0, []
         with contextlib.ExitStack() as stack:
-            files = self._files()
+            files = self.values.files(self.folder, self.n, self.what)
             for file in files:
                 stack.enter_context(file)
             total = self.n if files else min(self.n, gridded)
@@ -165,7 +163,7 @@ class Drawing:
                 first += len(rows)
                 bar.update(len(rows))
         if shown:
-            images = as_samples(np.concatenate(shown), self.window)
+            images = as_samples(np.concatenate(shown), self.values.window)
             save_png(grid(images, self.cfg.columns), self.folder / "grid.png")
         if self.copies and total:
             print(f"{self.copies.refused:,} of {self.copies.seen:,} images were copies of training images and left out")
@@ -180,37 +178,14 @@ class Drawing:
         for first in itertools.count(0, self.cfg.batch):
             if written == n:
                 return
-            rows = self._rows(self.samples(first, self.cfg.batch).cpu())
+            rows = self.values.rows(self.samples(first, self.cfg.batch).cpu())
             rows = self.copies(rows, n - written) if self.copies else rows[: n - written]
             in_vain = 0 if len(rows) else in_vain + self.cfg.batch
             if in_vain >= PATIENCE:
-                raise ConfigError(_why_none(written, n, in_vain))
+                raise ConfigError(describe_shortage(written, n, in_vain))
             if len(rows):
                 written += len(rows)
                 yield rows
-
-    def _files(self) -> list[PngFolder | Npz]:
-        c, h, w = self.opened.shape
-        files: list[PngFolder | Npz] = [PngFolder(self.folder / "images", self.n)] if "images" in self.what else []
-        if "npz" in self.what:
-            shape, dtype = ((self.n, 2), "float32") if self.plane else ((self.n, h, w, c), self.dtype.name)
-            files.append(Npz(self.folder / "samples.npz", shape, dtype))
-        return files
-
-    def _has_files(self) -> bool:
-        """Return whether PNG files can hold all levels and channels."""
-        channels = self.opened.shape[0]
-        wide = self.dtype == np.uint16 and channels == 1
-        return not self.plane and (wide or (self.dtype == np.uint8 and channels in MODES))
-
-    def _rows(self, samples: Tensor) -> np.ndarray:
-        """Convert samples (B, C, H, W) to values (B, H, W, C) as in the data's files, or points (B, 2) in the plane's units."""
-        if self.plane:
-            return self.plane.to_plane(samples).numpy()
-        finite = samples.nan_to_num(0, 0, 0).clamp(-1, 1).permute(0, 2, 3, 1)
-        if self.window == FULL_8:
-            return finite.add(1).mul(127.5).round().to(torch.uint8).contiguous().numpy()
-        return np.ascontiguousarray(from_unit(finite.numpy(), self.window))
 
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
@@ -219,10 +194,3 @@ class Drawing:
         parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
         parts += ["without_copies"] if cfg.refuse_copies else []
         return "_".join(parts)
-
-
-def _why_none(written: int, n: int, in_vain: int) -> str:
-    copies = f"refuse_copies=true: {in_vain:,} consecutive images are copies of training images"
-    if written:
-        return f"{copies}; only {written:,} of the {n:,} images asked for were found. Type n={written} for these"
-    return f"{copies}, and no other was found. Nothing is written: train with a regularizer or on more images"
