@@ -28,7 +28,7 @@ def folder_name(overrides: str) -> str:
 def run_folder(name: str | None, overrides: str) -> str:
     """Return the folder of a run in outputs/: its name's slug, or a name with the time.
 
-    Raises ConfigError on a name that is no folder in outputs/.
+    Raises ConfigError on a name that cannot be a folder in outputs/.
     """
     if name is None:
         return folder_name(overrides)
