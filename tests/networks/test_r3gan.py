@@ -19,7 +19,7 @@ from regen.core.objective import Loss
 from regen.errors import ConfigError
 from regen.losses.adversarial import Relativistic
 from regen.models.build_model import assemble
-from regen.networks import r3gan
+from regen.networks import r3gan, r3gan_layers
 from regen.regularizers.form import SpectralNorm, WeightNorm
 from regen.regularizers.gradients import R1R2
 from regen.utils.randomness import seeded
@@ -92,7 +92,7 @@ def test_shipped_network_and_recipe_have_the_published_numbers_of_parameters():
 def test_groups_of_convolutions_equal_the_published_cardinalities():
     with torch.device("meta"):
         net = r3gan.Generator((3, 256, 256))
-    blocks = [module for module in net.modules() if isinstance(module, r3gan.Block)]
+    blocks = [module for module in net.modules() if isinstance(module, r3gan_layers.Block)]
     assert [block.branch[2].groups for block in blocks[::2]] == PUBLISHED[256][1]
 
 
@@ -132,17 +132,17 @@ def filtered(maps: Tensor, total: float) -> Tensor:
 
 def test_maps_are_halved_and_doubled_by_the_bilinear_filter():
     maps = torch.randn(2, 3, 8, 6, generator=torch.manual_seed(0))
-    assert torch.allclose(r3gan.Downsample(3)(maps), filtered(maps, 1.0)[:, :, 1:-1:2, 1:-1:2], atol=1e-6)
+    assert torch.allclose(r3gan_layers.Downsample(3)(maps), filtered(maps, 1.0)[:, :, 1:-1:2, 1:-1:2], atol=1e-6)
     spread = torch.zeros(2, 3, 15, 11)
     spread[:, :, ::2, ::2] = maps
-    assert torch.allclose(r3gan.Upsample(3)(maps), filtered(spread, 4.0), atol=1e-6)
+    assert torch.allclose(r3gan_layers.Upsample(3)(maps), filtered(spread, 4.0), atol=1e-6)
 
 
 def test_branches_start_at_0_and_other_weights_by_hes_rule_with_the_gain_of_fixup():
     with seeded(0):
         net = r3gan.Discriminator((3, 32, 32), width=64)
     maps = torch.randn(2, 64, 8, 8, generator=torch.manual_seed(0))
-    blocks = [module for module in net.modules() if isinstance(module, r3gan.Block)]
+    blocks = [module for module in net.modules() if isinstance(module, r3gan_layers.Block)]
     assert len(blocks) == 8 and all(torch.equal(block(maps), maps) for block in blocks)
     gain = math.sqrt(2 / 1.04) * 8**-0.25
     assert blocks[0].branch[0].weight.std().item() == pytest.approx(gain / 64**0.5, rel=0.05)

@@ -9,26 +9,19 @@ are those of the published presets (CIFAR10, FFHQ-64, FFHQ-256), whose z has 64 
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regen.core.condition import split, with_planes
 from regen.errors import ConfigError
 from regen.networks.conditional import PROJECTION
 from regen.networks.latent_heads import of_code
+from regen.networks.r3gan_layers import GAIN, Block, Downsample, GenerativeBasis, Size, Upsample, convolution, scaled
 
 SMALLEST, LARGEST = 8, 256  # pixels a side
 COARSE = 4  # pixels a side of the smallest map
 WIDE = 4  # maps, beginning with the smallest, that have all channels; each larger one has half of those before
-LEAK = 0.2  # negative values are multiplied by it
-GAIN = math.sqrt(2 / (1 + LEAK**2))  # keeps the variance through leaky ReLU
-FILTER = (1.0, 3.0, 3.0, 1.0)  # of resampling: bilinear
-
-Size = tuple[int, int]  # (H, W)
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 class Generator(nn.Module):
@@ -57,12 +50,12 @@ class Generator(nn.Module):
         size, widths = stages(shape, width, group_width, blocks)
         gain = GAIN * (blocks * len(widths)) ** -0.25
         if n_classes:
-            self.embedding = _scaled(nn.Linear(n_classes, latent_dim, bias=False))
+            self.embedding = scaled(nn.Linear(n_classes, latent_dim, bias=False))
         inputs = 2 * latent_dim if n_classes else latent_dim
         layers = [GenerativeBasis(inputs, widths[0], size), *_blocks(blocks, widths[0], group_width, gain)]
         for before, after in itertools.pairwise(widths):
             layers += [*_change(before, after), Upsample(after), *_blocks(blocks, after, group_width, gain)]
-        self.layers = nn.Sequential(*layers, _convolution(widths[-1], shape[0], 1))
+        self.layers = nn.Sequential(*layers, convolution(widths[-1], shape[0], 1))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -86,7 +79,7 @@ class Discriminator(nn.Module):
         self.n_classes = n_classes
         self.layers = _inwards(shape, width if n_classes else 1, width, group_width, blocks, bias=False)
         if n_classes:
-            setattr(self, PROJECTION, _scaled(nn.Linear(n_classes, width, bias=False), width**-0.5))
+            setattr(self, PROJECTION, scaled(nn.Linear(n_classes, width, bias=False), width**-0.5))
 
     def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
         outputs = self.layers(images)
@@ -121,68 +114,6 @@ class Encoder(nn.Module):
         return self.layers(images if classes is None else with_planes(images, classes))
 
 
-class Block(nn.Module):
-    """x -> x + branch(x), (B, F, H, W) -> (B, F, H, W); the branch starts at 0."""
-
-    def __init__(self, width: int, group_width: int, gain: float) -> None:
-        super().__init__()
-        inner = 2 * width
-        self.branch = nn.Sequential(
-            _convolution(width, inner, 1, gain=gain, bias=True),
-            nn.LeakyReLU(LEAK),
-            _convolution(inner, inner, 3, max(1, inner // group_width), gain, bias=True),
-            nn.LeakyReLU(LEAK),
-            _convolution(inner, width, 1, gain=0.0),
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.branch(maps)
-
-
-class GenerativeBasis(nn.Module):
-    """z (B, Z) -> (B, F, h, w): learned maps, each multiplied by a linear function of z."""
-
-    def __init__(self, latent_dim: int, width: int, size: Size) -> None:
-        super().__init__()
-        self.basis = nn.Parameter(nn.init.normal_(torch.empty(width, *size)))
-        self.linear = _scaled(nn.Linear(latent_dim, width, bias=False))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.linear(z)[:, :, None, None] * self.basis
-
-
-class Resample(nn.Module):
-    """Filter each map (B, F, H, W) bilinearly, with zeros outside of it."""
-
-    kernel: Tensor
-
-    def __init__(self, width: int, total: float) -> None:
-        super().__init__()
-        kernel = torch.outer(torch.tensor(FILTER), torch.tensor(FILTER))
-        kernel = (total * kernel / kernel.sum()).expand(width, 1, -1, -1)
-        self.register_buffer("kernel", kernel.contiguous(), persistent=False)
-
-
-class Upsample(Resample):
-    """(B, F, H, W) -> (B, F, 2 H, 2 W)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(width, total=4.0)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return F.conv_transpose2d(maps, self.kernel, stride=2, padding=1, groups=maps.shape[1])
-
-
-class Downsample(Resample):
-    """(B, F, H, W) -> (B, F, H / 2, W / 2)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(width, total=1.0)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return F.conv2d(maps, self.kernel, stride=2, padding=1, groups=maps.shape[1])
-
-
 def stages(shape: Sequence[int], width: int, group_width: int, blocks: int) -> tuple[Size, list[int]]:
     """Return the smallest map (h, w) and the channels of all maps, from the smallest to the image's size.
 
@@ -213,12 +144,12 @@ def _inwards(
 ) -> nn.Sequential:
     size, widths = stages(shape, width, group_width, blocks)
     gain, widths = GAIN * (blocks * len(widths)) ** -0.25, widths[::-1]
-    layers = [_convolution(shape[0], widths[0], 1), *_blocks(blocks, widths[0], group_width, gain)]
+    layers = [convolution(shape[0], widths[0], 1), *_blocks(blocks, widths[0], group_width, gain)]
     for before, after in itertools.pairwise(widths):
         layers += [Downsample(before), *_change(before, after), *_blocks(blocks, after, group_width, gain)]
     last = widths[-1]
-    basis = _scaled(nn.Conv2d(last, last, size, groups=last, bias=False))
-    layers += [basis, nn.Flatten(), _scaled(nn.Linear(last, outputs, bias=bias))]
+    basis = scaled(nn.Conv2d(last, last, size, groups=last, bias=False))
+    layers += [basis, nn.Flatten(), scaled(nn.Linear(last, outputs, bias=bias))]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
@@ -227,19 +158,4 @@ def _blocks(number: int, width: int, group_width: int, gain: float) -> list[nn.M
 
 
 def _change(before: int, after: int) -> list[nn.Module]:
-    return [_convolution(before, after, 1)] if before != after else []
-
-
-def _convolution(
-    before: int, after: int, side: int, groups: int = 1, gain: float = 1.0, bias: bool = False
-) -> nn.Conv2d:
-    layer = nn.Conv2d(before, after, side, padding=side // 2, groups=groups, bias=bias)
-    return _scaled(layer, gain)
-
-
-def _scaled(layer: Layer, gain: float = 1.0) -> Layer:
-    """Initialize weights from N(0, gain^2 / inputs) (He 2015), biases at 0."""
-    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
+    return [convolution(before, after, 1)] if before != after else []

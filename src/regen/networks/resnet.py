@@ -18,7 +18,7 @@ from regen.networks import conditional
 from regen.networks.conditional import sequential
 from regen.networks.latent_heads import of_code
 from regen.networks.self_attention import SelfAttention, map_number
-from regen.networks.sizes import sizes
+from regen.networks.sizes import Size, sizes
 
 SMALLEST = 8  # pixels a side
 
@@ -40,13 +40,7 @@ class Generator(nn.Module):
         super().__init__()
         self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
-        deepest = widths[-1]
-        pairs = itertools.pairwise([deepest, *widths[::-1]])
-        blocks: list[nn.Module] = [
-            doubling(*pair, size, n_classes) for pair, size in zip(pairs, maps[-2::-1], strict=True)
-        ]
-        if (number := map_number(attention, maps)) is not None:
-            blocks.insert(len(maps) - 1 - number, SelfAttention([*widths, deepest][number]))
+        deepest, blocks = widths[-1], _outwards(maps, widths, n_classes, map_number(attention, maps))
         self.layers = sequential(
             nn.Linear(latent_dim, deepest * math.prod(maps[-1])),
             nn.Unflatten(1, (deepest, *maps[-1])),
@@ -153,6 +147,15 @@ def keeping(width: int, batch_norm: bool) -> Residual:
 def _branch(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
     first = [nn.BatchNorm2d(before)] * batch_norm + [nn.ReLU(), nn.Conv2d(before, after, 3, padding=1)]
     return first + [nn.BatchNorm2d(after)] * batch_norm + [nn.ReLU(), nn.Conv2d(after, after, 3, padding=1)]
+
+
+def _outwards(maps: Sequence[Size], widths: Sequence[int], n_classes: int, attended: int | None) -> list[nn.Module]:
+    """Return the blocks from the smallest map to the image's size; self-attention is at the map of number `attended`."""
+    pairs = itertools.pairwise([widths[-1], *widths[::-1]])
+    blocks: list[nn.Module] = [doubling(*pair, size, n_classes) for pair, size in zip(pairs, maps[-2::-1], strict=True)]
+    if attended is not None:
+        blocks.insert(len(maps) - 1 - attended, SelfAttention([*widths, widths[-1]][attended]))
+    return blocks
 
 
 def _inwards(channels: int, widths: Sequence[int], batch_norm: bool, attended: int | None) -> list[nn.Module]:
