@@ -31,7 +31,7 @@ def test_opened_run_samples_the_averaged_or_the_raw_generator(tmp_path):
     average, raw = opened.sampler("ema")(z), opened.sampler("raw")(z)
     assert average.shape == (3, 1, 8, 8) and not torch.equal(average, raw)
     assert torch.equal(average, model.ema(z)) and torch.equal(raw, model.generator(z))
-    with pytest.raises(ConfigError, match="weights=rwa: expected ema or raw"):
+    with pytest.raises(ConfigError, match="weights=rwa: expected ema, raw or power_WIDTH"):
         opened.sampler("rwa")
 
 

@@ -67,7 +67,8 @@ class Run:
 
         Args:
             first: number of the first sample: the run's samples are numbered, and each one depends on its number only.
-            weights: "ema", the average, or "raw", the trained generator.
+            weights: "ema", the average, "raw", the trained generator, or "power_0.1", an average of that width made of
+                checkpoints.
             checkpoint: "newest" or "best".
             label: a class of a conditional model, counted from 0; None: classes as frequent as in training.
         """

@@ -1,6 +1,7 @@
 """The checks that several commands share: types, choices, numbers and the name of a run."""
 
 import os
+import re
 import typing
 import warnings
 
@@ -13,10 +14,11 @@ from regen.errors import ConfigError
 
 CHOICES = {
     "split": ("test", "val"),
-    "weights": ("ema", "raw"),
+    "weights": ("ema", "raw", "power_WIDTH"),
     "checkpoint": ("newest", "best"),
     "device": ("auto", "cpu", "cuda"),
 }
+POWER = re.compile(r"power_[\d.e-]+")  # weights, see runs.post_hoc_weights
 
 
 def conform(cfg: DictConfig, schema: type) -> None:
@@ -56,7 +58,7 @@ def check_run(cfg: DictConfig) -> None:
 def check_choices(cfg: DictConfig, keys: str) -> None:
     """Raise ConfigError if one of the keys, separated by spaces, has none of its values in CHOICES."""
     for key in keys.split():
-        if cfg[key] not in CHOICES[key]:
+        if cfg[key] not in CHOICES[key] and not (key == "weights" and POWER.fullmatch(str(cfg[key]))):
             raise ConfigError(f"{key}={cfg[key]}: expected {' or '.join(CHOICES[key])}")
 
 

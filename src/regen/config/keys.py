@@ -10,7 +10,7 @@ STRENGTHS = ("lambda_g", "lambda_d")  # short names of regularizer.NAME.lambda_g
 LENGTHS = ("max_iterations", "max_images")  # a longer run continues a shorter one
 REPEATS = ("seed", "data.fold")  # runs that differ only in these are repetitions
 LABELS = ("name", "group", "tags", "sweep", "resume")  # name and place of a run
-OUTPUTS = ("report", "logger", "save_every")  # outputs besides the metrics
+OUTPUTS = ("report", "logger", "save_every", "keep_checkpoints")  # outputs besides the metrics
 EXECUTION = (  # speed of the same computation
     *("iterations_per_call", "data.workers", "data.in_memory_bytes"),
     *("trainer.threads", "trainer.progress_bar", "trainer.timeout_seconds"),

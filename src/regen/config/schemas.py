@@ -108,6 +108,7 @@ class Train:
     max_images: int | None = None
     log_every: int = MISSING
     save_every: int = MISSING
+    keep_checkpoints: int | None = 3
     grad_ratio_every: int = MISSING
     evaluate_every: int = MISSING
     evaluation_samples: int | None = None

@@ -22,8 +22,8 @@ from regen.config.strengths import check_regularizers
 from regen.errors import ConfigError
 
 AT_LEAST_ONE = (
-    "max_iterations max_images log_every save_every grad_ratio_every evaluate_every patience iterations_per_call "
-    "data.batch_size model.latent_dim model.n_critic model.ema_interval trainer.threads trainer.num_nodes "
+    "max_iterations max_images log_every save_every keep_checkpoints grad_ratio_every evaluate_every patience "
+    "iterations_per_call data.batch_size model.latent_dim model.n_critic model.ema_interval trainer.threads trainer.num_nodes "
     "trainer.timeout_seconds"
 )
 

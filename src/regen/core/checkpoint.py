@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"iteration_\d{1,18}\.ckpt")
 State = dict[str, Any]  # model, optimizers, iteration, images_seen, record and what was saved with them
-KEPT = 3  # newest ones, in addition to the best
+KEPT = 3  # newest ones, in addition to the best, unless keep_checkpoints says otherwise
 log = logging.getLogger(__name__)
 
 
@@ -102,11 +102,11 @@ def save(path: Path, model: Model, **more: object) -> None:
     write_safely(path, buffer.getvalue())
 
 
-def save_iteration(folder: Path, model: Model, **more: object) -> Path:
-    """Write iteration_<number>.ckpt into the folder and delete all but the newest KEPT of these."""
+def save_iteration(folder: Path, model: Model, keep: int | None = KEPT, **more: object) -> Path:
+    """Write iteration_<number>.ckpt into the folder and delete all but the newest `keep` of these; None: delete none."""
     path = folder / f"iteration_{model.iteration:09d}.ckpt"
     save(path, model, **more)
-    for old in _newest_first(folder)[KEPT:]:
+    for old in _newest_first(folder)[keep:] if keep else []:
         old.unlink(missing_ok=True)
     return path
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
+from regen.core.ema_rule import EMARule
 from regen.errors import ConfigError
 
-EACH = 100  # iterations
+POWER_ITERATIONS = 20  # of spectral norm on new weights
 PREFIX = "ema_"  # of the last part of a figure's name, followed by the decay
 
 
@@ -21,7 +22,7 @@ class Averaged(nn.Module):
 
     With `rampup`, d = min(decay, 0.5^(1 / (rampup t))) instead: the half-life is at most that fraction of the iterations so
     far (StyleGAN2-ADA, EDM: 0.05), so that a slow average does not contain the first networks.
-    In the first EACH iterations k is 1, so that the average keeps up. Later k = `interval`: a slow average needs fewer terms,
+    In the first 100 iterations k is 1, so that the average keeps up. Later k = `interval`: a slow average needs fewer terms,
     and a small network trains a few percent faster. Buffers such as the running means of batch norm are averaged like
     weights; counters are copied. Under spectral norm the average has its own power iteration, one step per update, because
     the mean of singular vectors is not a singular vector. (torch's AveragedModel takes five times as long on a small network.)
@@ -30,19 +31,13 @@ class Averaged(nn.Module):
 
     def __init__(self, net: nn.Module, decay: float, interval: int = 1, rampup: float | None = None) -> None:
         super().__init__()
-        if not 0 <= decay < 1:
-            raise ConfigError(f"model.ema_decay must be in [0, 1), got {decay}")
-        if interval < 1:
-            raise ConfigError(f"model.ema_interval must be at least 1, got {interval}")
-        if rampup is not None and (isinstance(rampup, bool) or not 0 < rampup < math.inf):
-            raise ConfigError(f"model.ema_rampup must be a finite number > 0 or null, got {rampup}")
-        self.interval, self.decay, self.rampup = interval, decay, rampup
+        self.rule = EMARule(decay, interval, rampup)
         self.net = copy.deepcopy(net).eval().requires_grad_(False)
 
     def follow(self, net: nn.Module) -> None:
         """Pair the tensors of average and network; called when both are on their device."""
         self._norms = (
-            list(_spectral_norms(self.net)) if self.decay else []
+            list(_spectral_norms(self.net)) if self.rule.decay else []
         )  # with decay 0 the network's own vectors are right
         own = {id(vector) for norm, _ in self._norms for vector in norm.buffers()}
         pairs = [pair for pair in zip(_tensors(self.net), _tensors(net), strict=True) if id(pair[0]) not in own]
@@ -53,22 +48,23 @@ class Averaged(nn.Module):
     @torch.no_grad()
     def update(self, iteration: int) -> None:
         """Take one step towards the network if it is due after this iteration (counted from 0)."""
-        interval = 1 if iteration < EACH else self.interval
-        if (iteration + 1) % interval:
+        factor = self.rule.factor(iteration)
+        if factor is None:
             return
-        decay = min(self.decay, self._largest_decay(iteration)) ** interval
-        torch._foreach_lerp_(*self._pairs, 1 - decay)
+        torch._foreach_lerp_(*self._pairs, 1 - factor)
         for averaged, counter in self._counters:
             averaged.copy_(counter)
         for norm, weight in self._norms:
             norm.train()(weight)
             norm.eval()
 
-    def _largest_decay(self, iteration: int) -> float:
-        """Return the largest decay in this iteration, so that the average keeps up in the beginning."""
-        if self.rampup is None:
-            return (1 + iteration) / (10 + iteration)
-        return 0.5 ** (1 / (self.rampup * iteration)) if iteration else 0.0
+    @torch.no_grad()
+    def set_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Replace the average by the tensors of a state_dict of its network; singular vectors are computed again."""
+        self.net.load_state_dict(tensors)
+        for norm, weight in list(_spectral_norms(self.net)) * POWER_ITERATIONS:
+            norm.train()(weight)
+            norm.eval()
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.net(*inputs)
@@ -87,9 +83,14 @@ class Averaging(nn.Module):
     _nets_to_average: Mapping[str, nn.Module] = {}
 
     @property
+    def sampled_averages(self) -> dict[str, Averaged]:
+        """The averages that are sampled and evaluated, by the names of their attributes."""
+        return {name: getattr(self, name) for name in self._nets_to_average}
+
+    @property
     def averages(self) -> list[tuple[Averaged, nn.Module]]:
         """List the moving averages, each with the network that it follows."""
-        sets = [{name: getattr(self, name) for name in self._nets_to_average}, *self.other_averages]
+        sets = [self.sampled_averages, *self.other_averages]
         return [(averages[name], net) for averages in sets for name, net in self._nets_to_average.items()]
 
     def make_averages(

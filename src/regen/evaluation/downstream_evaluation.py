@@ -56,7 +56,7 @@ def evaluate_downstream(cfg: DictConfig) -> float:
 def _measure(run: Opened, cfg: DictConfig) -> dict[str, list[Score]]:
     """Measure a run's tasks, and write and print their scores, by task."""
     run = run.with_weights(cfg.weights)
-    if cfg.weights == "raw":
+    if cfg.weights != "ema":
         run.model.settle(run.data.train)
     setup = prepare(run.model, run.data, cfg.split, cfg.held_out)
     tasks = {name: build(node, f"task.{name}", Task) for name, node in cfg.task.items()}

@@ -56,7 +56,7 @@ def evaluate(cfg: DictConfig) -> float:
 def _evaluate(run: Opened, cfg: DictConfig) -> float:
     began = time.perf_counter()
     run = run.with_weights(cfg.weights)
-    if cfg.weights == "raw":
+    if cfg.weights != "ema":
         run.model.settle(run.data.train)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
     cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}

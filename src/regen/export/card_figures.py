@@ -18,7 +18,7 @@ error, brackets hold a 95% interval. `fd` is a Fréchet distance in other featur
 
 
 def figures(opened: Opened, weights: str) -> str:
-    """Return the section of the card; `weights` is "ema" or "raw"."""
+    """Return the section of the card; `weights` is "ema", "raw" or "power_0.1"."""
     at, found = measured(opened)
     result = read_json(opened.folder.result)
     read_stored(result)
@@ -45,7 +45,7 @@ def measured(opened: Opened) -> tuple[int, dict[str, float]]:
 def _unlike(opened: Opened, at: int, weights: str) -> str:
     """Describe how the measured weights differ from the exported ones."""
     later = f" The files are of iteration {opened.state['iteration']:,}." if at != opened.state["iteration"] else ""
-    return later + " They are metrics of the moving average of the weights, which is not exported." * (weights == "raw")
+    return later + " They are metrics of the moving average of the weights, which is not exported." * (weights != "ema")
 
 
 def _table(figures: Mapping[str, float | str]) -> str:

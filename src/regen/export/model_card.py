@@ -36,7 +36,7 @@ class Written:
 
 
 def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written], licence: str | None) -> str:
-    """Return the text of the model card: `net` is the exported network, `weights` "ema" or "raw"."""
+    """Return the text of the model card: `net` is the exported network, `weights` as in `Opened.with_weights`."""
     parts = [
         _header(opened.cfg, written, licence),
         _what(opened, weights),
@@ -65,7 +65,8 @@ def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) ->
 def _what(opened: Opened, weights: str) -> str:
     data = image_data(opened.cfg)
     facts, codes = source_of(data._target_), "" if data is opened.cfg.data else "the latent codes of "
-    averaged = "the moving average of the generator's weights" if weights == "ema" else "the generator's own weights"
+    kinds = {"ema": "the moving average of the generator's weights", "raw": "the generator's own weights"}
+    averaged = kinds.get(weights, f"a post-hoc average of the generator's weights ({weights})")
     result = read_json(opened.folder.result)
     lines = [
         f"# A {opened.model.kind}: {_name(data)}",

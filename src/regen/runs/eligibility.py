@@ -11,7 +11,7 @@ def memorizes(result: Mapping[str, Any]) -> bool:
     evaluations = [
         evaluation
         for evaluation in result.get("evaluations") or []
-        if evaluation.get("iteration") == result.get("iteration") and evaluation.get("weights") != "raw"
+        if evaluation.get("iteration") == result.get("iteration") and evaluation.get("weights", "ema") == "ema"
     ]
     return any((one.get("diagnosis") or {}).get("kind") == MEMORIZES for one in (result, *evaluations))
 

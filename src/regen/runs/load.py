@@ -23,6 +23,7 @@ from regen.models.protocols import has_latents
 from regen.runs.data_identity import RECORD, check_data, open_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
+from regen.runs.post_hoc_weights import set_weights
 from regen.runs.stored_config import read_config
 from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json
@@ -72,15 +73,12 @@ class Opened:
         return lambda z: model.decode(model.codes(z))
 
     def with_weights(self, weights: str) -> "Opened":
-        """The run with "ema", the moving averages, which are scored, or with "raw", what was trained, in their place."""
-        if weights not in ("ema", "raw"):
-            raise ConfigError(f"weights={weights}: expected ema or raw")
+        """The run with "ema", the averages that are scored, or with others: "raw" or "power_0.1", see `set_weights`."""
         if weights == "ema":
             return self
-        raw = replace(self, model=copy.deepcopy(self.model))
-        for average, net in raw.model.averages:
-            average.net.load_state_dict(net.state_dict())
-        return raw
+        changed = replace(self, model=copy.deepcopy(self.model))
+        set_weights(changed.model, weights, self.folder.checkpoints)
+        return changed
 
 
 def open_run(

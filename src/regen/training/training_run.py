@@ -157,7 +157,7 @@ class TrainingRun:
                 self.cfg.evaluate_every, self.evaluator, self.data, folder, self.goal, outcome, others
             ),
             callbacks.Signals(outcome),
-            callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, rows, outcome),
+            callbacks.Checkpoints(cfg.save_every, self.last, folder.checkpoints, rows, outcome, cfg.keep_checkpoints),
             *([callbacks.Bar(self.last)] if cfg.trainer.progress_bar else []),
         ]
 

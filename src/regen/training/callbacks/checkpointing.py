@@ -13,10 +13,22 @@ from regen.utils import signals
 
 
 class Checkpoints(Callback):
-    """Resume from a checkpoint; save at an interval, at the end, on a signal, and at the best evaluation."""
+    """Resume from a checkpoint; save at an interval, at the end, on a signal, and at the best evaluation.
 
-    def __init__(self, every: int, last: int, folder: Path, rows: CSVLog | None, outcome: Outcome) -> None:
-        self.every, self.last, self.folder, self.rows, self.outcome = every, last, folder, rows, outcome
+    keep   number of newest checkpoints that are kept; None: all
+    """
+
+    def __init__(
+        self, every: int, last: int, folder: Path, rows: CSVLog | None, outcome: Outcome, keep: int | None
+    ) -> None:
+        self.every, self.last, self.folder, self.rows, self.outcome, self.keep = (
+            every,
+            last,
+            folder,
+            rows,
+            outcome,
+            keep,
+        )
 
     def on_train_start(self, trainer: Trainer, model: Any) -> None:
         if self.outcome.evaluated_at == model.iteration:  # an evaluation that a signal interrupted
@@ -51,7 +63,7 @@ class Checkpoints(Callback):
             }
             try:
                 if due:
-                    checkpoint.save_iteration(self.folder, model, **more)
+                    checkpoint.save_iteration(self.folder, model, self.keep, **more)
                 if self._is_best(model):
                     checkpoint.save(self.folder / "best.ckpt", model, **more)
             except ValueError as error:
