@@ -37,6 +37,15 @@ def test_frechet_distance_equals_scipys_matrix_square_root():
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (25, 40)])
+def test_distance_of_fewer_rows_than_columns_equals_the_one_by_covariances(n, m):
+    a, b = (Draws("few", name).normal(rows, 64).double() for name, rows in (("a", n), ("b", m)))
+    cov_a, cov_b = np.cov(a.numpy().T), np.cov(b.numpy().T)
+    roots = np.sqrt(np.linalg.eigvals(cov_a @ cov_b).real.clip(0))
+    between = float((a.mean(0) - b.mean(0)).square().sum())
+    assert frechet_distance(a, b) == pytest.approx(between + np.trace(cov_a + cov_b) - 2 * roots.sum(), rel=1e-6)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_features_that_are_not_finite_are_at_no_known_distance(bad):
     features = Draws("bad").normal(10, 4)
