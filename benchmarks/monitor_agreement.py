@@ -4,7 +4,8 @@ For every run (a folder of outputs/) of one data set, images of its newest check
 of two larger classifiers, which are trained here on the labels of the training images. Prints the distances in their features
 next to the run's own figures, Spearman's rank correlations with bootstrap intervals, and what limits them: the agreement of the
 classifiers with each other, and of a figure with itself when it is measured again. --labels takes class folders of the same
-kind of images, for runs that were judged without labels; without runs, these photographs themselves are degraded.
+kind of images, for runs that were judged without labels; without runs, these photographs themselves are degraded, or small
+generators of them are trained (--generators).
 """
 
 import argparse
@@ -25,6 +26,11 @@ def main(given: list[str] | None = None) -> int:
         "--labels", metavar="FOLDER", help="class folders of the same kind of images, where runs have no labels"
     )
     parser.add_argument(
+        "--generators",
+        choices=("tuned", "fresh"),
+        help="with --labels: small generators of photographs that are trained here, instead of degraded photographs",
+    )
+    parser.add_argument(
         "--samples", type=int, default=2000, metavar="N", help="generated images of each run (default: 2000)"
     )
     parser.add_argument(
@@ -42,7 +48,7 @@ def main(given: list[str] | None = None) -> int:
             "type folders of runs, or --labels FOLDER for photographs that are worse than real ones to known extents"
         )
     measured = asked.runs and agreement.measure(asked.runs, asked.labels, asked.samples, asked.shown)
-    print(agreement.report(measured or agreement.measure_photographs(asked.labels, asked.shown)))
+    print(agreement.report(measured or agreement.measure_photographs(asked.labels, asked.shown, asked.generators)))
     return 0
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ladder.independent_classifiers import Classifier, features_of, train_classifiers
-from ladder.rungs import PHOTOS, USE, photos
+from ladder.photo_generators import GROUPS, sampled
+from ladder.rungs import PHOTOS, UNSEEN_PHOTOS, USE, photos
 from ladder.truths import blurred, in_bytes
 from regen.data.image_folder import folder
 from regen.data.images import Images
@@ -65,14 +66,23 @@ def measure(runs: Sequence[str], labels: str | None, samples: int, shown: int) -
     return found
 
 
-def measure_photographs(labels: str, shown: int) -> list[Agreement]:
-    """The same of photographs that are worse than real ones to known extents, judged without their labels."""
+def measure_photographs(labels: str, shown: int, generators: str | None = None) -> list[Agreement]:
+    """The same of sets of images that are judged without their labels.
+
+    generators   tuned or fresh: images of small generators that are trained here, see `photo_generators`; None: photographs
+                 that are worse than real ones to known extents
+    """
     rung = photos(labels, max(PHOTOS))
     train, test = _labelled(rung.data.full_train, rung.data.test, labels, rung.data.shape)
-    nets = train_classifiers(train, test, shown)
-    real, sets = _features(nets, rung.data.validation.images), degraded(rung.data, rung.unseen, SETS_OF)
+    used = max(PHOTOS) + UNSEEN_PHOTOS  # the first of these images: the classifiers learn from others
+    nets = train_classifiers(train.take(torch.arange(used, len(train))), test, shown)
+    if generators:
+        real, sets = _features(nets, rung.unseen.images), dict(sampled(rung, *GROUPS[generators]))
+    else:
+        real, sets = _features(nets, rung.data.validation.images), degraded(rung.data, rung.unseen, SETS_OF)
     metrics = {"kernel": KernelDistance(), "memorization": Memorization()}
-    evaluator = Evaluator(rung.data, metrics, Auto().for_data(rung.data), ROOT / "outputs/features", samples=SETS_OF)
+    samples = min(map(len, sets.values()))
+    evaluator = Evaluator(rung.data, metrics, Auto().for_data(rung.data), ROOT / "outputs/features", samples=samples)
     found = []
     for name, images in sets.items():
         figures = evaluator(GivenImages(Split(images), torch.device("cpu")))

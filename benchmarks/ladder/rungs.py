@@ -21,6 +21,7 @@ USE = {"batch_size": 2, "workers": 0, "folds": None, "fold": None, "monitor": "v
 PHOTOS = (500, 5000)
 MNIST = (54_000, 5000, 200)
 DIGITS = (None, 300, 100)
+UNSEEN_PHOTOS = 6000
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +69,7 @@ def photos(root: str, size: int) -> Rung:
     if everything.classes is None:
         raise ConfigError(f"{root} has no class folders: classes that are missing could not be chosen")
     pool = everything.full_train
-    order = torch.arange(len(pool))[: size + 6000]
+    order = torch.arange(len(pool))[: size + UNSEEN_PHOTOS]
     counts = [round(0.7 * size), round(0.15 * size), size - round(0.7 * size) - round(0.15 * size)]
     train, validation, test = (replace(pool.take(part), labels=None).decode() for part in order[:size].split(counts))
     unseen = pool.take(order[size:]).decode()
