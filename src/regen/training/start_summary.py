@@ -65,8 +65,10 @@ def _device(cfg: DictConfig) -> str:
 
 
 def _reason(trainer: DictConfig) -> str:
-    """Say why trainer=auto has chosen the device, "" if it was typed."""
+    """Say why trainer=auto has chosen the device and the threads, "" if the trainer was typed."""
     if HydraConfig.get().runtime.choices.get("trainer") != "auto":
         return ""
-    found = "finds a GPU" if trainer.accelerator == "gpu" else "finds no GPU"
-    return f" (trainer=auto: torch {found})"
+    if trainer.accelerator == "gpu":
+        return " (trainer=auto: torch finds a GPU)"
+    same = "; 1 thread for equal results on any number of cores" if trainer.threads == 1 else ""
+    return f" (trainer=auto: torch finds no GPU{same})"
