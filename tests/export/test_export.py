@@ -25,7 +25,7 @@ from regen.export.exported_model import export, quiet
 from regen.export.formats import Weights, chosen
 from regen.export.sampler import Taken
 from regen.metrics.number_format import with_error
-from regen.networks import dcgan, mlp, resnet
+from regen.networks import dcgan, mlp, r3gan, resnet
 from regen.regularizers.form import SpectralNorm, WeightNorm
 from regen.runs.folder import Folder
 from regen.runs.load import Opened, open_run
@@ -39,6 +39,8 @@ NETS = {
     "dcgan of 28 pixels, weight norm": (lambda: dcgan.Generator((1, 28, 28), 6, width=4), WeightNorm),
     "dcgan in colour, spectral norm": (lambda: dcgan.Generator((3, 32, 32), 6, width=4), SpectralNorm),
     "resnet, spectral norm": (lambda: resnet.Generator((1, 16, 16), 6, width=4), SpectralNorm),
+    "resnet, attention": (lambda: resnet.Generator((1, 16, 16), 6, width=4, attention=8), None),
+    "r3gan": (lambda: r3gan.Generator((3, 16, 16), 6, width=8), None),
 }
 
 
@@ -107,7 +109,12 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def test_exported_run_has_a_card_with_working_code(train, typed, capsys, monkeypatch):
     run = train(
-        "regularizer=[l2,r1]", "regularizer.r1.lambda_d=3", "metrics=[frechet]", "monitor=val/fd", "report=false"
+        "regularizer=[l2,r1]",
+        "regularizer.r1.lambda_d=3",
+        "recipe=linear_decay",
+        "metrics=[frechet]",
+        "monitor=val/fd",
+        "report=false",
     )
     capsys.readouterr()
     typed(f"run={run}", "license=cc-by-4.0")
@@ -118,6 +125,7 @@ def test_exported_run_has_a_card_with_working_code(train, typed, capsys, monkeyp
     header = yaml.safe_load(text.split("---")[1])
     assert header["license"] == "cc-by-4.0" and {"digits", "l2", "r1", "onnx"} <= set(header["tags"])
     assert "Licence of the data: CC BY 4.0" in text and "lambda_d=3" in text and "Mescheder" in text
+    assert "lr_schedule_g=Linear (start=1.0, end=0.0, iterations=" in text
     assert "| seed | 0 |" in text and "regularizer.r1.lambda_d=3" in text and "hydra.run.dir" not in text
     assert f"| val/fd | {with_error(json.loads((run / 'result.json').read_text())['figures'], 'val/fd')} |" in text
     assert "val/fd_se" not in text and "copies were not counted" in text

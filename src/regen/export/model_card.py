@@ -122,9 +122,7 @@ def _training(opened: Opened, net: nn.Module) -> str:
         },
         "exported network": f"{parameters:,} parameters",
         "loss": f"`{cfg.loss._target_}`: {sentence(resolve(cfg.loss._target_, 'loss'))}",
-        "optimizers": "; ".join(
-            f"{p.upper()}: {_optimizer(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players
-        ),
+        "optimizers": "; ".join(f"{p.upper()}: {_instance(cfg.model[f'optimizer_{p}'])}" for p in opened.model.players),
         "model": _model(cfg.model),
         "batch": f"{cfg.data.batch_size} a process, {cfg.trainer.precision} on {cfg.trainer.accelerator}",
         "seed": str(cfg.seed),
@@ -189,12 +187,12 @@ def _name(node: DictConfig) -> str:
     return node._target_.rpartition(".")[2]
 
 
-def _optimizer(node: DictConfig) -> str:
+def _instance(node: DictConfig) -> str:
     return f"{_name(node)} ({_values(node)})"
 
 
 def _values(node: DictConfig, without: Sequence[str] = ()) -> str:
     """List `name=value, …` of all set values."""
-    values = to_dict(node)
-    kept = {k: v for k, v in values.items() if not k.startswith("_") and k not in without and v is not None}
-    return ", ".join(f"{key}={value}" for key, value in kept.items())
+    kept = {k: v for k, v in to_dict(node).items() if not k.startswith("_") and k not in without and v is not None}
+    schedules = {k: _instance(node[k]) for k, v in kept.items() if isinstance(v, dict) and "_target_" in v}
+    return ", ".join(f"{key}={value}" for key, value in (kept | schedules).items())
