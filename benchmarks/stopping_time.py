@@ -25,7 +25,8 @@ from regen.config.resolvers import register_resolvers  # noqa: E402
 from regen.cross_validation.evaluations import Evaluations, TrainingLength, choose_training_length  # noqa: E402
 from regen.data.batches import Chunks, Stream  # noqa: E402
 from regen.data.images import Images  # noqa: E402
-from regen.metrics.evaluator import Evaluator, make_metrics  # noqa: E402
+from regen.metrics.chosen_metrics import make_metrics  # noqa: E402
+from regen.metrics.evaluator import Evaluator  # noqa: E402
 from regen.metrics.features import Source  # noqa: E402
 from regen.models.base import Model  # noqa: E402
 from regen.models.build_model import make_model  # noqa: E402

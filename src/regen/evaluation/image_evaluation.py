@@ -23,8 +23,9 @@ from regen.data.window import FULL_8, check_window
 from regen.errors import ConfigError
 from regen.evaluation.compared_images import MONITOR, ComparedImages, GivenImages, load, plain
 from regen.metrics.base import EvaluationBatch
+from regen.metrics.chosen_metrics import make_metrics
 from regen.metrics.diagnosis import Diagnosis, diagnose
-from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Source
 from regen.metrics.generalization import generalization
 from regen.metrics.image_set import ImageSet

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from regen.config.instantiate import build
 from regen.errors import ConfigError
-from regen.metrics.diagnosis import diagnose, read_history
-from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.chosen_metrics import make_metrics
+from regen.metrics.diagnosis import Diagnosis, diagnose, read_history
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Source
 from regen.metrics.metric_table import metric_table
 from regen.metrics.registry import STORED, stored_figures
@@ -59,33 +60,30 @@ def _evaluate(run: Opened, cfg: DictConfig) -> float:
     if cfg.weights != "ema":
         run.model.settle(run.data.train)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(run.data)
-    cache, settings = run.folder.home / "features", {"samples": cfg.samples, "split": cfg.split}
-    metrics = make_metrics(cfg, run.data, run.model)
-    evaluator = Evaluator(run.data, metrics, source, cache, run.model.device, **settings)
+    metrics, cache = make_metrics(cfg, run.data, run.model), run.folder.home / "features"
+    evaluator = Evaluator(run.data, metrics, source, cache, run.model.device, cfg.samples, cfg.split)
     figures = evaluator(run.model)
     seconds = time.perf_counter() - began
     place = {"iteration": run.state["iteration"], "images_seen": run.state["images_seen"]}
-    settings |= {"weights": cfg.weights, "checkpoint": cfg.checkpoint, "features": type(source).__name__}
-    known = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
-    held_out = len(run.data.validation if cfg.split == "val" else run.data.test)
-    said = diagnose(
-        [*known, place | figures],
-        cfg.split,
-        run.data.modes,
-        run.model.latent_dim,
-        missing=evaluator.missing,
-        held_out=held_out,
-    )
+    diagnosis = _diagnose(run, cfg.split, place | figures, evaluator.missing)
     console = Console()
     console.print(metric_table(f"{run.folder.path.name} after {place['iteration']:,} iterations", figures))
-    console.print(said.sentence, style="bold", markup=False, highlight=False)
+    console.print(diagnosis.sentence, style="bold", markup=False, highlight=False)
     console.print(f"{cfg.samples:,} samples in {seconds:.1f} s, peak memory {peak_mb('cpu'):,.0f} MB", highlight=False)
-    _keep(
-        run.folder, {**place, **settings, "seconds": round(seconds, 1), "figures": figures, "diagnosis": asdict(said)}
-    )
+    settings = {name: cfg[name] for name in ("samples", "split", "weights", "checkpoint")}
+    settings |= {"features": type(source).__name__, "seconds": round(seconds, 1)}
+    _keep(run.folder, {**place, **settings, "figures": figures, "diagnosis": asdict(diagnosis)})
     if cfg.tracker:
         add_to_wandb(run.folder, run.cfg, figures, run.state["images_seen"])
     return figures.get(run.cfg.monitor, figures.get(run.cfg.monitor.replace("val/", f"{cfg.split}/"), math.nan))
+
+
+def _diagnose(run: Opened, split: str, figures: dict[str, float], missing: list[str]) -> Diagnosis:
+    """Diagnose a run by its history and by later figures."""
+    history = read_history(run.folder.metrics, ["gap", run.cfg.monitor])
+    held_out = len(run.data.validation if split == "val" else run.data.test)
+    sizes = run.data.modes, run.model.latent_dim
+    return diagnose([*history, figures], split, *sizes, missing=missing, held_out=held_out)
 
 
 def _keep(folder: Folder, found: dict) -> None:

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
-from regen.config.instantiate import build
 from regen.data.split import Files, Split
 from regen.errors import ConfigError
 from regen.metrics.base import EvaluationBatch, SampleMetric
-from regen.metrics.data_metrics import class_metrics, data_metrics
 from regen.metrics.features.base import Source
 from regen.metrics.gaussian_baseline import gaussian_images
 from regen.metrics.generalization import generalization
@@ -181,23 +178,6 @@ class Evaluator:
 
     def _share(self, seen: ImageSet) -> ImageSet:
         return seen if self.world == 1 else seen.take(torch.arange(self.rank, len(seen), self.world))
-
-
-def make_metrics(cfg: DictConfig, data: Images, model: Model) -> dict[str, SampleMetric]:
-    """The chosen metrics, and those that only this data set has; one that does not suit the model is left out, with a note."""
-    chosen = {name: node for name, node in cfg.metrics.items() if name != "features"}
-    made = {n: build(node, f"metrics.{n}", SampleMetric) for n, node in chosen.items()}
-    made |= data_metrics(data) | class_metrics(model)
-    return {name: metric for name, metric in made.items() if _suits(name, metric, model)}
-
-
-def _suits(name: str, metric: SampleMetric, model: Model) -> bool:
-    try:
-        metric.suits(model)
-    except ConfigError as error:
-        log.info("metrics: %s is left out: %s", name, error)
-        return False
-    return True
 
 
 def _relative(gap: float, train: float) -> float:

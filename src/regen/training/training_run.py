@@ -17,7 +17,8 @@ from regen.core.distributed import is_first
 from regen.data.images import Images
 from regen.downstream.downstream_metric import make_downstream_metrics
 from regen.errors import ConfigError, ProcessLost
-from regen.metrics.evaluator import Evaluator, make_metrics
+from regen.metrics.chosen_metrics import make_metrics
+from regen.metrics.evaluator import Evaluator
 from regen.metrics.features import Source
 from regen.metrics.monitor import monitored, ranked
 from regen.metrics.registry import is_higher_better
