@@ -28,7 +28,7 @@ def setup() -> Setup:
     return prepare(model.eval(), data, "test")
 
 
-def test_generated_digits_show_their_class_and_train_a_classifier(setup):
+def test_generated_digits_show_the_right_class_and_train_a_classifier(setup):
     scores = {score.method: score for score in CAS(steps=100).scores(setup, [0])}
     assert scores["real"].accuracy > 0.9
     assert min(scores["real, tested on generated"].accuracy, scores["generated"].accuracy) > 0.5  # chance: 0.1
@@ -47,7 +47,7 @@ def test_images_of_a_label_differ_between_seeds_and_repeat_for_a_seed(setup):
     assert first.images.dtype == torch.uint8 and torch.equal(first.labels, labels)
 
 
-def test_conditional_run_is_measured_by_its_tasks_and_refused_by_the_others(train, monkeypatch, capsys):
+def test_conditional_run_is_measured_by_conditional_tasks_and_refused_by_others(train, monkeypatch, capsys):
     run = train(
         "model.conditional=true",
         "max_iterations=4",

@@ -27,7 +27,7 @@ def generated(labels: list[int], brightness: list[float]) -> ImageSet:
     return ImageSet(Split(images, torch.tensor(labels)), Brightness())
 
 
-def test_accuracy_is_the_share_of_images_that_show_their_class():
+def test_accuracy_is_the_share_of_images_that_show_the_right_class():
     fake = generated([0, 0, 1, 1], [-0.5, 0.5, 0.5, 0.5])
     assert recognized(fake).tolist() == [True, False, True, True]
     figures = ClassAccuracy()._asked(fake=fake)
