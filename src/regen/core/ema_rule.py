@@ -31,14 +31,14 @@ class EMARule:
             raise ConfigError(f"model.ema_rampup must be a finite number > 0 or null, got {self.rampup}")
 
     def factor(self, iteration: int) -> float | None:
-        """Return the average's factor in the update after this iteration (counted from 0); None: there is no update."""
+        """Return the average's factor in the update after this iteration (counted from 0); None without an update."""
         interval = 1 if iteration < EACH else self.interval
         if (iteration + 1) % interval:
             return None
         return min(self.decay, self._largest_decay(iteration)) ** interval
 
     def factors(self, iterations: int) -> Tensor:
-        """Return the factors of the average after each of the iterations, (T,) float64; 1 where there is no update."""
+        """Return the factors of the average after each of the iterations, (T,) float64; 1 without an update."""
         factors = (self.factor(iteration) for iteration in range(iterations))
         return torch.tensor([1.0 if factor is None else factor for factor in factors], dtype=torch.float64)
 
