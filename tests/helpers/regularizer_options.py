@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from regen.config.instantiate import build, resolve
-from regen.core.constraints import is_of_flows
+from regen.core.constraints import WITHOUT_CLASSES, is_of_flows
 from regen.core.regularizer import Regularizer
 from regen.regularizers.latent_codes import A_CODE
 from regen.utils.project import ROOT
@@ -22,9 +22,17 @@ def _needs_flow(path: Path) -> bool:
     )
 
 
+def _needs_classes(path: Path) -> bool:
+    kinds = [resolve(node._target_, f"regularizer.{name}") for name, node in OmegaConf.load(path).items()]
+    return any(clash.what == WITHOUT_CLASSES for kind in kinds for clash in kind.incompatible)
+
+
 CONF = ROOT / "conf"
 OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
 OF_CODES = {name for name, path in OPTIONS.items() if _needs_encoder(path)}  # regularizers/test_every_vae_option.py
+OF_CLASSES = {
+    name for name, path in OPTIONS.items() if _needs_classes(path)
+}  # regularizers/test_every_conditional_option.py
 OF_FLOWS = {name for name, path in OPTIONS.items() if _needs_flow(path)}  # regularizers/test_every_flow_option.py
 
 # A neutral setting of those without a strength

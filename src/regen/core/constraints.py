@@ -99,6 +99,18 @@ def conditional(why: str) -> Incompatible:
     return Incompatible("conditional models", why, "Type model.conditional=false, or leave it out", found)
 
 
+WITHOUT_CLASSES = "a model that is not conditional"
+
+
+def not_conditional(why: str) -> Incompatible:
+    """Refuse discriminators that are not conditional."""
+
+    def found(setting: Setting) -> str | None:
+        return None if getattr(setting.discriminator, "n_classes", 0) else "conditional=false"
+
+    return Incompatible(WITHOUT_CLASSES, why, "Type model.conditional=true", found)
+
+
 def without_encoder(why: str) -> Incompatible:
     """Refuse models without an encoder."""
 

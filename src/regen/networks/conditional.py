@@ -59,17 +59,18 @@ class Discriminator(nn.Module):
 
     layers      images -> (B, 1)
     n_classes   K; 0: D takes no classes
+    projection  whether the logit depends on the class; without it D learns classes from a class loss, such as `d2dce`
     """
 
-    def __init__(self, layers: nn.Sequential, n_classes: int) -> None:
+    def __init__(self, layers: nn.Sequential, n_classes: int, projection: bool = True) -> None:
         super().__init__()
         self.layers, self.n_classes = layers, n_classes
-        if n_classes:
+        if n_classes and projection:
             width = cast(nn.Linear, layers[-1]).in_features
             setattr(self, PROJECTION, nn.Linear(n_classes, width, bias=False))
 
     def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
-        if classes is None:
+        if classes is None or not hasattr(self, PROJECTION):
             return self.layers(images).squeeze(1)
         features = self.layers[:-1](images)
         embedded = getattr(self, PROJECTION)(classes.to(images.dtype))

@@ -64,8 +64,9 @@ class Discriminator(conditional.Discriminator):
         batch_norm: bool = False,
         smallest_map: int = 4,
         n_classes: int = 0,
+        projection: bool = True,
     ) -> None:
-        super().__init__(_inwards(shape, width, smallest_map, 1, batch_norm), n_classes)
+        super().__init__(_inwards(shape, width, smallest_map, 1, batch_norm), n_classes, projection)
         _start(self)
 
 

@@ -38,8 +38,9 @@ class Discriminator(conditional.Discriminator):
         hidden: Sequence[int] = (128, 128),
         batch_norm: bool = False,
         n_classes: int = 0,
+        projection: bool = True,
     ) -> None:
-        super().__init__(_inwards(math.prod(shape), hidden, 1, batch_norm), n_classes)
+        super().__init__(_inwards(math.prod(shape), hidden, 1, batch_norm), n_classes, projection)
 
     def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
         return super().forward(images.flatten(1), classes)

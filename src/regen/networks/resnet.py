@@ -69,11 +69,12 @@ class Discriminator(conditional.Discriminator):
         batch_norm: bool = False,
         attention: int | None = None,
         n_classes: int = 0,
+        projection: bool = True,
     ) -> None:
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         inwards = _inwards(shape[0], widths, batch_norm, map_number(attention, maps))
         layers = nn.Sequential(*inwards, Sum(), nn.Linear(widths[-1], 1))
-        super().__init__(layers, n_classes)
+        super().__init__(layers, n_classes, projection)
         _start(self)
 
 
