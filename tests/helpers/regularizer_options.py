@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from regen.config.instantiate import build, resolve
-from regen.core.constraints import WITHOUT_CLASSES, is_of_flows
+from regen.core.constraints import is_of_flows, needs_classes
 from regen.core.regularizer import Regularizer
 from regen.regularizers.latent_codes import A_CODE
 from regen.utils.project import ROOT
@@ -24,7 +24,7 @@ def _needs_flow(path: Path) -> bool:
 
 def _needs_classes(path: Path) -> bool:
     kinds = [resolve(node._target_, f"regularizer.{name}") for name, node in OmegaConf.load(path).items()]
-    return any(clash.what == WITHOUT_CLASSES for kind in kinds for clash in kind.incompatible)
+    return any(map(needs_classes, kinds))
 
 
 CONF = ROOT / "conf"

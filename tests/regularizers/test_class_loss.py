@@ -33,7 +33,7 @@ def test_loss_of_a_batch_of_one_class_is_0_and_has_finite_gradients():
     assert loss == 0 and embeddings.grad.isfinite().all()
 
 
-def test_penalty_of_d_uses_the_features_of_real_images_and_their_labels():
+def test_penalty_of_d_uses_features_and_labels_of_real_images():
     gan = conditional_gan(regularizers={"d2dce": D2DCE(lambda_d=1.0)})
     critic, (penalty,) = gan.discriminator, gan.objective.regularizers.values()
     features = critic.layers[:-1](images().flatten(1))
@@ -55,6 +55,21 @@ def test_classes_are_learnt_without_a_projection():
     assert not same(before, weights(gan)) and torch.stack(gan.record.by_name()["d/d2dce"]).isfinite().all()
     one, other = (gan.step("d", 0, images(), labels(number=number)) for number in (0, 1))
     assert torch.equal(one.real_scores, other.real_scores)
+
+
+def test_class_loss_makes_no_extra_pass_of_d():
+    gan, passes = conditional_gan(regularizers=regularizers("d2dce")), []
+    gan.discriminator.register_forward_hook(lambda *_: passes.append(1))
+    gan.update(gan.step("d", 0, images(), labels()))
+    assert len(passes) == 2  # of real and of generated images
+
+
+def test_class_loss_of_strength_0_leaves_the_trained_networks_unchanged():
+    plain, neutral = conditional_gan(), conditional_gan(regularizers={"d2dce": D2DCE()})
+    trained(plain)
+    trained(neutral)
+    added = weights(neutral)
+    assert same(weights(plain), {name: added[name] for name in weights(plain)})
 
 
 def test_a_model_without_classes_is_refused():

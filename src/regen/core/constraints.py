@@ -134,6 +134,11 @@ def is_of_flows(regularizer: "Regularizer | type[Regularizer]") -> bool:
     return any(clash.what == WITHOUT_FLOW for clash in regularizer.incompatible)
 
 
+def needs_classes(regularizer: "Regularizer | type[Regularizer]") -> bool:
+    """Return whether a regularizer is only for conditional models."""
+    return any(clash.what == WITHOUT_CLASSES for clash in regularizer.incompatible)
+
+
 def without_discriminator(why: str) -> Incompatible:
     """Refuse models without a discriminator."""
 

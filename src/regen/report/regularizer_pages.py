@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from regen.core.constraints import is_of_flows
+from regen.core.constraints import is_of_flows, needs_classes
 from regen.core.regularizer import Regularizer
 from regen.report.regularizer_docs import RegularizerInfo, facts, regularizer_infos
 from regen.utils.project import ROOT
@@ -63,6 +63,8 @@ def index(chosen: list[RegularizerInfo], papers: Mapping[str, str]) -> str:
 def page(one: RegularizerInfo, papers: Mapping[str, str], use: str) -> str:
     """The page of a regularizer in Markdown: formula, use, facts, commands, and the docstring's text."""
     model = "model=vae " if one.is_of_codes else "model=flow " if is_of_flows(one.kind) else ""
+    if needs_classes(one.kind):
+        model = "model.conditional=true "
     options = f"{model}regularizer={one.name}"
     commands = [f"python src/train.py {options}"] + [f"python src/choose.py {options}"] * bool(one.searched)
     parts = [
