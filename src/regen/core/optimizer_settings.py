@@ -4,6 +4,7 @@ Each is a pure function of the iteration and the number of images seen, so that 
 and all processes agree.
 """
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,3 +136,14 @@ def _check_numbers(player: str, warmup: object, clip_norm: object) -> None:
     ):
         return
     raise ConfigError(f"model.clip_norm_{player} must be a finite number > 0 or null, got {clip_norm}")
+
+
+def check_players(keys: Iterable[object], kind: type) -> None:
+    """Raise ConfigError on keys of `model` that are settings of D, if this kind of model has none; a recipe may set them."""
+    known = inspect.signature(kind).parameters
+    of_d = [key for key in map(str, keys) if key.endswith("_d") and key not in known]
+    if "discriminator" not in known and of_d:
+        raise ConfigError(
+            f"model.{of_d[0]} is a setting of D, and model={kind.__name__.lower()} has no D: leave it out, or the recipe that "
+            "sets it. Type G's alone, like +schedule@model.lr_schedule_g=cosine or model.lr_warmup_g=500"
+        )

@@ -14,6 +14,7 @@ from torch import nn
 from regen.config.instantiate import build, resolve
 from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss, Objective
+from regen.core.optimizer_settings import check_players
 from regen.core.regularizer import Regularizer
 from regen.data.images import Images
 from regen.errors import ConfigError
@@ -56,6 +57,7 @@ def assemble(cfg: DictConfig, shape: tuple[int, int, int], coder: Coder | None =
     shape = shape if coder is None else coder.shape
     with seeded(cfg.seed, "weights"):
         kind = resolve(cfg.model.get("_target_"), "model")
+        check_players(cfg.model, kind)
         n_classes = n_classes if cfg.model.get("conditional") else 0
         nets = {name: _net(cfg, name, shape, n_classes) for name in nets_of(kind)}
         nodes = cfg.regularizer.items()
