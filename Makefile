@@ -50,8 +50,8 @@ nightly: setup  ## the tests with 500 random configurations, and all of the tort
 cluster-check: setup  ## try a real Slurm of two nodes, a real PostgreSQL, torchrun and kill -9 on this machine (root, Debian's packages)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src $(RUN) tests/cluster_check.py $(ARGS)
 
-package-check: setup  ## build the wheel and the sdist, and use them outside this folder
-	@OMP_NUM_THREADS=1 $(RUN) tests/package_check.py
+package-check: setup  ## build the wheel and the sdist, and use them in a new environment (ARGS=--offline: with this one's packages)
+	@OMP_NUM_THREADS=1 $(RUN) tests/package_check.py $(ARGS)
 
 lint: setup  ## check the code's style and its types
 	@$(RUN) -m ruff check
