@@ -59,11 +59,13 @@ def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
     return vae
 
 
-def make_flow(*, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, **options) -> Flow:
-    """A small fully connected flow on 4x4 images, prepared to be stepped by hand."""
+def make_flow(
+    *, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, velocity=None, **options
+) -> Flow:
+    """A small flow on 4x4 images, fully connected unless a network is given, prepared to be stepped by hand."""
     with seeded(seed, "weights"):
         flow = Flow(
-            velocity=velocity_mlp.Velocity(SHAPE, hidden=(16,), time_width=4),
+            velocity=velocity or velocity_mlp.Velocity(SHAPE, hidden=(16,), time_width=4),
             objective=Objective(loss or Velocity(), regularizers or {}),
             optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3),
             shape=SHAPE,

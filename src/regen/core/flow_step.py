@@ -33,6 +33,7 @@ class FlowStep(Update):
 
     matching        the path, times and pairs
     augment         changes the network's input, but not its target
+    label_dropout   probability with which the network of a conditional model is not given an image's class
     """
 
     lacks = "a flow has no discriminator and no encoder"
@@ -46,10 +47,11 @@ class FlowStep(Update):
         matching: Matching,
         rng: Rng,
         augment: Augment = lambda images, rng, step: images,
+        label_dropout: float = 0.0,
         **more: Unpack[Progress],
     ) -> None:
         super().__init__("g", index, generator, real, rng, **more)
-        self.matching, self._augment = matching, augment
+        self.matching, self._augment, self.label_dropout = matching, augment, label_dropout
 
     @cached_property
     def t(self) -> Tensor:
@@ -80,7 +82,15 @@ class FlowStep(Update):
     @cached_property
     def prediction(self) -> Tensor:
         """The network's output at x_t (B, C, H, W), with the real images' precision."""
-        return self.generator(self.noisy, self.t).to(self.real.dtype)
+        return self.generator(self.noisy, self.t, *self.given).to(self.real.dtype)
+
+    @cached_property
+    def given(self) -> tuple[Tensor, ...]:
+        """Classes (B, K) that the network is given, zeros for those left out; () in a model without classes."""
+        if self.classes is None:
+            return ()
+        is_kept = self.rng("label_dropout").uniform(len(self.real)) >= self.label_dropout
+        return (self.classes * is_kept[:, None].to(self.classes.dtype),)
 
     @cached_property
     def fake(self) -> Tensor:

@@ -103,12 +103,12 @@ class Denoising(SampleMetric):
         return found
 
     def _show(self, model: Flow, seen: ImageSet, part: str) -> None:
-        for number, batch in enumerate(seen.batches()):
+        for number, (batch, labels) in enumerate(seen.labelled_batches()):
             images = model.represent(batch)
             losses = []
             for level in range(self.levels):
                 noise = Draws("denoising", number, level, device=images.device).normal(*images.shape)
-                losses.append(model.denoising_errors(images, noise, (level + 0.5) / self.levels))
+                losses.append(model.denoising_errors(images, noise, (level + 0.5) / self.levels, labels))
             self.update(torch.stack(losses, dim=1), part)
 
 

@@ -54,6 +54,10 @@ class FlowLikelihood(NLL):
     def suits(self, model: Model) -> None:
         check_flow(model, "flow_likelihood")
         check_images(model, "flow_likelihood")
+        if model.n_classes:
+            raise ConfigError(
+                "flow_likelihood is of log p(x), and a conditional flow has log p(x|y): type model.conditional=false"
+            )
 
     def measure(self, look: EvaluationBatch) -> dict[str, float]:
         self.reset()

@@ -133,7 +133,7 @@ def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int
     given, wanted = sizes[name]
     others = (torch.zeros(2),) if name == "velocity" else ()
     if n_classes and name != "generator":
-        others = (torch.zeros(2, n_classes),)
+        others = (*others, torch.zeros(2, n_classes))
     check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)), *others)
     return net
 

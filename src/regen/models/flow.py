@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from regen.core.condition import given
 from regen.core.flow_step import FlowStep
 from regen.core.objective import Objective
 from regen.core.optimizer_settings import GeneratorSettings
@@ -21,7 +22,8 @@ from regen.models.without_discriminator import NoDiscriminator, check_objective
 class Flow(Model[FlowStep]):
     """Flow matching or diffusion model whose iteration is one update of its network, the only player G.
 
-    velocity               noisy images (B, C, H, W) and times (B,) -> (B, C, H, W): the prediction that the loss names
+    velocity               noisy images (B, C, H, W) and times (B,) -> (B, C, H, W): the prediction that the loss names; in a
+                           conditional model it also takes classes (B, K), zeros for images without a class
     objective              a FlowMatching loss and the regularizers
     optimizer_g            function from parameters to an optimizer
     shape                  (C, H, W); a latent has as many numbers as an image
@@ -30,9 +32,14 @@ class Flow(Model[FlowStep]):
     ema_decays             decays of further averages, see `Model.averaged_by`
     ema_rampup             largest half-life of the averages as a fraction of the iterations so far, see Averaged
     seed                   key of all draws
+    conditional, n_classes   whether the network is given the classes of images, and how many there are
+    guidance               of samples of a conditional model, see ODESampler
+    label_dropout          probability with which an image's class is left out in training, so that guidance has a prediction
+                           without class
     optimizer_settings     what changes in the optimizer during training, see OptimizerSettings
 
-    Raises ConfigError on a loss of another family, and on a regularizer that only acts on D.
+    Raises ConfigError on a loss of another family, on a regularizer that only acts on D, on a guidance that is negative or not
+    finite, and on a label_dropout outside [0, 1).
     """
 
     kind = "flow"
@@ -49,6 +56,10 @@ class Flow(Model[FlowStep]):
         ema_decays: Sequence[float] = (),
         seed: int = 0,
         ema_rampup: float | None = None,
+        conditional: bool = False,
+        n_classes: int = 0,
+        guidance: float = 1.0,
+        label_dropout: float = 0.1,
         **optimizer_settings: Unpack[GeneratorSettings],
     ) -> None:
         check_objective(objective, "flow", "a flow", FlowMatching, "velocity or loss=epsilon")
@@ -56,9 +67,13 @@ class Flow(Model[FlowStep]):
         if set(settings) != {"method", "steps"}:
             raise ConfigError(f"model.sampler takes method and steps, got {', '.join(settings)}")
         check_sampler(**settings)
+        _check_guidance(conditional, guidance, label_dropout)
+        n_classes = n_classes if conditional else 0
         nobody = NoDiscriminator()
         objective.attach(velocity, nobody)
-        super().__init__(objective, {"g": [velocity]}, {"g": optimizer_g}, math.prod(shape), seed, optimizer_settings)
+        nets, latent_dim = {"g": [velocity]}, math.prod(shape)
+        super().__init__(objective, nets, {"g": optimizer_g}, latent_dim, seed, optimizer_settings, n_classes)
+        self.guidance, self.label_dropout = guidance, label_dropout
         self.generator, self.discriminator = velocity, nobody
         self.shape, self.sampler = tuple(shape), settings
         self.make_averages({"ema": velocity}, ema_decay, ema_interval, ema_decays, ema_rampup)
@@ -78,7 +93,12 @@ class Flow(Model[FlowStep]):
     def ode_sampler(self) -> ODESampler:
         """The sampler with the averaged network."""
         path = self.matching.path
-        return ODESampler(self.ema.net, self.shape, path.name, path.prediction, **self.sampler)
+        return ODESampler(
+            *(self.ema.net, self.shape, path.name, path.prediction),
+            **self.sampler,
+            n_classes=self.n_classes,
+            guidance=self.guidance,
+        )
 
     def decode(self, codes: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -96,19 +116,38 @@ class Flow(Model[FlowStep]):
             matching=self.matching,
             rng=self.rng("g", 0, real.device),
             augment=self.objective.augment,
+            label_dropout=self.label_dropout,
             **self.progress("g", labels),
         )
 
-    def denoising_errors(self, images: Tensor, noise: Tensor, t: float) -> Tensor:
+    def denoising_errors(self, images: Tensor, noise: Tensor, t: float, labels: Tensor | None = None) -> Tensor:
         """Return the mean squared errors (B,) of the averaged network's predictions at time t, without regularizers.
 
-        images, as `represent` returns them, and noise are (B, C, H, W).
+        images, as `represent` returns them, and noise are (B, C, H, W). A conditional model needs the images' labels (B,); its
+        predictions are without guidance.
         """
+        classes = given(labels, self.n_classes, images.device)
         times, path = images.new_full((len(images),), t), self.matching.path
         with torch.inference_mode():
-            prediction = self.ema.net(path.noisy(images, noise, times), times).float()
+            prediction = self.ema.net(path.noisy(images, noise, times), times, *classes).float()
             return (prediction - path.target(images, noise, times)).square().flatten(1).mean(1)
 
     def log_density(self, images: Tensor, steps: int, probes: Tensor | None) -> Tensor:
         """Return log p(x) (B,) in nats of images (B, C, H, W) as densities, see `ode.log_density`."""
         return log_density(self.ode_sampler().velocity, images, steps, probes)
+
+
+def _check_guidance(conditional: bool, guidance: float, label_dropout: float) -> None:
+    if not (math.isfinite(guidance) and guidance >= 0):
+        raise ConfigError(f"model.guidance must be a finite number >= 0, got {guidance}")
+    if not 0 <= label_dropout < 1:
+        raise ConfigError(f"model.label_dropout must be in [0, 1), got {label_dropout}")
+    if guidance != 1 and not conditional:
+        raise ConfigError(
+            f"model.guidance={guidance} guides samples to their class: type model.conditional=true as well"
+        )
+    if guidance != 1 and label_dropout == 0:
+        raise ConfigError(
+            f"model.guidance={guidance} needs a prediction without class, which model.label_dropout=0 never trains: type "
+            "model.label_dropout=0.1"
+        )

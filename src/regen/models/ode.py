@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from regen.core.condition import split
 from regen.core.flow_path import FlowPath
 from regen.errors import ConfigError
 
@@ -15,10 +16,15 @@ Field = Callable[[Tensor, Tensor], Tensor]  # x (B, ...), t (B,) -> dx/dt
 class ODESampler(nn.Module):
     """Latents (B, C * H * W) -> images (B, C, H, W) in [-1, 1]: dx/dt = v(x, t) from t = 0 to 1 in equal steps.
 
+    With classes it maps [latents, classes] (B, C * H * W + K) by classifier-free guidance (Ho and Salimans 2022):
+    the prediction is f(x) + guidance (f(x, y) - f(x)), f(x) that without classes.
+
     net                 noisy images and times -> prediction, see FlowPath
     shape               (C, H, W)
     path, prediction    of the training
     method, steps       euler: one pass of the network in a step; heun: two (second order)
+    n_classes           K
+    guidance            1: the conditional prediction, 0: that without classes; more: images more typical of their class
 
     Raises ConfigError on another method, and on steps < 1.
     """
@@ -31,23 +37,42 @@ class ODESampler(nn.Module):
         prediction: str = "velocity",
         method: str = "heun",
         steps: int = 10,
+        n_classes: int = 0,
+        guidance: float = 1.0,
     ) -> None:
         super().__init__()
         check_sampler(method, steps)
+        self.n_classes, self.guidance = n_classes, guidance
         self.net, self.shape, self.path = net, tuple(shape), FlowPath(path, prediction)
         self.method, self.steps = method, steps
 
     @property
     def passes(self) -> int:
         """Passes of the network for an image."""
-        return self.steps * (2 if self.method == "heun" else 1)
+        networks = 2 if self.n_classes and self.guidance not in (0, 1) else 1
+        return networks * self.steps * (2 if self.method == "heun" else 1)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return integrate(self.velocity, z.view(-1, *self.shape), self.method, self.steps).clamp(-1, 1)
+    def forward(self, codes: Tensor) -> Tensor:
+        z, classes = split(codes, self.n_classes) if self.n_classes else (codes, None)
 
-    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return dx/dt (B, C, H, W)."""
-        return self.path.velocity(self.net(x, t).to(x.dtype), x, t)
+        def field(x: Tensor, t: Tensor) -> Tensor:
+            return self.velocity(x, t, classes)
+
+        return integrate(field, z.reshape(-1, *self.shape), self.method, self.steps).clamp(-1, 1)
+
+    def velocity(self, x: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Return dx/dt (B, C, H, W), of classes (B, K) with guidance."""
+        return self.path.velocity(self._predict(x, t, classes).to(x.dtype), x, t)
+
+    def _predict(self, x: Tensor, t: Tensor, classes: Tensor | None) -> Tensor:
+        if classes is None:
+            return self.net(x, t)
+        if self.guidance == 1:
+            return self.net(x, t, classes)
+        unconditional = self.net(x, t, torch.zeros_like(classes))
+        if self.guidance == 0:
+            return unconditional
+        return torch.lerp(unconditional, self.net(x, t, classes), self.guidance)
 
     def constructor(self, net: str) -> str:
         """Return Python code that creates it around a network, which is given as code."""

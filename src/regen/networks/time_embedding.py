@@ -25,3 +25,8 @@ class TimeEmbedding(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         angles = t[:, None] * self.frequencies
         return self.layers(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+def class_embedding(n_classes: int, width: int) -> nn.Module:
+    """Return a map from classes (B, K) to (B, width), 0 without a class; without classes an identity, which has no weights."""
+    return nn.Linear(n_classes, width, bias=False) if n_classes else nn.Identity()

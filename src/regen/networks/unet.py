@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.networks.time_embedding import TimeEmbedding
+from regen.networks.time_embedding import TimeEmbedding, class_embedding
 
 SMALLEST, LARGEST = 8, 64  # pixels a side
 LEVELS = 4  # at most: 64 pixels become 8
@@ -17,18 +17,19 @@ START = 0.1  # factor of the last layer's initial weights: a small velocity; not
 
 
 class UNet(nn.Module):
-    """Noisy images (B, C, H, W) and times (B,) -> (B, C, H, W), for images of 8 to 64 pixels a side.
+    """Noisy images (B, C, H, W), times (B,) and classes (B, K), if there are -> (B, C, H, W), of 8 to 64 pixels a side.
 
     Source: Ho et al. 2020, appendix B; scale and shift by the time as in Dhariwal and Nichol 2021. Sides of 8 pixels or more
     are halved, rounded down, up to three times; channels double from one resolution to the next, up to four times the width.
 
     width    channels at the highest resolution, a multiple of 8
     blocks   residual blocks at a resolution, on the way down and on the way up
+    n_classes   K; a map of the classes is added to the embedding of the time
 
     Raises ConfigError on images of another size, a width that is not a multiple of 8, and blocks < 1.
     """
 
-    def __init__(self, shape: Sequence[int], width: int = 32, blocks: int = 1) -> None:
+    def __init__(self, shape: Sequence[int], width: int = 32, blocks: int = 1, n_classes: int = 0) -> None:
         super().__init__()
         _check(shape, width, blocks)
         channels, *sides = shape
@@ -54,9 +55,12 @@ class UNet(nn.Module):
         self.norm, self.last = nn.GroupNorm(GROUPS, before), nn.Conv2d(before, channels, 3, padding=1)
         with torch.no_grad():
             self.last.weight *= START
+        self.n_classes, self.classes = n_classes, class_embedding(n_classes, 4 * width)
 
-    def forward(self, noisy: Tensor, t: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
         hidden, embedded, skips = self.first(noisy), self.embedding(t), []
+        if classes is not None:
+            embedded = embedded + self.classes(classes)
         for level, down in enumerate(self.down):
             for block in cast(nn.ModuleList, down):
                 hidden = block(hidden, embedded)

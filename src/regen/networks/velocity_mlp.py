@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.networks.time_embedding import TimeEmbedding
+from regen.networks.time_embedding import TimeEmbedding, class_embedding
 
 
 class Velocity(nn.Module):
-    """Noisy images x (B, C, H, W) and times t (B,) -> (B, C, H, W): gate(t) x + layers(x, t).
+    """Noisy images x (B, C, H, W), times t (B,) and classes (B, K), if there are -> (B, C, H, W): gate(t) x + layers(x, t).
 
     SiLU between the layers, each of which adds a map of the time. Without the gate, a scalar, the layers would have to pass
     the noise through, which has as many dimensions as the image: after 2,000 iterations on the digits at 16 pixels the
@@ -22,12 +22,18 @@ class Velocity(nn.Module):
     time_width    of the embedding of the time
     octaves       frequencies π, 2π, 4π, … of sines and cosines of x that the layers see next to x (Tancik et al. 2020): for
                   points of the plane, whose density varies within hundredths
+    n_classes     K; a map of the classes is added to the embedding of the time
 
     Raises ConfigError unless `hidden` lists widths >= 1, time_width >= 2 and octaves >= 0.
     """
 
     def __init__(
-        self, shape: Sequence[int], hidden: Sequence[int] = (256, 256, 256), time_width: int = 64, octaves: int = 0
+        self,
+        shape: Sequence[int],
+        hidden: Sequence[int] = (256, 256, 256),
+        time_width: int = 64,
+        octaves: int = 0,
+        n_classes: int = 0,
     ) -> None:
         super().__init__()
         if (
@@ -46,9 +52,12 @@ class Velocity(nn.Module):
         self.embedding = TimeEmbedding(time_width)
         self.times = nn.ModuleList(nn.Linear(time_width, width) for width in hidden)
         self.gate = nn.Linear(time_width, 1)
+        self.n_classes, self.classes = n_classes, class_embedding(n_classes, time_width)
 
-    def forward(self, noisy: Tensor, t: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
         hidden, embedded = noisy.flatten(1), self.embedding(t)
+        if classes is not None:
+            embedded = embedded + self.classes(classes)
         angles = [math.pi * 2**octave * hidden for octave in range(self.octaves)]
         hidden = torch.cat([hidden, *(wave for angle in angles for wave in (angle.sin(), angle.cos()))], dim=1)
         for layer, time in zip(self.layers, self.times, strict=True):
