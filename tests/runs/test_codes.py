@@ -110,6 +110,8 @@ REFUSED = {
     "model=flow metrics=[flow_likelihood] monitor=val/nll_bpd": "monitor=val/nll_bpd: expected one of",
     "model=vae metrics=[nll] monitor=val/nll_nats": "monitor=val/nll_nats: expected one of",
     "model=flow data.root=x": "the data of",
+    "model=flow data.run=5": "error: data.run=5: no run there",
+    "model=flow data.run=true": "error: data.run=True: no run there",
 }
 
 

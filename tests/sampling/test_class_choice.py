@@ -73,6 +73,7 @@ def test_pictures_of_all_classes_are_written(run, monkeypatch, tmp_path, what):
     ("words", "reason"),
     [
         (("label=3",), "label=3: expected a class from 0 to 2, or all"),
+        (("label=true",), "label=True: expected a class from 0 to 2, or all"),
         (("label=cat",), "label=cat: expected a class from 0 to 2, or all"),
         (("label=all", "refuse_copies=true"), "without copies a grid would not show a class in each row"),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from helpers.commands import type_in
 from helpers.untrained_runs import made
 
 from regen.cli import downstream, evaluate, judge, report, sample
+from regen.comparison.load_runs import gather
 from regen.config.resolvers import run_folder
 from regen.core import checkpoint
 from regen.data.archive_input import ImageArchive
@@ -91,6 +93,34 @@ def test_moments_of_another_shape_are_refused_before_an_update_reads_past_the_en
     state["optimizers"]["d"]["state"][0][name] = torch.zeros(3)
     with pytest.raises(ConfigError, match=rf"optimizer of d does not fit its parameters \({name} has the shape \(3,\)"):
         checkpoint.restore(model, state)
+
+
+@pytest.mark.parametrize("bounds", [torch.tensor(0.5), torch.zeros(0), torch.zeros(2, 2), torch.zeros(7)], ids=repr)
+def test_classes_of_another_number_are_refused(tmp_path, bounds):
+    made(tmp_path / "run", "model.conditional=true", n_classes=3)
+    (path,) = Folder(tmp_path / "run").checkpoints.glob("*.ckpt")
+    sign(path, lambda state: state["model"].update({"prior.bounds": bounds}))
+    with pytest.raises(ConfigError, match="belong to different runs"):
+        open_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("value", [5, "x", [1], None], ids=repr)
+@pytest.mark.parametrize("group", ["data", "model", "network", "regularizer", "loss", "trainer", "metrics"])
+def test_config_group_that_is_not_keys_and_values_is_named(run, group, value):
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(content | {group: value}))
+    for read in (open_run, open_autoencoder):
+        with pytest.raises(ConfigError, match=rf"config.yaml is not of a training run: .*{group}"):
+            read(str(run))
+    assert value is None or gather(str(run))[0] == []
+
+
+@pytest.mark.parametrize("monitor", [5, [1], None], ids=repr)
+def test_monitor_that_is_no_name_is_refused_before_an_evaluation(run, monitor):
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(content | {"monitor": monitor}))
+    with pytest.raises(ConfigError, match=r"monitor is .*, expected the name of a metric"):
+        open_run(run)
 
 
 @pytest.mark.parametrize("moments", [{}, {"state": {}}, {"state": {}, "param_groups": [{"params": []}]}])

@@ -13,7 +13,7 @@ from regen.metrics.registry import read_stored
 from regen.plotting.curve_panels import Points, series
 from regen.runs.find import find_runs, pattern_texts
 from regen.runs.folder import Folder
-from regen.runs.stored_config import check_version, plain_overrides, read_yaml
+from regen.runs.stored_config import check_groups, check_version, plain_overrides, read_yaml
 from regen.utils.json_files import read_json
 from regen.utils.project import ROOT
 
@@ -141,6 +141,7 @@ def _read(folder: Folder) -> Run | None:
         config = read_yaml(folder.config)
         if isinstance(config, dict) and "data" in config:
             check_version(folder.config, config)
+            check_groups(folder.config, config)
             result = read_json(folder.result)
             read_stored(result)
             return Run(folder, config, result)

@@ -14,8 +14,7 @@ from regen.models.vae import VAE
 from regen.runs.data_identity import RECORD, check_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
-from regen.runs.load import Opened, open_run
-from regen.runs.stored_config import read_config
+from regen.runs.load import Opened, open_run, read_run_config
 
 
 def codes(*, run: str | None, root: str | None = None, **use: Unpack[Use]) -> Images:
@@ -53,16 +52,13 @@ def open_autoencoder(run: str | None, root: str | None = None) -> Opened:
     """Load the run of an autoencoder of images. Raises ConfigError on another one; its kind is checked first: a run of codes
     could name itself.
     """
+    run = "" if run is None else str(run)  # a folder may have a number as its name
     if not run:
         raise ConfigError(
             "data=codes: which autoencoder? Type data.run=outputs/RUN, the run of a model=vae or model=rae"
         )
-    if (
-        any(character in run for character in "*?[") and not Path(run).exists()
-    ):  # of a configuration of someone else's, too
-        raise ConfigError(f"data.run={run}: type one folder, not a pattern")
-    cfg = read_config(Folder(find_runs([run])[0]).config)
-    kind = resolve(cfg.get("model", {}).get("_target_"), "model")
+    cfg = read_run_config(_folder(run))
+    kind = resolve(cfg.model.get("_target_"), "model")
     if not issubclass(kind, VAE):
         raise ConfigError(f"data.run={run}: a {kind.__name__} has no encoder. Train model=vae or model=rae first")
     if is_of_codes(cfg):
@@ -76,6 +72,16 @@ def open_autoencoder(run: str | None, root: str | None = None) -> Opened:
             "model.conditional=false"
         )
     return opened
+
+
+def _folder(run: str) -> Folder:
+    """Return the folder of data.run. Raises ConfigError on a pattern, which someone else's configuration may have, too."""
+    if any(character in run for character in "*?[") and not Path(run).exists():
+        raise ConfigError(f"data.run={run}: type one folder, not a pattern")
+    try:
+        return Folder(find_runs([run])[0])
+    except ConfigError as error:
+        raise ConfigError(f"data.{error}" if str(error).startswith("run=") else str(error)) from error
 
 
 def is_of_codes(cfg: DictConfig) -> bool:

@@ -29,7 +29,7 @@ from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json
 
 MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # config groups that define a model
-__all__ = ["Opened", "find_runs", "open_run"]
+__all__ = ["Opened", "find_runs", "open_run", "read_run_config"]
 log = logging.getLogger(__name__)
 
 
@@ -94,7 +94,7 @@ def open_run(
             from a folder that --config-dir does not name now.
     """
     device, folder = _device(device), Folder(find_runs([str(path)])[0])
-    cfg = _config(folder)
+    cfg = read_run_config(folder)
     if root is not None:
         if "root" not in cfg.data:
             raise ConfigError(f"data.root={root}: the data of {folder.path} are in no folder. Leave it out")
@@ -116,11 +116,16 @@ def _device(name: torch.device | str) -> torch.device:
         raise ConfigError(f"device={name}: {str(error).split('. ')[0][:80]}. Type device=cpu, cuda or auto") from error
 
 
-def _config(folder: Folder) -> DictConfig:
+def read_run_config(folder: Folder) -> DictConfig:
+    """Read the configuration of a training run. Raises ConfigError if it is damaged, or not of one."""
     cfg = read_config(folder.config)
-    lacking = [group for group in ("data", "seed", *MADE_OF) if group not in cfg]
+    lacking = [group for group in ("data", "seed", "trainer", "metrics", *MADE_OF) if cfg.get(group) is None]
     if lacking:
         raise ConfigError(f"{folder.config} is not of a training run: it has no {lacking[0]}")
+    if not isinstance(cfg.get("monitor"), str):
+        raise ConfigError(
+            f"{folder.config} is not of a training run: monitor is {cfg.get('monitor')}, expected the name of a metric"
+        )
     return cfg
 
 
@@ -182,7 +187,7 @@ def _model(folder: Folder, cfg: DictConfig, state: dict) -> tuple[Model, tuple[i
     """Build a model that fits the checkpoint; returns it with its image shape, whose channels follow from the weights."""
     from regen.runs.codes import open_coder  # here: it opens another run
 
-    n_classes = len(state["model"].get("prior.bounds", ())) + 1
+    n_classes = state["model"].get("prior.bounds", torch.empty(0)).numel() + 1
     if (coder := open_coder(cfg)) is not None:
         return _checked(folder, assemble(cfg, coder.image_shape, coder, n_classes), state), coder.image_shape
     size = to_dict(cfg.data).get("image_size")

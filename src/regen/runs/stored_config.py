@@ -1,7 +1,7 @@
 """Safe reading of config.yaml and overrides.yaml, which may come from someone else: plain values only."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,18 @@ INTERPOLATION = re.compile(r"(?<!\\)(\\\\)*\$\{")
 FILES = re.compile(r"metrics\.features\.(path|weights|net)\b.*")  # keys of files that are loaded
 SCHEDULE = re.compile(r"\+schedule@(regularizer|model)\.[\w.]+=\w+")
 OPTION = re.compile(r"[\w-]+|\[\s*([\w-]+\s*(,\s*[\w-]+\s*)*)?\]")
+GROUPS = {
+    "data",
+    "gradient_method",
+    "logger",
+    "loss",
+    "metrics",
+    "model",
+    "network",
+    "recipe",
+    "regularizer",
+    "trainer",
+}
 FORMER_KEYS = {"slope", "dynamics", "chunk", "share_every"}  # of all runs made before keys were renamed
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -74,6 +86,7 @@ def read_config(path: Path) -> DictConfig:
     if not isinstance(content, DictConfig):
         raise ConfigError(f"{path} cannot be read: expected keys and values, got {type(content).__name__}")
     check_version(path, content)
+    check_groups(path, content)
     return content
 
 
@@ -84,6 +97,15 @@ def check_version(path: Path, content: Collection[Any]) -> None:
             f"{path} has the key {former[0]}: the run was made by an earlier version of regen, whose keys and classes had "
             "other names. Train it again with this version, or open it with that one"
         )
+
+
+def check_groups(path: Path, content: Mapping[Any, Any]) -> None:
+    """Raise ConfigError if a config group in the content of a config.yaml is neither keys and values nor null."""
+    for group in sorted(GROUPS & set(content)):
+        if content[group] is not None and not isinstance(content[group], Mapping | DictConfig):
+            raise ConfigError(
+                f"{path} is not of a training run: {group} is {str(content[group])[:80]}, expected keys and values"
+            )
 
 
 def read_overrides(path: Path, typed: Collection[str] = ()) -> list[str]:

@@ -29,7 +29,8 @@ class ClassChoice:
             raise ConfigError(
                 f"label={label}: the run generates without classes. Leave out label, or train with model.conditional=true"
             )
-        if label is not None and label != ALL and not (isinstance(label, int) and 0 <= label < self.n_classes):
+        is_class = isinstance(label, int) and not isinstance(label, bool) and 0 <= label < self.n_classes
+        if label is not None and label != ALL and not is_class:
             raise ConfigError(f"label={label}: expected a class from 0 to {self.n_classes - 1}, or all")
 
     @property
