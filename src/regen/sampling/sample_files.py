@@ -1,6 +1,8 @@
 """Files for many images: a folder of PNG files, and an .npz archive. Both write images in batches."""
 
 import contextlib
+import io
+import math
 import os
 import zipfile
 from collections import deque
@@ -13,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from regen.errors import ConfigError
-from regen.utils.safe_files import open_replacement
+from regen.utils.safe_files import disk_errors, open_replacement
 
 DIGITS = 6  # least number of digits in a file name
 AHEAD = 2  # waiting batches per thread
@@ -60,8 +62,10 @@ class PngFolder:
 
     def _write(self, first: int, pixels: np.ndarray) -> None:
         for number, image in enumerate(pixels, first):
-            with open_replacement(self.folder / self._name(number), sync=False) as file:
-                Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "PNG")
+            path, encoded = self.folder / self._name(number), io.BytesIO()
+            Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(encoded, "PNG")
+            with disk_errors(path, encoded.tell()), open_replacement(path, sync=False) as file:
+                file.write(encoded.getbuffer())
 
 
 class Npz:
@@ -71,16 +75,19 @@ class Npz:
     """
 
     def __init__(self, path: Path, shape: Sequence[int], dtype: str) -> None:
-        self.path, self.header = path, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
+        self.path, self.size = path, math.prod(shape) * np.dtype(dtype).itemsize
+        self.header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.stack = contextlib.ExitStack()
-        file = self.stack.enter_context(open_replacement(self.path, sync=False))
-        archive = self.stack.enter_context(zipfile.ZipFile(file, "w"))
-        member = zipfile.ZipInfo("arr_0.npy")  # a fixed date of 1980: equal images give equal files
-        self.member = self.stack.enter_context(archive.open(member, "w", force_zip64=True))
-        np.lib.format.write_array_header_1_0(self.member, self.header)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(disk_errors(self.path, self.size))
+            file = stack.enter_context(open_replacement(self.path, sync=False))
+            archive = stack.enter_context(zipfile.ZipFile(file, "w"))
+            member = zipfile.ZipInfo("arr_0.npy")  # a fixed date of 1980: equal images give equal files
+            self.member = stack.enter_context(archive.open(member, "w", force_zip64=True))
+            np.lib.format.write_array_header_1_0(self.member, self.header)
+            self.stack = stack.pop_all()
         return self
 
     def add(self, _: int, rows: np.ndarray) -> None:
