@@ -51,6 +51,8 @@ def read_array_file(key: str, path: Path) -> dict[str, np.ndarray]:
             return {ONLY: loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (*DAMAGED, pickle.UnpicklingError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if isinstance(error, pickle.UnpicklingError) or "pickle" in reason:  # they explain how to run code of the file
+            reason = "it holds Python objects, or has another format"
         raise ConfigError(
             f"{key}={path} cannot be read ({reason}): save arrays of numbers with numpy.savez, or tensors with torch.save"
         ) from error
