@@ -93,7 +93,7 @@ def race(losses: Losses, level: float = LEVEL, stop_early: bool = True) -> Race:
     while fits := made.next():
         for fit in fits:
             loss = losses[int(fit.strength[0]), fit.fold]
-            made.tell(fit, Score(loss if np.isfinite(loss) else np.nan))
+            made.record(fit, Score(loss if np.isfinite(loss) else np.nan))
     return made
 
 
