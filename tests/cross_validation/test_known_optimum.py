@@ -31,7 +31,7 @@ def raced(objective, *key: object) -> Race:
     while fits := race.next():
         for fit in fits:
             drawn = float(noise[STRENGTHS.index(fit.strength), fit.seed])
-            race.tell(fit, Score(objective(fit.strength[0]) + drawn))
+            race.record(fit, Score(objective(fit.strength[0]) + drawn))
     return race
 
 

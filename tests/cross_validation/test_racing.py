@@ -16,7 +16,7 @@ def run(race: Race, scores) -> list[Fit]:
     ran = []
     while fits := race.next():
         for fit in fits:
-            race.tell(fit, Score(scores(fit)))
+            race.record(fit, Score(scores(fit)))
         ran += fits
     return ran
 
@@ -82,7 +82,7 @@ def test_a_strength_that_memorizes_is_dropped_before_the_others(copied):
     race = Race(STRENGTHS, ROUNDS[:4])
     while fits := race.next():
         for fit in fits:
-            race.tell(fit, Score(helping(fit), memorizes=fit.strength == (copied,)))
+            race.record(fit, Score(helping(fit), memorizes=fit.strength == (copied,)))
     assert race.dropped == {(copied,): 3}
 
 
@@ -91,7 +91,7 @@ def test_strength_0_is_never_dropped_even_if_memorizing_or_diverging():
         race = Race(STRENGTHS, ROUNDS)
         while fits := race.next():
             for fit in fits:
-                race.tell(fit, score if not any(fit.strength) else Score(helping(fit)))
+                race.record(fit, score if not any(fit.strength) else Score(helping(fit)))
         assert (0.0,) in race.racing
 
 
@@ -123,7 +123,7 @@ def test_state_does_not_depend_on_the_order_of_the_scores(seed):
     run(alone, lambda fit: scores[fit].held_out)
     fits = list(scores)
     for place in permutation(len(fits), "race", seed).tolist():
-        ahead.tell(fits[place], scores[fits[place]])
+        ahead.record(fits[place], scores[fits[place]])
     assert (ahead.dropped, ahead.ended, ahead.done) == (alone.dropped, alone.ended, alone.done)
     assert {fit: score.held_out for fit, score in ahead.scores.items()} == {
         fit: score.held_out for fit, score in alone.scores.items()
@@ -146,9 +146,9 @@ def test_most_fits_equal_halving_without_an_early_end():
 def test_a_new_race_with_the_same_scores_resumes_where_the_other_was():
     first, second = Race(STRENGTHS, ROUNDS), Race(STRENGTHS, ROUNDS)
     for fit in first.next(ahead=5)[:13]:
-        first.tell(fit, Score(helping(fit)))
+        first.record(fit, Score(helping(fit)))
     for fit, score in first.scores.items():
-        second.tell(fit, score)
+        second.record(fit, score)
     assert (second.done, second.dropped) == (first.done, first.dropped) == (4, {(0.1,): 3})
     assert first.next() == [Fit((1.0,), 4, 4)]  # 0 ran ahead
     assert second.next() == [Fit((0.0,), 4, 4), Fit((1.0,), 4, 4)]
@@ -156,7 +156,7 @@ def test_a_new_race_with_the_same_scores_resumes_where_the_other_was():
 
 def test_idle_workers_get_fits_of_further_rounds():
     race = Race(STRENGTHS, ROUNDS[:3])
-    race.tell(Fit((0.1,), 0, 0), Score(1))
+    race.record(Fit((0.1,), 0, 0), Score(1))
     assert race.next() == [Fit((0.0,), 0, 0), Fit((1.0,), 0, 0)]
     assert len(race.next(ahead=1)) == 5 and len(race.next(ahead=9)) == 8
 
@@ -174,8 +174,8 @@ def test_races_that_cannot_be_run_are_refused():
         Race(STRENGTHS, ROUNDS, level=5)
     race = Race(STRENGTHS, ROUNDS)
     with pytest.raises(ValueError, match="is not a fit of this race"):
-        race.tell(Fit((2.0,), 0, 0), Score(1))
-    race.tell(Fit((0.1,), 0, 0), Score(NAN))
-    race.tell(Fit((0.1,), 0, 0), Score(NAN))
+        race.record(Fit((2.0,), 0, 0), Score(1))
+    race.record(Fit((0.1,), 0, 0), Score(NAN))
+    race.record(Fit((0.1,), 0, 0), Score(NAN))
     with pytest.raises(ValueError, match="nan, got another: 1"):
-        race.tell(Fit((0.1,), 0, 0), Score(1))
+        race.record(Fit((0.1,), 0, 0), Score(1))
