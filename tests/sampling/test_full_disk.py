@@ -37,7 +37,7 @@ def write_archive(folder: Path) -> None:
     ("write", "said"),
     [(write_images, r"images/\d+\.png: .* needs 12,"), (write_archive, r"samples\.npz: .* needs 245,760 ")],
 )
-def test_a_full_disk_is_reported_with_the_file_and_its_size(tmp_path, write, said):
+def test_full_disk_is_reported_with_file_and_size(tmp_path, write, said):
     with pytest.raises(OSError, match=said):
         write(tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
