@@ -12,6 +12,7 @@ from PIL import Image
 
 from regen.plotting import curve_panels
 from regen.plotting import plots as pictures
+from regen.plotting import training_curves
 from regen.utils.randomness import Draws
 
 
@@ -89,7 +90,7 @@ def test_related_figures_share_a_panel_and_no_panel_is_empty(tmp_path):
 def test_curves_are_drawn_from_any_number_of_rows_with_values_that_are_not_finite(tmp_path, rows):
     odd = {1: math.nan, 2: math.inf, 3: -math.inf}
     series = [{"images_seen": 64 * i, "d/loss": odd.get(i, 10.0 ** -(i % 9)), "gap/fd": -i} for i in range(rows)]
-    pictures.curves(table(tmp_path / "metrics.csv", *series), tmp_path / "curves.png")
+    training_curves.curves(table(tmp_path / "metrics.csv", *series), tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.width > 400
 
@@ -97,10 +98,10 @@ def test_curves_are_drawn_from_any_number_of_rows_with_values_that_are_not_finit
 def test_panel_shows_nothing_of_previous_panels(tmp_path):
     losses = [{"images_seen": 64 * i, "d/loss": 10.0**-i, "g/loss": 3.0, "gap/fd": i - 2} for i in range(5)]
     speeds = [{"images_seen": 64 * i, "images_per_second": 100 + i} for i in range(5)]
-    pictures.curves(
+    training_curves.curves(
         table(tmp_path / "many.csv", *(a | b for a, b in zip(losses, speeds, strict=True))), tmp_path / "many.png"
     )
-    pictures.curves(table(tmp_path / "one.csv", *speeds), tmp_path / "one.png")
+    training_curves.curves(table(tmp_path / "one.csv", *speeds), tmp_path / "one.png")
     with Image.open(tmp_path / "many.png") as many, Image.open(tmp_path / "one.png") as one:
         assert many.size == (3 * one.width, one.height)
         last = many.crop((2 * one.width, 0, many.width, one.height))
@@ -114,7 +115,7 @@ def test_numbers_on_an_axis_are_short_and_distinct():
 
 def test_a_table_without_a_finite_value_makes_no_picture(tmp_path):
     path = table(tmp_path / "metrics.csv", {"iteration": 1, "images_seen": 64, "d/loss": math.nan})
-    pictures.curves(path, tmp_path / "curves.png")
+    training_curves.curves(path, tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
 
 
