@@ -70,5 +70,5 @@ def _reason(trainer: DictConfig) -> str:
         return ""
     if trainer.accelerator == "gpu":
         return " (trainer=auto: torch finds a GPU)"
-    same = "; 1 thread for equal results on any number of cores" if trainer.threads == 1 else ""
+    same = "; 1 thread for equal results on any number of cores, more may be faster" if trainer.threads == 1 else ""
     return f" (trainer=auto: torch finds no GPU{same})"
