@@ -10,9 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from regen.plotting import curve_panels
+from regen.plotting import curve_panels, training_curves
 from regen.plotting import plots as pictures
-from regen.plotting import training_curves
 from regen.utils.randomness import Draws
 
 
