@@ -62,6 +62,7 @@ class Evaluator:
         world: int = 1,
     ) -> None:
         self.samples, self.split, self.device, self.rank, self.world = samples, split, device, rank, world
+        self.cache = cache
         kept = cast(Path, cache)  # None only where nothing is kept
         self.source, self.net = source, source.load(data, kept, device)
         self.metrics = {name: metric.to(device) for name, metric in metrics.items() if self._fits(name, metric, data)}
@@ -125,6 +126,7 @@ class Evaluator:
             held_out_set=self.held_out_set,
             baseline=self.baseline,
             memorization=next((one for one in self.metrics.values() if isinstance(one, Memorization)), None),
+            cache=self.cache,
             **parts,
         )
 

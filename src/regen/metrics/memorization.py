@@ -168,5 +168,5 @@ class Memorization(SampleMetric):
 
     def _null_of(self, look: EvaluationBatch) -> HeldOutNull:
         if self._null is None or self._null.training is not look.training_set:
-            self._null = HeldOutNull(look.training_set, look.held_out_set, bool(self.mirror))
+            self._null = HeldOutNull(look.training_set, look.held_out_set, bool(self.mirror), look.cache)
         return self._null

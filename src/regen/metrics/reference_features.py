@@ -84,7 +84,7 @@ class Reference(ImageSet):
         """(N, F)"""
         path = self.path
         kept = kept_or_made(path, self._compute, self._is_right, LARGEST)
-        _make_room(path)
+        make_room(path)
         return kept["features"].to(self.device)
 
     def take(self, indices: Tensor) -> ImageSet:
@@ -108,21 +108,26 @@ class Reference(ImageSet):
 
 def _digest(source: Split | Files, net: nn.Module, device: torch.device | str) -> str:
     """Return the digest of all that determines the features."""
-    setting = (VERSION, torch.__version__, torch.device(device).type, len(source), source.shape)
+    setting = (VERSION, torch.__version__, torch.device(device).type)
     digest = hashlib.blake2b(repr(setting).encode(), digest_size=8)
-    digest.update(content(source))
-    if isinstance(source, Files):
-        digest.update(repr(source.settings).encode())
-    for part in _parts_of(net):
+    for part in (*parts_of_images(source), *_parts_of(net)):
         digest.update(part)
     return digest.hexdigest()
+
+
+def parts_of_images(source: Split | Files) -> Iterator[bytes | memoryview]:
+    """Yield the bytes that determine the images of a set."""
+    yield repr((len(source), source.shape)).encode()
+    yield content(source)
+    if isinstance(source, Files):
+        yield repr(source.settings).encode()
 
 
 def _parts_of(net: nn.Module) -> Iterator[bytes]:
     for name, module in net.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if isinstance(value, PLAIN)}
         yield repr((name, type(module).__qualname__, plain)).encode()
-        yield _code_of(type(module))  # type: ignore[arg-type]  # a class is hashable
+        yield code_of(type(module))  # type: ignore[arg-type]  # a class is hashable
         loose = [(key, value) for key, value in vars(module).items() if isinstance(value, Tensor)]
         for key, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False), *loose):
             yield repr((key, tensor.dtype, tensor.shape)).encode()
@@ -130,7 +135,7 @@ def _parts_of(net: nn.Module) -> Iterator[bytes]:
 
 
 @functools.cache
-def _code_of(kind: type) -> bytes:
+def code_of(kind: type) -> bytes:
     """Return the digest of the class's source file, b"" without one."""
     try:
         return hashlib.blake2b(Path(inspect.getsourcefile(kind) or "").read_bytes()).digest()
@@ -138,8 +143,8 @@ def _code_of(kind: type) -> bytes:
         return b""
 
 
-def _make_room(asked: Path) -> None:
-    """Remove what was asked for longest ago, until the rest takes no more than MOST."""
+def make_room(asked: Path) -> None:
+    """Remove the files of the folder that were used longest ago, until the rest takes no more than MOST."""
     with contextlib.suppress(OSError):  # that of another process, or of a folder that cannot be written
         os.utime(asked)
         kept = {path: path.stat() for path in asked.parent.glob("*.pt")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -35,6 +36,7 @@ class EvaluationBatch:
     training_set, held_out_set   the whole of both sets, on every process
     baseline        images drawn from a Gaussian with the mean and covariance of the training pixels; None in the plane
     memorization    the metric that has searched the training set for them, if it was measured
+    cache           the folder of results about real images that other runs can read; None: nothing is cached
     """
 
     split: str
@@ -51,6 +53,7 @@ class EvaluationBatch:
     held_out_set: ImageSet
     baseline: ImageSet | None = None
     memorization: Memorization | None = None
+    cache: Path | None = None
 
 
 class SampleMetric(torchmetrics.Metric):

@@ -124,6 +124,7 @@ class TrainingRun:
         return {
             "seconds": round(seconds, 1),
             "seconds_an_evaluation": round(statistics.median(evaluations), 2) if evaluations else None,
+            "seconds_evaluating": round(sum(evaluations), 1),
             "peak_memory_mb": memory.peak_mb(self.cfg.trainer.accelerator),
         }
 
