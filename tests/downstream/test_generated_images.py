@@ -1,5 +1,7 @@
 """Classifiers of generated images, where the truth is known: copies of training images, noise, and swapped classes."""
 
+import math
+
 import pytest
 from helpers.labelled_digits import setup_of_copies, setup_of_noise
 from helpers.tiny_models import make_gan
@@ -23,6 +25,7 @@ def test_cas_of_copies_equals_that_of_real_images_within_error():
     assert scores["real"].accuracy > 0.9
     assert abs(scores["generated"].gain) <= 3 * scores["generated"].gain_se + 0.02
     assert scores["real, tested on generated"].accuracy > 0.97
+    assert math.isnan(scores["real, tested on generated"].gain)  # other images than those of the baseline
     assert len(scores["real"].by_class) == 10
 
 
@@ -67,6 +70,12 @@ def test_conditional_model_is_refused_where_few_labels_are_compared():
     for task in (Features(), Front(), Shared()):
         with pytest.raises(ConfigError, match=r"model\.conditional=false"):
             task.check(setup)
+
+
+@pytest.mark.parametrize("generated", [0, -1])
+def test_augmentation_without_generated_images_is_refused(generated):
+    with pytest.raises(ConfigError, match=f"generated={generated}: expected 1 or more"):
+        Augment(generated=generated)
 
 
 def test_imbalance_below_one_is_refused():

@@ -7,7 +7,15 @@ from helpers.labelled_digits import small_digits
 from regen.data.mixtures import ring
 from regen.data.split import Split
 from regen.downstream.classical_augmentation import transform_images
-from regen.downstream.labelled_images import balanced_order, labelled_subset, labels_of, prepare, sizes, wanted_labels
+from regen.downstream.labelled_images import (
+    balanced_order,
+    labelled_subset,
+    labels_of,
+    parse_labels,
+    prepare,
+    sizes,
+    wanted_labels,
+)
 from regen.errors import ConfigError
 from regen.utils.randomness import Draws
 
@@ -23,8 +31,6 @@ def test_subsets_are_balanced_and_nested():
 
 def test_sizes_are_ascending_and_at_most_all():
     assert sizes([500, 50, "all"], 300) == [50, 300]
-    with pytest.raises(ConfigError, match="labels="):
-        sizes(["some"], 300)
 
 
 def test_generated_labels_are_of_the_classes_that_lack_images():
@@ -67,3 +73,14 @@ def test_augmentation_depends_on_the_draws_alone():
     first, second = (transform_images(images, Draws("draws"), mirror=True) for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.allclose(first, images, atol=0.05)
+
+
+@pytest.mark.parametrize("labels", [50, "all", [50, "all"]])
+def test_single_number_of_labels_is_a_list_of_one(labels):
+    assert parse_labels(labels) == (labels if isinstance(labels, list) else [labels])
+
+
+@pytest.mark.parametrize("labels", [[], [0], [1], [2.5], True, "some", None])
+def test_wrong_numbers_of_labels_are_refused_before_training(labels):
+    with pytest.raises(ConfigError, match=r"labels=.*labels=\[50,100,all\]"):
+        parse_labels(labels)

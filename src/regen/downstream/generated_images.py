@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypedDict, Unpack
 
@@ -20,6 +21,7 @@ from regen.downstream.labelled_images import (
     labels_of,
     make_imbalanced,
     oversample,
+    parse_labels,
     sizes,
     wanted_labels,
 )
@@ -48,7 +50,7 @@ class ClassifierTask(Task):
     """
 
     def __init__(self, labels: Sequence[int | str], steps: int = 400, batch: int = 64, lr: float = 3e-3) -> None:
-        self.labels, self.recipe = list(labels), Recipe(steps, batch, lr)
+        self.labels, self.recipe = parse_labels(labels), Recipe(steps, batch, lr)
 
     def check(self, setup: Setup) -> None:
         check_conditional(setup.model, self.name)
@@ -92,7 +94,7 @@ class CAS(ClassifierTask):
             found["generated", n] = _answers(self.train(setup, seed, generated), setup.held_out, setup)
             if not self.is_brief:
                 tested = generate(setup, labels_of(setup.held_out), seed + TESTED)
-                found["real, tested on generated", n] = _answers(of_real, tested, setup)
+                found["real, tested on generated", n] = replace(_answers(of_real, tested, setup), is_held_out=False)
             found["real", n] = _answers(of_real, setup.held_out, setup)
         return found
 
@@ -120,6 +122,8 @@ class Augment(ClassifierTask):
         **recipe: Unpack[RecipeSettings],
     ) -> None:
         super().__init__(labels, **recipe)
+        if generated < 1:
+            raise ConfigError(f"generated={generated}: expected 1 or more images")
         if not 1 <= imbalance < float("inf"):
             raise ConfigError(
                 f"imbalance={imbalance}: expected a number from 1, the ratio of the largest to the smallest class"

@@ -68,14 +68,20 @@ def labels_of(split: Split) -> Tensor:
     return split.labels
 
 
-def sizes(numbers: Sequence[int | str], available: int) -> list[int]:
-    """Return the numbers of labels that the training part has, ascending; "all" is the whole part.
+def parse_labels(labels: Sequence[int | str] | int | str) -> list[int | str]:
+    """Return numbers of labels as a list, also a single one.
 
     Raises ConfigError on anything but a whole number above 1 or "all".
     """
+    numbers = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else [labels]
     wrong = [number for number in numbers if number != ALL and not (isinstance(number, int) and number > 1)]
     if wrong or not numbers:
-        raise ConfigError(f"labels={numbers}: expected whole numbers above 1 or all, like labels=[50,100,all]")
+        raise ConfigError(f"labels={labels}: expected whole numbers above 1 or all, like labels=[50,100,all]")
+    return numbers
+
+
+def sizes(numbers: Sequence[int | str], available: int) -> list[int]:
+    """Return the numbers of labels that the training part has, ascending; "all" is the whole part."""
     return sorted({available if number == ALL else min(int(number), available) for number in numbers})
 
 

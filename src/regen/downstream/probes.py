@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from regen.downstream.labelled_images import Setup, balanced_order, check_unconditional, labels_of, sizes
+from regen.downstream.labelled_images import Setup, balanced_order, check_unconditional, labels_of, parse_labels, sizes
 from regen.downstream.representations import (
     invert,
     network_features,
@@ -68,7 +68,7 @@ class Features(ProbeTask):
     baselines = ("random network, linear", "random network, kNN", "pixels, linear", "pixels, kNN")
 
     def __init__(self, labels: Sequence[int | str] = (50, 100, 500, "all")) -> None:
-        self.labels = list(labels)
+        self.labels = parse_labels(labels)
 
     def check(self, setup: Setup) -> None:
         check_unconditional(setup.model, self.name)
@@ -99,7 +99,7 @@ class Front(ProbeTask):
     def __init__(
         self, labels: Sequence[int | str] = (50, 100, 500), steps: int = 100, lr: float = 0.1, weight: float = 0.1
     ) -> None:
-        self.labels, self.steps, self.lr, self.weight = list(labels), steps, lr, weight
+        self.labels, self.steps, self.lr, self.weight = parse_labels(labels), steps, lr, weight
 
     def check(self, setup: Setup) -> None:
         check_unconditional(setup.model, self.name)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from regen.data.batches import Stream
 from regen.data.split import as_float
 from regen.downstream.image_classifier import ImageClassifier, LabelledBatches, Recipe, fit, is_correct
-from regen.downstream.labelled_images import Setup, check_unconditional, labelled_subset, labels_of, sizes
+from regen.downstream.labelled_images import Setup, check_unconditional, labelled_subset, labels_of, parse_labels, sizes
 from regen.downstream.representations import last_features, reinitialized, trunk_of
 from regen.downstream.task import Answers, Results, Task
 from regen.models.base import Model
@@ -56,7 +56,7 @@ class Shared(Task):
     def __init__(
         self, labels: Sequence[int | str] = (50, 100), steps: int = 200, batch: int = 64, lr: float = 1e-3
     ) -> None:
-        self.labels, self.recipe = list(labels), Recipe(steps, batch, lr)
+        self.labels, self.recipe = parse_labels(labels), Recipe(steps, batch, lr)
 
     def check(self, setup: Setup) -> None:
         check_unconditional(setup.model, self.name)

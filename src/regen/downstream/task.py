@@ -17,12 +17,14 @@ from regen.downstream.labelled_images import Setup
 class Answers:
     """Images that a trained method classifies correctly.
 
-    correct   (N,) bool
-    labels    (N,) their classes
+    correct       (N,) bool
+    labels        (N,) their classes
+    is_held_out   whether the images are the held-out ones of the baselines: a difference of other images is not a gain
     """
 
     correct: Tensor
     labels: Tensor
+    is_held_out: bool = True
 
 
 Results = Mapping[tuple[str, int], Answers]  # by method and number of labels
@@ -30,7 +32,7 @@ Results = Mapping[tuple[str, int], Answers]  # by method and number of labels
 
 @dataclass(frozen=True)
 class Score:
-    """The accuracy of a method with a number of labels, and its difference from the best baseline (nan: it is one).
+    """The accuracy of a method with a number of labels, and its difference from the best baseline (nan: it has none).
 
     accuracy_se   over seeds and images
     gain_se       of paired differences, where both methods classify the same images
@@ -101,7 +103,7 @@ def summarize(results: Sequence[Results], baselines: Sequence[str]) -> list[Scor
         is_baseline = method in baselines
         rows = correct[method, n]
         gain = (math.nan, math.nan)
-        if rivals and not is_baseline:
+        if rivals and not is_baseline and results[0][method, n].is_held_out:
             gain = difference(rows, max(rivals, key=lambda rival: float(rival.mean())))
         labels = results[0][method, n].labels
         by_class = {int(label): float(rows[:, labels == label].mean()) for label in labels.unique()}
