@@ -49,6 +49,23 @@ def test_scores_go_to_the_result_and_to_the_page(trained, tmp_path, downstream, 
     assert page and "random network, linear" in page.read_text()
 
 
+def test_scores_with_other_settings_or_weights_are_added(trained, tmp_path, downstream, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    brief = ("task=shared", "task.shared.labels=50", "threads=1", "seeds=1")
+    for words in (("task.shared.steps=1",), ("task.shared.steps=2",), ("task.shared.steps=2", "weights=raw")):
+        downstream(f"run={run}", *brief, *words)
+    downstream(f"run={run}", *brief, "task.shared.steps=2", "seed=3")  # in place of the second
+    records = json.loads((run / "result.json").read_text())["downstream"]
+    described = [(record["settings"]["steps"], record["weights"], record["seed"]) for record in records]
+    assert described == [(1, "ema", 0), (2, "raw", 0), (2, "ema", 3)]
+    assert "shared, 1 seed," in capsys.readouterr().out
+    from regen.report import run_page
+    from regen.runs.folder import Folder
+
+    page = run_page.write(Folder(run), None)
+    assert page and "steps=1, batch=64" in page.read_text() and "raw weights" in page.read_text()
+
+
 def test_scores_that_cannot_be_written_are_printed_and_the_next_run_is_measured(trained, tmp_path, downstream, capsys):
     first, second = (shutil.copytree(trained, tmp_path / name) for name in ("first", "second"))
     (first / "result.json").unlink()

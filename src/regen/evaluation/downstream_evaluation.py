@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -20,6 +21,7 @@ from regen.errors import ConfigError
 from regen.metrics.number_format import measurement
 from regen.runs.load import Opened, find_runs, open_run
 from regen.tracking.wandb_run import add_to_wandb
+from regen.utils.containers import to_dict
 from regen.utils.json_files import read_json, write_json
 
 RECORD = "downstream"  # the key of result.json
@@ -79,33 +81,51 @@ def _measure(run: Opened, cfg: DictConfig) -> dict[str, list[Score]]:
 
 
 def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[Score], seconds: float) -> None:
-    """Print the scores of a task, then write them into result.json and W&B, in place of earlier ones of the same part."""
-    figures = task.figures(scores)
-    record = {
-        "task": name,
-        "split": cfg.split,
-        "held_out": cfg.held_out,
-        "seeds": cfg.seeds,
-        "weights": cfg.weights,
-        "iteration": run.model.iteration,
-        "images_seen": run.model.images_seen,
-        "generator_labels": len(run.data.train),
-        "seconds": round(seconds, 1),
-        "figures": figures,
-        "is_by_class": task.is_by_class,
-        "scores": as_rows(scores),
-    }
-    title = (
-        f"{run.folder.path.name}: {name}, {cfg.seeds} seeds, {len(run.data.train):,} training images of the generator"
-    )
+    """Print the scores of a task, then write them into result.json and W&B, in place of earlier ones of the same comparison."""
+    record = _record(run, cfg, name, task, scores) | {"seconds": round(seconds, 1)}
+    seeds = "1 seed" if cfg.seeds == 1 else f"{cfg.seeds} seeds"
+    title = f"{run.folder.path.name}: {name}, {seeds}, {len(run.data.train):,} training images of the generator"
     Console().print(score_table(title, scores))
     if task.is_by_class:
         Console().print(class_table(scores))
     result = read_json(run.folder.result) or {"status": "running"}
-    earlier = [one for one in result.get(RECORD, []) if (one["task"], one["split"]) != (name, cfg.split)]
+    earlier = [other for other in result.get(RECORD, []) if not is_replaced(other, record)]
     write_json(run.folder.result, result | {RECORD: [*earlier, record]})
     if cfg.tracker:
-        add_to_wandb(run.folder, run.cfg, figures, run.model.images_seen)
+        add_to_wandb(run.folder, run.cfg, record["figures"], run.model.images_seen)
+
+
+def _record(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[Score]) -> dict[str, Any]:
+    """Return the scores of a task as result.json holds them, with all that they depend on."""
+    return {
+        "task": name,
+        "settings": {key: value for key, value in to_dict(cfg.task[name]).items() if not key.startswith("_")},
+        "split": cfg.split,
+        "held_out": cfg.held_out,
+        "seeds": cfg.seeds,
+        "seed": cfg.seed,
+        "weights": cfg.weights,
+        "iteration": run.model.iteration,
+        "images_seen": run.model.images_seen,
+        "generator_labels": len(run.data.train),
+        "figures": task.figures(scores),
+        "is_by_class": task.is_by_class,
+        "scores": as_rows(scores),
+    }
+
+
+def is_replaced(earlier: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Return whether a record repeats an earlier one: the same task, part, weights and settings; labels and seeds may differ.
+
+    Records of before the settings were written are replaced, because they cannot be compared.
+    """
+
+    def comparison(values: Mapping[str, Any]) -> list[Any]:
+        settings = values.get("settings", record["settings"])
+        others = {key: value for key, value in settings.items() if key != "labels"}
+        return [values["task"], values["split"], values.get("weights"), others]
+
+    return comparison(earlier) == comparison(record)
 
 
 def score_table(title: str, scores: Sequence[Score]) -> Table:

@@ -45,9 +45,14 @@ def make(evidence: Evidence) -> dict:
 
 
 def _table(record: dict) -> TaskTable:
-    caption = (
-        f"On the {record['split']} part, {record['seeds']} seeds; the model was trained on "
-        f"{record['generator_labels']:,} images, {record['iteration']:,} iterations"
+    settings = (f"{key}={value}" for key, value in record.get("settings", {}).items() if key != "labels")
+    seeds = "1 seed" if record["seeds"] == 1 else f"{record['seeds']} seeds"
+    caption = "; ".join(
+        [
+            f"On the {record['split']} part, {seeds}, {record['weights']} weights",
+            f"the model was trained on {record['generator_labels']:,} images, {record['iteration']:,} iterations",
+            *filter(None, [", ".join(settings)]),
+        ]
     )
     rows = [
         Row(
