@@ -47,7 +47,7 @@ def rows(images: torch.Tensor | np.ndarray) -> set[bytes]:
 def test_bytes_are_read_unchanged_from_any_file(tmp_path, suffix):
     images = make(save(tmp_path / f"some{suffix}", images=BYTES))
     assert images.shape == (3, 8, 6) and images.train.images.dtype == torch.uint8 and images.name == "array-some"
-    assert rows(everything(images)) == rows(BYTES) and images.classes is None
+    assert rows(everything(images)) == rows(BYTES) and images.classes is None and images.class_names == ()
     assert images.recorded == {"window": [0, 255], "image_size": [8, 6], "channels": 3}
 
 
@@ -133,7 +133,8 @@ def test_labels_may_be_another_file_of_any_integers_or_texts(tmp_path):
     path = save(tmp_path / "a.npy", images=BYTES)
     for labels in (np.arange(40) % 4 - 2, np.array(["cat", "dog"] * 20)):
         np.save(tmp_path / "labels.npy", labels)
-        assert make(path, labels=str(tmp_path / "labels.npy")).classes == len(set(labels.tolist()))
+        images, names = make(path, labels=str(tmp_path / "labels.npy")), sorted(set(labels.tolist()))
+        assert images.classes == len(names) and images.class_names == tuple(map(str, names))
 
 
 @pytest.mark.parametrize(

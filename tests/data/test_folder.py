@@ -39,7 +39,7 @@ def sizes(images: Images) -> tuple[int, int, int]:
 def test_a_flat_folder_has_no_labels(tmp_path):
     images = make(fill(tmp_path / "pictures"))
     assert sum(sizes(images)) == 10 and min(sizes(images)) >= 2 and images.name == "folder-pictures"
-    assert images.train.labels is None and images.classes is None
+    assert images.train.labels is None and images.classes is None and images.class_names == ()
     assert isinstance(images.train, Split) and images.shape == (1, 8, 8)
 
 
@@ -47,7 +47,7 @@ def test_subfolders_are_classes_at_any_depth(tmp_path):
     fill(tmp_path / "a" / "deep" / "er", colour="red")
     fill(tmp_path / "b", colour="blue")
     images = make(tmp_path)
-    assert images.classes == 2 and images.shape == (3, 8, 8)
+    assert images.classes == 2 and images.class_names == ("a", "b") and images.shape == (3, 8, 8)
     for part in (images.train, images.validation, images.test):
         red = part.images[:, 0, 0, 0] == 255
         assert torch.equal(part.labels, torch.where(red, 0, 1))

@@ -68,6 +68,7 @@ def test_the_official_test_set_is_the_test_part(idx_files, build):
     assert images.test.images[:, 0, 0, 0].tolist() == list(range(100, 110))
     for part in (images.train, images.validation, images.test):
         assert torch.equal(part.images[:, 0, 14, 14].long() % 10, part.labels)
+    assert len(images.class_names) == (10 if build is fashion_mnist else 0)
 
 
 def test_images_are_resized_when_asked(idx_files):
@@ -80,6 +81,7 @@ def test_cifar10_keeps_colours(cifar_files):
     images = cifar10(root=str(cifar_files), image_size=32, validation=0.1, **USE)
     assert images.shape == (3, 32, 32) and len(images.train) == 18
     assert images.train.images[0, :, 5, 5].tolist() == [255, 0, 0]
+    assert images.class_names[0] == "airplane" and len(images.class_names) == 10
     assert sorted(set(images.train.labels.tolist()) | set(images.validation.labels.tolist())) == [1, 2, 3, 4, 5]
 
 

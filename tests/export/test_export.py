@@ -23,7 +23,7 @@ from regen.export.card_figures import figures, measured
 from regen.export.dataset_facts import SOURCES
 from regen.export.exported_model import export, quiet
 from regen.export.formats import Weights, chosen
-from regen.export.sampler import Taken
+from regen.export.sampler import Sampler
 from regen.metrics.number_format import with_error
 from regen.networks import dcgan, mlp, r3gan, resnet
 from regen.regularizers.form import SpectralNorm, WeightNorm
@@ -44,7 +44,7 @@ NETS = {
 }
 
 
-def taken(name: str) -> Taken:
+def taken(name: str) -> Sampler:
     """A generator that has been trained for a step: its batch norm and its norms of weights have moved."""
     make, norm = NETS[name]
     with seeded(0, "weights"):
@@ -53,7 +53,7 @@ def taken(name: str) -> Taken:
             norm(nets=["generator"]).attach(net, nn.Identity())
     net.train()(torch.randn(64, 6, generator=generator("z")))
     net.eval().requires_grad_(False)
-    return Taken(net, net, 6, seed=0)
+    return Sampler(net, net, 6, seed=0)
 
 
 @pytest.mark.slow

@@ -17,8 +17,9 @@ from regen.utils.project import ROOT
 @functools.cache
 def composed(model: str = "gan") -> str:
     """The configuration of a small run, without interpolations."""
-    small = [f"model={model}", "network=mlp", "data.image_size=8", "model.latent_dim=8", "logger=csv"]
-    return OmegaConf.to_yaml(compose_config(*small), resolve=True)
+    small = [f"model={model}", "network=mlp", "data.image_size=8", "logger=csv"]
+    latents = [] if model == "flow" else ["model.latent_dim=8"]  # a flow's are as large as an image
+    return OmegaConf.to_yaml(compose_config(*small, *latents), resolve=True)
 
 
 def made(path: Path, *values: str, shape=(1, 8, 8), iterations: int = 1, n_classes: int = 0, **options: str) -> GAN:

@@ -8,6 +8,7 @@ from helpers.run_equality import assert_same_run
 import regen
 from regen.cli import export, report
 from regen.errors import ConfigError
+from regen.models.latents import Latents
 from regen.utils.json_files import read_json
 
 MODELS = {
@@ -54,6 +55,8 @@ def test_loaded_conditional_run_samples_classes_and_reports(run, monkeypatch):
     assert figures["val/fd"] > 0 and 0 <= figures["val/class_accuracy"] <= 1 and figures["val/class_accuracy_se"] < 0.06
 
 
-def test_export_of_a_conditional_run_is_refused_with_the_reason(run, monkeypatch, capsys):
-    type_in(monkeypatch, export, f"run={run[0]}", status=78)
-    assert "is conditional, and exported files take latents without labels" in capsys.readouterr().err
+def test_conditional_run_is_exported_as_a_program_of_latents_and_labels(run, monkeypatch):
+    type_in(monkeypatch, export, f"run={run[0]}", "formats=[pt2]")
+    program, model = torch.export.load(run[0] / "export/sampler.pt2").module(), regen.load(run[0])._open("newest").model
+    z, labels = Latents(model.latent_size, model.seed, "samples")(0, 10)[:, :-1], torch.arange(10)
+    torch.testing.assert_close(program(z, labels), model.sample(0, 10, labels), atol=1e-5, rtol=0)

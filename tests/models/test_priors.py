@@ -22,7 +22,7 @@ from regen.data.split import Split
 from regen.errors import ConfigError
 from regen.export.exported_model import export, quiet
 from regen.export.formats import chosen
-from regen.export.sampler import Taken
+from regen.export.sampler import Sampler
 from regen.losses.likelihoods import Bernoulli
 from regen.models.latents import Latents
 from regen.models.priors import Mixture, Normal
@@ -224,7 +224,7 @@ def opened_with_mixture(folder: Path) -> Opened:
 def test_sampler_with_mixture_is_exported_in_every_format_as_a_map_from_latents_to_images(tmp_path):
     opened = opened_with_mixture(tmp_path / "run")
     network = opened.model.prior.before(opened.model.decoder_network())
-    taken = Taken(opened.sampler(), network, opened.model.latent_size, seed=0)
+    taken = Sampler(opened.sampler(), network, opened.model.latent_size, seed=0)
     for one in chosen(("safetensors", "pt2", "onnx")):
         path = tmp_path / one.file
         with quiet():

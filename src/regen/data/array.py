@@ -61,7 +61,7 @@ def array(
     if channels not in (None, images.shape[1]):
         raise ConfigError(f"data.channels={channels}: the images of {path} have {images.shape[1]}. Leave it out")
     size = images.shape[2:] if image_size is None else check_size(image_size)
-    numbers = choose_labels(str(path), arrays, labels, len(images))
+    numbers, names = choose_labels(str(path), arrays, labels, len(images))
     chosen = typed_like(images, typed) if typed else window_of_array(str(path), images)
     pool = Split(convert_array(images, size, chosen), numbers)
     units = _units(images, split_seed)
@@ -76,6 +76,7 @@ def array(
         family="array",
         units=units,
         mirror=mirror,
+        class_names=names,
         recorded={"window": list(chosen), "image_size": list(size), "channels": images.shape[1]},
         **use,
     )
@@ -85,7 +86,7 @@ def fingerprint(*, root: str, key: str | None, labels: str | None, channels_last
     """The fingerprint of the images and their classes. Raises ConfigError as `array` does."""
     path, arrays, images = _read(root, key, channels_last)
     units = _units(images, 0)
-    return _fingerprint(units, choose_labels(str(path), arrays, labels, len(images)))
+    return _fingerprint(units, choose_labels(str(path), arrays, labels, len(images))[0])
 
 
 def _read(root: str, key: str | None, channels_last: bool | None) -> tuple[Path, Mapping[str, np.ndarray], np.ndarray]:

@@ -109,8 +109,10 @@ def as_images(where: str, array: np.ndarray, channels_last: bool | None) -> np.n
     return array.transpose(0, 3, 1, 2) if channels_last else array
 
 
-def choose_labels(where: str, arrays: Mapping[str, np.ndarray], name: str | None, n: int) -> Tensor | None:
-    """(n,) int64 that count the sorted classes; None if there are fewer than two, or no labels.
+def choose_labels(
+    where: str, arrays: Mapping[str, np.ndarray], name: str | None, n: int
+) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Return labels (n,) int64 that count the sorted classes, and the classes' names; None and () for fewer than two classes.
 
     name   an array of the file, or another file; None: one of a usual name, if there is one
 
@@ -119,7 +121,7 @@ def choose_labels(where: str, arrays: Mapping[str, np.ndarray], name: str | None
     if name is None:
         name = next((usual for usual in LABELS if usual in arrays), None)
     if name is None:
-        return None
+        return None, ()
     if name in arrays:
         labels = arrays[name]
     elif Path(name).suffix.lower() in SUFFIXES:
@@ -133,4 +135,6 @@ def choose_labels(where: str, arrays: Mapping[str, np.ndarray], name: str | None
             f"{where}: the labels are {labels.dtype} of shape {labels.shape}, expected integers of shape ({n},)"
         )
     classes, numbers = np.unique(labels, return_inverse=True)
-    return torch.from_numpy(numbers.astype(np.int64)) if len(classes) > 1 else None
+    if len(classes) < 2:
+        return None, ()
+    return torch.from_numpy(numbers.astype(np.int64)), tuple(map(str, classes))

@@ -84,6 +84,7 @@ def folder(
         family="folder",
         units=found.units,
         recorded=chosen.recorded(),
+        class_names=tuple(found.layout.class_names),
         mirror=mirror,
         **use,
     )

@@ -50,6 +50,7 @@ class Images:
     mirror     each training image is mirrored, left to right, with probability 1/2 whenever training shows it
     recorded   values of data.* keys that were chosen by looking at the files (data.window=auto: two numbers)
     coder      the frozen networks between the images and the codes that models learn; None: they learn images
+    class_names   in the order of their labels; (): classes have numbers only
     family     what keys the draws that belong to the data (the initial weights of its feature network); "": the name
 
     Raises:
@@ -65,6 +66,7 @@ class Images:
     workers: int
     monitor: str
     factors: tuple[str, ...] = ()  # the names of those that the images were drawn from, if they are known
+    class_names: tuple[str, ...] = ()
     identity: str | None = None
     family: str = ""
     mirror: bool = False

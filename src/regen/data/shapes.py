@@ -13,7 +13,7 @@ unknown; here all 55,296 are different. Those of a part are drawn without replac
 """
 
 import math
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from regen.data.split import Split
 from regen.errors import ConfigError
 
 VALUES = {"shape": 3, "scale": 6, "rotation": 8, "x": 8, "y": 8, "colour": 6}  # how many each factor has
+SHAPES = ("square", "ellipse", "heart")  # names of the labels
 COLOURS = [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]]
 MOST = math.prod(VALUES.values())  # different images
 SIDE = 0.6  # of the largest square, in images that reach from -1 to 1
@@ -57,9 +58,8 @@ def shapes(*, image_size: int, channels: int, train: int, validation: int, test:
     of_validation, of_train = torch.arange(len(pool)).split([validation, train])
     names = (*[*VALUES][:5], "colour" if channels == 3 else "brightness")
     identity = combine(tensor_digests(torch.cat(factors)))
-    return Images.select(
-        "shapes", pool, of_train, of_validation, test=held_out, factors=names, identity=identity, **use
-    )
+    fields: dict[str, Any] = {"factors": names, "class_names": SHAPES, "identity": identity, **use}
+    return Images.select("shapes", pool, of_train, of_validation, test=held_out, **fields)
 
 
 def _drawn(factors: Tensor, size: int, channels: int) -> Split:

@@ -25,6 +25,7 @@ from regen.data.split import Split
 from regen.errors import ConfigError
 
 ANSWER_SECONDS = 4.0  # a server that has not answered by then counts as out of reach
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STALL_SECONDS = 20.0  # a download that brings nothing for so long is given up
 
 
@@ -45,7 +46,8 @@ def fashion_mnist(
     *, root: str, image_size: int | Size, validation: float, mirror: bool = False, **use: Unpack[Use]
 ) -> Images:
     """70,000 articles of clothing, 28x28 grey (Xiao et al. 2017), in FashionMNIST/raw; otherwise as `mnist`."""
-    source = _Source("fashion_mnist", datasets.FashionMNIST, datasets.FashionMNIST.mirrors, "FashionMNIST/raw/*.gz")
+    names, mirrors = datasets.FashionMNIST.classes, datasets.FashionMNIST.mirrors
+    source = _Source("fashion_mnist", datasets.FashionMNIST, mirrors, "FashionMNIST/raw/*.gz", names)
     return _images(source, root, image_size, validation, {**use, "mirror": mirror})
 
 
@@ -53,7 +55,7 @@ def cifar10(
     *, root: str, image_size: int | Size, validation: float, mirror: bool = False, **use: Unpack[Use]
 ) -> Images:
     """60,000 photographs of ten classes, 32x32 colour (Krizhevsky 2009), in cifar-10-batches-py; else as `mnist`."""
-    source = _Source("cifar10", datasets.CIFAR10, [datasets.CIFAR10.url], datasets.CIFAR10.filename)
+    source = _Source("cifar10", datasets.CIFAR10, [datasets.CIFAR10.url], datasets.CIFAR10.filename, CIFAR10)
     return _images(source, root, image_size, validation, {**use, "mirror": mirror})
 
 
@@ -63,14 +65,18 @@ def _images(source: "_Source", root: str, image_size: int | Size, validation: fl
     (pool, digests), (test, test_digests) = (source.part(home, train, size) for train in (True, False))
     held_out, train_part = hold_out(len(pool), source.name, validation=validation)
     identity = combine([*digests, *test_digests])
-    return Images.select(source.name, pool, train_part, held_out, test=test, identity=identity, **use)
+    fields = {"test": test, "identity": identity, "class_names": source.class_names, **use}
+    return Images.select(source.name, pool, train_part, held_out, **fields)
 
 
 class _Source:
     """One of torchvision's data sets: where it is on this machine, and how it comes here."""
 
-    def __init__(self, name: str, dataset: type, addresses: Sequence[str], archives: str) -> None:
+    def __init__(
+        self, name: str, dataset: type, addresses: Sequence[str], archives: str, class_names: Sequence[str] = ()
+    ) -> None:
         self.name, self.dataset, self.addresses, self.archives = name, dataset, addresses, archives
+        self.class_names = tuple(class_names)
 
     def find_or_download(self, homes: Sequence[Path]) -> Path:
         """The first of the folders that holds the data set, or the one into which it has been downloaded."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,6 @@ class GivenImages:
         return as_float(self.images[torch.arange(first, first + n)][0])
 
 
-@dataclass(kw_only=True)
-class ComparedImages(Images):
-    """Training and held-out images with the names of their classes."""
-
-    class_names: tuple[str, ...] = ()
-
-
 def plain(value: object) -> Any:
     """Convert a typed value to plain types."""
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
@@ -53,7 +46,7 @@ def load(
     name: str | None = None,
     window: Window | None = None,
     background: Colour | None = None,
-) -> tuple[Split | Files, ComparedImages]:
+) -> tuple[Split | Files, Images]:
     """Load the samples, and the training and held-out images as a data set with validation and test parts."""
     size, channels = common_shape(inputs, image_size, channels)
     conversion = common_conversion(inputs, window, background)
@@ -62,7 +55,7 @@ def load(
     if classes:
         splits[1:] = [replace(split, labels=labels) for split, labels in zip(splits[1:], classes.labels, strict=True)]
     samples, train, held_out = (shuffle_classes(*pair) for pair in zip(inputs, splits, strict=True))
-    data = ComparedImages(
+    data = Images(
         name=name or slug(inputs[1].path.stem),
         full_train=train,
         train=train,

@@ -21,7 +21,7 @@ from regen.data.split import Files, Split
 from regen.data.survey import check_background
 from regen.data.window import FULL_8, check_window
 from regen.errors import ConfigError
-from regen.evaluation.compared_images import MONITOR, ComparedImages, GivenImages, load, plain
+from regen.evaluation.compared_images import MONITOR, GivenImages, load, plain
 from regen.metrics.base import EvaluationBatch
 from regen.metrics.chosen_metrics import make_metrics
 from regen.metrics.diagnosis import Diagnosis, diagnose
@@ -73,7 +73,7 @@ def judge(cfg: DictConfig, write_page: Callable[[Folder, EvaluationBatch, dict, 
 
 
 def _prepare(
-    cfg: DictConfig, samples: Split | Files, data: ComparedImages, console: Console
+    cfg: DictConfig, samples: Split | Files, data: Images, console: Console
 ) -> tuple[Evaluator, EvaluationBatch]:
     device = _device(cfg.device)
     source = build(cfg.metrics.features, "metrics.features", Source).for_data(data)
@@ -90,7 +90,7 @@ def _result(
     figures: dict[str, float],
     diagnosis: Diagnosis,
     inputs: Sequence[ImageInput],
-    data: ComparedImages,
+    data: Images,
     evaluator: Evaluator,
 ) -> dict[str, object]:
     settings = {
@@ -155,7 +155,7 @@ def _facts(images: ImageInput) -> dict:
     return {"path": str(images.path), "images": len(images), "size": list(images.size), "channels": images.channels}
 
 
-def _print_inputs(console: Console, inputs: Sequence[ImageInput], data: ComparedImages) -> None:
+def _print_inputs(console: Console, inputs: Sequence[ImageInput], data: Images) -> None:
     channels, height, width = data.shape
     kind = {1: "grey images", 3: "colour images"}.get(channels, f"images of {channels} channels")
     low, high = data.recorded["window"]

@@ -1,6 +1,11 @@
-"""Source and licence of each data set, for model cards."""
+"""Source, licence and classes of each data set, for model cards."""
 
 from dataclasses import dataclass
+
+from omegaconf import ListConfig
+
+from regen.runs.data_identity import RECORD
+from regen.runs.load import Opened
 
 NOT_STATED = "not stated"
 
@@ -64,3 +69,11 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
 def source_of(target: str) -> Facts:
     """Return the facts of the data set with this _target_."""
     return SOURCES.get(target, UNKNOWN)
+
+
+def class_names(opened: Opened) -> list[str]:
+    """Return the names of the classes of a conditional run, in the order of their labels; numbers if it records none."""
+    recorded = opened.cfg.get(RECORD, {}).get("classes")
+    if isinstance(recorded, ListConfig) and len(recorded) == opened.model.n_classes:
+        return [str(name) for name in recorded]
+    return [str(label) for label in range(opened.model.n_classes)]

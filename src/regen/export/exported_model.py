@@ -11,15 +11,15 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.export.dataset_facts import source_of
+from regen.export.dataset_facts import class_names, source_of
 from regen.export.formats import KINDS, Format, chosen
 from regen.export.model_card import Written, card
-from regen.export.sampler import TOLERANCE, Taken
+from regen.export.sampler import TOLERANCE, Sampler
 from regen.plotting import plots
-from regen.plotting.sample_picture import IMAGES, sample_count, sample_picture
+from regen.plotting.sample_picture import IMAGES, row_labels, sample_count, sample_picture
 from regen.runs.codes import image_data
 from regen.runs.find import find_runs
 from regen.runs.load import Opened, open_run
@@ -65,33 +65,42 @@ def export(
             f"{type(opened.model).__name__} has its own sample() or decode(), which no file could hold: draw with "
             f"{program.typed('sample')} run={opened.folder.path}"
         )
-    if opened.model.n_classes:
-        raise ConfigError(
-            f"{opened.folder.path} is conditional, and exported files take latents without labels: draw with "
-            f"{program.typed('sample')} run={opened.folder.path}"
-        )
     folder.mkdir(parents=True, exist_ok=True)
-    model, facts = opened.model, _facts(opened, weights)
-    taken = Taken(opened.sampler(), model.prior.before(network), model.latent_size, model.seed)
+    sampler = plain_sampler(opened, network)
+    facts = _facts(opened, weights, sampler)
     with quiet():
-        written = [_verified(one, taken, facts, folder / one.file) for one in formats]
+        written = [_verified(one, sampler, facts, folder / one.file) for one in formats]
     write_safely(folder / "config.yaml", opened.folder.config.read_bytes())
-    plots.save_png(_picture(opened, taken), folder / "samples.png")
-    write_safely(folder / "README.md", card(opened, taken.net, weights, written, licence).encode())
+    plots.save_png(_picture(opened, sampler), folder / "samples.png")
+    write_safely(folder / "README.md", card(opened, sampler, weights, written, licence).encode())
     return written
 
 
-def _picture(opened: Opened, taken: Taken) -> Tensor:
-    """Draw samples of the exported weights, (3, H', W') uint8."""
+def plain_sampler(opened: Opened, network: nn.Module) -> Sampler:
+    """Return the sampler of a run whose decoder is the network: of latents, and of labels if the run is conditional."""
+    model, original = opened.model, opened.sampler()
+    before = model.prior.before(network)
+    if not model.n_classes:
+        return Sampler(original, before, model.latent_size, model.seed)
+
+    def of_labels(z: Tensor, labels: Tensor) -> Tensor:
+        return original(nn.functional.pad(z, (0, 1)), labels)  # the last dimension selects a class where no label does
+
+    return Sampler(of_labels, before, model.latent_size - 1, model.seed, model.n_classes)
+
+
+def _picture(opened: Opened, sampler: Sampler) -> Tensor:
+    """Draw samples of the exported weights, (3, H', W') uint8; of a conditional model with a class in each row."""
     if source_of(image_data(opened.cfg)._target_).unit is None:  # the data set may be missing
-        return plots.grid(taken.original(taken.latents(IMAGES)))
-    return sample_picture(opened.data, taken.original(taken.latents(sample_count(opened.data))))
+        inputs = sampler.with_labels(row_labels(sampler.n_classes)) if sampler.n_classes else (sampler.latents(IMAGES),)
+        return plots.grid(sampler.original(*inputs))
+    return sample_picture(opened.data, sampler.original(sampler.latents(sample_count(opened.data))))
 
 
-def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -> Written:
-    write_safely(path, one.content(taken, facts))
+def _verified(one: Format, sampler: Sampler, facts: Mapping[str, str], path: Path) -> Written:
+    write_safely(path, one.content(sampler, facts))
     try:
-        difference = taken.difference(one.read(path, taken))
+        difference = sampler.difference(one.read(path, sampler))
         if not difference <= TOLERANCE:  # also refuses nan
             raise ConfigError(
                 f"{path.name} generates other images than the run: they differ by {difference:.3g}, and {TOLERANCE:g} is "
@@ -103,7 +112,7 @@ def _verified(one: Format, taken: Taken, facts: Mapping[str, str], path: Path) -
     return Written(path.name, one.what, path.stat().st_size, difference)
 
 
-def _facts(opened: Opened, weights: str) -> dict[str, str]:
+def _facts(opened: Opened, weights: str, sampler: Sampler) -> dict[str, str]:
     """Return the metadata of each file: strings."""
     result, exported = read_json(opened.folder.result), provenance()
     trained = {key: result.get(key) for key in ("commit", "uncommitted_changes", "python", "versions")}
@@ -112,10 +121,11 @@ def _facts(opened: Opened, weights: str) -> dict[str, str]:
         "weights": weights,
         "iteration": str(opened.state["iteration"]),
         "images_seen": str(opened.state["images_seen"]),
-        "latent_dim": str(opened.model.latent_size),
+        "latent_dim": str(sampler.latent_dim),
         "shape": json.dumps(opened.shape),
         "trained_with": json.dumps(trained),
         "exported_with": json.dumps({key: exported[key] for key in trained}),
+        **({"classes": json.dumps(class_names(opened))} if sampler.n_classes else {}),
     }
 
 

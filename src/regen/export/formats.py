@@ -1,6 +1,7 @@
 """Export formats: weights, a program of torch.export and one of ONNX.
 
-Each creates the content of its file, and reads the file back as z (n, Z) -> images (n, C, H, W).
+Each creates the content of its file, and reads the file back as a function of latents (n, Z), and labels (n,) of a conditional
+model, to images (n, C, H, W).
 """
 
 import copy
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.export.sampler import Taken
+from regen.export.sampler import Sampler
 
 
 class Format(Protocol):
@@ -24,9 +25,9 @@ class Format(Protocol):
     packages: ClassVar[tuple[str, ...]]
     what: ClassVar[str]
 
-    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes: ...
+    def content(self, sampler: Sampler, facts: Mapping[str, str]) -> bytes: ...
 
-    def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]: ...
+    def read(self, path: Path, sampler: Sampler) -> Callable[..., Tensor]: ...
 
 
 class Weights(Format):
@@ -34,18 +35,18 @@ class Weights(Format):
 
     file, packages, what = "model.safetensors", ("safetensors",), "the weights of the generator, by name"
 
-    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+    def content(self, sampler: Sampler, facts: Mapping[str, str]) -> bytes:
         from safetensors.torch import save
 
         tensors = {
-            name: tensor.clone() for name, tensor in taken.net.state_dict().items()
+            name: tensor.clone() for name, tensor in sampler.net.state_dict().items()
         }  # tied weights are written twice
         return save(tensors, metadata={"format": "pt", **facts})
 
-    def read(self, path: Path, taken: Taken) -> nn.Module:
+    def read(self, path: Path, sampler: Sampler) -> nn.Module:
         from safetensors.torch import load_file
 
-        twin = copy.deepcopy(taken.net)
+        twin = copy.deepcopy(sampler.net)
         for tensor in twin.state_dict().values():
             if tensor.is_floating_point():
                 tensor.fill_(torch.nan)  # so that unread weights are noticed
@@ -58,31 +59,31 @@ class Program(Format):
 
     file, packages, what = "sampler.pt2", (), "the sampler as a program of `torch.export`, for any batch"
 
-    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+    def content(self, sampler: Sampler, facts: Mapping[str, str]) -> bytes:
         buffer = io.BytesIO()
-        torch.export.save(taken.program, buffer, extra_files=dict(facts))
+        torch.export.save(sampler.program, buffer, extra_files=dict(facts))
         return buffer.getvalue()
 
-    def read(self, path: Path, taken: Taken) -> nn.Module:
+    def read(self, path: Path, sampler: Sampler) -> nn.Module:
         return torch.export.load(path).module()
 
 
 class Onnx(Format):
-    """ONNX with the input `z` and the output `images`, with the facts as metadata; opset None is torch's default."""
+    """ONNX with the facts as metadata; opset None is torch's default."""
 
     file, packages = "sampler.onnx", ("onnx", "onnxscript", "onnxruntime")
-    what = "the sampler as an ONNX program, for any batch: input `z`, output `images`"
+    what = "the sampler as an ONNX program, for any batch"
 
     def __init__(self, opset: int | None = None) -> None:
         self.opset = opset
 
-    def content(self, taken: Taken, facts: Mapping[str, str]) -> bytes:
+    def content(self, sampler: Sampler, facts: Mapping[str, str]) -> bytes:
         exported = torch.onnx.export(
-            taken.program,
-            taken.example,
-            input_names=["z"],
+            sampler.program,
+            sampler.example,
+            input_names=sampler.names,
             output_names=["images"],
-            dynamic_shapes=taken.dynamic,
+            dynamic_shapes=sampler.dynamic,
             dynamo=True,
             verbose=False,
             opset_version=self.opset,
@@ -92,11 +93,16 @@ class Onnx(Format):
             model.metadata_props.add(key=key, value=value)
         return model.SerializeToString()
 
-    def read(self, path: Path, taken: Taken) -> Callable[[Tensor], Tensor]:
+    def read(self, path: Path, sampler: Sampler) -> Callable[..., Tensor]:
         from onnxruntime import InferenceSession
 
         session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return lambda z: torch.from_numpy(session.run(["images"], {"z": z.numpy()})[0])
+
+        def run(*inputs: Tensor) -> Tensor:
+            named = zip(sampler.names, inputs, strict=True)
+            return torch.from_numpy(session.run(["images"], {name: tensor.numpy() for name, tensor in named})[0])
+
+        return run
 
 
 KINDS = (Weights, Program, Onnx)

@@ -12,6 +12,7 @@ from regen.config.instantiate import resolve
 from regen.core.constraints import words
 from regen.export.card_figures import figures, sentence
 from regen.export.dataset_facts import source_of
+from regen.export.sampler import Sampler
 from regen.export.usage import use
 from regen.metrics.number_format import percent
 from regen.models.build_model import nets_of
@@ -35,44 +36,45 @@ class Written:
     difference: float
 
 
-def card(opened: Opened, net: nn.Module, weights: str, written: Sequence[Written], licence: str | None) -> str:
-    """Return the text of the model card: `net` is the exported network, `weights` as in `Opened.with_weights`."""
+def card(opened: Opened, sampler: Sampler, weights: str, written: Sequence[Written], licence: str | None) -> str:
+    """Return the text of the model card of an exported sampler, `weights` as in `Opened.with_weights`."""
     parts = [
-        _header(opened.cfg, written, licence),
-        _what(opened, weights),
+        _header(opened, written, licence),
+        _what(opened, sampler, weights),
         "![Samples of these weights](samples.png)",
         _files(written),
-        use(opened, net, written),
+        use(opened, sampler, written),
         _data(opened.cfg),
-        _training(opened, net),
+        _training(opened, sampler.net),
         figures(opened, weights),
         _limits(opened, licence),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _header(cfg: DictConfig, written: Sequence[Written], licence: str | None) -> str:
-    made = [file.file.rpartition(".")[2] for file in written]
-    data = image_data(cfg)
-    header = {"library_name": "pytorch", "tags": ["gan", "regen", _name(data), *cfg.regularizer, *made]}
-    if source_of(data._target_).unit is None:
+def _header(opened: Opened, written: Sequence[Written], licence: str | None) -> str:
+    made, conditional = [file.file.rpartition(".")[2] for file in written], bool(opened.model.n_classes)
+    data = image_data(opened.cfg)
+    tags = ["gan", "regen", _name(data), *["class-conditional"] * conditional, *opened.cfg.regularizer, *made]
+    header = {"library_name": "pytorch", "tags": tags}
+    if source_of(data._target_).unit is None and not conditional:
         header["pipeline_tag"] = "unconditional-image-generation"
     if licence:
         header["license"] = licence
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
 
 
-def _what(opened: Opened, weights: str) -> str:
-    data = image_data(opened.cfg)
+def _what(opened: Opened, sampler: Sampler, weights: str) -> str:
+    data, result = image_data(opened.cfg), read_json(opened.folder.result)
     facts, codes = source_of(data._target_), "" if data is opened.cfg.data else "the latent codes of "
     kinds = {"ema": "the moving average of the generator's weights", "raw": "the generator's own weights"}
     averaged = kinds.get(weights, f"a post-hoc average of the generator's weights ({weights})")
-    result = read_json(opened.folder.result)
+    inputs = f" and one of {sampler.n_classes} classes" if sampler.n_classes else ", and takes no class or prompt"
     lines = [
         f"# A {opened.model.kind}: {_name(data)}",
         f"The sampler of a {opened.model.kind} trained on {codes}{facts.what}. It generates images "
-        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {opened.model.latent_size} numbers from "
-        f"N(0, 1), and takes no class or prompt. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
+        f"{opened.shape} (channels, height, width) with values in [-1, 1] of {sampler.latent_dim} numbers from "
+        f"N(0, 1){inputs}. The files hold {averaged} after {opened.state['iteration']:,} iterations and "
         f"{opened.state['images_seen']:,} real images seen.",
     ]
     if described := (result.get("diagnosis") or {}).get("sentence"):

@@ -15,16 +15,21 @@ from regen.utils.randomness import Draws
 
 BATCHES = (1, 2, 7)  # latents; 1 and 2 reveal programs with a fixed or squeezed batch dimension
 TOLERANCE = 1e-5  # largest difference of a value in [-1, 1]
+Inputs = tuple[Tensor, ...]  # latents (n, Z), and labels (n,) of a conditional model
 
 
-class Taken:
+class Sampler:
     """Sampler on the CPU: `original`, as used by the run, and `net`, the same function in plain layers.
 
-    Both map latents (n, latent_dim), keyed by the seed, to images (n, C, H, W) float32 in [-1, 1].
+    Both map latents (n, latent_dim), keyed by the seed, and labels (n,) int64 of a conditional model, to images (n, C, H, W)
+    float32 in [-1, 1].
     """
 
-    def __init__(self, original: Callable[[Tensor], Tensor], generator: nn.Module, latent_dim: int, seed: int) -> None:
+    def __init__(
+        self, original: Callable[..., Tensor], generator: nn.Module, latent_dim: int, seed: int, n_classes: int = 0
+    ) -> None:
         self.original, self.net, self.latent_dim, self.seed = original, plain(generator), latent_dim, seed
+        self.n_classes = n_classes
 
     @cached_property
     def program(self) -> ExportedProgram:
@@ -41,23 +46,38 @@ class Taken:
         return program
 
     @property
-    def example(self) -> tuple[Tensor]:
-        """Return latents (2, Z)."""
-        return (self.latents(2),)
+    def names(self) -> list[str]:
+        """Return the names of the inputs."""
+        return ["z", "labels"] if self.n_classes else ["z"]
 
     @property
-    def dynamic(self) -> tuple[dict[int, Dim]]:
-        """Return the dynamic dimensions of the example: its batch."""
-        return ({0: Dim("n", min=1)},)
+    def example(self) -> Inputs:
+        """Return inputs for two images."""
+        return self.inputs(2)
 
-    def difference(self, other: Callable[[Tensor], Tensor]) -> float:
-        """Return max |other(z) - original(z)| over keyed latents in batches of 1, 2 and 7; inf if a shape differs."""
+    @property
+    def dynamic(self) -> tuple[dict[int, Dim], ...]:
+        """Return the dynamic dimension of each input: its batch."""
+        return ({0: Dim("n", min=1)},) * len(self.names)
+
+    def difference(self, other: Callable[..., Tensor]) -> float:
+        """Return max |other(*inputs) - original(*inputs)| over batches of 1, 2 and 7; inf if a shape differs."""
         differences = []
-        for z in map(self.latents, BATCHES):
-            images, wanted = other(z), self.original(z)
-            same = images.shape == wanted.shape
-            differences.append((images - wanted).abs().max() if same else torch.tensor(torch.inf))
+        for inputs in map(self.inputs, BATCHES):
+            images, expected = other(*inputs), self.original(*inputs)
+            same = images.shape == expected.shape
+            differences.append((images - expected).abs().max() if same else torch.tensor(torch.inf))
         return float(torch.stack(differences).max())  # nan if any is
+
+    def inputs(self, n: int) -> Inputs:
+        """Return latents, and labels of a conditional model: in the BATCHES together ten consecutive classes."""
+        if not self.n_classes:
+            return (self.latents(n),)
+        return self.with_labels((torch.arange(n) + sum(size for size in BATCHES if size < n)) % self.n_classes)
+
+    def with_labels(self, labels: Tensor) -> Inputs:
+        """Return latents for labels (n,), and the labels."""
+        return self.latents(len(labels)), labels
 
     def latents(self, n: int) -> Tensor:
         """Draw latents (n, Z), keyed by the seed and n."""

@@ -74,7 +74,7 @@ class MissingModes(SampleMetric):
     def check(self, data: Images, net: nn.Module) -> None:
         known = isinstance(net, FeatureNet) and data.classes not in (None, 1)
         self.classes = data.classes if known else None
-        self.class_names = list(getattr(data, "class_names", ())) or [str(i) for i in range(data.classes or 0)]
+        self.class_names = list(data.class_names) or [str(i) for i in range(data.classes or 0)]
 
     def names(self, split: str) -> tuple[str, ...]:
         return f"{split}/missing_modes", f"{split}/ndb"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regen.core.condition import join, one_hot
-from regen.models.priors import FARTHEST, Behind, Normal
+from regen.models.priors import FARTHEST, Normal
 
 
 class ClassPrior(Normal):
@@ -44,7 +44,30 @@ class ClassPrior(Normal):
         self.of_z.fit(codes)
 
     def before(self, generator: nn.Module) -> nn.Module:
-        return Behind(self, generator).eval()
+        return ClassSampler(self.of_z, generator, self.n_classes).eval()
+
+
+class ClassSampler(nn.Module):
+    """Latents of z (B, of_z.latent_dim) and labels (B,) int64 -> images (B, C, H, W) of these classes.
+
+    of_z        prior of z
+    generator   codes [z, classes] (B, Z + K) -> images
+    n_classes   K
+
+    Raises IndexError on a label outside 0 … K - 1, on a CPU. Exported programs fail, too: a comparison with the classes, as in
+    `one_hot`, would give an image without a class.
+    """
+
+    classes: Tensor
+
+    def __init__(self, of_z: nn.Module, generator: nn.Module, n_classes: int) -> None:
+        super().__init__()
+        self.of_z, self.generator, self.n_classes = of_z, generator, n_classes
+        self.register_buffer("classes", torch.eye(n_classes), persistent=False)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        counted = torch.where(labels < 0, self.n_classes, labels)  # ONNX counts negative indices from the end
+        return self.generator(join(self.of_z(z), nn.functional.embedding(counted, self.classes)))
 
 
 def _bounds(counts: Tensor) -> Tensor:

@@ -77,7 +77,8 @@ class ODESampler(nn.Module):
     def constructor(self, net: str) -> str:
         """Return Python code that creates it around a network, which is given as code."""
         path = f"path={self.path.name!r}, prediction={self.path.prediction!r}"
-        return f"ODESampler({net}, shape={self.shape}, {path}, method={self.method!r}, steps={self.steps})"
+        classes = f", n_classes={self.n_classes}, guidance={self.guidance!r}" if self.n_classes else ""
+        return f"ODESampler({net}, shape={self.shape}, {path}, method={self.method!r}, steps={self.steps}{classes})"
 
 
 def check_sampler(method: str, steps: int) -> None:

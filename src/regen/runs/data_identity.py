@@ -45,8 +45,9 @@ def find_fingerprint(cfg: DictConfig, cache: Path | None) -> str | None:
 
 
 def record_of(data: Images) -> dict[str, object]:
-    """Return the identity of the data as it is written to config.yaml."""
-    return {"name": data.name, "fingerprint": data.fingerprint, "images": data.size}
+    """Return the identity of the data as it is written to config.yaml, with the names of its classes if it has some."""
+    classes = {"classes": list(data.class_names)} if data.class_names else {}
+    return {"name": data.name, "fingerprint": data.fingerprint, "images": data.size, **classes}
 
 
 def read_record(folder: Folder) -> dict | None:

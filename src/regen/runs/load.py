@@ -65,12 +65,15 @@ class Opened:
             raise ConfigError(f"label={label}: {self.folder.path} has {expected}")
         return model.sample(first, n, torch.full((n,), label)).float()
 
-    def sampler(self, weights: str = "ema") -> Callable[[Tensor], Tensor]:
-        """Latents (B, latent_size) -> images (B, C, H, W) float32 in [-1, 1]. Raises ConfigError if samples have no latents."""
+    def sampler(self, weights: str = "ema") -> Callable[..., Tensor]:
+        """Latents (B, latent_size), and labels (B,) of a conditional model if given -> images (B, C, H, W) float32 in [-1, 1].
+
+        Raises ConfigError if samples have no latents.
+        """
         model = self.with_weights(weights).model
         if not has_latents(model):
             raise ConfigError(f"{type(model).__name__} has its own sample(), and no other way from latents to images")
-        return lambda z: model.decode(model.codes(z))
+        return lambda z, *labels: model.decode(model.codes(z, *labels))
 
     def with_weights(self, weights: str) -> "Opened":
         """The run with "ema", the averages that are scored, or with others: "raw" or "power_0.1", see `set_weights`."""
