@@ -61,7 +61,14 @@ class Run:
         return float(result.get(result.get("monitor", ""), float("nan")))
 
     def sample(
-        self, n: int, *, first: int = 0, weights: str = "ema", checkpoint: str = "newest", label: int | None = None
+        self,
+        n: int,
+        *,
+        first: int = 0,
+        weights: str = "ema",
+        checkpoint: str = "newest",
+        label: int | None = None,
+        guidance: float | None = None,
     ) -> "Tensor":
         """Return n images (n, C, H, W) in [-1, 1], or points (n, 2, 1, 1), on the CPU.
 
@@ -71,8 +78,13 @@ class Run:
                 checkpoints.
             checkpoint: "newest" or "best".
             label: a class of a conditional model, counted from 0; None: classes as frequent as in training.
+            guidance: of a conditional flow, see `docs/flow.md`; None: the run's own.
+
+        Raises ConfigError on a label or a guidance that the model does not have.
         """
-        samples = self._open(checkpoint).sample(first, n, weights, label).cpu()
+        with loading():
+            from regen.runs.guidance import set_guidance
+        samples = set_guidance(self._open(checkpoint), guidance).sample(first, n, weights, label).cpu()
         return samples.clone()  # a copy, because tensors of inference mode have no gradients
 
     def evaluate(self, overrides: Overrides = ()) -> dict[str, float]:

@@ -106,6 +106,7 @@ class Sample:
     n: int | None = None
     seed: int | None = None
     label: Any = None
+    guidance: float | None = None
     truncation: float = MISSING
     refuse_copies: bool = MISSING
     write: Any = None

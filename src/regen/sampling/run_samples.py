@@ -24,6 +24,7 @@ from regen.models.protocols import Encodes, has_latents
 from regen.plotting.plots import grid, save_png
 from regen.plotting.sample_picture import IMAGES, POINTS, sample_picture
 from regen.runs.codes import image_data
+from regen.runs.guidance import set_guidance
 from regen.runs.load import Opened, open_run
 from regen.sampling.class_choice import ClassChoice
 from regen.sampling.copy_filter import CopyFilter, as_samples, describe_shortage
@@ -63,7 +64,7 @@ class Drawing:
     """
 
     def __init__(self, opened: Opened, cfg: DictConfig, folder: Path | None = None) -> None:
-        self.opened = opened = opened.with_weights(cfg.weights)
+        self.opened = opened = set_guidance(opened.with_weights(cfg.weights), cfg.guidance)
         self.cfg, model = cfg, opened.model
         data = opened.data if opened.shape[1:] == (1, 1) else None  # for images only the shape is needed
         self.plane = data if isinstance(data, Mixture) else None
@@ -191,6 +192,7 @@ class Drawing:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
         parts += [] if cfg.seed is None else [f"seed_{cfg.seed}"]
         parts += [] if cfg.label is None else [f"label_{cfg.label}"]
+        parts += [] if cfg.guidance is None else [f"guidance_{cfg.guidance:g}"]
         parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
         parts += ["without_copies"] if cfg.refuse_copies else []
         return "_".join(parts)
