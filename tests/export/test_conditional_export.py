@@ -129,3 +129,12 @@ def test_convolutional_generators_of_classes_are_captured(tmp_path, network):
     assert sampler.difference(sampler.program.module()) < 1e-5
     (_, first), (_, later) = sampler.inputs(2), sampler.inputs(7)
     assert first.tolist() == [1, 2] and later.tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_conditional_points_are_exported_with_a_scatter_plot(train, tmp_path):
+    small = ("data.train=64", "data.validation=64", "data.test=8", "trainer=smoke", "logger=csv", "report=false")
+    run = train("data=ring", "network=mlp", CONDITIONAL, "metrics=[]", *small, smoke=False)
+    export(open_run(run), "ema", chosen(("safetensors",)), tmp_path / "export")
+    assert (tmp_path / "export/samples.png").exists()
+    text = (tmp_path / "export/README.md").read_text()
+    assert "`labels` (n,), int64 from 0 to 7" in text and "points = 1.1 * images" in text

@@ -31,7 +31,7 @@ def guided_samples(model, guidance: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("guidance", [0, 1, 2.5])
-def test_samples_with_a_guidance_are_those_of_a_model_with_this_guidance(run, guidance):
+def test_samples_with_a_guidance_equal_samples_of_a_model_trained_with_this_guidance(run, guidance):
     images = regen.load(run[0]).sample(5, label=2, guidance=guidance)
     assert torch.equal(images, guided_samples(run[1], guidance))
     assert torch.equal(images, guided_samples(run[1], 1)) == (guidance == 1)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from omegaconf import ListConfig
+from omegaconf import DictConfig, ListConfig
 
 from regen.runs.data_identity import RECORD
 from regen.runs.load import Opened
@@ -73,7 +73,8 @@ def source_of(target: str) -> Facts:
 
 def class_names(opened: Opened) -> list[str]:
     """Return the names of the classes of a conditional run, in the order of their labels; numbers if it records none."""
-    recorded = opened.cfg.get(RECORD, {}).get("classes")
+    record = opened.cfg.get(RECORD)  # of a configuration that regen may not have written
+    recorded = record.get("classes") if isinstance(record, DictConfig) else None
     if isinstance(recorded, ListConfig) and len(recorded) == opened.model.n_classes:
         return [str(name) for name in recorded]
     return [str(label) for label in range(opened.model.n_classes)]

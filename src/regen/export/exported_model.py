@@ -90,11 +90,12 @@ def plain_sampler(opened: Opened, network: nn.Module) -> Sampler:
 
 
 def _picture(opened: Opened, sampler: Sampler) -> Tensor:
-    """Draw samples of the exported weights, (3, H', W') uint8; of a conditional model with a class in each row."""
-    if source_of(image_data(opened.cfg)._target_).unit is None:  # the data set may be missing
-        inputs = sampler.with_labels(row_labels(sampler.n_classes)) if sampler.n_classes else (sampler.latents(IMAGES),)
-        return plots.grid(sampler.original(*inputs))
-    return sample_picture(opened.data, sampler.original(sampler.latents(sample_count(opened.data))))
+    """Draw samples of the exported weights, (3, H', W') uint8; images of a conditional model with a class in each row."""
+    if source_of(image_data(opened.cfg)._target_).unit is not None:
+        return sample_picture(opened.data, sampler.original(*sampler.inputs(sample_count(opened.data))))
+    labels = row_labels(sampler.n_classes) if sampler.n_classes else None  # without the data set, which may be missing
+    inputs = sampler.inputs(IMAGES) if labels is None else sampler.with_labels(labels)
+    return plots.grid(sampler.original(*inputs))
 
 
 def _verified(one: Format, sampler: Sampler, facts: Mapping[str, str], path: Path) -> Written:
