@@ -13,6 +13,7 @@ def test_pages_equal_the_output_of_make_table():
     made = regularizer_pages.pages()
     assert {path.name for path in made} == {
         "regularizers.md",
+        "regularizer_sweep.md",
         *(f"{one.name}.md" for one in regularizer_docs.regularizer_infos()),
     }
     assert [path.name for path, text in made.items() if not path.exists() or path.read_text() != text] == []

@@ -9,7 +9,9 @@ import yaml
 
 from regen.core.constraints import is_of_flows, needs_classes
 from regen.core.regularizer import Regularizer
+from regen.report import sweep_pages
 from regen.report.regularizer_docs import RegularizerInfo, facts, regularizer_infos
+from regen.report.sweep_results import read_sweep
 from regen.utils.project import ROOT
 
 DOCS = ROOT / "docs"
@@ -29,7 +31,9 @@ python src/regularizers.py gradient 2018      # those that say so, in the termin
 python src/regularizers.py r1                 # all about one
 ```
 
-`make table` writes this page and the linked ones from the docstrings and from `conf/regularizer`.
+The [sweep of all regularizers](regularizer_sweep.md) compares each with none, on digits.
+
+`make table` writes this page and the linked ones from the docstrings, `conf/regularizer` and the results of that sweep.
 """
 
 
@@ -60,8 +64,8 @@ def index(chosen: list[RegularizerInfo], papers: Mapping[str, str]) -> str:
     return "\n".join([INTRODUCTION, tables(chosen, papers), "", tree, ""])
 
 
-def page(one: RegularizerInfo, papers: Mapping[str, str], use: str) -> str:
-    """The page of a regularizer in Markdown: formula, use, facts, commands, and the docstring's text."""
+def page(one: RegularizerInfo, papers: Mapping[str, str], use: str, results: str = "") -> str:
+    """The page of a regularizer in Markdown: formula, use, facts, the docstring's text, commands, and results of the sweep."""
     model = "model=vae " if one.is_of_codes else "model=flow " if is_of_flows(one.kind) else ""
     if needs_classes(one.kind):
         model = "model.conditional=true "
@@ -74,6 +78,7 @@ def page(one: RegularizerInfo, papers: Mapping[str, str], use: str) -> str:
         linked(facts(one), papers),
         _text(one.kind),
         "\n".join(["```", *commands, "```"]),
+        results,
         "[All regularizers](../regularizers.md)",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -89,8 +94,13 @@ def pages() -> dict[Path, str]:
     """The files of docs/ that come from the catalogue, and their contents. KeyError if docs/uses.yaml lacks a regularizer."""
     everything = regularizer_infos()
     papers, uses = (yaml.safe_load((DOCS / name).read_text()) for name in ("papers.yaml", "uses.yaml"))
-    made = {DOCS / f"regularizers/{one.name}.md": page(one, papers, uses[one.name]) for one in everything}
-    return {DOCS / "regularizers.md": index(everything, papers), **made}
+    sweep = read_sweep()
+    made = {
+        DOCS / f"regularizers/{one.name}.md": page(one, papers, uses[one.name], sweep_pages.section(sweep, one.name))
+        for one in everything
+    }
+    overview = {DOCS / "regularizer_sweep.md": sweep_pages.overview(sweep, [one.name for one in everything])}
+    return {DOCS / "regularizers.md": index(everything, papers), **overview, **made}
 
 
 def write() -> list[Path]:
