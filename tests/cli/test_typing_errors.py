@@ -57,6 +57,7 @@ TRAIN = {
     "monitor=a&b": r"type 'monitor='.*a&b.*'$",
     "data.root=": r"^data\.root=: the path is empty: is a variable unset\? Type data\.root=PATH, or leave it out$",
     "resume=": r"^resume=: the path is empty",
+    "+model.conditional=true": r"^\+model\.conditional=true: .* Leave out the \+: type model\.conditional=true$",
     "resume=''": r"^resume='': the path is empty",
 }
 OTHERS = {

@@ -62,8 +62,18 @@ def test_cycles_that_make_no_sense_are_refused(setting, got):
         Cyclical(1.0, **setting, iterations=5)
 
 
-@pytest.mark.parametrize("lengths", [{}, {"iterations": 0}, {"images": -1}, {"iterations": 5, "images": 5}])
-def test_schedule_needs_a_length_of_at_least_1(lengths):
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        {},
+        {"iterations": 0},
+        {"images": -1},
+        {"iterations": 5, "images": 5},
+        {"iterations": math.inf},
+        {"images": math.nan},
+    ],
+)
+def test_schedule_needs_a_finite_length_of_at_least_1(lengths):
     expected = (
         f"Cosine: type iterations=… or images=…, one of the two, >= 1; got {lengths.get('iterations')}, "
         f"{lengths.get('images')}"
@@ -74,8 +84,8 @@ def test_schedule_needs_a_length_of_at_least_1(lengths):
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
-def test_a_scheduled_strength_is_finite_and_not_negative(value):
-    expected = f"a strength must be a finite number >= 0, got {value}"
+def test_values_of_a_schedule_are_finite_and_not_negative(value):
+    expected = f"its values must be finite numbers >= 0, got {value}"
     for name, make in {
         "Linear": lambda: Linear(value, 0.0, iterations=5),
         "Cosine": lambda: Cosine(0.0, value, iterations=5),

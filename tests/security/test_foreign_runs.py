@@ -123,6 +123,15 @@ def test_monitor_that_is_no_name_is_refused_before_an_evaluation(run, monitor):
         open_run(run)
 
 
+@pytest.mark.parametrize("latent_dim", ["x", 1.5, 0, True, [3]], ids=repr)
+def test_latent_dim_that_is_not_a_whole_number_is_named(run, latent_dim):
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    content["model"]["latent_dim"] = latent_dim
+    (run / "config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=r"model\.latent_dim=.*: expected a whole number >= 1, like"):
+        open_run(run)
+
+
 @pytest.mark.parametrize("moments", [{}, {"state": {}}, {"state": {}, "param_groups": [{"params": []}]}])
 def test_an_optimizer_of_other_parameters_is_refused(tmp_path, moments):
     model = made(tmp_path / "run")

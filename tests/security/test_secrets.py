@@ -22,6 +22,10 @@ URL = "postgresql://user:pa55w0rd@host:5432/db"
         ("https://host/path?x=1", "https://host/path?x=1"),
         ("sqlite:///file.db", "sqlite:///file.db"),
         ("data.root=/my/photos@home seed=1", "data.root=/my/photos@home seed=1"),
+        ("a link to /etc/passwd: remove it", "a link to /etc/passwd: remove it"),
+        ("'/run/token': it is no folder", "'/run/token': it is no folder"),
+        ("https://host/api_key: abc and /x/password=abc", "https://host/api_key: *** and /x/password=***"),
+        ("passwd: abc", "passwd: ***"),
     ],
 )
 def test_secrets_are_redacted_in_text(text, redacted):

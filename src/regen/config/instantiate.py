@@ -37,7 +37,7 @@ def build(node: DictConfig, where: str, kind: type[Kind], **arguments: Any) -> K
     known = _checked(content, where, target)
     given = {key: value for key, value in arguments.items() if key in known}
     try:
-        made = _make(content, where, **given)
+        made = _call(content, where, target, **given)
     except (ConfigError, OSError):
         raise
     except Exception as error:  # a class may raise anything
@@ -56,21 +56,32 @@ def _checked(content: dict[str, Any], where: str, target: Callable[..., Any]) ->
             raise ConfigError(f"{where}.{key}: {content['_target_']} takes {', '.join(known)}")
         if _is_whole(wanted) and isinstance(value, float) and value.is_integer():
             content[key] = value = int(value)  # 1e4, as numbers are often typed
-        if wanted in PLAIN and not _fits(value, wanted):
-            raise ConfigError(f"{where}.{key} must be {PLAIN[wanted]}, got {value!r}")
+        optional = _is_whole(wanted) and wanted is not int
+        plain = int if optional and value is not None else wanted
+        if plain in PLAIN and not _fits(value, plain):
+            raise ConfigError(f"{where}.{key} must be {PLAIN[plain]}{' or null' * optional}, got {value!r}")
     return known
 
 
-def _make(content: Any, where: str, **arguments: Any) -> Any:
-    """Create the object of a container and its nested targets."""
+def _make(content: Any, where: str) -> Any:
+    """Create the objects of nested targets in a container. Raises ConfigError with the target's key."""
     if isinstance(content, list):
         return [_make(item, f"{where}.{index}") for index, item in enumerate(content)]
     if not isinstance(content, dict):
         return content
-    values = {key: _make(value, f"{where}.{key}") for key, value in content.items() if key not in SPECIAL}
     if "_target_" not in content:
-        return values
+        return {key: _make(value, f"{where}.{key}") for key, value in content.items()}
     target = resolve(content["_target_"], where)
+    _checked(content, where, target)
+    try:
+        return _call(content, where, target)
+    except ConfigError as error:
+        raise error if str(error).startswith(where) else ConfigError(f"{where}: {error}") from error
+
+
+def _call(content: dict[str, Any], where: str, target: Callable[..., Any], **arguments: Any) -> Any:
+    """Call a target with the values of its container and those arguments; or return it with them, if it is partial."""
+    values = {key: _make(value, f"{where}.{key}") for key, value in content.items() if key not in SPECIAL}
     return functools.partial(target, **values) if content.get("_partial_") else target(**values | arguments)
 
 

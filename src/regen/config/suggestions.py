@@ -25,6 +25,11 @@ def explain(message: str) -> str:
         return _of_grammar(words[0]) if words else message.splitlines()[0]
     if several := re.match(r"Ambiguous value for argument '(.*)'", message):
         return _of_several(several.group(1))
+    if existing := re.search(
+        r"Could not append to config\. An item is already at '[^']+'\.\nEither remove \+ prefix: '(.*)'", message
+    ):
+        typed = existing.group(1)
+        return f"+{typed}: the key exists already. Leave out the +: type {typed}"
     if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", message):
         full = re.search(r"full_key: (\S+)", message)
         return _of_key(full.group(1) if full else unknown.group(1) or unknown.group(2))

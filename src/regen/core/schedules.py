@@ -1,4 +1,4 @@
-"""Strengths that change during training: schedules, and the value of a schedule or controller in an update.
+"""Schedules: numbers that change during training, such as strengths and factors of learning rates.
 
 Any strength may be a number, a schedule or a controller:
     python src/train.py regularizer=r1 +schedule@regularizer.r1.lambda_d=cosine regularizer.r1.lambda_d.start=5
@@ -22,21 +22,21 @@ class TrainingProgress(Protocol):
 
 
 class Schedule:
-    """Strength that depends on the progress of training, from `start` to `end`.
+    """Number that depends on the progress of training, from `start` to `end`: a strength, or a factor of a learning rate.
 
     iterations, images   its length, in updates of G or in real images shown to D: one of the two
 
-    Raises ConfigError on a strength that is negative or not finite, and unless exactly one length >= 1 is given.
+    Raises ConfigError on a value that is negative or not finite, and unless exactly one finite length >= 1 is given.
     """
 
     def __init__(self, start: float, end: float, iterations: int | None = None, images: int | None = None) -> None:
-        if (iterations is None) == (images is None) or (iterations or images or 0) < 1:
+        if (iterations is None) == (images is None) or not 1 <= (iterations or images or 0) < math.inf:
             raise ConfigError(
                 f"{self.name}: type iterations=… or images=…, one of the two, >= 1; got {iterations}, {images}"
             )
         for value in (start, end):
             if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"{self.name}: a strength must be a finite number >= 0, got {value}")
+                raise ConfigError(f"{self.name}: its values must be finite numbers >= 0, got {value}")
         self.start, self.end, self.iterations, self.images = start, end, iterations, images
 
     @property
@@ -48,7 +48,7 @@ class Schedule:
         return step.images_seen / self.images if self.images else step.iteration / (self.iterations or 1)
 
     def __call__(self, step: TrainingProgress) -> float:
-        """Return the strength in this update."""
+        """Return the value in this update."""
         return self.start + (self.end - self.start) * self.share(min(1.0, self.elapsed(step)))
 
     def share(self, progress: float) -> float:

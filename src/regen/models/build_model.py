@@ -17,13 +17,13 @@ from regen.core.objective import Loss, Objective
 from regen.core.optimizer_settings import check_players
 from regen.core.regularizer import Regularizer
 from regen.data.images import Images
+from regen.data.parts import is_count
 from regen.errors import ConfigError
 from regen.losses.likelihoods import Likelihood
 from regen.models.base import Model
 from regen.models.coder import Coder
 from regen.utils.randomness import seeded
 
-Size = int | tuple[int, ...]  # of a network's input or output
 NETS = ("generator", "discriminator", "encoder", "velocity")
 
 
@@ -110,10 +110,7 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
 
 def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int) -> nn.Module:
     """Build one of the networks NETS. Raises ConfigError if its output has a wrong shape, or it takes no classes."""
-    where, latent_dim = (
-        f"network.{name}",
-        cfg.model.get("latent_dim") or math.prod(shape),
-    )  # a flow's has an image's size
+    where, latent_dim = f"network.{name}", _latent_dim(cfg, shape)
     if name not in cfg.network:
         raise ConfigError(
             f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
@@ -124,22 +121,28 @@ def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int
             f"{where}: {type(net).__name__} has no argument n_classes, which model.conditional=true needs: type "
             "network=mlp, dcgan, resnet or r3gan, or model.conditional=false"
         )
-    sizes: dict[str, tuple[Size, Size]] = {
-        "generator": (latent_dim + n_classes, shape),
+    sizes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+        "generator": ((latent_dim + n_classes,), shape),
         "discriminator": (shape, ()),
-        "encoder": (shape, 2 * latent_dim),
+        "encoder": (shape, (2 * latent_dim,)),
         "velocity": (shape, shape),
     }
     given, wanted = sizes[name]
     others = (torch.zeros(2),) if name == "velocity" else ()
     if n_classes and name != "generator":
         others = (*others, torch.zeros(2, n_classes))
-    check_net(where, net, (2, *_shape(given)), (2, *_shape(wanted)), *others)
+    check_net(where, net, (2, *given), (2, *wanted), *others)
     return net
 
 
-def _shape(size: Size) -> tuple[int, ...]:
-    return (size,) if isinstance(size, int) else size
+def _latent_dim(cfg: DictConfig, shape: tuple[int, ...]) -> int:
+    """Return the dimensions of a latent: of a flow, which has no such key, those of an image."""
+    latent_dim = cfg.model.get("latent_dim")
+    if latent_dim is None:
+        return math.prod(shape)
+    if not is_count(latent_dim) or latent_dim < 1:
+        raise ConfigError(f"model.latent_dim={latent_dim!r}: expected a whole number >= 1, like model.latent_dim=64")
+    return latent_dim
 
 
 def check_step(model: Model, real: torch.Tensor) -> None:

@@ -9,13 +9,15 @@ HIDDEN = "***"
 QUOTES = "'\""
 URL = re.compile(r"([A-Za-z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@")
 SECRET = r"(?:password|passwd|secret|token|api_?key)"
-KEYED = re.compile(rf"(?i)([\w.]*{SECRET}['\"]?\s*[=:]\s*['\"]?)(?!\$\{{|null\b)[^\s'\",}}]+")
+PATH = r"(?<![\w.:/])/[\w./-]+(?=['\"]?:\s)"  # of a message, like "/etc/passwd: not a folder"
+KEYED = re.compile(rf"(?i){PATH}|([\w.]*{SECRET}['\"]?\s*[=:]\s*['\"]?)(?!\$\{{|null\b)[^\s'\",}}]+")
 VARIABLE = "REGEN_SECRET_"
 
 
 def redact(text: str) -> str:
     """Replace passwords in addresses, and values of keys that end in password, secret, token or api_key, with ***."""
-    return KEYED.sub(rf"\1{HIDDEN}", URL.sub(rf"\1{HIDDEN}@", text))
+    without_urls = URL.sub(rf"\1{HIDDEN}@", text)
+    return KEYED.sub(lambda found: f"{found[1]}{HIDDEN}" if found[1] else found[0], without_urls)
 
 
 def redact_values(content: Any) -> Any:
