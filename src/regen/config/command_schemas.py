@@ -31,20 +31,26 @@ class Stability:
 
 @dataclass
 class OfRuns:
-    """The keys of commands that measure trained runs."""
+    """The keys of commands that open trained runs."""
 
     run: Any = MISSING
     data: MovedData = field(default_factory=MovedData)
-    split: str = MISSING
-    weights: str = MISSING
     checkpoint: str = MISSING
     device: str = MISSING
+
+
+@dataclass
+class Measures(OfRuns):
+    """The keys of commands that measure trained runs."""
+
+    split: str = MISSING
+    weights: str = MISSING
     threads: int | None = None
     tracker: bool = MISSING
 
 
 @dataclass
-class Evaluate(OfRuns):
+class Evaluate(Measures):
     """conf/evaluate.yaml"""
 
     metrics: Any = MISSING
@@ -52,7 +58,7 @@ class Evaluate(OfRuns):
 
 
 @dataclass
-class Downstream(OfRuns):
+class Downstream(Measures):
     """conf/downstream.yaml"""
 
     task: Any = MISSING
@@ -96,12 +102,9 @@ class Export:
 
 
 @dataclass
-class Sample:
+class Sample(OfRuns):
     """conf/sample.yaml"""
 
-    run: Any = MISSING
-    data: MovedData = field(default_factory=MovedData)
-    checkpoint: str = MISSING
     weights: str = MISSING
     n: int | None = None
     seed: int | None = None
@@ -116,20 +119,15 @@ class Sample:
     steps: int = MISSING
     truncations: list[float] = MISSING
     reach: float = MISSING
-    device: str = MISSING
     batch: int = MISSING
 
 
 @dataclass
-class Report:
+class Report(OfRuns):
     """conf/report.yaml"""
 
-    run: Any = MISSING
-    data: MovedData = field(default_factory=MovedData)
     features_path: str | None = None
-    checkpoint: str = MISSING
     samples: int | None = None
-    device: str = MISSING
     threads: int | None = None
 
 

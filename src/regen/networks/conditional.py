@@ -1,10 +1,11 @@
-"""Layers of conditional networks: batch norm whose scale and shift depend on the class, and a projection discriminator."""
+"""Parts of conditional networks: batch norm with a scale and a shift for each class, discriminator and encoder."""
 
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from regen.core.condition import with_planes
 from regen.core.forward import HEAD
 
 PROJECTION = HEAD + "classes"  # D's layer of class embeddings, which is not its last layer
@@ -75,3 +76,18 @@ class Discriminator(nn.Module):
         features = self.layers[:-1](images)
         embedded = getattr(self, PROJECTION)(classes.to(images.dtype))
         return self.layers[-1](features).squeeze(1) + (features * embedded).sum(1)
+
+
+class Encoder(nn.Module):
+    """Layers from images (B, C, H, W) to (B, 2 Z); classes (B, K) are further channels of the images.
+
+    layers      (B, C + K, H, W) -> (B, 2 Z)
+    n_classes   K; 0: the encoder takes no classes
+    """
+
+    def __init__(self, layers: nn.Sequential, n_classes: int) -> None:
+        super().__init__()
+        self.layers, self.n_classes = layers, n_classes
+
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        return self.layers(images if classes is None else with_planes(images, classes))

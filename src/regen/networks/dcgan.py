@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regen.core.condition import split, with_planes
+from regen.core.condition import split
 from regen.networks import conditional
 from regen.networks.conditional import batch_norm, sequential
 from regen.networks.latent_heads import of_code
@@ -70,7 +70,7 @@ class Discriminator(conditional.Discriminator):
         _start(self)
 
 
-class Encoder(nn.Module):
+class Encoder(conditional.Encoder):
     """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer.
 
     Classes (B, n_classes) are further channels.
@@ -85,15 +85,10 @@ class Encoder(nn.Module):
         smallest_map: int = 4,
         n_classes: int = 0,
     ) -> None:
-        super().__init__()
-        self.n_classes = n_classes
-        channels = shape[0] + n_classes
-        self.layers = _inwards((channels, *shape[1:]), width, smallest_map, 2 * latent_dim, batch_norm)
+        inputs = (shape[0] + n_classes, *shape[1:])
+        super().__init__(_inwards(inputs, width, smallest_map, 2 * latent_dim, batch_norm), n_classes)
         _start(self)
         of_code(self.layers)
-
-    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
-        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 def _inwards(shape: Sequence[int], width: int, smallest_map: int, last: int, batch_norm: bool) -> nn.Sequential:

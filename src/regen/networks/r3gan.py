@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regen.core.condition import split, with_planes
+from regen.core.condition import split
 from regen.errors import ConfigError
+from regen.networks import conditional
 from regen.networks.conditional import PROJECTION
 from regen.networks.latent_heads import of_code
 from regen.networks.r3gan_layers import GAIN, Block, Downsample, GenerativeBasis, Size, Upsample, convolution, scaled
@@ -88,7 +89,7 @@ class Discriminator(nn.Module):
         return (outputs * getattr(self, PROJECTION)(classes.to(images.dtype))).sum(1)
 
 
-class Encoder(nn.Module):
+class Encoder(conditional.Encoder):
     """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x): the discriminator up to its last layer.
 
     Classes (B, n_classes) are further channels of the images.
@@ -103,15 +104,9 @@ class Encoder(nn.Module):
         blocks: int = 2,
         n_classes: int = 0,
     ) -> None:
-        super().__init__()
-        self.n_classes = n_classes
-        self.layers = _inwards(
-            (shape[0] + n_classes, *shape[1:]), 2 * latent_dim, width, group_width, blocks, bias=True
-        )
+        inputs = (shape[0] + n_classes, *shape[1:])
+        super().__init__(_inwards(inputs, 2 * latent_dim, width, group_width, blocks, bias=True), n_classes)
         of_code(self.layers)
-
-    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
-        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 def stages(shape: Sequence[int], width: int, group_width: int, blocks: int) -> tuple[Size, list[int]]:

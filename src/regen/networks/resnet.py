@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from regen.core.condition import split, with_planes
+from regen.core.condition import split
 from regen.networks import conditional
 from regen.networks.conditional import sequential
 from regen.networks.latent_heads import of_code
@@ -78,7 +78,7 @@ class Discriminator(conditional.Discriminator):
         _start(self)
 
 
-class Encoder(nn.Module):
+class Encoder(conditional.Encoder):
     """Images (B, C, H, W) -> (B, 2 latent_dim), means and log variances of q(z|x).
 
     The discriminator's blocks, then one linear layer of the whole last map: a latent code needs positions. Classes
@@ -94,17 +94,12 @@ class Encoder(nn.Module):
         attention: int | None = None,
         n_classes: int = 0,
     ) -> None:
-        super().__init__()
-        self.n_classes = n_classes
         maps, widths = sizes(shape, width, "resnet", SMALLEST)
         last = nn.Linear(widths[-1] * math.prod(maps[-1]), 2 * latent_dim)
         inwards = _inwards(shape[0] + n_classes, widths, batch_norm, map_number(attention, maps))
-        self.layers = nn.Sequential(*inwards, nn.Flatten(), last)
+        super().__init__(nn.Sequential(*inwards, nn.Flatten(), last), n_classes)
         _start(self)
         of_code(self.layers)
-
-    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
-        return self.layers(images if classes is None else with_planes(images, classes))
 
 
 class Residual(nn.Module):
