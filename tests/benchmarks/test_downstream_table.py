@@ -44,7 +44,7 @@ def write_run(folder: Path, *records: dict) -> None:
     (folder / "result.json").write_text(json.dumps({"downstream": records}))
 
 
-def test_table_has_means_over_runs_and_their_best_baselines(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_table_has_means_over_runs_and_the_best_baselines(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     rare = record(0.5, {"real": 0.6}, imbalance=10.0)
     write_run(tmp_path / "a0", record(0.8, {"real": 0.7, "real + classical": 0.9}), rare)
     write_run(tmp_path / "a1", record(0.9, {"real": 0.8, "real + classical": 0.7}))
