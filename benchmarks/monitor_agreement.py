@@ -27,7 +27,7 @@ def main(given: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--generators",
-        choices=("tuned", "fresh"),
+        choices=("tuned", "fresh", "noisy"),
         help="with --labels: small generators of photographs that are trained here, instead of degraded photographs",
     )
     parser.add_argument(

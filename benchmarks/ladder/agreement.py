@@ -69,8 +69,8 @@ def measure(runs: Sequence[str], labels: str | None, samples: int, shown: int) -
 def measure_photographs(labels: str, shown: int, generators: str | None = None) -> list[Agreement]:
     """The same of sets of images that are judged without their labels.
 
-    generators   tuned or fresh: images of small generators that are trained here, see `photo_generators`; None: photographs
-                 that are worse than real ones to known extents
+    generators   tuned, fresh or noisy: images of small generators that are trained here, see `photo_generators`; None:
+                 photographs that are worse than real ones to known extents
     """
     rung = photos(labels, max(PHOTOS))
     train, test = _labelled(rung.data.full_train, rung.data.test, labels, rung.data.shape)

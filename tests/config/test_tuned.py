@@ -1,4 +1,4 @@
-"""Settings for a pair of model and network: chosen with the pair, and weaker than recipes and what is typed."""
+"""Settings for a model and network on a data set: chosen with the three, and weaker than recipes and what is typed."""
 
 import pytest
 from helpers.composition import compose_config
@@ -17,6 +17,8 @@ TUNED, PLAIN = (1.6e-3, 2e-4, [0.0, 0.99]), (4e-4, 4e-4, [0.5, 0.999])
     [
         ([], TUNED),
         (["data=mnist"], TUNED),
+        (["data=folder", "data.root=photos"], PLAIN),
+        (["data=cifar10"], PLAIN),
         (["tuned=none"], PLAIN),
         (["network=mlp"], PLAIN),
         (["experiment=grid"], PLAIN),
@@ -25,7 +27,7 @@ TUNED, PLAIN = (1.6e-3, 2e-4, [0.0, 0.99]), (4e-4, 4e-4, [0.5, 0.999])
     ],
     ids=lambda case: " ".join(map(str, case)) or "default",
 )
-def test_dcgan_as_a_gan_has_tuned_optimizers(overrides, expected) -> None:
+def test_dcgan_has_tuned_optimizers_as_a_gan_of_digits_or_mnist(overrides, expected) -> None:
     assert rates(*overrides) == expected
 
 

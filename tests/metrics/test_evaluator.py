@@ -99,8 +99,11 @@ def test_both_sides_of_the_gap_have_equally_many_images(data, cache):
     assert len(look.held_out) == len(data.validation)
 
 
-def test_images_that_are_not_finite_give_nan_figures_and_no_error(data, cache):
-    figures = evaluator_of(data, cache, samples=10)(Drawing(torch.full((10, *data.shape), math.nan)))
+def test_images_that_are_not_finite_give_nan_figures_and_a_warning(data, cache, caplog):
+    images = torch.zeros(10, *data.shape)
+    images[3, 0, 0, 0] = math.nan
+    figures = evaluator_of(data, cache, samples=10)(Drawing(images))
+    assert "1 of 10 generated images are not finite" in caplog.text
     assert all(math.isnan(figures[name]) for name in ("val/fd", "train/fd", "gap/fd", "gap", "gap/copies"))
     assert math.isfinite(figures["real/fd"])
 

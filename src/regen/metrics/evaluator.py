@@ -109,6 +109,10 @@ class Evaluator:
         first, last = self.rank * each, min((self.rank + 1) * each, self.samples)
         drawn = [self._as_saved(model.sample(i, min(AT_A_TIME, last - i)).cpu()) for i in range(first, last, AT_A_TIME)]
         images = torch.cat(drawn) if drawn else torch.empty(0, *self.held_out.shape)
+        if diverged := len(images) - int(images.isfinite().flatten(1).all(1).sum()):
+            log.warning(
+                "%d of %d generated images are not finite, so that their figures are nan", diverged, len(images)
+            )
         labels = model.sample_labels(first, len(images)) if n_classes_of(model) else None
         fake = ImageSet(images if labels is None else Split(images, labels), self.net, self.device)
         _ = fake.features  # now: what is taken of them then is not computed again
