@@ -18,7 +18,7 @@ COLUMNS = ("regularizer", "seeds", "`val/generalization`", "difference", "95 % i
 INTRODUCTION = """# Sweep of all regularizers
 
 Every regularizer at its default strength, compared with the same model without it: {images} digits of 16×16 pixels,
-{iterations:,} iterations, seed {seeds}, on a CPU. A regularizer of codes that supplements `kl` is compared with `kl` alone.
+{iterations:,} iterations, on a CPU. A regularizer of codes that supplements `kl` is compared with `kl` alone.
 
 ```
 python benchmarks/regularizer_sweep.py train seed={seeds}
