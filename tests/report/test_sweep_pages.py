@@ -74,6 +74,7 @@ def test_section_of_a_single_run_compares_with_the_same_seed(sweep):
     assert (
         "and 1 seed, `val/generalization` is 0.50 instead of 0.80 without it (difference −0.30, a single pair" in text
     )
+    assert "Diagnosis: underfits (without it: overfits)." in text
     # √2 times the standard deviation 0.1 of 0.8, 0.9 and 0.7
     assert "without a standard error; seeds alone change the difference of two runs by about 0.14)." in text
 

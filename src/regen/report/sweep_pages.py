@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from regen.comparison.paired_difference import Difference
 from regen.report.sweep_results import NONE, Setting, Sweep
@@ -68,7 +68,7 @@ def section(sweep: Sweep, name: str) -> str:
     start += f"{seeds} seed{'s' * (seeds != 1)}, "
     sentences = [
         start + (_comparison(setting) if setting.values else "no run finished") + ".",
-        f"Diagnosis: {_diagnoses(setting)} ({_without(setting)}: {_diagnoses(setting.reference)}).",
+        f"Diagnosis: {_diagnoses(setting)} ({_without(setting)}: {_diagnoses(setting.reference, setting.diagnoses)}).",
         _copies_sentence(setting),
         f"An iteration takes {setting.time:.2f} times as long." if setting.time else "",
         "This is one data set and one strength: [all results](../regularizer_sweep.md).",
@@ -157,9 +157,11 @@ def _copies_sentence(setting: Setting) -> str:
     return {"–": "", "0": "No samples are copies."}.get(text, f"{text} of the samples are copies of training images.")
 
 
-def _diagnoses(setting: Setting) -> str:
-    counts = Counter(setting.diagnoses.values()).most_common()
-    return counts[0][0] if len(counts) == 1 else ", ".join(f"{n} {kind}" for kind, n in counts)
+def _diagnoses(setting: Setting, seeds: Container[int] | None = None) -> str:
+    """Format the diagnoses of all runs, or of those with these seeds."""
+    kinds = [kind for seed, kind in setting.diagnoses.items() if seeds is None or seed in seeds]
+    counts = Counter(kinds).most_common()
+    return (kinds or ["unknown"])[0] if len(counts) < 2 else ", ".join(f"{n} {kind}" for kind, n in counts)
 
 
 def _cells(setting: Setting) -> list[str]:
