@@ -5,7 +5,7 @@ Any strength may be a number, a schedule or a controller:
 """
 
 import math
-from typing import Protocol, overload
+from typing import Any, Protocol, overload
 
 from torch import Tensor
 
@@ -128,9 +128,9 @@ Strength = float | Schedule | Controller
 
 
 @overload
-def value_of(strength: float | Schedule, step: Update) -> float: ...
+def value_of(strength: float | Schedule, step: TrainingProgress) -> float: ...
 @overload
 def value_of(strength: Strength, step: Update) -> float | Tensor: ...
-def value_of(strength: Strength, step: Update) -> float | Tensor:
+def value_of(strength: Strength, step: Any) -> float | Tensor:
     """Return the strength in this update: a number, or a tensor () on the device."""
     return strength if isinstance(strength, int | float) else strength(step)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from regen.core.condition import join
 from regen.core.forward import before_tanh
+from regen.core.posterior import Posterior
 from regen.core.step import Progress, Rng, Update
 
 WHOLE = 1 - 1e-6  # limit of an image's values for decoders without tanh
@@ -20,20 +21,11 @@ class Decoded(NamedTuple):
     logits: Tensor
 
 
-class VAEStep(Update):
-    """One update of encoder and decoder together.
-
-    encoder         images -> (B, 2 Z): the means and the log variances of q(z|x)
-    latent_dim      latent dimensions
-    draws           whether z is drawn from q(z|x) or is its mean
-    population      training images
-    """
+class VAEStep(Posterior, Update):
+    """One update of encoder and decoder together; for the arguments see Posterior."""
 
     lacks = "a VAE has no discriminator"
-    encoder: nn.Module
-    latent_dim: int
-    draws: bool
-    population: int
+    purpose = "z"
 
     def __init__(
         self,
@@ -51,36 +43,9 @@ class VAEStep(Update):
         self.encoder, self.latent_dim, self.draws, self.population = encoder, latent_dim, draws, population
 
     @cached_property
-    def code(self) -> tuple[Tensor, Tensor]:
-        """Means (B, Z) and log variances (B, Z) of q(z|x), in a conditional model q(z|x, y), with the images' precision."""
-        given = () if self.classes is None else (self.classes,)
-        mean, logvar = self.encoder(self.real, *given).to(self.real.dtype).chunk(2, dim=1)
-        return mean, logvar
-
-    @property
-    def mean(self) -> Tensor:
-        """Means of q(z|x), (B, Z)."""
-        return self.code[0]
-
-    @property
-    def logvar(self) -> Tensor:
-        """Log variances of q(z|x), (B, Z)."""
-        return self.code[1]
-
-    @cached_property
-    def kl(self) -> Tensor:
-        """KL (B, Z): KL(q(z_j|x) || N(0, 1)) = ½ (mean² + var - 1 - log var), in nats (Kingma and Welling 2014, appendix B)."""
-        return (self.mean.square() + self.logvar.exp() - 1 - self.logvar) / 2
-
-    @cached_property
     def z(self) -> Tensor:
-        """Latent codes (B, Z): mean + deviation * noise, noise ~ N(0, I) keyed as a GAN's z; the mean if `draws` is false."""
-        return self.mean + (self.logvar / 2).exp() * self.noise("z") if self.draws else self.mean
-
-    def noise(self, purpose: str, times: int | None = None) -> Tensor:
-        """Draw (B, Z), or (B, times, Z), from N(0, I)."""
-        shape = (self.latent_dim,) if times is None else (times, self.latent_dim)
-        return self.rng(purpose).normal(len(self.real), *shape).to(self.real.dtype)
+        """Latent codes (B, Z) of the real images, whose noise is keyed as a GAN's z."""
+        return self.posterior_z
 
     @cached_property
     def decoded(self) -> Decoded:

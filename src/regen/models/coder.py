@@ -13,7 +13,7 @@ from regen.utils.randomness import permutation
 
 if TYPE_CHECKING:
     from regen.core.objective import Objective
-    from regen.models.vae import VAE
+    from regen.models.autoencoder import Autoencoder
 
 IMAGES = 2000  # training images whose codes give mean and scale, at most
 AT_A_TIME = 500  # images in a pass of the encoder
@@ -41,7 +41,7 @@ class CodeDecoder(nn.Module):
 
 
 class Coder(nn.Module):
-    """Images (B, C, H, W) <-> scaled codes (B, Z, 1, 1): the means of q(z|x) by a VAE's or RAE's averaged networks.
+    """Images (B, C, H, W) <-> scaled codes (B, Z, 1, 1): the means of q(z|x) by an autoencoder's averaged networks.
 
     Source: Rombach et al. 2022 (latent diffusion). Convention: each latent dimension of training images has mean 0 and standard
     deviation 1/4, so that the codes lie in [-1, 1] like pixels, and networks that end with tanh can generate them.
@@ -50,7 +50,7 @@ class Coder(nn.Module):
     image_shape   (C, H, W)
     """
 
-    def __init__(self, autoencoder: VAE, image_shape: tuple[int, int, int]) -> None:
+    def __init__(self, autoencoder: Autoencoder, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.image_shape, self.shape = image_shape, (autoencoder.latent_dim, 1, 1)
         self.encoder = autoencoder.ema_encoder.net.requires_grad_(False)

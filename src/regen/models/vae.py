@@ -9,13 +9,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from regen.core import distributed
-from regen.core.condition import given
-from regen.core.ema import Averaged
 from regen.core.objective import Objective
 from regen.core.optimizer_settings import GeneratorSettings
 from regen.core.vae_step import VAEStep
 from regen.data.split import Files, Split, as_float
 from regen.losses.likelihoods import Likelihood
+from regen.models.autoencoder import Autoencoder
 from regen.models.base import Model
 from regen.models.class_prior import with_classes
 from regen.models.priors import Normal
@@ -25,7 +24,7 @@ from regen.utils.randomness import Draws, permutation
 AT_A_TIME = 500  # images in a pass of the encoder
 
 
-class VAE(Model[VAEStep]):
+class VAE(Autoencoder, Model[VAEStep]):
     """VAE whose iteration is one update of encoder and decoder. The only player is G, the decoder with its encoder.
 
     generator, encoder    z (B, Z) -> images (B, C, H, W) in [-1, 1]; images -> (B, 2 Z), means and log variances of q(z|x)
@@ -45,7 +44,6 @@ class VAE(Model[VAEStep]):
     """
 
     kind = "variational autoencoder"
-    ema_encoder: Averaged
 
     def __init__(
         self,
@@ -81,20 +79,6 @@ class VAE(Model[VAEStep]):
 
     def networks(self) -> dict[str, nn.Module]:
         return {"Decoder (averaged)": self.ema.net, "Encoder (averaged)": self.ema_encoder.net}
-
-    def encode(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the means (B, Z) and the log variances (B, Z) of q(z|x), by the averaged encoder.
-
-        A conditional model needs the images' labels (B,), and its posterior is q(z|x, y).
-        """
-        return self.posterior(self.represent(images), labels)
-
-    def posterior(self, inputs: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the same of the encoder's inputs: of images, or with data=codes of codes."""
-        with torch.no_grad():
-            classes = given(labels, self.n_classes, inputs.device)
-            mean, logvar = self.ema_encoder(inputs, *classes).float().chunk(2, dim=1)
-        return mean, logvar
 
     def settle(self, train: Split | Files) -> None:
         """Fit the prior to codes of fixed training images; all processes use the first one's fit."""

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from regen.core.distributed import everyone
 from regen.core.forward import squares, total
+from regen.core.posterior import Posterior
 from regen.core.regularizer import Regularizer, Strengths
-from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
 from regen.regularizers.latent_codes import A_CODE
 
@@ -28,8 +28,8 @@ class MMD(Regularizer):
     incompatible = (A_CODE,)
     scales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
-    def for_g(self, step: VAEStep) -> Tensor:
-        codes, prior = everyone(step.z), everyone(step.noise("mmd"))
+    def for_g(self, step: Posterior) -> Tensor:
+        codes, prior = everyone(step.posterior_z), everyone(step.noise("mmd"))
         return (
             _off_diagonal_mean(self._kernel(codes, codes))
             + _off_diagonal_mean(self._kernel(prior, prior))
@@ -65,13 +65,13 @@ class DIP(Regularizer):
             raise ConfigError(f"{self.name}: diagonal must be a finite number >= 0, got {diagonal}")
         self.diagonal = diagonal
 
-    def covariance(self, step: VAEStep) -> Tensor:
+    def covariance(self, step: Posterior) -> Tensor:
         """Return C, (Z, Z)."""
         means = everyone(step.mean)
         centred = means - means.mean(0)
         return centred.T @ centred / len(means)
 
-    def for_g(self, step: VAEStep) -> Tensor:
+    def for_g(self, step: Posterior) -> Tensor:
         covariance = self.covariance(step)
         diagonal = covariance.diagonal()
         off_diagonal = covariance.square().sum() - diagonal.square().sum()
@@ -86,7 +86,7 @@ class DIPII(DIP):
 
     reads_variance = True
 
-    def covariance(self, step: VAEStep) -> Tensor:
+    def covariance(self, step: Posterior) -> Tensor:
         return super().covariance(step) + everyone(step.logvar.exp()).mean(0).diag()
 
 
@@ -106,8 +106,8 @@ class TotalCorrelation(Regularizer):
     incompatible = (A_CODE,)
     reads_variance = True
 
-    def for_g(self, step: VAEStep) -> Tensor:
-        z, mean, logvar = everyone(step.z), everyone(step.mean), everyone(step.logvar)
+    def for_g(self, step: Posterior) -> Tensor:
+        z, mean, logvar = everyone(step.posterior_z), everyone(step.mean), everyone(step.logvar)
         densities = _log_normal(z[:, None], mean[None], logvar[None])  # (B, B, Z) log q(z_i|x_j) of each dimension
         weights = self.log_weights(len(z), step.population).to(z)
         together = (densities.sum(2) + weights).logsumexp(1)

@@ -8,9 +8,9 @@ from torch import Tensor
 from regen.core.constraints import Incompatible, Setting, without_encoder
 from regen.core.distributed import pooled
 from regen.core.forward import squares
+from regen.core.posterior import Posterior
 from regen.core.regularizer import Regularizer, Strengths, is_number
 from regen.core.schedules import Strength, value_of
-from regen.core.vae_step import VAEStep
 from regen.errors import ConfigError
 
 A_CODE = without_encoder("it penalizes the latent code that an encoder computes")
@@ -36,7 +36,7 @@ class KL(Regularizer):
     incompatible = (A_CODE, HAS_THE_KL)
     reads_variance = True
 
-    def for_g(self, step: VAEStep) -> Tensor:
+    def for_g(self, step: Posterior) -> Tensor:
         return step.kl.sum(1).mean()
 
 
@@ -58,7 +58,7 @@ class Capacity(KL):
             raise ConfigError(f"{self.name}: nats must be a finite number >= 0 or a schedule, got {nats}")
         self.nats = nats
 
-    def for_g(self, step: VAEStep) -> Tensor:
+    def for_g(self, step: Posterior) -> Tensor:
         return (pooled(super().for_g(step)) - value_of(self.nats, step)).abs()
 
 
@@ -80,7 +80,7 @@ class FreeBits(KL):
             raise ConfigError(f"{self.name}: nats must be a finite number >= 0, got {nats}")
         self.nats = nats
 
-    def for_g(self, step: VAEStep) -> Tensor:
+    def for_g(self, step: Posterior) -> Tensor:
         return pooled(step.kl.mean(0)).clamp_min(self.nats).sum()
 
 
@@ -96,5 +96,5 @@ class CodeL2(Regularizer):
     search = {"lambda_g": (1e-4, 1.0)}
     incompatible = (A_CODE,)
 
-    def for_g(self, step: VAEStep) -> Tensor:
+    def for_g(self, step: Posterior) -> Tensor:
         return squares(step.mean).mean() / 2

@@ -9,8 +9,8 @@ from regen.config.instantiate import build, resolve
 from regen.core.checkpoint import digest
 from regen.data.images import Images, Use
 from regen.errors import ConfigError
+from regen.models.autoencoder import Autoencoder
 from regen.models.coder import Coder
-from regen.models.vae import VAE
 from regen.runs.data_identity import RECORD, check_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
@@ -18,7 +18,7 @@ from regen.runs.load import Opened, open_run, read_run_config
 
 
 def codes(*, run: str | None, root: str | None = None, **use: Unpack[Use]) -> Images:
-    """Data set of the run of a VAE or RAE, with the coder of its images.
+    """Data set of the run of a model with an encoder, with the coder of its images.
 
     The images and their split are those of the run: metrics and pages compare images.
 
@@ -37,7 +37,7 @@ def codes(*, run: str | None, root: str | None = None, **use: Unpack[Use]) -> Im
     given: dict[str, Any] = {key: value for key, value in use.items() if value is not None}
     data = build(cast(DictConfig, OmegaConf.merge(opened.cfg.data, given)), "data", Images)
     check_data(opened.cfg.get(RECORD), data, opened.folder.path, root)
-    coder = Coder(cast(VAE, opened.model), opened.shape)
+    coder = Coder(cast(Autoencoder, opened.model), opened.shape)
     coder.fit(data.train)
     data.coder = coder
     return data
@@ -59,7 +59,7 @@ def open_autoencoder(run: str | None, root: str | None = None) -> Opened:
         )
     cfg = read_run_config(_folder(run))
     kind = resolve(cfg.model.get("_target_"), "model")
-    if not issubclass(kind, VAE):
+    if not issubclass(kind, Autoencoder):
         raise ConfigError(f"data.run={run}: a {kind.__name__} has no encoder. Train model=vae or model=rae first")
     if is_of_codes(cfg):
         raise ConfigError(
@@ -94,7 +94,7 @@ def open_coder(cfg: DictConfig) -> Coder | None:
     if not is_of_codes(cfg):
         return None
     opened = open_autoencoder(cfg.data.run)
-    return Coder(cast(VAE, opened.model), opened.shape)
+    return Coder(cast(Autoencoder, opened.model), opened.shape)
 
 
 def image_data(cfg: DictConfig) -> DictConfig:
