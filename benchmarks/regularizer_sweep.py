@@ -26,7 +26,7 @@ from turns import Gate, in_turns, ratios
 
 from regen.comparison.load_runs import Run, gather
 from regen.comparison.run_group import Group
-from regen.core.constraints import is_of_flows, needs_classes
+from regen.core.constraints import is_of_flows, needs_both, needs_classes
 from regen.report.regularizer_docs import RegularizerInfo, regularizer_infos
 from regen.report.sweep_results import NONE, PATH, SEPARATOR
 from regen.utils.json_files import read_json, write_json
@@ -55,9 +55,14 @@ def model_of(info: RegularizerInfo) -> str:
 
 
 def settings() -> dict[str, list[str]]:
-    """Return the settings of each model as keys of the file: "none", "r1", "kl+dip"."""
+    """Return the settings of each model as keys of the file: "none", "r1", "kl+dip".
+
+    Regularizers that are a part of their model are left out: no run is without them.
+    """
     chosen = {model: [NONE] for model in OPTIONS}
     for info in regularizer_infos():
+        if needs_both(info.kind):
+            continue
         chosen[model_of(info)].append(f"kl{SEPARATOR}{info.name}" if info.name in SUPPLEMENTS else info.name)
     return chosen
 

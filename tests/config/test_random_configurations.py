@@ -33,7 +33,7 @@ LOSSES = {
     "flow": ["velocity", "epsilon"],
 }
 LOSSES["gan"] += ["relativistic", "relativistic_average", "wasserstein"]
-LOSSES["rae"] = LOSSES["vae"]
+LOSSES["rae"], LOSSES["vae_gan"] = LOSSES["vae"], LOSSES["gan"]
 R3GAN = ["network=r3gan", *(f"network.{net}.width=8" for net in ("generator", "discriminator", "encoder"))]
 NUMBERS = {
     "data.batch_size": (1, 2, 3, 16),
@@ -52,7 +52,7 @@ NUMBERS = {
 @st.composite
 def commands(draw: st.DrawFn) -> list[str]:
     """The overrides of a run."""
-    model = draw(st.sampled_from(("gan", "gan", "gan", "vae", "rae", "flow")))
+    model = draw(st.sampled_from(("gan", "gan", "gan", "vae", "rae", "vae_gan", "flow")))
     chosen = draw(st.lists(st.sampled_from(REGULARIZERS), min_size=1, max_size=3, unique=True))
     typed = [f"model={model}", f"regularizer=[{','.join(chosen)}]", "logger=csv", "report=false"]
     typed += [

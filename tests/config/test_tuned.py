@@ -17,6 +17,7 @@ TUNED, PLAIN = (1.6e-3, 2e-4, [0.0, 0.99]), (4e-4, 4e-4, [0.5, 0.999])
     [
         ([], TUNED),
         (["data=mnist"], TUNED),
+        (["model=vae_gan"], TUNED),
         (["data=folder", "data.root=photos"], PLAIN),
         (["data=cifar10"], PLAIN),
         (["tuned=none"], PLAIN),

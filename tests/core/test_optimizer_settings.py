@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.composition import compose_config
 from helpers.run_equality import assert_same_run
-from helpers.tiny_models import images, make_flow, make_gan, make_vae, same, weights
+from helpers.tiny_models import images, make_flow, make_gan, make_vae, make_vae_gan, same, weights
 from omegaconf import OmegaConf
 
 from regen.config import validate
@@ -65,7 +65,7 @@ def test_second_beta_follows_the_schedule_and_the_first_stays():
     assert gan.optimizer["d"].param_groups[0]["betas"] == (0.5, 0.999)
 
 
-@pytest.mark.parametrize("make", [make_gan, make_vae, make_flow], ids=["gan", "vae", "flow"])
+@pytest.mark.parametrize("make", [make_gan, make_vae, make_vae_gan, make_flow], ids=["gan", "vae", "vae_gan", "flow"])
 def test_a_constant_factor_of_1_and_no_clipping_change_no_bit(make):
     plain, scheduled = make(), make(lr_schedule_g=Constant(1.0, iterations=1), clip_norm_g=1e9)
     plain.count.iteration = scheduled.count.iteration = 1

@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.tiny_models import images, make_gan, make_vae
+from helpers.tiny_models import images, make_gan, make_vae, make_vae_gan
 
 CLASSES = 3
 CONDITIONAL = {"conditional": True, "n_classes": CLASSES}
@@ -19,6 +19,10 @@ def conditional_gan(**options):
 
 def conditional_vae(**options):
     return make_vae(**options, **CONDITIONAL)
+
+
+def conditional_vae_gan(**options):
+    return make_vae_gan(**options, **CONDITIONAL)
 
 
 def trained(model, iterations: int = 3, shift: int = 0):

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from regen.config.instantiate import build, resolve
-from regen.core.constraints import is_of_flows, needs_classes
+from regen.core.constraints import is_of_flows, needs_both, needs_classes
 from regen.core.regularizer import Regularizer
 from regen.regularizers.latent_codes import A_CODE
 from regen.utils.project import ROOT
@@ -27,6 +27,11 @@ def _needs_classes(path: Path) -> bool:
     return any(map(needs_classes, kinds))
 
 
+def _needs_both(path: Path) -> bool:
+    kinds = [resolve(node._target_, f"regularizer.{name}") for name, node in OmegaConf.load(path).items()]
+    return any(map(needs_both, kinds))
+
+
 CONF = ROOT / "conf"
 OPTIONS = {path.stem: path for path in sorted(CONF.glob("regularizer/*.yaml"))}
 OF_CODES = {name for name, path in OPTIONS.items() if _needs_encoder(path)}  # regularizers/test_every_vae_option.py
@@ -34,6 +39,7 @@ OF_CLASSES = {
     name for name, path in OPTIONS.items() if _needs_classes(path)
 }  # regularizers/test_every_conditional_option.py
 OF_FLOWS = {name for name, path in OPTIONS.items() if _needs_flow(path)}  # regularizers/test_every_flow_option.py
+OF_VAE_GANS = {name for name, path in OPTIONS.items() if _needs_both(path)}  # regularizers/test_every_vae_gan_option.py
 
 # A neutral setting of those without a strength
 NEUTRAL = {

@@ -11,6 +11,7 @@ from regen.losses.likelihoods import Gaussian
 from regen.models.flow import Flow
 from regen.models.gan import GAN
 from regen.models.vae import VAE
+from regen.models.vae_gan import VAEGAN
 from regen.networks import mlp, velocity_mlp
 from regen.utils.randomness import Draws, generator, seeded
 
@@ -57,6 +58,27 @@ def make_vae(*, regularizers: dict[str, Regularizer] | None = None, loss=None, s
     vae.population = 100
     vae.prepare(vae.configure_optimizers())
     return vae
+
+
+def make_vae_gan(
+    *, regularizers: dict[str, Regularizer] | None = None, loss=None, seed: int = 0, nets=None, **options
+) -> VAEGAN:
+    """The GAN of make_gan with an encoder: without regularizers a GAN whose encoder is not trained."""
+    n_classes = options.get("n_classes", 0)
+    with seeded(seed, "weights"):
+        model = VAEGAN(
+            **(nets or small_nets(n_classes)),
+            encoder=mlp.Encoder(SHAPE, latent_dim=8, hidden=(16,), n_classes=n_classes),
+            objective=Objective(loss or Nonsaturating(), regularizers or {}),
+            optimizer_g=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            optimizer_d=lambda parameters: torch.optim.Adam(parameters, 1e-3, (0.5, 0.999)),
+            latent_dim=8,
+            seed=seed,
+            **options,
+        )
+    model.population = 100
+    model.prepare(model.configure_optimizers())
+    return model
 
 
 def make_flow(

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import torch
 from helpers import linear_vae as linear
-from helpers.tiny_models import make_gan, make_vae
+from helpers.tiny_models import make_gan, make_vae, make_vae_gan
 from torch import Tensor, nn
 
 from regen.core.objective import Objective
@@ -69,3 +69,10 @@ def test_a_model_without_an_encoder_is_refused():
     ELBO().suits(make_vae())
     with pytest.raises(ConfigError, match="type model=vae"):
         ELBO().suits(make_gan())
+
+
+def test_a_model_without_a_likelihood_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"elbo is of a likelihood, and loss=nonsaturating is not one: type model=vae"
+    ):
+        ELBO().suits(make_vae_gan())

@@ -19,6 +19,7 @@ MODELS = {
         "network.discriminator.width=4",
         "regularizer=[r1,spectral_norm,ada]",
     ),
+    "vae_gan": ("model=vae_gan", "model.latent_dim=4", "regularizer=[r1,mmd]", "metrics=[frechet,scores]"),
     "vae": ("model=vae", "model.latent_dim=4", "prior=mixture", "metrics=[elbo,nll,frechet]", "metrics.nll.samples=5"),
 }
 RUN = ("model.conditional=true", "data.subset=100", "data.batch_size=16", "evaluate_every=4", "monitor=val/fd")

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from helpers.regularizer_options import OF_CLASSES, OF_CODES
+from helpers.regularizer_options import OF_CLASSES, OF_CODES, OF_VAE_GANS
 from helpers.tiny_models import images, make_gan
 from omegaconf import OmegaConf
 
@@ -17,7 +17,7 @@ from regen.utils.project import ROOT
 CONF = ROOT / "conf"
 NODES = {path.stem: OmegaConf.load(path) for path in sorted(CONF.glob("regularizer/*.yaml"))}
 NODES = {name: node[name] for name, node in NODES.items() if node}
-OF_A_GAN = [name for name in NODES if name not in OF_CLASSES | OF_CODES]
+OF_A_GAN = [name for name in NODES if name not in OF_CLASSES | OF_CODES | OF_VAE_GANS]
 every = pytest.mark.parametrize("name", NODES)
 BATCH = 16
 

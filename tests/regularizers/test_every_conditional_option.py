@@ -4,15 +4,23 @@ import functools
 
 import pytest
 import torch
-from helpers.conditional_models import CLASSES, CONDITIONAL, conditional_gan, conditional_vae, labels, trained
-from helpers.regularizer_options import OF_CLASSES, OF_CODES, OF_FLOWS, OPTIONS, neutral, regularizers
+from helpers.conditional_models import (
+    CLASSES,
+    CONDITIONAL,
+    conditional_gan,
+    conditional_vae,
+    conditional_vae_gan,
+    labels,
+    trained,
+)
+from helpers.regularizer_options import OF_CLASSES, OF_CODES, OF_FLOWS, OF_VAE_GANS, OPTIONS, neutral, regularizers
 from helpers.tiny_models import images, make_gan, same, weights
 
 from regen.errors import ConfigError
 from regen.networks import dcgan, resnet
 from regen.utils.randomness import seeded
 
-NAMES = [name for name in OPTIONS if name not in {"none", "packing", *OF_CODES, *OF_FLOWS}]
+NAMES = [name for name in OPTIONS if name not in {"none", "packing", *OF_CODES, *OF_FLOWS, *OF_VAE_GANS}]
 FORMS = ("spectral_norm", "weight_norm", "minibatch_std")
 OF_G = ("path_length", "generator_slope", "jacobian_clamping", "mode_seeking", "hessian_penalty", "zcr")
 
@@ -49,6 +57,13 @@ def test_regularizer_of_a_conditional_vae_stays_finite(name):
     vae = trained(conditional_vae(regularizers=regularizers(name)))
     assert all(torch.stack(values).isfinite().all() for values in vae.record.by_name().values())
     assert f"g/{name}" in vae.record.by_name()
+
+
+@pytest.mark.parametrize("name", sorted({*OF_CODES, *OF_VAE_GANS, *OF_CLASSES, "r1", "zcr", "consensus"}))
+def test_regularizer_of_a_conditional_vae_gan_stays_finite_and_depends_on_the_labels(name):
+    model = trained(conditional_vae_gan(regularizers=regularizers(name)))
+    assert all(torch.stack(values).isfinite().all() for values in model.record.by_name().values())
+    assert not same(state(model), state(trained(conditional_vae_gan(regularizers=regularizers(name)), shift=1)))
 
 
 @pytest.mark.parametrize("pair", [dcgan, resnet], ids=["dcgan", "resnet"])

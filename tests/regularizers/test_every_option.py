@@ -6,7 +6,7 @@ import itertools
 import pytest
 import torch
 from helpers.composition import compose_config
-from helpers.regularizer_options import OF_CLASSES, OF_CODES, OF_FLOWS, OPTIONS, neutral, regularizers
+from helpers.regularizer_options import OF_CLASSES, OF_CODES, OF_FLOWS, OF_VAE_GANS, OPTIONS, neutral, regularizers
 from helpers.short_training import load_state, nets, train_on
 from helpers.tiny_models import images, make_gan, make_step, same, weights
 from omegaconf import OmegaConf
@@ -17,7 +17,7 @@ from regen.losses.adversarial import Nonsaturating
 from regen.networks import dcgan, resnet
 from regen.utils.randomness import permutation, seeded
 
-NAMES = [name for name in OPTIONS if name != "none" and name not in OF_CLASSES | OF_CODES | OF_FLOWS]
+NAMES = [name for name in OPTIONS if name != "none" and name not in OF_CLASSES | OF_CODES | OF_FLOWS | OF_VAE_GANS]
 PLACES = ("attach", "augment", "for_g", "for_d", "after_update")
 
 FORMS = ("spectral_norm", "weight_norm", "packing", "minibatch_std")  # the form itself is the regularizer
@@ -42,12 +42,12 @@ def test_there_are_options_and_none_is_nothing():
     assert len(NAMES) >= 10 and not OmegaConf.load(OPTIONS["none"])
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CLASSES, *OF_CODES, *OF_FLOWS}))
+@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CLASSES, *OF_CODES, *OF_FLOWS, *OF_VAE_GANS}))
 def test_option_describes_a_single_regularizer_of_the_same_name(name):
     assert list(OmegaConf.load(OPTIONS[name])) == [name]
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CLASSES, *OF_CODES, *OF_FLOWS}))
+@pytest.mark.parametrize("name", sorted({*NAMES, *OF_CLASSES, *OF_CODES, *OF_FLOWS, *OF_VAE_GANS}))
 def test_an_option_leans_on_something(name):
     (regularizer,) = regularizers(name).values()
     assert any(map(regularizer.overrides, PLACES))

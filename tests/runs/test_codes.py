@@ -22,6 +22,7 @@ FAMILIES = {
     "gan": ("model=gan", "model.latent_dim=7", "metrics=[scores,frechet]", "monitor=val/fd", "regularizer=r1"),
     "vae": ("model=vae", "model.latent_dim=3", "metrics=[elbo,frechet]"),
     "rae": ("model=rae", "model.latent_dim=3", "metrics=[frechet]", "monitor=val/fd"),
+    "vae_gan": ("model=vae_gan", "model.latent_dim=3", "metrics=[scores,frechet]", "monitor=val/fd"),
 }
 
 
@@ -50,6 +51,15 @@ def test_model_of_codes_samples_images_and_resumes_exactly(runs, train_once, fam
     images = model.sample(0, 3)
     assert images.shape == (3, 1, 8, 8) and images.abs().max() <= 1
     assert model.generator is not model.coder.decoder.net
+
+
+def test_codes_of_a_vae_gan_are_scaled_means_of_the_encoder(train):
+    small = ("data.batch_size=16", DISTANCES, "monitor=val/fd", "max_iterations=2")
+    run = train(*QUIET, *AUTOENCODER, "model=vae_gan", *small, folder="vae_gan", smoke=False)
+    flow = train(*CODES, f"data.run={run}", *FAMILIES["flow"], "max_iterations=2", folder="flow", smoke=False)
+    images = torch.rand(4, 1, 8, 8) * 2 - 1
+    model, vae_gan = (regen.load(folder)._open("newest").model for folder in (flow, run))
+    torch.testing.assert_close(model.to_images(model.represent(images)), vae_gan.decode(vae_gan.encode(images)[0]))
 
 
 def test_coder_scales_and_decodes_the_means_of_the_encoder(runs, autoencoder):

@@ -78,6 +78,12 @@ def group_of(where: str) -> TargetGroup:
     raise ConfigError(f"{where} takes plain values, not a _target_: leave it out")
 
 
+def option_of(target: str) -> str:
+    """Return the option of a model's class: of this package its module, "vae_gan"; otherwise the class in lower case."""
+    module, _, name = target.rpartition(".")
+    return module.rpartition(".")[2] if module.startswith("regen.models.") else name.lower()
+
+
 def resolve(target: Any, where: str) -> Any:
     """Import the class or factory of a `_target_` at a key.
 

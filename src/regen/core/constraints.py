@@ -35,7 +35,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Setting:
-    """Setting to combine a regularizer with; a GAN has no encoder, and a VAE's discriminator no layers."""
+    """Setting to combine a regularizer with; a GAN has no encoder, and a VAE's discriminator has no layers."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -117,7 +117,7 @@ def without_encoder(why: str) -> Incompatible:
     def found(setting: Setting) -> str | None:
         return "none" if setting.encoder is None else None
 
-    return Incompatible(WITHOUT_ENCODER, why, "Type model=vae", found)
+    return Incompatible(WITHOUT_ENCODER, why, "Type model=vae or model=vae_gan", found)
 
 
 def without_flow(why: str) -> Incompatible:
@@ -146,6 +146,27 @@ def without_discriminator(why: str) -> Incompatible:
         return None if any(True for _ in setting.discriminator.parameters()) else "none"
 
     return Incompatible("a model without a discriminator", why, "Type model=gan, or leave it out", found)
+
+
+WITHOUT_BOTH = "a model without both an encoder and a discriminator"
+
+
+def without_encoder_and_discriminator(why: str) -> Incompatible:
+    """Refuse models that lack an encoder or a discriminator."""
+
+    def found(setting: Setting) -> str | None:
+        missing = {
+            "no encoder": setting.encoder is None,
+            "no discriminator": not any(True for _ in setting.discriminator.parameters()),
+        }
+        return next((name for name, lacks in missing.items() if lacks), None)
+
+    return Incompatible(WITHOUT_BOTH, why, "Type model=vae_gan", found)
+
+
+def needs_both(regularizer: "Regularizer | type[Regularizer]") -> bool:
+    """Return whether a regularizer needs both an encoder and a discriminator."""
+    return any(clash.what == WITHOUT_BOTH for clash in regularizer.incompatible)
 
 
 D_ALONE = without_discriminator("it acts on the discriminator only")

@@ -116,7 +116,7 @@ class GANStep(Update):
     def twin(self, player: str, generator: Net, discriminator: Net, fake: Tensor) -> "GANStep":
         """Return the step of a player on the same images and z with other networks and given fakes, which may have a graph."""
         twin = copy.copy(self)
-        for name in [name for name in vars(twin) if isinstance(getattr(GANStep, name, None), cached_property)]:
+        for name in [name for name in vars(twin) if isinstance(getattr(type(twin), name, None), cached_property)]:
             del twin.__dict__[name]
         twin.player = player
         twin.generator, twin.discriminator = (

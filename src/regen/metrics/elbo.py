@@ -12,6 +12,7 @@ from regen.core.condition import given, join
 from regen.core.step import Rng
 from regen.core.vae_step import decode
 from regen.errors import ConfigError
+from regen.losses.likelihoods import Likelihood
 from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.figure import DETAIL, Figure
 from regen.metrics.image_set import ImageSet
@@ -142,6 +143,11 @@ def drawer(number: int, device: torch.device) -> Rng:
 
 
 def check_encoder(model: Model, name: str) -> None:
-    """Raise ConfigError unless the model has an encoder."""
+    """Raise ConfigError unless the model has an encoder and a likelihood."""
     if not isinstance(model, Encodes):
         raise ConfigError(f"{name} is of a model with an encoder: type model=vae")
+    if not isinstance(model.objective.loss, Likelihood):
+        raise ConfigError(
+            f"{name} is of a likelihood, and loss={type(model.objective.loss).__name__.lower()} is not one: type model=vae, or "
+            f"leave {name} out of metrics="
+        )

@@ -1,1 +1,1 @@
-"""Families of generative models: GANs, VAEs and flows, their priors and latent variables."""
+"""Families of generative models: GANs, VAEs, VAE-GANs and flows, their priors and latent variables."""

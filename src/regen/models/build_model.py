@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from regen.config.instantiate import build, resolve
+from regen.config.targets import option_of
 from regen.core.input_gradients import GradientMethod
 from regen.core.objective import Loss, Objective
 from regen.core.optimizer_settings import check_players
@@ -93,8 +94,9 @@ def _check_codes(model: Model) -> None:
 
 
 def nets_of(kind: type[Model]) -> list[str]:
-    """Return the names of the networks of a kind of model, of NETS."""
-    return [name for name in NETS if name in inspect.signature(kind).parameters]
+    """Return the names of the networks that a kind of model needs, of NETS."""
+    arguments = inspect.signature(kind).parameters
+    return [name for name in NETS if name in arguments and arguments[name].default is inspect.Parameter.empty]
 
 
 def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
@@ -104,7 +106,7 @@ def check_typed(cfg: DictConfig, overrides: Iterable[str]) -> None:
         group, _, name = override.lstrip("+~").partition("=")[0].partition(".")
         net = name.partition(".")[0]
         if group == "network" and net in NETS and net not in nets_of(kind):
-            model = kind.__name__.lower()
+            model = option_of(cfg.model._target_)
             raise ConfigError(f"{override}: model={model} has no {net}. Leave it out, or type a model= that has one")
 
 
@@ -112,9 +114,7 @@ def _net(cfg: DictConfig, name: str, shape: tuple[int, int, int], n_classes: int
     """Build one of the networks NETS. Raises ConfigError if its output has a wrong shape, or it takes no classes."""
     where, latent_dim = f"network.{name}", _latent_dim(cfg, shape)
     if name not in cfg.network:
-        raise ConfigError(
-            f"model={cfg.model._target_.rpartition('.')[2].lower()} needs {where}, and this network has none"
-        )
+        raise ConfigError(f"model={option_of(cfg.model._target_)} needs {where}, and this network has none")
     net = build(cfg.network[name], where, nn.Module, shape=shape, latent_dim=latent_dim, n_classes=n_classes)
     if n_classes and not getattr(net, "n_classes", 0):
         raise ConfigError(

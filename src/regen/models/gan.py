@@ -1,7 +1,7 @@
 """GANs: a discriminator and a generator trained in turn with regularized losses."""
 
 from collections.abc import Callable, Sequence
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,23 @@ from regen.models import gan_dynamics
 from regen.models.base import Model
 
 
+class GANOptions(PlayersSettings, total=False):
+    """Arguments of GAN that a subclass passes on."""
+
+    n_critic: int
+    order: Sequence[str]
+    reuse_fake: bool
+    ema_decay: float
+    ema_interval: int
+    ema_decays: Sequence[float]
+    ema_rampup: float | None
+    top_k: float | Schedule
+    gradient_method: GradientMethod | None
+    seed: int
+    conditional: bool
+    n_classes: int
+
+
 class GAN(Model[GANStep]):
     """GAN whose iteration is `n_critic` updates of D, each on its own batch, and one of G, in the order `order`.
 
@@ -32,6 +49,7 @@ class GAN(Model[GANStep]):
                                  number or a schedule (Sinha 2020: from 1 to 1/2)
     gradient_method              computes D's input gradients for penalties
     seed                         key of all draws
+    encoder                      of a subclass that has one: trained by G's optimizer, and averaged as `ema_encoder`
     conditional, n_classes       whether G and D are given the classes of images, and how many there are; generated image i
                                  of an update has the class of its real image i
     optimizer_settings           what changes in the optimizers during training, see OptimizerSettings
@@ -41,6 +59,7 @@ class GAN(Model[GANStep]):
     """
 
     kind = "generative adversarial network"
+    step_class: ClassVar[type[GANStep]] = GANStep
 
     def __init__(
         self,
@@ -62,16 +81,19 @@ class GAN(Model[GANStep]):
         conditional: bool = False,
         n_classes: int = 0,
         ema_rampup: float | None = None,
+        encoder: nn.Module | None = None,
         **optimizer_settings: Unpack[PlayersSettings],
     ) -> None:
         gan_dynamics.check(n_critic, order, reuse_fake)
         gan_dynamics.check_top_k(top_k, objective)
-        objective.attach(generator, discriminator)
-        nets, optimizers = {"g": [generator], "d": [discriminator]}, {"g": optimizer_g, "d": optimizer_d}
+        objective.attach(generator, discriminator, encoder)
+        averaged = {"ema": generator} if encoder is None else {"ema": generator, "ema_encoder": encoder}
+        nets = {"g": list(averaged.values()), "d": [discriminator]}
+        optimizers = {"g": optimizer_g, "d": optimizer_d}
         n_classes = n_classes if conditional else 0
         super().__init__(objective, nets, optimizers, latent_dim, seed, optimizer_settings, n_classes)
         self.generator, self.discriminator = generator, discriminator
-        self.make_averages({"ema": generator}, ema_decay, ema_interval, ema_decays, ema_rampup)
+        self.make_averages(averaged, ema_decay, ema_interval, ema_decays, ema_rampup)
         self.n_critic, self.order, self.reuse_fake, self.top_k = n_critic, tuple(order), reuse_fake, top_k
         self.gradient_method = (gradient_method or Automatic()).fit(discriminator)
 
@@ -100,7 +122,7 @@ class GAN(Model[GANStep]):
 
     def step(self, player: str, draw: int, real: Tensor, labels: Tensor | None = None) -> GANStep:
         """Create the step of `player` in this iteration; `draw` counts D's updates in it."""
-        step = GANStep(
+        step = self.step_class(
             player=player,
             index=self.count.iteration * (self.n_critic if player == "d" else 1) + draw,
             generator=self.generator,

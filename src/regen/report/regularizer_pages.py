@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from regen.core.constraints import is_of_flows, needs_classes
+from regen.core.constraints import is_of_flows, needs_both, needs_classes
 from regen.core.regularizer import Regularizer
 from regen.report import sweep_pages
 from regen.report.regularizer_docs import RegularizerInfo, facts, regularizer_infos
@@ -66,10 +66,7 @@ def index(chosen: list[RegularizerInfo], papers: Mapping[str, str]) -> str:
 
 def page(one: RegularizerInfo, papers: Mapping[str, str], use: str, results: str = "") -> str:
     """The page of a regularizer in Markdown: formula, use, facts, the docstring's text, commands, and results of the sweep."""
-    model = "model=vae " if one.is_of_codes else "model=flow " if is_of_flows(one.kind) else ""
-    if needs_classes(one.kind):
-        model = "model.conditional=true "
-    options = f"{model}regularizer={one.name}"
+    options = f"{_model_of(one)}regularizer={one.name}"
     commands = [f"python src/train.py {options}"] + [f"python src/choose.py {options}"] * bool(one.searched)
     parts = [
         f"# `{one.name}`",
@@ -82,6 +79,17 @@ def page(one: RegularizerInfo, papers: Mapping[str, str], use: str, results: str
         "[All regularizers](../regularizers.md)",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _model_of(one: RegularizerInfo) -> str:
+    """The override of the model that a regularizer needs, "model=vae ", or "" if it trains the default model."""
+    needs = {
+        "model=vae ": one.is_of_codes,
+        "model=flow ": is_of_flows(one.kind),
+        "model=vae_gan ": needs_both(one.kind),
+        "model.conditional=true ": needs_classes(one.kind),
+    }
+    return next((model for model, needed in needs.items() if needed), "")
 
 
 def linked(text: str, papers: Mapping[str, str]) -> str:
