@@ -32,7 +32,7 @@ COMMANDS = {
     "model=vae_gan network.velocity.hidden=[9]": r"model=vae_gan has no velocity\. Leave it out",
     "model=vae_gan lambda_g=1": r"lambda_g=1: kl and reconstruction all have it\. Type regularizer\.kl\.lambda_g=1",
     "model=vae_gan loss=bernoulli": r"loss=Bernoulli is for a VAE: type model=vae",
-    "regularizer=reconstruction": r"both an encoder and a discriminator, and here is no encoder: .*Type model=vae_gan",
+    "regularizer=reconstruction": r"both an encoder and a discriminator, .*no encoder: .*Type model=vae_gan",
     "model=vae loss=hinge": r"loss=hinge is for another model: with model=vae type loss=gaussian_learned",
     "loss=bernoulli": r"loss=Bernoulli is for a VAE: type model=vae",
     "regularizer=kl": r"kl cannot be combined with a model without an encoder.*Type model=vae",

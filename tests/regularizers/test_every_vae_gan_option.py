@@ -64,5 +64,5 @@ def test_penalty_of_the_code_trains_the_encoder_and_not_the_discriminator(name):
     ("make", "missing"), [(make_gan, "encoder"), (make_vae, "discriminator"), (make_flow, "encoder")]
 )
 def test_option_of_vae_gans_is_refused_by_other_families(name, make, missing):
-    with pytest.raises(ConfigError, match=rf"here is no {missing}: .*Type model=vae_gan"):
+    with pytest.raises(ConfigError, match=rf"no {missing}: .*Type model=vae_gan"):
         check_step(make(regularizers=regularizers(name)), images())
