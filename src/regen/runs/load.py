@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,13 +23,12 @@ from regen.runs.data_identity import RECORD, check_data, open_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
 from regen.runs.post_hoc_weights import set_weights
+from regen.runs.state import read_state
 from regen.runs.stored_config import read_config
 from regen.utils.containers import to_dict
-from regen.utils.json_files import read_json
 
 MADE_OF = ("network", "loss", "regularizer", "gradient_method", "model")  # config groups that define a model
 __all__ = ["Opened", "find_runs", "open_run", "read_run_config"]
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def open_run(
         if "root" not in cfg.data:
             raise ConfigError(f"data.root={root}: the data of {folder.path} are in no folder. Leave it out")
         cfg.data.root = root
-    state = _state(folder, cfg, checkpoint)
+    state = read_state(folder, cfg, checkpoint)
     _check_targets(folder, cfg)
     model, shape = _model(folder, cfg, state)
     model.load_state_dict(state["model"])
@@ -130,37 +128,6 @@ def read_run_config(folder: Folder) -> DictConfig:
             f"{folder.config} is not of a training run: monitor is {cfg.get('monitor')}, expected the name of a metric"
         )
     return cfg
-
-
-def _state(folder: Folder, cfg: DictConfig, checkpoint: str) -> dict:
-    if checkpoint not in ("newest", "best"):
-        raise ConfigError(f"checkpoint={checkpoint}: expected newest or best")
-    paths = sorted(folder.checkpoints.glob("iteration_*.ckpt"), reverse=True)
-    best = folder.checkpoints / "best.ckpt"
-    if checkpoint == "best" and best.exists():
-        paths = [best]
-    elif checkpoint == "best":
-        log.warning("%s has no best checkpoint: using its newest", folder.path)
-    elif best.exists():
-        paths.append(best)  # written before the first regular one
-    if not paths:
-        raise ConfigError(f"{folder.path} has no checkpoint{_why_none(folder, cfg)}")
-    for path in paths:
-        try:
-            return checkpoints.load(path)
-        except ValueError as error:  # damaged, or removed by the running training
-            log.warning("%s", error)
-    instead = "checkpoint=newest, or " if checkpoint == "best" else ""
-    names = ", ".join(path.name for path in paths)
-    raise ConfigError(f"{folder.path}: {names}: every checkpoint is damaged. Type {instead}another run")
-
-
-def _why_none(folder: Folder, cfg: DictConfig) -> str:
-    result = read_json(folder.result)
-    if not result:
-        return f" yet: it saves one every save_every={cfg.get('save_every')} iterations, or was killed before the first"
-    reason = f" ({result['reason']})" if result.get("reason") else ""
-    return f": it ended as {result.get('status')}{reason} before the first was saved. Type save_every=… when training again"
 
 
 def _check_targets(folder: Folder, cfg: DictConfig) -> None:
