@@ -5,11 +5,10 @@ import math
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from helpers.commands import type_in
 from helpers.run_equality import assert_same_run
-from helpers.tiny_models import images, make_flow, weights
+from helpers.tiny_models import make_flow
+from helpers.two_processes import assert_equal_on_two_processes
 
 import regen
 from regen.cli import export, report, sample
@@ -79,23 +78,5 @@ def _flow():
     return make_flow(regularizers={"input_perturbation": InputPerturbation()}, loss=Velocity(time="logit_normal"))
 
 
-def _one_of_two(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2)
-    model = _flow()
-    model.prepare(model.configure_optimizers(), rank, 2)
-    for i in range(5):
-        model.iterate(images(16, i)[None, rank * 8 : rank * 8 + 8])
-    torch.save(weights(model), folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
 def test_two_processes_of_a_flow_equal_the_doubled_batch(tmp_path):
-    mp.start_processes(_one_of_two, (tmp_path,), nprocs=2, start_method="fork")
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    model = _flow()
-    for i in range(5):
-        model.iterate(images(16, i)[None])
-    for name, tensor in weights(model).items():
-        assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], tensor, rtol=0, atol=1e-6)
+    assert_equal_on_two_processes(_flow, tmp_path)

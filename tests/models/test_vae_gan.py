@@ -5,14 +5,13 @@ import math
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 import torch.nn.functional as F
 from helpers.commands import type_in
 from helpers.composition import compose_config
 from helpers.run_equality import assert_same_run
 from helpers.short_training import nets, train_on
-from helpers.tiny_models import images, make_gan, make_vae_gan, same, weights
+from helpers.tiny_models import images, make_gan, make_vae_gan, same
+from helpers.two_processes import assert_equal_on_two_processes
 
 import regen
 from regen.cli import evaluate, export, report, sample
@@ -165,23 +164,5 @@ def _regularized():
     return made(r1=R1(lambda_d=1.0), mmd=MMD(lambda_g=3.0), tc=TotalCorrelation(lambda_g=2.0))
 
 
-def _one_of_two(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2)
-    model = _regularized()
-    model.prepare(model.configure_optimizers(), rank, 2)
-    for i in range(5):
-        model.iterate(images(16, i)[None, rank * 8 : rank * 8 + 8])
-    torch.save(weights(model), folder / f"{rank}.pt")
-    dist.destroy_process_group()
-
-
 def test_two_processes_of_a_vae_gan_equal_the_doubled_batch(tmp_path):
-    mp.start_processes(_one_of_two, (tmp_path,), nprocs=2, start_method="fork")
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
-    model = _regularized()
-    for i in range(5):
-        model.iterate(images(16, i)[None])
-    for name, tensor in weights(model).items():
-        assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], tensor, rtol=0, atol=1e-6)
+    assert_equal_on_two_processes(_regularized, tmp_path)
