@@ -20,6 +20,7 @@ from regen.runs.load import Opened, open_run
 CLASSES = 3
 CONDITIONAL = "model.conditional=true"
 SMALL_FLOW = ("network.velocity.hidden=[16]", "model.sampler.steps=1")
+KINDS = {"gan": "generative adversarial network", "vae": "variational autoencoder", "flow": "flow"}
 RUNS = {
     "gan": (),
     "vae": ("model.prior._target_=regen.models.priors.Mixture", "model.prior.components=2"),
@@ -99,7 +100,7 @@ def test_code_of_the_card_of_a_conditional_model_generates_images(exported, fami
     assert "`labels` (n,), int64 from 0 to 2" in text and "Classes: 0 0, 1 1, 2 2." in text
     assert ("The guidance is 2 and fixed." in text) == (family == "flow")
     header = yaml.safe_load(text.split("---")[1])
-    assert "class-conditional" in header["tags"] and "pipeline_tag" not in header
+    assert {"class-conditional", KINDS[family]} <= set(header["tags"]) and "pipeline_tag" not in header
 
 
 def test_metadata_name_the_recorded_classes(tmp_path):

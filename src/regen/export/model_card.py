@@ -55,7 +55,14 @@ def card(opened: Opened, sampler: Sampler, weights: str, written: Sequence[Writt
 def _header(opened: Opened, written: Sequence[Written], licence: str | None) -> str:
     made, conditional = [file.file.rpartition(".")[2] for file in written], bool(opened.model.n_classes)
     data = image_data(opened.cfg)
-    tags = ["gan", "regen", _name(data), *["class-conditional"] * conditional, *opened.cfg.regularizer, *made]
+    tags = [
+        opened.model.kind,
+        "regen",
+        _name(data),
+        *["class-conditional"] * conditional,
+        *opened.cfg.regularizer,
+        *made,
+    ]
     header = {"library_name": "pytorch", "tags": tags}
     if source_of(data._target_).unit is None and not conditional:
         header["pipeline_tag"] = "unconditional-image-generation"
