@@ -5,7 +5,7 @@ strength; runs that differ in other regularizers are separate series. Prints a t
 its largest number of labels, with the standard errors of one run.
 """
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,7 +26,9 @@ def read_run(folder: Path, key: str) -> tuple[float, str, dict[tuple[str, str], 
     """Return the strength, the run's regularizers, and its scores by task and method."""
     config = OmegaConf.load(folder / "config.yaml")
     scores: dict[tuple[str, str], dict] = {}
-    for record in read_json(folder / "result.json")["downstream"]:
+    for record in read_json(folder / "result.json").get("downstream", []):
+        if float(record.get("settings", {}).get("imbalance", 1)) != 1:
+            continue  # another task
         for score in sorted(record["scores"], key=lambda score: score["labels"]):
             scores[record["task"], score["method"]] = score
     return float(OmegaConf.select(config, f"regularizer.{key}")), " + ".join(config.regularizer), scores
@@ -78,19 +80,27 @@ def draw(runs: Mapping[str, Sequence[tuple]], key: str, path: Path) -> None:
     figure.savefig(path)
 
 
-def main(arguments: Sequence[str]) -> None:
-    folder, path, key = Path(arguments[0]), Path(arguments[1]), (*arguments, "r1.lambda_d")[2]
-    runs: dict[str, list[tuple]] = {}
-    for result in sorted(folder.glob("*/result.json")):
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Draw downstream accuracies against the strength of a regularizer.")
+    parser.add_argument(
+        "sweep", type=Path, help="folder of runs that src/downstream.py task=[cas,augment] has measured"
+    )
+    parser.add_argument("picture", type=Path, help="the PNG to write")
+    parser.add_argument("strength", nargs="?", default="r1.lambda_d", help="of a regularizer, default %(default)s")
+    typed = parser.parse_args(arguments)
+    key, runs = typed.strength, {}
+    for result in sorted(typed.sweep.glob("*/result.json")):
         run = read_run(result.parent, key)
         runs.setdefault(run[1], []).append(run)
+    if not runs:
+        parser.error(f"{typed.sweep} has no runs")
     for name, group in runs.items():
         for strength, _, scores in sorted(group, key=lambda run: run[0]):
             for (task, method), score in scores.items():
                 value, error = 100 * score["accuracy"], 100 * score["accuracy_se"]
                 print(f"{name:16} {key}={strength:<6g} {task:8} {method:30} {value:6.1f} ± {error:.1f}")
-    draw(runs, key, path)
+    draw(runs, key, typed.picture)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -7,8 +7,9 @@ samples that are copies reaches COPIED), both interpolated between evaluations. 
 log(iteration) on log(number of training images), with standard errors. Bonnaire et al. 2025 report slopes of 0 and 1.
 """
 
+import argparse
 import csv
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,13 +72,19 @@ def draw(runs: np.ndarray, path: Path) -> None:
     figure.savefig(path)
 
 
-def main() -> None:
-    folders = sorted(path.parent for path in Path(sys.argv[1]).glob("*/metrics.csv"))
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Draw when flows of experiment=flow_memorization memorize.")
+    parser.add_argument("sweep", type=Path, help="folder of finished runs")
+    parser.add_argument("picture", type=Path, help="the PNG to write")
+    typed = parser.parse_args(arguments)
+    folders = sorted(path.parent for path in typed.sweep.glob("*/metrics.csv"))
+    if not folders:
+        parser.error(f"{typed.sweep} has no runs")
     runs = np.array(sorted(map(read_run, folders)), dtype=float)
     print("images  seed  good samples  copies")
     for size, seed, good, copied in runs:
         print(f"{size:6.0f}  {seed:4.0f}  {good:12.0f}  {copied:6.0f}")
-    draw(runs, Path(sys.argv[2]))
+    draw(runs, typed.picture)
 
 
 if __name__ == "__main__":

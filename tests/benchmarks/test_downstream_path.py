@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import downstream_path
+import flow_memorization
 import pytest
 
 
@@ -40,3 +41,20 @@ def test_downstream_path_prints_scores_at_most_labels_and_draws_series(tmp_path:
     assert rows[0].split() == ["r1", "r1.lambda_d=0", "cas", "generated", "60.0", "±", "1.0"]
     assert "r1 + diffaugment" in rows[-1] and "70.0" in rows[-1]
     assert (tmp_path / "path.png").stat().st_size > 10_000
+
+
+def test_downstream_path_leaves_out_records_of_imbalanced_classes(tmp_path: Path):
+    write_run(tmp_path / "run", 1.0, ("r1",), 0.5)
+    path = tmp_path / "run/result.json"
+    content = json.loads(path.read_text())
+    other = json.loads(path.read_text())["downstream"][0] | {"settings": {"imbalance": 10.0}}
+    other["scores"][0]["accuracy"] = 0.1
+    path.write_text(json.dumps({"downstream": [*content["downstream"], other]}))
+    assert downstream_path.read_run(path.parent, "r1.lambda_d")[2]["cas", "generated"]["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("benchmark", [downstream_path, flow_memorization])
+def test_a_folder_without_runs_is_named(benchmark, tmp_path: Path, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main([str(tmp_path / "nothing"), str(tmp_path / "path.png")])
+    assert f"{tmp_path / 'nothing'} has no runs" in capsys.readouterr().err

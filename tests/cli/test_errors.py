@@ -99,7 +99,7 @@ STRENGTHS = {
 }
 NETS = {
     "regularizer=r1 network.discriminator.batch_norm=true": r"^regularizer r1 cannot .* Type \S+\.batch_norm=false",
-    "regularizer=[packing,r1]": r"r1 cannot be combined with Packing, and here is regularizer packing",
+    "regularizer=[packing,r1]": r"r1 cannot be combined with Packing, and this run has regularizer packing",
     "regularizer=packing data.batch_size=63": r"Packing: m=2 must divide the batch, got 63 images",
     "regularizer=label_smoothing loss=hinge": r"losses other than Minimax and its subclasses, .* Hinge: .* Type loss=",
     "regularizer=r1 gradient_method=finite_differences": r"smooth discriminator, .*layers\.1 is a LeakyReLU.* gradient_method=",

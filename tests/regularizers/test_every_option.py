@@ -162,7 +162,7 @@ def test_all_options_compose_and_pass_the_checks_together():
 
 @pytest.mark.parametrize("name", sorted(OF_CODES))
 def test_option_that_needs_an_encoder_is_refused_by_a_gan(name):
-    with pytest.raises(ConfigError, match=r"without an encoder, and here is none.*Type model=vae"):
+    with pytest.raises(ConfigError, match=r"without an encoder, and this run has none.*Type model=vae"):
         make_gan(regularizers=regularizers(name))
 
 

@@ -100,7 +100,7 @@ def test_gradient_of_r1_equals_the_gradient_of_a_separate_pass():
 def test_r1_refuses_batch_norm_in_d_with_the_override_to_type(pair):
     discriminator = pair.Discriminator((1, 16, 16), batch_norm=True)
     expected = (
-        r"regularizer r1 cannot be combined with batch norm in D, and here is layer layers\.\S+ .* Type "
+        r"regularizer r1 cannot be combined with batch norm in D, and this run has layer layers\.\S+ .* Type "
         r"network\.discriminator\.batch_norm"
     )
     with pytest.raises(ConfigError, match=expected):
@@ -187,7 +187,7 @@ def test_js_reg_is_0_for_a_confident_right_critic_and_r1_plus_r2_for_a_confident
 def test_js_reg_is_refused_for_losses_unrelated_to_the_weights(loss):
     expected = (
         f"regularizer js_reg cannot be combined with losses other than Minimax and its subclasses, "
-        f"and here is loss {loss.__name__}: "
+        f"and this run has loss {loss.__name__}: "
         r"its weights are those of the Jensen-Shannon divergence\. Type loss=nonsaturating, or r1_r2\."
     )
     with pytest.raises(ConfigError, match=expected):

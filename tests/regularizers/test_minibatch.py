@@ -116,7 +116,9 @@ def shown_to_d(regularizers) -> Tensor:
     ids=lambda value: type(value).__name__,
 )
 def test_packing_is_refused_next_to_per_image_terms_with_the_reason(other, why):
-    expected = f"regularizer other cannot be combined with Packing, and here is regularizer packing: {why}. Leave one"
+    expected = (
+        f"regularizer other cannot be combined with Packing, and this run has regularizer packing: {why}. Leave one"
+    )
     with pytest.raises(ConfigError, match=expected):
         make_gan(regularizers={"packing": Packing(2), "other": other})
 

@@ -54,7 +54,7 @@ def test_smoothed_labels_are_the_cross_entropy_with_the_target_1_less_the_streng
 def test_penalties_that_change_the_target_of_a_cross_entropy_are_refused_with_another_loss(kind, loss):
     expected = (
         f"regularizer smooth cannot be combined with losses other than Minimax and its subclasses, "
-        f"and here is loss {loss.__name__}: "
+        f"and this run has loss {loss.__name__}: "
         "it changes the target of D's cross-entropy. Type loss=nonsaturating."
     )
     with pytest.raises(ConfigError) as caught:
@@ -158,8 +158,6 @@ def test_a_law_of_mixtures_that_is_none_is_refused(alpha):
 
 
 def test_mixup_is_refused_with_packing():
-    expected = (
-        "mixup cannot be combined with Packing, and here is regularizer pack: a pack of mixtures has no single weight"
-    )
+    expected = "mixup cannot be combined with Packing, and this run has regularizer pack: a pack of mixtures has no single weight"
     with pytest.raises(ConfigError, match=expected):
         make_gan(regularizers={"mixup": Mixup(lambda_d=1), "pack": Packing()})

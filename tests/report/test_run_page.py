@@ -1,5 +1,6 @@
 """report.html: a page that any browser reads alone, that holds what was found, and that no run is too odd for."""
 
+import json
 import math
 import re
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from regen.core.ema import Averaged
 from regen.data.images import Images
 from regen.data.mixtures import ring
 from regen.data.split import Split
+from regen.downstream.task import Score, as_rows
 from regen.metrics import missing_modes
 from regen.metrics.base import EvaluationBatch, SampleMetric
 from regen.metrics.image_set import ImageSet
@@ -230,6 +232,19 @@ def test_without_labels_or_a_classifier_classes_alone_are_missing(tmp_path):
     assert "Classes : the data have no labels." in left_out(read) and "neighbours" in read.ids
     read = make_run(tmp_path / "b", net=nn.Flatten()).page()
     assert "does not classify" in left_out(read)
+
+
+def test_classes_are_shown_by_name(run):
+    names = ["bird", "cat", "great dane"]
+    run.data.class_names = tuple(names)
+    with run.folder.config.open("a") as config:
+        config.write(OmegaConf.to_yaml({"dataset": {"classes": names}}))
+    score = Score("generated", 100, 0.75, 0.05, by_class={0: 1.0, 1: 0.75, 2: 0.5})
+    about = {"split": "test", "seeds": 1, "weights": "ema", "generator_labels": 100, "iteration": 20}
+    record = {"task": "cas", "is_by_class": True, "scores": as_rows([score])} | about
+    read = run.page(downstream=[json.loads(json.dumps(record))])
+    assert "class great dane generated" in read.text  # the bars of shares
+    assert "great dane 50.0" in read.text  # the table of the task
 
 
 class Own(nn.Module):

@@ -6,6 +6,7 @@ import torch
 from helpers.commands import type_in
 from helpers.untrained_runs import made
 
+import regen
 from regen.cli import sample
 from regen.models.latents import Latents
 from regen.sampling.class_choice import ClassChoice
@@ -87,3 +88,26 @@ def test_a_label_of_a_run_without_classes_is_refused(monkeypatch, tmp_path, caps
     made(tmp_path / "plain")
     type_in(monkeypatch, sample, f"run={tmp_path}/plain", "label=1", status=78)
     assert "label=1: the run generates without classes" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory):
+    """A conditional run of data whose classes have names."""
+    folder = tmp_path_factory.mktemp("animals") / "run"
+    model = made(folder, "model.conditional=true", n_classes=CLASSES)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text() + "\ndataset:\n  classes: [bird, cat, great dane]\n")
+    return folder, model
+
+
+def test_samples_of_a_class_are_asked_for_by_name(animals, monkeypatch, tmp_path):
+    images = drawn(animals, monkeypatch, tmp_path, "label='great dane'", "n=5")
+    assert_close(images, animals[1].sample(0, 5, torch.full((5,), 2)))
+    torch.testing.assert_close(
+        regen.load(animals[0]).sample(5, label="cat"), animals[1].sample(0, 5, torch.ones(5).long())
+    )
+
+
+def test_an_unknown_name_of_a_class_is_answered_with_the_names(animals, monkeypatch, tmp_path, capsys):
+    type_in(monkeypatch, sample, f"run={animals[0]}", f"out={tmp_path}", "label=dog", status=78)
+    assert "label=dog: expected a class from 0 to 2, one of bird, cat, great dane, or all" in capsys.readouterr().err

@@ -67,7 +67,7 @@ class Run:
         first: int = 0,
         weights: str = "ema",
         checkpoint: str = "newest",
-        label: int | None = None,
+        label: int | str | None = None,
         guidance: float | None = None,
     ) -> "Tensor":
         """Return n images (n, C, H, W) in [-1, 1], or points (n, 2, 1, 1), on the CPU.
@@ -77,7 +77,8 @@ class Run:
             weights: "ema", the average, "raw", the trained generator, or "power_0.1", an average of that width made of
                 checkpoints.
             checkpoint: "newest" or "best".
-            label: a class of a conditional model, counted from 0; None: classes as frequent as in training.
+            label: a class of a conditional model by its number, counted from 0, or its name; None: classes as frequent as in
+                training.
             guidance: of a conditional flow, see `docs/flow.md`; None: the run's own.
 
         Raises ConfigError on a label or a guidance that the model does not have.

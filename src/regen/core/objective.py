@@ -69,7 +69,7 @@ class Objective(nn.Module):
             for clash in regularizer.incompatible:
                 if found := clash.found(setting):
                     raise ConfigError(
-                        f"regularizer {name} cannot be combined with {clash.what}, and here is {found}: {clash.why}. "
+                        f"regularizer {name} cannot be combined with {clash.what}, and this run has {found}: {clash.why}. "
                         f"{clash.instead}."
                     )
         for regularizer in sorted(self.regularizers.values(), key=lambda one: one.attach_order):

@@ -19,6 +19,7 @@ from regen.downstream.labelled_images import prepare
 from regen.downstream.task import Score, Task, as_rows
 from regen.errors import ConfigError
 from regen.metrics.number_format import measurement
+from regen.runs.class_names import class_names
 from regen.runs.load import Opened, find_runs, open_run
 from regen.tracking.wandb_run import add_to_wandb
 from regen.utils.containers import to_dict
@@ -87,7 +88,7 @@ def _keep(run: Opened, cfg: DictConfig, name: str, task: Task, scores: Sequence[
     title = f"{run.folder.path.name}: {name}, {seeds}, {len(run.data.train):,} training images of the generator"
     Console().print(score_table(title, scores))
     if task.is_by_class:
-        Console().print(class_table(scores))
+        Console().print(class_table(scores, class_names(run.cfg, run.data.classes or 0)))
     result = read_json(run.folder.result) or {"status": "running"}
     earlier = [other for other in result.get(RECORD, []) if not is_replaced(other, record)]
     write_json(run.folder.result, result | {RECORD: [*earlier, record]})
@@ -137,15 +138,15 @@ def score_table(title: str, scores: Sequence[Score]) -> Table:
     return table
 
 
-def class_table(scores: Sequence[Score]) -> Table:
-    """Return a table of the accuracies of each class at the largest number of labels, in percent."""
+def class_table(scores: Sequence[Score], names: Sequence[str]) -> Table:
+    """Return a table of the accuracies of each class, by its name, at the largest number of labels, in percent."""
     most = max(score.labels for score in scores)
     table = Table(
         "class", *(score.method for score in scores if score.labels == most), title="accuracy of each class (%)"
     )
     for label in scores[0].by_class:
         values = [score.by_class.get(label, math.nan) for score in scores if score.labels == most]
-        table.add_row(str(label), *(f"{100 * value:.1f}" for value in values))
+        table.add_row(names[label], *(f"{100 * value:.1f}" for value in values))
     return table
 
 

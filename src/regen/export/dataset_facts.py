@@ -1,11 +1,6 @@
-"""Source, licence and classes of each data set, for model cards."""
+"""Source and licence of each data set, for model cards."""
 
 from dataclasses import dataclass
-
-from omegaconf import DictConfig, ListConfig
-
-from regen.runs.data_identity import RECORD
-from regen.runs.load import Opened
 
 NOT_STATED = "not stated"
 
@@ -69,12 +64,3 @@ SOURCES = {  # by the _target_ of conf/data/*.yaml
 def source_of(target: str) -> Facts:
     """Return the facts of the data set with this _target_."""
     return SOURCES.get(target, UNKNOWN)
-
-
-def class_names(opened: Opened) -> list[str]:
-    """Return the names of the classes of a conditional run, in the order of their labels; numbers if it records none."""
-    record = opened.cfg.get(RECORD)  # of a configuration that regen may not have written
-    recorded = record.get("classes") if isinstance(record, DictConfig) else None
-    if isinstance(recorded, ListConfig) and len(recorded) == opened.model.n_classes:
-        return [str(name) for name in recorded]
-    return [str(label) for label in range(opened.model.n_classes)]

@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from regen.errors import ConfigError
-from regen.export.dataset_facts import class_names, source_of
+from regen.export.dataset_facts import source_of
 from regen.export.formats import KINDS, Format, chosen
 from regen.export.model_card import Written, card
 from regen.export.sampler import TOLERANCE, Sampler
@@ -126,7 +126,7 @@ def _facts(opened: Opened, weights: str, sampler: Sampler) -> dict[str, str]:
         "shape": json.dumps(opened.shape),
         "trained_with": json.dumps(trained),
         "exported_with": json.dumps({key: exported[key] for key in trained}),
-        **({"classes": json.dumps(class_names(opened))} if sampler.n_classes else {}),
+        **({"classes": json.dumps(opened.class_names)} if sampler.n_classes else {}),
     }
 
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regen.config.instantiate import resolve
 from regen.data.window import FULL_8, window_of
-from regen.export.dataset_facts import class_names, source_of
+from regen.export.dataset_facts import source_of
 from regen.export.sampler import Sampler
 from regen.models.class_prior import ClassPrior, ClassSampler
 from regen.models.coder import CodeDecoder, Decoding
@@ -122,7 +122,7 @@ def _inputs(opened: Opened, sampler: Sampler) -> str:
     if not sampler.n_classes:
         return f"The files map latents {latents}, to {images}."
     last = sampler.n_classes - 1
-    classes = ", ".join(f"{label} {name}" for label, name in enumerate(class_names(opened)))
+    classes = ", ".join(f"{label} {name}" for label, name in enumerate(opened.class_names))
     guidance = getattr(opened.model, "guidance", None)
     fixed = "" if guidance is None else f" The guidance is {guidance:g} and fixed."
     return (

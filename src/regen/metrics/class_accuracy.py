@@ -45,7 +45,9 @@ class ClassAccuracy(SampleMetric):
 
     def check(self, data: Images, net: nn.Module) -> None:
         if not isinstance(net, FeatureNet) or data.classes in (None, 1):
-            raise ConfigError("it needs features with a classifier of the classes: type metrics/features=auto")
+            raise ConfigError(
+                "it needs features with a classifier of the classes; `regen downstream run=RUN task=cas` trains one for a run"
+            )
 
     def suits(self, model: Model) -> None:
         if not n_classes_of(model):

@@ -20,11 +20,12 @@ MOST = 20  # classes: of more, those whose shares differ most
 
 @dataclass(frozen=True)
 class Share:
-    """A class, its shares of the generated and of the training images, in 0..1, and of a conditional model how often the
-    classifier recognizes it in images that are generated as this class; nan if there are none.
+    """A class by its number and name, its shares of the generated and of the training images, in 0..1, and of a conditional
+    model how often the classifier recognizes it in images that are generated as this class; nan if there are none.
     """
 
     label: int
+    name: str
     drawn: float
     train: float
     accuracy: float = math.nan
@@ -39,7 +40,9 @@ def make(evidence: Evidence) -> dict:
     drawn = _of_classes(evidence) if mixture is None else _of_modes(evidence, mixture)
     missing, share = _missing_classes(evidence) if mixture is None else _missing_modes(evidence, mixture)
     train = labels.cpu().bincount(minlength=data.classes)
-    shares = [Share(i, *pair) for i, pair in enumerate(zip(_shares(drawn), _shares(train), strict=True))]
+    names = data.class_names or map(str, range(data.classes))
+    rows = zip(names, _shares(drawn), _shares(train), strict=True)
+    shares = [Share(i, *row) for i, row in enumerate(rows)]
     if n_classes_of(look.model) and hasattr(look.fake.net, "classify"):
         shares = [replace(share, accuracy=_accuracy(look.fake, share.label)) for share in shares]
     kept = sorted(sorted(shares, key=lambda one: -abs(one.drawn - one.train))[:MOST], key=lambda one: one.label)
@@ -48,6 +51,7 @@ def make(evidence: Evidence) -> dict:
         "shares": kept,
         "largest": max(max(one.drawn, one.train) for one in kept) or 1.0,
         "of": len(shares),
+        "named": bool(data.class_names),
         "missing": missing,
         "missing_share": share,
         "accuracy": None if accuracy is None or mixture is not None else f"{accuracy:.0%}",

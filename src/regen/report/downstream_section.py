@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from omegaconf import DictConfig
+
 from regen.metrics.number_format import measurement
 from regen.metrics.registry import find_figure
 from regen.report.context import Evidence
 from regen.report.page import Absent
+from regen.runs.class_names import class_names
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,10 @@ def make(evidence: Evidence) -> dict:
     records = evidence.result.get("downstream") or []
     if not records:
         raise Absent
-    return {"tables": [_table(record) for record in records]}
+    return {"tables": [_table(record, evidence.cfg) for record in records]}
 
 
-def _table(record: dict) -> TaskTable:
+def _table(record: dict, cfg: DictConfig) -> TaskTable:
     settings = (f"{key}={value}" for key, value in record.get("settings", {}).items() if key != "labels")
     seeds = "1 seed" if record["seeds"] == 1 else f"{record['seeds']} seeds"
     caption = "; ".join(
@@ -65,9 +68,11 @@ def _table(record: dict) -> TaskTable:
     ]
     most = max(score["labels"] for score in record["scores"])
     by_class = [score for score in record["scores"] if record.get("is_by_class") and score["labels"] == most]
+    labels = by_class[0]["by_class"] if by_class else ()
+    names = class_names(cfg, max(map(int, labels), default=-1) + 1)
     classes = {
-        label: [f"{100 * float(score['by_class'].get(label, 'nan')):.1f}" for score in by_class]
-        for label in (by_class[0]["by_class"] if by_class else ())
+        names[int(label)]: [f"{100 * float(score['by_class'].get(label, 'nan')):.1f}" for score in by_class]
+        for label in labels
     }
     methods = [score["method"] for score in by_class]
     return TaskTable(record["task"], find_figure(record["task"]).meaning, caption, rows, methods, classes)

@@ -18,7 +18,8 @@ from regen.data.parts import check_size
 from regen.errors import ConfigError
 from regen.models.base import Model
 from regen.models.build_model import assemble
-from regen.models.protocols import has_latents
+from regen.models.protocols import has_latents, n_classes_of
+from regen.runs.class_names import class_names, to_label
 from regen.runs.data_identity import RECORD, check_data, open_data
 from regen.runs.find import find_runs
 from regen.runs.folder import Folder
@@ -48,20 +49,22 @@ class Opened:
         check_data(self.cfg.get(RECORD), data, self.folder.path, self.cfg.data.get("root"))
         return data
 
-    def sample(self, first: int, n: int, weights: str = "ema", label: int | None = None) -> Tensor:
-        """Draw samples number first to first + n - 1, (n, C, H, W), by the model's `sample`; of a class with a label.
+    def sample(self, first: int, n: int, weights: str = "ema", label: int | str | None = None) -> Tensor:
+        """Draw samples number first to first + n - 1, (n, C, H, W), by the model's `sample`; of a class by number or name.
 
         Raises ConfigError on a label that is not a class of a conditional model.
         """
         model = self.with_weights(weights).model
         if label is None:
             return model.sample(first, n).float()
-        if not 0 <= label < model.n_classes:
-            expected = (
-                f"a class from 0 to {model.n_classes - 1}" if model.n_classes else "none, it generates without classes"
-            )
-            raise ConfigError(f"label={label}: {self.folder.path} has {expected}")
-        return model.sample(first, n, torch.full((n,), label)).float()
+        if not n_classes_of(model):
+            raise ConfigError(f"label={label}: {self.folder.path} generates without classes")
+        return model.sample(first, n, torch.full((n,), to_label(label, self.class_names))).float()
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes of a conditional run, in the order of their labels."""
+        return class_names(self.cfg, n_classes_of(self.model))
 
     def sampler(self, weights: str = "ema") -> Callable[..., Tensor]:
         """Latents (B, latent_size), and labels (B,) of a conditional model if given -> images (B, C, H, W) float32 in [-1, 1].

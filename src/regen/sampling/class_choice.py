@@ -1,5 +1,7 @@
 """Classes of drawn samples."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from regen.models.base import Model
 from regen.models.class_prior import labels_of
 from regen.models.latents import paths
 from regen.models.protocols import n_classes_of
+from regen.runs.class_names import to_label
 
 ALL = "all"
 
@@ -15,23 +18,23 @@ ALL = "all"
 class ClassChoice:
     """Labels of numbered samples of a conditional model.
 
-    label     a class, counted from 0; "all": each class in turn, `columns` samples of it at a time, so that a grid has a class
-              in a row; None: in the proportions of the training images
+    label     a class by its number, counted from 0, or its name; "all": each class in turn, `columns` samples of it at a time,
+              so that a grid has a class in a row; None: in the proportions of the training images
     columns   of a grid
+    names     of the classes, in the order of their labels
 
     Raises ConfigError on a label that is not a class of the model, and on one for a model that is not conditional.
     """
 
-    def __init__(self, label: int | str | None, model: Model, columns: int) -> None:
+    def __init__(self, label: int | str | None, model: Model, columns: int, names: Sequence[str] = ()) -> None:
         self.label, self.model, self.columns = label, model, columns
         self.n_classes = n_classes_of(model)
         if label is not None and not self.n_classes:
             raise ConfigError(
                 f"label={label}: the run generates without classes. Leave out label, or train with model.conditional=true"
             )
-        is_class = isinstance(label, int) and not isinstance(label, bool) and 0 <= label < self.n_classes
-        if label is not None and label != ALL and not is_class:
-            raise ConfigError(f"label={label}: expected a class from 0 to {self.n_classes - 1}, or all")
+        if label is not None and label != ALL:
+            self.label = to_label(label, names or [str(number) for number in range(self.n_classes)], ", or all")
 
     @property
     def rows(self) -> int:

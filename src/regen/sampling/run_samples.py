@@ -71,7 +71,7 @@ class Drawing:
         self.values = SampleValues(opened.shape, window_of({"data": image_data(opened.cfg)}), self.plane)
         self.what = list(cfg.write or ["grid", "images" if self.values.fit_png else "npz"])
         check_options(opened, cfg, self.what, self.values)
-        self.classes = ClassChoice(cfg.label, model, cfg.columns)
+        self.classes = ClassChoice(cfg.label, model, cfg.columns, opened.class_names)
         self.rows = max(cfg.rows, self.classes.rows)
         self.n = cfg.n or (POINTS if self.plane else self.classes.rows * cfg.columns or IMAGES)
         parts = (model.seed, "samples") if cfg.seed is None else (cfg.seed, "drawn")
@@ -191,7 +191,7 @@ class Drawing:
     def _name(self) -> str:
         cfg, parts = self.cfg, [f"iteration_{self.opened.model.iteration}", self.cfg.weights, str(self.n)]
         parts += [] if cfg.seed is None else [f"seed_{cfg.seed}"]
-        parts += [] if cfg.label is None else [f"label_{cfg.label}"]
+        parts += [] if cfg.label is None else [f"label_{self.classes.label}"]
         parts += [] if cfg.guidance is None else [f"guidance_{cfg.guidance:g}"]
         parts += [] if cfg.truncation == 1 else [f"truncation_{cfg.truncation:g}"]
         parts += ["without_copies"] if cfg.refuse_copies else []
