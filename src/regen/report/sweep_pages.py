@@ -101,7 +101,7 @@ def _chance(sweep: Sweep) -> str:
         return "One seed has none."
     marked = sum(not setting.difference.is_chance for setting in compared)
     return (
-        f"Of {len(compared)} differences, {marked} ha{'s' if marked == 1 else 've'} such an interval, and chance alone would "
+        f"Of {len(compared)} difference{'' if len(compared) == 1 else 's'}, {marked} ha{'s' if marked == 1 else 've'} such an interval, and chance alone would "
         f"mark about {len(compared) / 20:.1g}. The median standard error of a difference is {sweep.typical_error:.2f}."
     )
 
