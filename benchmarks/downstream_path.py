@@ -6,6 +6,7 @@ its largest number of labels, with the standard errors of one run.
 """
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,15 +24,18 @@ COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 
 
 def read_run(folder: Path, key: str) -> tuple[float, str, dict[tuple[str, str], dict]]:
-    """Return the strength, the run's regularizers, and its scores by task and method."""
+    """Return the strength, the run's regularizers, and its scores by task and method; no scores without the strength."""
     config = OmegaConf.load(folder / "config.yaml")
+    strength = OmegaConf.select(config, f"regularizer.{key}")
     scores: dict[tuple[str, str], dict] = {}
+    if not isinstance(strength, int | float):
+        return math.nan, "", scores
     for record in read_json(folder / "result.json").get("downstream", []):
         if float(record.get("settings", {}).get("imbalance", 1)) != 1:
             continue  # another task
         for score in sorted(record["scores"], key=lambda score: score["labels"]):
             scores[record["task"], score["method"]] = score
-    return float(OmegaConf.select(config, f"regularizer.{key}")), " + ".join(config.regularizer), scores
+    return float(strength), " + ".join(config.regularizer), scores
 
 
 def position(strength: float, strengths: Sequence[float]) -> float:
@@ -91,9 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     key, runs = typed.strength, {}
     for result in sorted(typed.sweep.glob("*/result.json")):
         run = read_run(result.parent, key)
-        runs.setdefault(run[1], []).append(run)
+        if run[2]:
+            runs.setdefault(run[1], []).append(run)
     if not runs:
-        parser.error(f"{typed.sweep} has no runs")
+        parser.error(f"{typed.sweep} has no runs with a strength {key} that src/downstream.py has measured")
     for name, group in runs.items():
         for strength, _, scores in sorted(group, key=lambda run: run[0]):
             for (task, method), score in scores.items():

@@ -57,4 +57,4 @@ def test_downstream_path_leaves_out_records_of_imbalanced_classes(tmp_path: Path
 def test_a_folder_without_runs_is_named(benchmark, tmp_path: Path, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit, match="2"):
         benchmark.main([str(tmp_path / "nothing"), str(tmp_path / "path.png")])
-    assert f"{tmp_path / 'nothing'} has no runs" in capsys.readouterr().err
+    assert f"{tmp_path / 'nothing'} has no runs with" in capsys.readouterr().err

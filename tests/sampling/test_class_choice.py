@@ -10,6 +10,8 @@ import regen
 from regen.cli import sample
 from regen.errors import ConfigError
 from regen.models.latents import Latents
+from regen.runs.class_names import to_label
+from regen.runs.load import open_run
 from regen.sampling.class_choice import ClassChoice
 
 CLASSES = 3
@@ -126,3 +128,27 @@ def test_a_number_that_is_the_name_of_another_class_is_refused(tmp_path, monkeyp
         regen.load(folder).sample(5, label=1)
     images = drawn((folder, model), monkeypatch, tmp_path, "label='1'", "n=5")
     assert_close(images, model.sample(0, 5, torch.zeros(5).long()))
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "number"),
+    [
+        (np.int64(1), ["0", "1"], 1),
+        (torch.tensor(1), ["cat", "dog"], 1),
+        (20, ["10", "20"], 1),  # no number of a class, but a name
+        (1.5, ["1", "1.5"], 1),
+        (True, ["false", "true"], 1),
+        (0, ["0", "1"], 0),
+    ],
+)
+def test_a_label_is_the_number_of_a_class_or_else_a_name(label, names, number):
+    assert to_label(label, names) == number
+
+
+@pytest.mark.parametrize("classes", ["[null, b, c]", "[b, b, c]", "[b, c]", "[a, b, c, d]"])
+def test_names_that_do_not_fit_the_model_are_numbers(tmp_path, classes):
+    folder = tmp_path / "foreign"
+    made(folder, "model.conditional=true", n_classes=CLASSES)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text() + f"\ndataset:\n  classes: {classes}\n")
+    assert open_run(folder).class_names == ["0", "1", "2"]

@@ -44,9 +44,12 @@ class ClassAccuracy(SampleMetric):
     fewest = 2
 
     def check(self, data: Images, net: nn.Module) -> None:
-        if not isinstance(net, FeatureNet) or data.classes in (None, 1):
+        if data.classes in (None, 1):
+            raise ConfigError("it needs labels of two or more classes")
+        if not isinstance(net, FeatureNet):
             raise ConfigError(
-                "it needs features with a classifier of the classes; `regen downstream run=RUN task=cas` trains one for a run"
+                "it needs features with a classifier of the classes: metrics/features=own, or the default ones of digits and "
+                "MNIST. For other runs `regen downstream run=RUN task=cas` trains a classifier"
             )
 
     def suits(self, model: Model) -> None:

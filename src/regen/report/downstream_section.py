@@ -11,7 +11,7 @@ from regen.metrics.number_format import measurement
 from regen.metrics.registry import find_figure
 from regen.report.context import Evidence
 from regen.report.page import Absent
-from regen.runs.class_names import class_names
+from regen.runs.class_names import recorded_names
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,11 @@ def _table(record: dict, cfg: DictConfig) -> TaskTable:
     most = max(score["labels"] for score in record["scores"])
     by_class = [score for score in record["scores"] if record.get("is_by_class") and score["labels"] == most]
     labels = by_class[0]["by_class"] if by_class else ()
-    names = class_names(cfg, max(map(int, labels), default=-1) + 1)
+    names = recorded_names(cfg)
     classes = {
-        names[int(label)]: [f"{100 * float(score['by_class'].get(label, 'nan')):.1f}" for score in by_class]
+        (names[int(label)] if int(label) < len(names) else label): [
+            f"{100 * float(score['by_class'].get(label, 'nan')):.1f}" for score in by_class
+        ]
         for label in labels
     }
     methods = [score["method"] for score in by_class]

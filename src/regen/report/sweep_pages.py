@@ -27,8 +27,9 @@ python benchmarks/regularizer_sweep.py collect
 make table
 ```
 
-The first command trains the runs, and continues where it was interrupted; `python benchmarks/regularizer_sweep.py commands`
-prints the commands of `src/train.py` instead. The others measure the time of an iteration, write
+The first command trains the runs, and continues where it was interrupted: the column of seeds says how many runs of each
+setting there are so far. `python benchmarks/regularizer_sweep.py commands` prints the commands of `src/train.py`. The others
+measure the time of an iteration, write
 `docs/regularizer_sweep.yaml`, and write this page from it.
 
 ## How to read it
@@ -43,7 +44,8 @@ python src/choose.py regularizer=r1
 
 - **`val/generalization`** is the [skill](metrics.md) of samples that are not memorized: 1 is unseen real images, 0 a Gaussian
   of the pixels.
-- **difference** is paired: a seed gives both runs the same initial weights, batches and latents. ± is one standard error
+- **difference** is paired: a seed gives both runs the same initial weights, batches and latents. A row with one seed is
+  compared with the run of `none` that has this seed, and not with the mean in the row of `none`. ± is one standard error
   over seeds. It covers the randomness of training. It does not cover other training images, or other held-out images: all
   runs share both.
 - **95 % interval** is Student's t with one degree of freedom less than there are seeds. * marks intervals without 0.
@@ -101,17 +103,20 @@ def _chance(sweep: Sweep) -> str:
         return "One seed has none."
     marked = sum(not setting.difference.is_chance for setting in compared)
     return (
-        f"Of {len(compared)} difference{'' if len(compared) == 1 else 's'}, {marked} ha{'s' if marked == 1 else 've'} such an interval, and chance alone would "
-        f"mark about {len(compared) / 20:.1g}. The median standard error of a difference is {sweep.typical_error:.2f}."
+        f"Of {len(compared)} difference{'' if len(compared) == 1 else 's'}, {marked} ha{'s' if marked == 1 else 've'} such an "
+        f"interval, and chance alone would mark about {len(compared) / 20:.1g}. The median standard "
+        f"error of a difference is {sweep.typical_error:.2f}."
     )
 
 
 def _noise(sweep: Sweep) -> str:
-    """Return the scales of models of which the reference has several seeds: "0.14 for GANs"."""
-    scales = {
-        setting.model: setting.noise for setting in sweep.settings if len(setting.names) == 1 and setting.noise > 0
-    }
-    texts = [f"{noise:.2f} for {MODELS[model][1]}" for model, noise in scales.items()]
+    """Return the scales of models of which the reference has several seeds: "0.14 for GANs (0.8, 0.7)"."""
+    scales = {setting.model: setting for setting in sweep.settings if len(setting.names) == 1 and setting.noise > 0}
+    texts = []
+    for model, setting in scales.items():
+        values = setting.reference.values.values() if setting.reference else ()
+        listed = ", ".join(f"{value:.2f}" for value in values).replace("-", "−")
+        texts.append(f"{setting.noise:.2f} for {MODELS[model][1]} ({listed})")
     return ", ".join(texts) or "not measured, since `none` has one seed"
 
 

@@ -1,37 +1,59 @@
 """Names of the classes of conditional runs."""
 
+import operator
 from collections.abc import Sequence
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 
 from regen.errors import ConfigError
 from regen.runs.data_identity import RECORD
+from regen.utils.containers import to_dict
+
+
+def recorded_names(cfg: DictConfig) -> list[str]:
+    """Return the names of the classes in a run's config.yaml, in the order of their labels; [] without usable ones."""
+    record = to_dict(cfg).get(RECORD)  # of a configuration that regen may not have written
+    names = record.get("classes") if isinstance(record, dict) else None
+    is_usable = (
+        isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+    )
+    return names if isinstance(names, list) and is_usable else []
 
 
 def class_names(cfg: DictConfig, n_classes: int) -> list[str]:
-    """Return the names of the first n classes of a run's data; numbers if its config.yaml records fewer names."""
-    record = cfg.get(RECORD)  # of a configuration that regen may not have written
-    recorded = record.get("classes") if isinstance(record, DictConfig) else None
-    if isinstance(recorded, ListConfig) and len(recorded) >= n_classes:
-        return [str(name) for name in recorded[:n_classes]]
-    return [str(label) for label in range(n_classes)]
+    """Return the names of the classes of a run's data; numbers if its config.yaml does not record as many names."""
+    names = recorded_names(cfg)
+    return names if len(names) == n_classes else [str(label) for label in range(n_classes)]
 
 
-def to_label(typed: int | str, names: Sequence[str], alternatives: str = "") -> int:
-    """Return the label of a class that was typed as its number, counted from 0, or as its name.
+def to_label(label: object, names: Sequence[str], alternatives: str = "") -> int:
+    """Return the number of a class, from its number, counted from 0, or its name.
 
-    `alternatives` ends the sentence of the error. Raises ConfigError if no class has this number or name, or if one class has
-    the number and another one has it as its name.
+    A value that is no number of a class stands for the name that is written like it: a name like 1.5 or true is read from a
+    command line as a float or a bool. `alternatives` ends the sentence of the error.
+
+    Raises ConfigError if no class has this number or name, or if one class has the number and another one the name.
     """
-    if isinstance(typed, int) and not isinstance(typed, bool) and 0 <= typed < len(names):
-        if str(typed) in names and names[typed] != str(typed):
-            raise ConfigError(
-                f"label={typed}: class {typed}, counted from 0, has the name {names[typed]}, and another one the name {typed}. "
-                f"Type the name in two pairs of quotation marks, like label=\"'{typed}'\""
-            )
-        return typed
-    if isinstance(typed, str) and typed in names:
-        return list(names).index(typed)
-    last = len(names) - 1
-    named = "" if list(names) == [str(label) for label in range(len(names))] else f", one of {', '.join(names)}"
-    raise ConfigError(f"label={typed}: expected a class from 0 to {last}{named}{alternatives}")
+    name = str(label).lower() if isinstance(label, bool) else str(label)
+    number = _number(label)
+    if number is None or not 0 <= number < len(names):
+        if name in names:
+            return list(names).index(name)
+        listed = "" if list(names) == [str(i) for i in range(len(names))] else f", one of {', '.join(names)}"
+        raise ConfigError(f"label={label}: expected a class from 0 to {len(names) - 1}{listed}{alternatives}")
+    if name in names and names[number] != name:
+        raise ConfigError(
+            f"label={label}: class {number}, counted from 0, has the name {names[number]}, and another one the name {name}. "
+            f"""Type label="'{name}'" on a command line, or label="{name}" in Python, for the name"""
+        )
+    return number
+
+
+def _number(label: object) -> int | None:
+    """Return an integer of any type, but a bool, as an int; otherwise None."""
+    if isinstance(label, bool | str):
+        return None
+    try:
+        return operator.index(label)  # type: ignore[arg-type]
+    except TypeError:
+        return None
