@@ -90,7 +90,7 @@ def test_overview_sorts_by_difference_after_the_reference(sweep):
     assert rows == ["`none`", *links[:5], "`none`", links[5], "`kl` + [`dip`](regularizers/dip.md)"]
     assert "| 3 | 0.40 ± 0.06 | −0.40 ± 0.00 | −0.40 to −0.40* | 2.0 % | 2 memorizes, 1 inconclusive | – |" in text
     assert "| 3 | – | – | – | – | diverged | – |" in text and "train seed=0,1,2" in text
-    assert "differ in their seed only:\n  0.14 for GANs, 0.50 for VAEs." in text
+    assert "seed only:\n  0.14 for GANs (0.80, 0.90, 0.70), 0.50 for VAEs (−2.50, −3.00)." in text
     assert text.endswith("These were not trained: `r2`, `cr`.\n")
     vaes = text.partition("## VAEs")[2]
     assert "| diagnosis | time |" in text.partition("## VAEs")[0] and "| diagnosis |\n" in vaes
