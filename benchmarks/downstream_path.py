@@ -91,20 +91,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("picture", type=Path, help="the PNG to write")
     parser.add_argument("strength", nargs="?", default="r1.lambda_d", help="of a regularizer, default %(default)s")
-    typed = parser.parse_args(arguments)
-    key, runs = typed.strength, {}
-    for result in sorted(typed.sweep.glob("*/result.json")):
+    options = parser.parse_args(arguments)
+    key, runs = options.strength, {}
+    for result in sorted(options.sweep.glob("*/result.json")):
         run = read_run(result.parent, key)
         if run[2]:
             runs.setdefault(run[1], []).append(run)
     if not runs:
-        parser.error(f"{typed.sweep} has no runs with a strength {key} that src/downstream.py has measured")
+        parser.error(f"{options.sweep} has no runs with a strength {key} that src/downstream.py has measured")
     for name, group in runs.items():
         for strength, _, scores in sorted(group, key=lambda run: run[0]):
             for (task, method), score in scores.items():
                 value, error = 100 * score["accuracy"], 100 * score["accuracy_se"]
                 print(f"{name:16} {key}={strength:<6g} {task:8} {method:30} {value:6.1f} ± {error:.1f}")
-    draw(runs, key, typed.picture)
+    draw(runs, key, options.picture)
 
 
 if __name__ == "__main__":

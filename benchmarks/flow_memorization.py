@@ -30,11 +30,6 @@ def first_time(rows: list[dict[str, str]], name: str, level: float) -> float:
     return float("nan")
 
 
-def load_subset(folder: Path) -> int | None:
-    """Return the number of a run's training images; None without data.subset."""
-    return OmegaConf.load(folder / "config.yaml").data.subset
-
-
 def read_run(folder: Path) -> tuple[int, int, float, float]:
     """Return the number of training images, the seed, and the iterations of good samples and of copies."""
     config = OmegaConf.load(folder / "config.yaml")
@@ -81,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Draw when flows of experiment=flow_memorization memorize.")
     parser.add_argument("sweep", type=Path, help="folder of finished runs")
     parser.add_argument("picture", type=Path, help="the PNG to write")
-    typed = parser.parse_args(arguments)
-    folders = sorted(path.parent for path in typed.sweep.glob("*/metrics.csv"))
-    if len({load_subset(folder) for folder in folders}) < 3:
-        parser.error(f"{typed.sweep} has no runs with three or more numbers of training images (data.subset)")
+    options = parser.parse_args(arguments)
+    folders = sorted(path.parent for path in options.sweep.glob("*/metrics.csv"))
+    if len({OmegaConf.load(folder / "config.yaml").data.subset for folder in folders}) < 3:
+        parser.error(f"{options.sweep} has no runs with three or more numbers of training images (data.subset)")
     runs = np.array(sorted(map(read_run, folders)), dtype=float)
     print("images  seed  good samples  copies")
     for size, seed, good, copied in runs:
         print(f"{size:6.0f}  {seed:4.0f}  {good:12.0f}  {copied:6.0f}")
-    draw(runs, typed.picture)
+    draw(runs, options.picture)
 
 
 if __name__ == "__main__":

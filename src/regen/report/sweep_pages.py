@@ -29,8 +29,7 @@ make table
 
 The first command trains the runs, and continues where it was interrupted: the column of seeds says how many runs of each
 setting there are so far. `python benchmarks/regularizer_sweep.py commands` prints the commands of `src/train.py`. The others
-measure the time of an iteration, write
-`docs/regularizer_sweep.yaml`, and write this page from it.
+measure the time of an iteration, write `docs/regularizer_sweep.yaml`, and write this page from it.
 
 ## How to read it
 

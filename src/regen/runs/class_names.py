@@ -29,8 +29,8 @@ def class_names(cfg: DictConfig, n_classes: int) -> list[str]:
 def to_label(label: object, names: Sequence[str], alternatives: str = "") -> int:
     """Return the number of a class, from its number, counted from 0, or its name.
 
-    A value that is no number of a class stands for the name that is written like it: a name like 1.5 or true is read from a
-    command line as a float or a bool. `alternatives` ends the sentence of the error.
+    A value that is not the number of a class is compared with the names as text, since a command line reads a name like 1.5
+    or true as a float or a bool. `alternatives` is the end of the error's sentence.
 
     Raises ConfigError if no class has this number or name, or if one class has the number and another one the name.
     """
